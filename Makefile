@@ -1,0 +1,52 @@
+# One command file. Every target bootstraps .venv by itself: venv → uv → the lock.
+PYTHON ?= python3
+DEMO ?= bollards
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test test-fast dev check lint types bench lock settings clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(READY)
+
+demo: $(READY) ## Make the demo library and run everything on it (DEMO=stamps for photographs)
+	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)
+
+test: $(READY) ## All tests, real servers and browser included
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(READY) ## Tests that need no server, browser or long wait
+	$(BIN)/python -m pytest -m "not real and not slow" $(ARGS)
+
+dev: $(READY) ## The Dagster web UI and daemon on http://127.0.0.1:3000
+	$(BIN)/image-cluster dev $(ARGS)
+
+check: $(READY) ## Do the settings hold, does the bucket answer, does the encoder load?
+	$(BIN)/image-cluster check $(ARGS)
+
+lint: $(READY) ## ruff
+	$(BIN)/ruff check .
+
+types: $(READY) ## basedpyright, strict on our packages
+	$(BIN)/basedpyright
+
+bench: $(READY) ## Embedding rate against a plain loop and the machine's own limit
+	$(BIN)/python -m tests.benchmarks.bench_embedding $(ARGS)
+
+lock: ## Compile requirements.lock anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock
+
+settings: $(READY) ## Write image-cluster.yaml with every knob explained
+	@test ! -e image-cluster.yaml || { echo "image-cluster.yaml is there already." >&2; exit 1; }
+	$(BIN)/image-cluster settings > image-cluster.yaml
+
+clean: ## Remove what was computed for the demo
+	rm -rf demo-library demo-library-stamps data data-stamps .dagster

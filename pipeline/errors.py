@@ -1,0 +1,65 @@
+"""Every kind of trouble that a user can be told about, one class per kind, each saying what to do next.
+
+What belongs here: exception classes whose text is meant for people. Not here: rejected images (they are rows with a
+reason, `stages/images.py`) and bugs (they stay ordinary Python exceptions and show a traceback).
+"""
+
+
+class ImageClusterError(Exception):
+    """Base of all expected failures. The command line prints the text and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class PermanentError(ImageClusterError):
+    """Trying again without changing something gives the same answer."""
+
+
+class TransientError(ImageClusterError):
+    """The same call may succeed later: a time-out, a connection that dropped, a server that is busy."""
+
+
+class SettingsError(PermanentError):
+    """A setting is unknown, out of bounds or contradicts another."""
+
+    exit_code = 2
+
+
+class UnknownNameError(SettingsError):
+    """A name (encoder, reducer, clusterer, category, cluster) is not one of those that exist."""
+
+
+class BucketError(PermanentError):
+    """The bucket answered no: it does not exist, or the credentials are wrong."""
+
+
+class BucketUnreachableError(TransientError):
+    """The bucket did not answer: no network, a wrong endpoint, a server that is down."""
+
+
+class ObjectMissingError(PermanentError):
+    """An object that a listing named is gone. One image's trouble, never a run's."""
+
+
+class EncoderError(PermanentError):
+    """The encoder cannot be had: no such name, no weights, no hub."""
+
+
+class MissingArtifactError(PermanentError):
+    """A stage was asked to run before the one that feeds it."""
+
+
+class NewerSchemaError(PermanentError):
+    """The data directory was written by a newer version of this program."""
+
+
+class AllImagesRejectedError(PermanentError):
+    """Not one image of a category could be read; nothing downstream would mean anything."""
+
+
+class PublishRefusedError(PermanentError):
+    """What would be published does not hold (schema, counts); what is published stays in place."""
+
+
+class DemoError(PermanentError):
+    """A demo library cannot be made on this machine."""

@@ -1,0 +1,81 @@
+"""The commented image-cluster.yaml, made from the parameter classes, so that no knob is described twice.
+
+What belongs here: turning `settings.py` into text. Not here: any knob.
+"""
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline.settings import Settings
+
+HEAD = """\
+# image-cluster.yaml: every knob with its default, meaning and bounds. Delete what you do not change.
+# Credentials never stand here. They come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
+# or for r2:// R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY.
+"""
+
+
+def settings_text(changed: dict[str, dict[str, Any]] | None = None) -> str:
+    """The whole file with defaults; `changed` gives other values by section and name."""
+    lines = [HEAD]
+    defaults = Settings()
+    for name, field in Settings.model_fields.items():
+        value = getattr(defaults, name)
+        if isinstance(value, BaseModel):
+            about = (type(value).__doc__ or "").strip().splitlines()[0]
+            lines.append(f"\n# {about}\n{name}:")
+            lines.extend(_knobs(value, (changed or {}).get(name, {})))
+        else:
+            lines.extend(_knob(name, field, value, indent=""))
+    return "\n".join(lines) + "\n"
+
+
+def _knobs(section: BaseModel, changed: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for name, field in type(section).model_fields.items():
+        lines.extend(_knob(name, field, changed.get(name, getattr(section, name)), indent="  "))
+    return lines
+
+
+def _knob(name: str, field: FieldInfo, value: Any, *, indent: str) -> list[str]:
+    bounds = _bounds(field)
+    about = f"{field.description or ''}{f' ({bounds})' if bounds else ''}"
+    comment = textwrap.wrap(
+        about, width=110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# "
+    )
+    return [*comment, f"{indent}{name}: {_plain(value)}"]
+
+
+def _bounds(field: FieldInfo) -> str:
+    choices = [str(one) for part in (field.annotation, *get_args(field.annotation)) if get_origin(part) is Literal
+               for one in get_args(part)]  # fmt: skip
+    if choices:
+        return " | ".join(choices)
+    parts: list[str] = []
+    for rule in field.metadata:
+        match rule:
+            case Ge():
+                parts.append(f"from {rule.ge}")
+            case Gt():
+                parts.append(f"above {rule.gt}")
+            case Le():
+                parts.append(f"to {rule.le}")
+            case Lt():
+                parts.append(f"below {rule.lt}")
+            case _:
+                pass
+    return " ".join(parts)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, str) and value and all(c.isalnum() or c in "-_/." for c in value) and not value[0].isdigit():
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Dagster resources: configuration, secrets and life-cycle; each builds one adapter."""
