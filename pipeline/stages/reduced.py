@@ -1,0 +1,161 @@
+"""Vectors → the vectors that are clustered, and positions on the map.
+
+What belongs here: UMAP, PCA or nothing, with parameters clamped to the number of images, and a map that stays put as
+the library grows. Not here: what becomes a cluster (`labels.py`).
+
+UMAP: McInnes, Healy, Melville (2018), "UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction".
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.settings import ReductionParams
+
+FEW = 30  # below this UMAP's neighbourhoods are most of the library, and PCA groups no worse
+MAP_GROWTH = 0.2  # share of new images beyond which the map is laid out afresh, starting from the old one
+MAP_NEIGHBORS = 5
+
+
+def reduced_schema(dimension: int) -> pl.Schema:
+    """One row per image; `vector` float32 [dimension] is what is clustered, `x`, `y` the place on the map."""
+    return pl.Schema(
+        {
+            "image_id": pl.String(),
+            "content_hash": pl.String(),
+            "vector": pl.Array(pl.Float32(), dimension),
+            "x": pl.Float32(),
+            "y": pl.Float32(),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """`vectors` float32 [n, k] and the parameters as they were really used."""
+
+    vectors: np.ndarray
+    effective: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def reduce(vectors: np.ndarray, params: ReductionParams) -> Reduction:
+    """Reduce L2-normalised float [n, d] vectors to float32 [n, k].
+
+    Any n works: fewer than `FEW` images are reduced by PCA, fewer than 3 not at all.
+    """
+    data = np.ascontiguousarray(vectors, dtype=np.float32)
+    n, d = data.shape
+    if params.method == "none" or n < 3:
+        return Reduction(data, {"method": "none", "n_components": d})
+    if params.method == "pca" or n < FEW:
+        k = max(1, min(params.n_components, n - 1, d))
+        why = {} if params.method == "pca" else {"note": f"{n} images are too few for UMAP (from {FEW} on)"}
+        return Reduction(_pca(data, k), {"method": "pca", "n_components": k, "seed": params.seed, **why})
+    k = min(params.n_components, n - 2, d)
+    neighbors = min(params.n_neighbors, n - 1)
+    reduced = _umap(data, k, neighbors, params, init="spectral")
+    effective = {
+        "method": "umap", "n_components": k, "n_neighbors": neighbors, "min_dist": params.min_dist,
+        "metric": params.metric, "seed": params.seed,
+    }  # fmt: skip
+    return Reduction(reduced, effective)
+
+
+def layout(
+    vectors: np.ndarray,
+    params: ReductionParams,
+    previous: np.ndarray | None = None,
+    *,
+    on_notice: Callable[[str], None] | None = None,
+) -> np.ndarray:
+    """Positions on the map, float32 [n, 2].
+
+    `previous` float [n, 2] holds the positions that images already have, NaN for the new ones. While the new are few
+    (`MAP_GROWTH`) nobody moves and each new image goes to the middle of its nearest neighbours; beyond that the map is
+    laid out afresh from the old positions and turned back onto them (orthogonal Procrustes).
+    """
+    n = len(vectors)
+    data = np.ascontiguousarray(vectors, dtype=np.float32)
+    known: np.ndarray = np.zeros(n, dtype=bool)
+    if previous is not None:
+        known = np.asarray(np.isfinite(previous).all(axis=1))
+    if previous is not None and known.sum() >= max(3, (1 - MAP_GROWTH) * n):
+        return _place_new(data, previous, known)
+    if n < 3:
+        return np.array([[float(i), 0.0] for i in range(n)], dtype=np.float32).reshape(n, 2)
+    if params.method != "umap" or n < FEW:
+        positions = _pca(data, min(2, n - 1, data.shape[1]))
+        positions = np.pad(positions, ((0, 0), (0, 2 - positions.shape[1])))
+    else:
+        neighbors = min(params.n_neighbors, n - 1)
+        start: Any = "spectral" if previous is None or known.sum() < 3 else _place_new(data, previous, known)
+        shaped = params.model_copy(update={"min_dist": max(params.min_dist, 0.1)})
+        positions = _umap(data, 2, neighbors, shaped, init=start)
+    if previous is not None and known.sum() >= 3:
+        if on_notice:
+            on_notice(f"{n - int(known.sum())} of {n} images are new: the map was laid out afresh.")
+        positions = _turn_onto(positions, previous, known)
+    return positions.astype(np.float32)
+
+
+def _pca(data: np.ndarray, k: int) -> np.ndarray:
+    from sklearn.decomposition import PCA
+
+    solver = "full" if data.shape[0] <= 2000 and data.shape[1] <= 2000 else "covariance_eigh"
+    result: np.ndarray = PCA(n_components=k, svd_solver=solver).fit_transform(data)
+    # a component's sign is arbitrary: fix it, so that the same images give the same picture on every machine
+    signs = np.sign(result[np.abs(result).argmax(axis=0), np.arange(k)])
+    return np.ascontiguousarray(result * np.where(signs == 0, 1, signs), dtype=np.float32)
+
+
+def _umap(data: np.ndarray, k: int, neighbors: int, params: ReductionParams, init: Any) -> np.ndarray:
+    from umap import UMAP
+
+    with warnings.catch_warnings():
+        # a seed runs on one thread, which the settings' text says; disconnected points are handled by us
+        warnings.filterwarnings("ignore", message="n_jobs value")
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        warnings.filterwarnings("ignore", message="Spectral initialisation failed")
+        fitted = UMAP(
+            n_components=k,
+            n_neighbors=neighbors,
+            min_dist=params.min_dist,
+            metric=params.metric,
+            random_state=params.seed,
+            init=init,
+            n_jobs=1,
+        ).fit_transform(data)
+    return np.ascontiguousarray(fitted, dtype=np.float32)
+
+
+def _place_new(data: np.ndarray, previous: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Old positions as they are; each new image at the mean of its most similar placed images."""
+    positions = previous.astype(np.float32)
+    fresh = np.flatnonzero(~known)
+    if not len(fresh):
+        return positions
+    anchors = np.flatnonzero(known)
+    k = min(MAP_NEIGHBORS, len(anchors))
+    for start in range(0, len(fresh), 1024):
+        rows = fresh[start : start + 1024]
+        similarity = data[rows] @ data[anchors].T
+        nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+        weight = np.clip(np.take_along_axis(similarity, nearest, axis=1), 1e-3, None)
+        weight /= weight.sum(axis=1, keepdims=True)
+        positions[rows] = np.einsum("nk,nkc->nc", weight, previous[anchors[nearest]])
+    return positions
+
+
+def _turn_onto(positions: np.ndarray, previous: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Rotate, mirror, scale and shift `positions` so that the known images lie as near as can be to where they were."""
+    from scipy.linalg import orthogonal_procrustes
+
+    new, old = positions[known].astype(np.float64), previous[known].astype(np.float64)
+    new_centre, old_centre = new.mean(axis=0), old.mean(axis=0)
+    turn, scale = orthogonal_procrustes(new - new_centre, old - old_centre)
+    size = float(((new - new_centre) ** 2).sum())
+    return ((positions - new_centre) @ turn) * (scale / size if size else 1.0) + old_centre

@@ -1,0 +1,86 @@
+"""Clusters → members in order of how typical they are, the chosen few, centroid and cohesion.
+
+What belongs here: geometry in the space of the embeddings. Not here: which image people chose (`curation/`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipeline.settings import RepresentativeParams
+
+MEMBERS_SCHEMA = pl.Schema(
+    {
+        "cluster_id": pl.String(),
+        "image_id": pl.String(),
+        "rank": pl.Int32(),
+        "similarity": pl.Float32(),
+        "chosen": pl.Int32(),
+    }
+)
+
+
+def clusters_schema(dimension: int) -> pl.Schema:
+    """One row per cluster; `centroid` is float32 [dimension], L2-normalised."""
+    return pl.Schema(
+        {
+            "cluster_id": pl.String(),
+            "size": pl.Int64(),
+            "cohesion": pl.Float32(),
+            "representative": pl.String(),
+            "centroid": pl.Array(pl.Float32(), dimension),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Represented:
+    """`order` int [n]: members from most to least typical; `chosen` int [≤ count]: rows that stand for the cluster, the
+    representative first; `similarity` float32 [n] to the `centroid` float32 [d]; `cohesion`: its mean."""
+
+    centroid: np.ndarray
+    similarity: np.ndarray
+    order: np.ndarray
+    chosen: list[int]
+    cohesion: float
+
+
+def centroid(vectors: np.ndarray) -> np.ndarray:
+    """The L2-normalised mean, float32 [d], of L2-normalised [n, d] vectors."""
+    mean = vectors.astype(np.float32).mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return mean / length if length else mean
+
+
+def represent(vectors: np.ndarray, names: list[str], params: RepresentativeParams) -> Represented:
+    """Order the n members of one cluster and choose its representatives.
+
+    The first is nearest to the centroid. The next are spread: each the one farthest from those chosen (farthest-first,
+    Gonzalez 1985), among the more typical half, so that no outlier stands for the cluster. Copies of one picture are
+    chosen once while there are others. Ties go to the smaller of `names`, so the result is always the same.
+    """
+    data = vectors.astype(np.float32)
+    middle = centroid(data)
+    similarity = data @ middle
+    # rounding before sorting: the last bits of a dot product depend on the machine, a name does not
+    order = np.array(sorted(range(len(names)), key=lambda row: (-round(float(similarity[row]), 5), names[row])))
+    core = list(order[: max(params.count, (len(order) + 1) // 2)])
+    chosen = [int(core[0])]
+    nearest = data[core] @ data[chosen[0]]
+    while len(chosen) < min(params.count, len(core)):
+        ranked = sorted(
+            (row for row in range(len(core)) if int(core[row]) not in chosen),
+            key=lambda row: (round(float(nearest[row]), 5), row),
+        )
+        pick = ranked[0]
+        chosen.append(int(core[pick]))
+        nearest = np.maximum(nearest, data[core] @ data[core[pick]])
+    return Represented(middle, similarity, order, chosen, float(similarity.mean()))
+
+
+def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of [n, d] vectors the row of the most similar of [c, d] centroids, and the cosine distance to it."""
+    similarity = vectors.astype(np.float32) @ centroids.astype(np.float32).T
+    best = similarity.argmax(axis=1)
+    return best, 1.0 - similarity[np.arange(len(vectors)), best]

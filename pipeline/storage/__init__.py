@@ -1,0 +1,1 @@
+"""The only code that knows file names and formats: layout, atomic artefacts, vectors, thumbnails, DuckDB views."""

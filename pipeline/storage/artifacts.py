@@ -1,0 +1,184 @@
+"""Artefacts: the stored result of one stage for one category, as one or more Parquet tables that change together.
+
+What belongs here: versions, the pointer to the current one, schema checks on write and read. Not here: what the columns
+mean (each stage declares its schema), vectors (`vectors.py`), documents for the outside (`publications.py`).
+
+A version is a folder that is never changed once `current.json` names it, so a reader has a consistent set however many
+writers there are, and a crash at any point leaves the last complete version current.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.errors import MissingArtifactError, NewerSchemaError
+from pipeline.storage.files import sync_directory, write_atomically
+from pipeline.storage.layout import SCHEMA_VERSION, Layout
+
+VERSIONS_KEPT = 5
+PRODUCERS = {
+    "manifest": "run", "images": "embed", "reduced": "cluster", "labels": "cluster", "identities": "cluster",
+    "representatives": "cluster", "similarity": "embed", "published": "visualize",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a version came to be: what it was made from, the parameters as used, and when."""
+
+    version: str
+    fingerprint: str
+    created_at: str
+    params: dict[str, Any] = field(default_factory=dict[str, Any])
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    rows: dict[str, int] = field(default_factory=dict[str, int])
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One stored version."""
+
+    slug: str
+    name: str
+    folder: Path
+    provenance: Provenance
+
+    def table(self, name: str, schema: pl.Schema, columns: list[str] | None = None) -> pl.DataFrame:
+        """Read one table, checked against `schema`; `columns` reads only those."""
+        path = self.folder / f"{name}.parquet"
+        frame = pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
+        wanted = schema if columns is None else pl.Schema({column: schema[column] for column in columns})
+        return check_schema(frame.select(list(wanted)), wanted, str(path))
+
+    def file(self, name: str) -> Path:
+        """A further file of this version that is not a table."""
+        return self.folder / name
+
+
+class ArtifactStore:
+    """Artefacts below one data directory."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def current(self, slug: str, name: str) -> Artifact | None:
+        """The current version, or None before the first."""
+        folder = self.layout.artifact(slug, name)
+        pointer = folder / "current.json"
+        if not pointer.exists():
+            return None
+        values = json.loads(pointer.read_text(encoding="utf-8"))
+        if values["schema_version"] > SCHEMA_VERSION:
+            raise NewerSchemaError(
+                f"{pointer} has schema version {values['schema_version']}; this program reads up to {SCHEMA_VERSION}. "
+                "Upgrade image-cluster."
+            )
+        provenance = Provenance(**values)
+        return Artifact(slug, name, folder / provenance.version, provenance)
+
+    def require(self, slug: str, name: str) -> Artifact:
+        """The current version. Raises `MissingArtifactError` saying which command makes it."""
+        artifact = self.current(slug, name)
+        if artifact is None:
+            raise MissingArtifactError(
+                f"There is no {name} of category {slug} in {self.layout.root}. "
+                f"Run `image-cluster {PRODUCERS.get(name, 'run')}` first (or materialize {name} in Dagster)."
+            )
+        return artifact
+
+    def write(
+        self,
+        slug: str,
+        name: str,
+        tables: Mapping[str, tuple[pl.DataFrame, pl.Schema]],
+        *,
+        fingerprint: str,
+        created_at: str,
+        params: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Artifact:
+        """Store a new version and make it current. On any error the old version stays current."""
+        folder = self.layout.artifact(slug, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        target = _new_version(folder)
+        try:
+            for table, (frame, schema) in tables.items():
+                checked = check_schema(frame.select(list(schema)), schema, f"{name}.{table}")
+                checked.write_parquet(target / f"{table}.parquet", compression="zstd", compression_level=3)
+            for file, data in (files or {}).items():
+                (target / file).write_bytes(data)
+            sync_directory(target)
+            provenance = Provenance(
+                version=target.name,
+                fingerprint=fingerprint,
+                created_at=created_at,
+                params=dict(params or {}),
+                facts=dict(facts or {}),
+                rows={table: frame.height for table, (frame, _) in tables.items()},
+            )
+            write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
+        except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        _drop_old_versions(folder, keep=target.name)
+        return Artifact(slug, name, target, provenance)
+
+    def update_facts(self, artifact: Artifact, facts: Mapping[str, Any]) -> None:
+        """Add facts to the current version's record without touching its tables."""
+        values = asdict(artifact.provenance)
+        values["facts"] = {**values["facts"], **facts}
+        write_atomically(artifact.folder.parent / "current.json", json.dumps(values, indent=1).encode())
+
+    def slugs_with(self, name: str) -> list[str]:
+        """Slugs of the categories that have this artefact, sorted."""
+        found = (self.layout.root / "categories").glob(f"*/{name}/current.json")
+        return sorted(path.parent.parent.name for path in found)
+
+
+def check_schema(frame: pl.DataFrame, schema: pl.Schema, where: str) -> pl.DataFrame:
+    """The frame itself when its columns and types are those of `schema`. Raises `ValueError` with both otherwise."""
+    if frame.schema != schema:
+        wrong = [f"{name}: {frame.schema.get(name)} instead of {kind}" for name, kind in schema.items()
+                 if frame.schema.get(name) != kind]  # fmt: skip
+        raise ValueError(f"{where} does not have its schema: {'; '.join(wrong)}.")
+    return frame
+
+
+def digest(*parts: object) -> str:
+    """Short stable hash of values and frames; what decides whether a stage has anything to do."""
+    hasher = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        data = (
+            part.write_csv().encode() if isinstance(part, pl.DataFrame) else json.dumps(part, sort_keys=True).encode()
+        )
+        hasher.update(len(data).to_bytes(8, "little"))
+        hasher.update(data)
+    return hasher.hexdigest()
+
+
+def _new_version(folder: Path) -> Path:
+    numbers = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
+    number = max(numbers, default=0) + 1
+    while True:
+        target = folder / f"{number:06d}"
+        try:
+            target.mkdir()
+        except FileExistsError:  # another process took this number between the look and the mkdir
+            number += 1
+        else:
+            return target
+
+
+def _drop_old_versions(folder: Path, keep: str) -> None:
+    versions = sorted(path.name for path in folder.iterdir() if path.name.isdigit())
+    for name in versions[:-VERSIONS_KEPT]:
+        if name != keep:
+            shutil.rmtree(folder / name, ignore_errors=True)

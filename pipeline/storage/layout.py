@@ -1,0 +1,90 @@
+"""Where everything lies below the data directory. The one place that knows a path.
+
+What belongs here: paths and the data directory's schema version. Not here: reading or writing tables (`artifacts.py`,
+`vectors.py`, `thumbnails.py`, `publications.py`).
+
+    data/
+      image-cluster.json                             schema version of the directory
+      categories.json                                slug → category
+      categories/SLUG/ARTIFACT/current.json          which version is current, and how it came to be
+      categories/SLUG/ARTIFACT/VERSION/TABLE.parquet
+      categories/SLUG/images/journal/PART.parquet    rows of a run that has not finished
+      vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
+      thumbnails/AB/HASH
+      published/SLUG -> .versions/SLUG/VERSION
+      cache/                                         may be deleted at any time
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import NewerSchemaError
+from pipeline.storage.files import write_atomically
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below one data directory."""
+
+    root: Path
+
+    @property
+    def marker(self) -> Path:
+        return self.root / "image-cluster.json"
+
+    @property
+    def slugs(self) -> Path:
+        return self.root / "categories.json"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def thumbnails(self) -> Path:
+        return self.root / "thumbnails"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+    def artifact(self, slug: str, name: str) -> Path:
+        return self.root / "categories" / slug / name
+
+    def vectors(self, fingerprint: str) -> Path:
+        return self.root / "vectors" / fingerprint
+
+
+def open_layout(root: Path) -> Layout:
+    """The layout of a data directory, which is made when it does not exist.
+
+    Raises `NewerSchemaError` when a newer version of this program wrote it.
+    """
+    layout = Layout(root)
+    if layout.marker.exists():
+        found = int(json.loads(layout.marker.read_text(encoding="utf-8"))["schemaVersion"])
+        if found > SCHEMA_VERSION:
+            raise NewerSchemaError(
+                f"{root} was written in schema version {found}; this program reads up to version {SCHEMA_VERSION}. "
+                "Upgrade image-cluster, or name another data directory with --out."
+            )
+    else:
+        root.mkdir(parents=True, exist_ok=True)
+        write_atomically(layout.marker, json.dumps({"schemaVersion": SCHEMA_VERSION}).encode() + b"\n")
+    return layout
+
+
+def read_slugs(layout: Layout) -> dict[str, str]:
+    """The stored map of slug → category; empty before the first manifest."""
+    if not layout.slugs.exists():
+        return {}
+    return {str(slug): str(name) for slug, name in json.loads(layout.slugs.read_text(encoding="utf-8")).items()}
+
+
+def write_slugs(layout: Layout, slugs: dict[str, str]) -> None:
+    """Store the map of slug → category; a no-op when it is unchanged."""
+    if slugs != read_slugs(layout):
+        write_atomically(layout.slugs, json.dumps(slugs, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")

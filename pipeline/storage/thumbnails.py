@@ -1,0 +1,31 @@
+"""Thumbnails by content hash, one small file each: a cache that can be made again from the images.
+
+What belongs here: storing and finding thumbnail bytes. Not here: making them (`stages/images.py`).
+"""
+
+import secrets
+from pathlib import Path
+
+
+class ThumbnailStore:
+    """Thumbnails below one folder, two levels deep so that no folder grows beyond a 256th of the library."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, content_hash: str) -> Path:
+        return self.root / content_hash[:2] / content_hash
+
+    def write(self, content_hash: str, data: bytes) -> None:
+        """Store once: under one hash lies one picture. Not synced, a cache may lose its last second."""
+        path = self.path(content_hash)
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+
+    def read(self, content_hash: str) -> bytes | None:
+        path = self.path(content_hash)
+        return path.read_bytes() if path.exists() else None

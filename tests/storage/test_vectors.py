@@ -1,0 +1,47 @@
+"""Vectors are found by content hash, whichever category, part or order they were stored in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import MissingArtifactError
+from pipeline.storage.vectors import SMALL_PARTS_KEPT, VectorStore
+
+
+def test_rows_come_back_in_the_order_asked_for_from_any_category(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path)
+    store.append("cars", ["a", "b", "c"], np.arange(12).reshape(3, 4))
+    store.append("bollards", ["d"], np.full((1, 4), 9))
+    assert store.read(["c", "d", "a", "c"])[:, 0].tolist() == [8, 9, 0, 8]
+    assert store.known() == {"a", "b", "c", "d"}
+
+
+def test_a_hash_without_a_vector_is_an_error_with_the_count_never_zeros(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path)
+    store.append("cars", ["a"], np.ones((1, 4)))
+    with pytest.raises(MissingArtifactError, match="2 of 3"):
+        store.read(["a", "x", "y"])
+
+
+def test_a_part_whose_writing_was_cut_off_is_not_seen(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path)
+    store.append("cars", ["a"], np.ones((1, 4)))
+    np.save(tmp_path / "cars" / "part-000001-dead.npy", np.ones((5, 4)))
+    (tmp_path / "cars" / ".part-000001-dead.tmp.parquet").write_bytes(b"half")
+    assert store.known() == {"a"}
+
+
+def test_many_small_parts_are_merged_without_losing_or_changing_a_vector(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path)
+    names = [f"h{n}" for n in range(SMALL_PARTS_KEPT + 4)]
+    for n, name in enumerate(names):
+        store.append("cars", [name], np.full((1, 4), n))
+    store.compact("cars")
+    assert len(list((tmp_path / "cars").glob("*.parquet"))) == 1
+    assert store.read(names)[:, 0].tolist() == list(range(len(names)))
+
+
+def test_names_and_vectors_must_be_as_many(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="2 hashes but 3"):
+        VectorStore(tmp_path).append("cars", ["a", "b"], np.ones((3, 4)))
