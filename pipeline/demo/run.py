@@ -1,0 +1,81 @@
+"""The demo: make a library, run the production job on it through Dagster, print what came out.
+
+What belongs here: the sequence and the settings of a demo. Not here: drawing (`bollards.py`), fetching (`stamps.py`),
+and Dagster, which runs as a process of its own (`pipeline.dagster_run`).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+
+from pipeline.console import Console, print_summary
+from pipeline.errors import DemoError
+
+LIBRARIES = {"bollards": Path("demo-library"), "stamps": Path("demo-library-stamps")}
+
+
+def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -> int:
+    """Make the library if it is not there, run everything, print the summary; returns the exit code."""
+    started = perf_counter()
+    console = Console()
+    try:
+        root = _make(library, console)
+    finally:
+        console.close()
+    settings = _write_settings(library, root, single=single or (library == "stamps" and not categories))
+    command = [sys.executable, "-m", "pipeline.dagster_run", "--settings", str(settings)]
+    for category in categories:
+        command += ["--category", category]
+    environment = {**os.environ, "DAGSTER_HOME": _dagster_home()}
+    click.echo("Running the graph through Dagster …", err=True)
+    finished = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    summaries: list[dict[str, Any]] = json.loads(finished.stdout) if finished.stdout.strip() else []
+    for summary in summaries:
+        print_summary(summary)
+    if finished.returncode:
+        raise DemoError("The run through Dagster failed; its reason stands above.")
+    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds. See it in the Dagster web UI with: make dev")
+    return 0
+
+
+def _make(library: str, console: Console) -> Path:
+    root = LIBRARIES[library]
+    if library == "stamps":
+        from pipeline.demo.stamps import fetch_stamps
+
+        return fetch_stamps(root, notice=console.notice)
+    from pipeline.demo.bollards import write_library
+
+    if not root.exists():
+        console.notice(f"Drawing the bollards library in {root} …")
+    return write_library(
+        root, workers=os.cpu_count(), progress=lambda done, total: console.progress("draw", done, total)
+    )
+
+
+def _write_settings(library: str, root: Path, *, single: bool) -> Path:
+    """The demo's own settings file, so that it never touches the user's."""
+    data = (
+        Path("data") if library == "bollards" and not Path("image-cluster.yaml").exists() else Path(f"data-{library}")
+    )
+    data.mkdir(parents=True, exist_ok=True)
+    path = data / "demo.yaml"
+    categories = "single" if single else "all"
+    path.write_text(f"data_dir: {data}\nsource:\n  url: {root}\n  categories: {categories}\n", encoding="utf-8")
+    return path
+
+
+def _dagster_home() -> str:
+    """The checkout's instance, so that the demo's runs are seen in the web UI; elsewhere one in the data directory."""
+    if Path("dagster.yaml").exists():
+        return str(Path.cwd())
+    home = Path("data") / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    return str(home.resolve())

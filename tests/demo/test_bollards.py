@@ -1,0 +1,175 @@
+"""The drawn demo library: the same from the same seed, complete, growing, and never half written.
+
+Pictures are judged by eye and by how well they cluster; here is only what must hold of keys, truth and bytes.
+"""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.demo.bollards import (
+    MARKER,
+    TRUTH,
+    DemoLibraryMismatchError,
+    PlannedImage,
+    draw,
+    plan_library,
+    write_library,
+)
+
+BOLLARD_KEY = re.compile(r"bollards/(?P<country>[a-z]{2})/(?P=country)-\d{3,}-800w\.(webp|jpg)")
+CAR_KEY = re.compile(r"follow-cars/[a-z]{2}/[0-9a-f]{8}-800w\.(webp|jpg)")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A written library of eight bollards and a car, read only."""
+    return write_library(tmp_path_factory.mktemp("library"), images=8, cars=1, seed=3, workers=1)
+
+
+def bollards(plan: list[PlannedImage]) -> list[PlannedImage]:
+    return [p for p in plan if p.category == "bollards"]
+
+
+def images_under(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def truth_of(root: Path) -> dict[str, str | None]:
+    return json.loads((root / TRUTH).read_text("utf-8"))["images"]
+
+
+def test_the_same_seed_draws_the_same_bytes(library: Path, tmp_path: Path) -> None:
+    again = images_under(write_library(tmp_path, images=3, cars=1, seed=3, workers=1))
+    there = images_under(library)
+    assert again
+    assert {key: there[key] for key in again} == again
+
+
+def test_another_seed_draws_another_picture() -> None:
+    one, other = plan_library(images=1, cars=0, seed=0)[0], plan_library(images=1, cars=0, seed=1)[0]
+    assert draw(one, 400).tobytes() != draw(other, 400).tobytes()
+
+
+def test_a_picture_does_not_depend_on_what_was_drawn_before_it() -> None:
+    first, second = plan_library(images=2, cars=0, seed=5)
+    alone = draw(second, 400).tobytes()
+    draw(first, 400)
+    assert draw(second, 400).tobytes() == alone
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_longer_plan_begins_with_the_shorter_one(seed: int) -> None:
+    short = plan_library(images=40, cars=8, seed=seed)
+    long = plan_library(images=300, cars=50, seed=seed)
+    assert long[:40] == short[:40]
+    assert [p for p in long if p.category == "follow-cars"][:8] == short[40:]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_kind_appears_at_least_four_times_among_160(seed: int) -> None:
+    kinds = Counter(p.kind for p in bollards(plan_library(seed=seed)))
+    assert len(kinds) == 13  # twelve kinds, and pictures without a post
+    assert min(kinds.values()) >= 4
+    assert max(kinds.values()) >= 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_more_than_forty_countries_some_with_many_images_some_with_one(seed: int) -> None:
+    groups = Counter(p.group for p in bollards(plan_library(seed=seed)))
+    assert len(groups) > 40
+    assert min(groups.values()) == 1
+    assert max(groups.values()) >= 7
+
+
+def test_every_kind_recurs_in_several_countries() -> None:
+    plan = bollards(plan_library())
+    for kind in {p.kind for p in plan}:
+        assert len({p.group for p in plan if p.kind == kind}) >= 3, kind
+
+
+def test_keys_follow_the_layout_and_are_unique() -> None:
+    plan = plan_library(images=400, cars=60)
+    for planned in plan:
+        pattern = BOLLARD_KEY if planned.category == "bollards" else CAR_KEY
+        assert pattern.fullmatch(planned.key), planned.key
+    assert len({p.truth_key for p in plan}) == len(plan)
+    assert {p.suffix for p in plan} == {".webp", ".jpg"}
+
+
+def test_about_a_quarter_of_the_images_have_variants_and_all_have_800() -> None:
+    plan = plan_library(images=400, cars=0)
+    assert all(800 in p.widths for p in plan)
+    assert 0.15 < sum(p.widths == (400, 800, 1200) for p in plan) / len(plan) < 0.35
+
+
+def test_variants_are_the_same_picture() -> None:
+    planned = plan_library(images=1, cars=0)[0]
+    large = draw(planned, 1200)
+    for width in (400, 800):
+        small = draw(planned, width)
+        assert small.size[0] == width
+        assert small.mode == "RGB"
+        shrunk = [np.asarray(p.resize((96, 72), Image.Resampling.BOX), np.float64).ravel() for p in (large, small)]
+        assert np.corrcoef(shrunk[0], shrunk[1])[0, 1] > 0.999
+
+
+def test_the_truth_covers_every_image_and_every_image_has_its_files(library: Path) -> None:
+    plan = plan_library(images=8, cars=1, seed=3)
+    assert truth_of(library) == {p.truth_key: p.kind for p in plan}
+    assert set(images_under(library)) == {p.variant(width) for p in plan for width in p.widths}
+    for planned in plan:
+        with Image.open(library / planned.key) as picture:
+            picture.load()
+            assert picture.width == 800
+            assert 1.3 < picture.width / picture.height < 1.55
+
+
+def test_writing_again_writes_nothing(library: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in library.rglob("*")}
+    write_library(library, images=8, cars=1, seed=3, workers=1)
+    assert {path: path.stat().st_mtime_ns for path in library.rglob("*")} == before
+
+
+def test_an_interrupted_library_is_completed_and_the_rest_left_alone(tmp_path: Path) -> None:
+    write_library(tmp_path, images=4, cars=0, workers=1)
+    whole = images_under(tmp_path)
+    lost = tmp_path / plan_library(images=4, cars=0)[2].key
+    lost.unlink()
+    (lost.parent / f".{lost.name}.4242.tmp").write_bytes(b"half a pict")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.is_file()}
+    reports: list[tuple[int, int]] = []
+    write_library(tmp_path, images=4, cars=0, workers=1, progress=lambda done, total: reports.append((done, total)))
+    assert images_under(tmp_path) == whole
+    assert reports == [(3, 4), (4, 4)]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_library_grows_and_its_truth_never_shrinks(tmp_path: Path) -> None:
+    write_library(tmp_path, images=2, cars=0, workers=1)
+    write_library(tmp_path, images=3, cars=0, workers=1)
+    assert len(truth_of(tmp_path)) == 3
+    write_library(tmp_path, images=2, cars=0, workers=1)
+    assert len(truth_of(tmp_path)) == 3
+    assert json.loads((tmp_path / MARKER).read_text("utf-8"))["seed"] == 0
+
+
+def test_two_seeds_do_not_share_a_folder(tmp_path: Path) -> None:
+    write_library(tmp_path, images=0, cars=0, seed=0)
+    with pytest.raises(DemoLibraryMismatchError, match="seed 0, not 1"):
+        write_library(tmp_path, images=0, cars=0, seed=1)
+
+
+def test_a_process_pool_draws_the_same_bytes_as_one_process(library: Path, tmp_path: Path) -> None:
+    pooled = images_under(write_library(tmp_path, images=8, cars=0, seed=3, workers=2))
+    there = images_under(library)
+    assert {key: there[key] for key in pooled} == pooled
