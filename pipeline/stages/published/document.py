@@ -1,0 +1,254 @@
+"""clusters.json: the published document, from the clusters as computed and as people named them.
+
+What belongs here: the input that the stage expects, the document that it becomes, and its bytes. Not here: what a valid
+document is (`schema.py`), what changed since the last one (`changes.py`), who names a cluster (`curation/`), and where
+the bytes go (`adapters/`).
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+Json = dict[str, Any]
+Status = Literal["active", "unusable", "hidden"]
+FateName = Literal["kept", "grown", "shrunk", "split", "merged", "born", "revived", "died"]
+
+SCHEMA_VERSION = 1
+
+# Decimals kept. Enough for a page or a threshold; few enough that the last bits of a float, which differ between
+# processors, do not make an unchanged library look changed.
+_SHARE_DECIMALS = 4
+_VECTOR_DECIMALS = 6
+
+# Latin letters that Unicode does not take apart into a plain letter and an accent; casefold has made ß an ss.
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """One image: its key in the bucket, its group (a country) and its identifier within that group."""
+
+    image_id: str
+    key: str
+    group: str | None
+    identifier: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """An image in a cluster; `probability` of belonging and `similarity` to the centroid lie in 0..1."""
+
+    image: ImageRef
+    probability: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """A cluster as it is to be published: computed members with people's decisions already applied.
+
+    `members` come most typical first; the first of `representatives` is the one that stands for the cluster.
+    """
+
+    id: str
+    members: Sequence[Member]
+    representatives: Sequence[ImageRef]
+    cohesion: float
+    name: str | None = None
+    description: str | None = None
+    status: Status = "active"
+    needs_review: bool = False
+    review_reason: str | None = None
+    centroid: Sequence[float] | None = None
+    fate: FateName = "kept"
+    parents: Sequence[str] = ()
+    slug: str | None = None
+
+
+@dataclass(frozen=True)
+class Unclustered:
+    """An image that fits nowhere, with the nearest cluster as a suggestion."""
+
+    image: ImageRef
+    nearest_cluster: str | None = None
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class RejectedImage:
+    """An image that was set aside: its status (broken, too_large, …) and what was found."""
+
+    key: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DiedCluster:
+    """A cluster that was published before and is no more; `size` is how many images it last had."""
+
+    id: str
+    name: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class LibraryView:
+    """One category, whole. `model` and `settings` are as used, not as asked."""
+
+    category: str
+    model: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    clusters: Sequence[ClusterView]
+    unclustered: Sequence[Unclustered]
+    rejected: Sequence[RejectedImage]
+    total_images: int
+    died: Sequence[DiedCluster] = ()
+
+
+def build_document(view: LibraryView, *, generated_at: str) -> Json:
+    """clusters.json as a value, ready for `schema.validate` and `encode`.
+
+    `generated_at` is an RFC 3339 time. Clusters come largest first, then by id. A centroid appears where the view has
+    one. The counts are as the view has them: whether they add up is for `schema.validate` to say.
+    """
+    slugs = _slugs(view.clusters)
+    ordered = sorted(view.clusters, key=lambda cluster: (-len(cluster.members), cluster.id))
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "category": view.category,
+        "generatedAt": generated_at,
+        "model": _plain(view.model),
+        "settings": _plain(view.settings),
+        "summary": {
+            "images": view.total_images,
+            "clustered": sum(len(cluster.members) for cluster in view.clusters),
+            "unclustered": len(view.unclustered),
+            "rejected": len(view.rejected),
+            "clusters": len(view.clusters),
+        },
+        "clusters": [_cluster(cluster, slugs[cluster.id]) for cluster in ordered],
+        "unclustered": [_unclustered(one) for one in sorted(view.unclustered, key=lambda one: one.image.key)],
+        "rejected": [
+            {"key": one.key, "reason": _reason(one)} for one in sorted(view.rejected, key=lambda one: one.key)
+        ],
+    }
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """The canonical bytes of a document: UTF-8, two spaces of indent, a newline at the end.
+
+    Equal documents give equal bytes. Raises ValueError for a number that is not finite.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A key that was not valid UTF-8 reaches us with lone surrogates; JSON can carry them only as \udcXX escapes,
+    # which is exactly what backslashreplace writes.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def content_digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of everything but `generatedAt`: equal means that nothing worth publishing has changed."""
+    content = {name: value for name, value in document.items() if name != "generatedAt"}
+    return hashlib.sha256(encode(content)).hexdigest()
+
+
+def country_code(group: str | None) -> str | None:
+    """The group as published: a two-letter code in capitals, any other group as it is."""
+    if group is None:
+        return None
+    return group.upper() if re.fullmatch(r"[A-Za-z]{2}", group) else group
+
+
+def natural_order(text: str) -> list[tuple[int, int, str]]:
+    """A sort key by which image 2 comes before image 10."""
+    parts = re.split(r"([0-9]+)", text)
+    return [(0, int(part), part) if index % 2 else (1, 0, part) for index, part in enumerate(parts)]
+
+
+def slugify(text: str) -> str:
+    """`text` as a word for an address: a-z, 0-9 and single hyphens. Empty when it holds no such letter."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _cluster(cluster: ClusterView, slug: str) -> Json:
+    representatives = [_image(image) for image in cluster.representatives]
+    result: Json = {
+        "id": cluster.id,
+        "slug": slug,
+        "name": cluster.name,
+        "description": cluster.description,
+        "status": cluster.status,
+        "needsReview": cluster.needs_review,
+        "size": len(cluster.members),
+        "cohesion": _rounded(cluster.cohesion),
+        "representativeImage": representatives[0] if representatives else None,
+        "representatives": representatives,
+        "images": [_image(member.image) | {"probability": _rounded(member.probability)} for member in cluster.members],
+        "countries": _countries(cluster.members),
+    }
+    if cluster.centroid is not None:
+        result["centroid"] = [_rounded(value, _VECTOR_DECIMALS) for value in cluster.centroid]
+    return result
+
+
+def _countries(members: Sequence[Member]) -> list[Json]:
+    """The countries of a cluster, the most frequent first, each with its images' identifiers in natural order."""
+    identifiers: dict[str, list[str]] = {}
+    for member in members:
+        code = country_code(member.image.group)
+        if code is not None:
+            identifiers.setdefault(code, []).append(member.image.identifier)
+    ordered = sorted(identifiers.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [{"code": code, "images": sorted(images, key=natural_order)} for code, images in ordered]
+
+
+def _image(image: ImageRef) -> Json:
+    return {"country": country_code(image.group), "identifier": image.identifier, "key": image.key}
+
+
+def _unclustered(one: Unclustered) -> Json:
+    distance = None if one.distance is None else _rounded(one.distance, _VECTOR_DECIMALS)
+    return _image(one.image) | {"nearestCluster": one.nearest_cluster, "distance": distance}
+
+
+def _reason(one: RejectedImage) -> str:
+    """`broken: the file ends early`: the format has no field of its own for the status."""
+    return one.reason if one.reason.startswith(one.status) else f"{one.status}: {one.reason}".removesuffix(": ")
+
+
+def _rounded(value: float, decimals: int = _SHARE_DECIMALS) -> float:
+    return round(float(value), decimals) + 0.0  # + 0.0 turns -0.0, which would print differently, into 0.0
+
+
+def _plain(value: Any) -> Any:
+    """Mappings as dicts with sorted text keys and sequences as lists, so that the bytes do not depend on the caller."""
+    if isinstance(value, Mapping):
+        mapping = {str(name): inner for name, inner in cast("Mapping[Any, Any]", value).items()}
+        return {name: _plain(mapping[name]) for name in sorted(mapping)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in cast("Sequence[Any]", value)]
+    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
+
+
+def _slugs(clusters: Sequence[ClusterView]) -> dict[str, str]:
+    """A slug per cluster id, each once: the one that was chosen, else from the name, else the id.
+
+    Of clusters that want the same word the one with the lowest id has it, whatever their sizes: sizes change every
+    night, and an address must not move from one type to another with them.
+    """
+    taken: set[str] = set()
+    result: dict[str, str] = {}
+    for cluster in sorted(clusters, key=lambda cluster: (cluster.slug is None, cluster.name is None, cluster.id)):
+        wanted = cluster.slug or slugify(cluster.name or "") or cluster.id
+        slug, tries = wanted, 0
+        while slug in taken:
+            slug = f"{wanted}-{cluster.id.removeprefix('c-')}" + (f"-{tries}" if tries else "")
+            tries += 1
+        taken.add(slug)
+        result[cluster.id] = slug
+    return result

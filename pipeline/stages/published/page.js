@@ -1,0 +1,168 @@
+"use strict";
+(() => {
+  const id = (name) => document.getElementById(name);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const query = id("query"), country = id("country"), which = id("which"), found = id("found");
+  const images = (count) => `${count.toLocaleString("en")} ${count === 1 ? "image" : "images"}`;
+
+  // Country names come with the browser; a group that is no country code keeps its own spelling.
+  const regions = new Intl.DisplayNames(["en"], { type: "region" });
+  const place = (code) => (/^[A-Z]{2}$/.test(code) ? regions.of(code) : code);
+
+  const sections = all("section[data-flags]").map((element) => {
+    const chips = all(".chip", element);
+    for (const chip of chips) {
+      chip.title = place(chip.dataset.pick);
+      chip.setAttribute("aria-pressed", "false");
+    }
+    return {
+      element, chips,
+      tiles: all(".sheet > li", element),
+      flags: element.dataset.flags.split(" "),
+      text: [id(element.getAttribute("aria-labelledby")), ...all(".about, .facts code", element)]
+        .map((part) => part.textContent).join(" ").toLowerCase(),
+      counts: new Map(chips.map((chip) => [chip.dataset.pick, Number(chip.dataset.images)])),
+    };
+  });
+  const links = all("nav ol a");
+  const apart = { element: id("unclustered"), tiles: all("#unclustered .sheet > li") };
+  const keyOf = (tile) => (tile.querySelector("img")?.alt ?? tile.querySelector(".blank").firstChild.data);
+  for (const tile of [...sections.flatMap((section) => section.tiles), ...apart.tiles]) {
+    tile.button = tile.firstElementChild;
+    tile.key = keyOf(tile.button);
+    tile.search = tile.key.toLowerCase();
+  }
+
+  const options = [...country.options].slice(1);
+  for (const option of options) option.textContent = option.textContent.replace(option.value, () => place(option.value));
+  options.sort((one, other) => one.textContent.localeCompare(other.textContent, "en"));
+  country.append(...options);
+
+  // Each thumbnail is in the file once; the list of clusters borrows the address of its representative.
+  links.forEach((link, index) => {
+    const image = sections[index].tiles[0]?.querySelector("img");
+    if (!image) return;
+    const small = new Image();
+    small.alt = "";
+    small.decoding = "async";
+    small.src = image.src;
+    link.querySelector(".thumb").append(small);
+  });
+
+  const sift = (tiles, text, wanted, whole) => {
+    let left = 0;
+    for (const tile of tiles) {
+      const fits = (!wanted || tile.button.dataset.country === wanted) && (whole || tile.search.includes(text));
+      // The representative stays, pale, so that a cluster remains recognisable while it is filtered.
+      tile.hidden = !fits && !tile.classList.contains("main");
+      tile.classList.toggle("pale", !fits && tile.classList.contains("main"));
+      left += fits;
+    }
+    return left;
+  };
+
+  const apply = () => {
+    const text = query.value.trim().toLowerCase(), wanted = country.value, flag = which.value;
+    const filtered = Boolean(text || wanted || flag);
+    let clusters = 0, total = 0;
+    sections.forEach((section, index) => {
+      const whole = section.text.includes(text);
+      const left = sift(section.tiles, text, wanted, whole);
+      const counted = whole ? (wanted ? section.counts.get(wanted) ?? 0 : left) : left;
+      const show = (!flag || section.flags.includes(flag)) && (!wanted || section.counts.has(wanted)) && (whole || left > 0);
+      section.element.hidden = links[index].parentElement.hidden = !show;
+      for (const chip of section.chips) chip.setAttribute("aria-pressed", String(chip.dataset.pick === wanted));
+      clusters += show;
+      total += show ? counted : 0;
+    });
+    const loose = sift(apart.tiles, text, wanted, !text);
+    apart.element.hidden = filtered && (flag !== "" || loose === 0);
+    document.body.classList.toggle("filtered", filtered);
+    id("none").hidden = !filtered || clusters > 0 || loose > 0;
+    const where = wanted ? `${place(wanted)}: ` : "";
+    const rest = loose && !flag ? `, ${loose} unclustered` : "";
+    const size = flag && !wanted && !text ? "" : `, ${images(total)}`;
+    found.textContent = filtered ? `${where}${clusters} of ${sections.length} clusters${size}${rest}` : "";
+  };
+  const clear = () => {
+    query.value = country.value = which.value = "";
+    apply();
+  };
+  query.addEventListener("input", apply);
+  country.addEventListener("change", apply);
+  which.addEventListener("change", apply);
+  id("clear").addEventListener("click", () => { clear(); query.focus(); });
+
+  // The enlarged view.
+  const box = id("box");
+  let current = null;
+  const shown = () => all(".sheet > li:not([hidden])").filter((tile) => !tile.closest("section").hidden);
+  const fact = (name, value) => {
+    if (!value) return [];
+    const row = document.createElement("div"), term = document.createElement("dt"), detail = document.createElement("dd");
+    term.textContent = name;
+    detail.textContent = value;
+    row.append(term, detail);
+    return [row];
+  };
+  const open = (tile) => {
+    current = tile;
+    const { country: code, probability, full } = tile.button.dataset;
+    const source = tile.querySelector("img");
+    id("box-image").replaceChildren();
+    if (source) {
+      const image = new Image();
+      image.alt = tile.key;
+      image.src = source.src;
+      id("box-image").append(image);
+    }
+    const section = tile.closest("section"), near = tile.querySelector(".near");
+    id("box-key").textContent = tile.key;
+    id("box-facts").replaceChildren(
+      ...fact("Cluster", section.querySelector("h2").textContent),
+      ...fact("Country", code && (place(code) === code ? code : `${place(code)} (${code})`)),
+      ...fact("Probability", probability && Number(probability).toFixed(2)),
+      ...fact("Nearest cluster", near?.lastChild.textContent),
+      ...fact("Role", tile.button.getAttribute("aria-description")),
+    );
+    const link = id("box-full");
+    link.hidden = !full;
+    if (full) link.href = full; else link.removeAttribute("href");
+    if (!box.open) box.showModal();
+  };
+  const step = (by) => {
+    const tiles = shown();
+    open(tiles[(tiles.indexOf(current) + by + tiles.length) % tiles.length]);
+  };
+  box.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (by) { event.preventDefault(); step(by); }
+  });
+  box.addEventListener("close", () => { current?.button.scrollIntoView({ block: "nearest" }); current?.button.focus(); });
+  id("box-back").addEventListener("click", () => step(-1));
+  id("box-next").addEventListener("click", () => step(1));
+  id("box-close").addEventListener("click", () => box.close());
+
+  document.addEventListener("click", (event) => {
+    const tile = event.target.closest(".tile"), chip = event.target.closest(".chip"), link = event.target.closest("a[href^='#']");
+    if (event.target === box) box.close(); // the backdrop
+    if (tile) open(tile.parentElement);
+    if (chip) {
+      country.value = country.value === chip.dataset.pick ? "" : chip.dataset.pick;
+      apply();
+      chip.closest("section").scrollIntoView({ block: "nearest" });
+    }
+    const target = link && id(decodeURIComponent(link.hash.slice(1)));
+    if (target?.hidden) clear(); // a link to a cluster that the filters hide
+  });
+  id("main").addEventListener("keydown", (event) => {
+    const tile = event.target.closest?.(".tile");
+    const by = tile && { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const tiles = shown(), next = tiles[tiles.indexOf(tile.parentElement) + by];
+    if (next) { event.preventDefault(); next.button.focus(); }
+  });
+
+  if (matchMedia("(max-width: 60rem)").matches) id("jump").open = false;
+  apply(); // browsers keep what was typed when a page is loaded again
+})();

@@ -1,0 +1,237 @@
+"""The review page: one self-contained HTML file that shows every cluster as a contact sheet.
+
+What belongs here: what the page shows and how many thumbnails it carries. How it looks is in page.html.j2, page.css and
+page.js. Not here: making thumbnails (`stages/images.py`) and the page on which people decide (`service/`): this one can
+be mailed to someone, opens from a disk, and changes nothing.
+"""
+
+import base64
+import functools
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from pipeline.stages.published.changes import headline
+from pipeline.stages.published.document import Json
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_MAX_REJECTED_ROWS = 1000
+_PIECES_PER_CHUNK = 64  # of the template's pieces; with a thumbnail of 6 KB in every tenth, about 40 KB
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One image on the page. `mark` is main for the representative, also for the others, empty for the rest."""
+
+    image: Json
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One cluster on the page: the tiles that fit, and how many more images it has."""
+
+    cluster: Json
+    tiles: Sequence[Tile]
+    hidden: int
+    change: Json | None
+
+    @property
+    def badge(self) -> str:
+        """What became of the cluster since last time, in a few words; empty where there is nothing to tell."""
+        if self.change is None:
+            return ""
+        added, removed = self.change["addedCount"], self.change["removedCount"]
+        moves = [f"+{added}" if added else "", f"\N{MINUS SIGN}{removed}" if removed else ""]
+        numbers = [] if self.change["fate"] in ("born", "revived") else moves
+        return " ".join(part for part in [self.change["fate"].capitalize(), *numbers] if part)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything about its images is different since last time."""
+        change = self.change
+        return change is not None and bool(change["fate"] != "kept" or change["addedCount"] or change["removedCount"])
+
+
+def render_page(
+    document: Json,
+    thumbnails: Callable[[str], bytes | None],
+    *,
+    page_images: int,
+    full_image_url: Callable[[str], str | None] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Iterator[str]:
+    """The page of a valid document, in chunks to be written one after the other.
+
+    `thumbnails` gives the bytes (WebP, JPEG, PNG or GIF) of a key, or None; it is called once per image shown, when its
+    turn comes, so that memory does not grow with the library. `page_images` bounds how many are shown; the rest are
+    counted. Where `full_image_url` gives an http, https, file or relative address, the enlarged view links to it.
+    """
+
+    def source(key: str) -> str | None:
+        return data_uri(thumbnails(key))
+
+    def full(key: str) -> str | None:
+        return _safe_url(full_image_url(key)) if full_image_url else None
+
+    style, script = _asset("page.css"), _asset("page.js")
+    stream = _template().stream(
+        **_content(document, changes, page_images),
+        source=source,
+        full=full,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+    )
+    stream.enable_buffering(_PIECES_PER_CHUNK)
+    return iter(stream)
+
+
+def _content(document: Json, changes: Mapping[str, Any] | None, page_images: int) -> Json:
+    """Everything on the page but the thumbnails, by the names that the template uses."""
+    clusters = document["clusters"]
+    sizes = [*(len(cluster["images"]) for cluster in clusters), len(document["unclustered"])]
+    shown = share_out(page_images, [*(len(cluster["representatives"]) for cluster in clusters), 0], sizes)
+    entries = {entry["id"]: entry for entry in changes["clusters"]} if changes else {}
+    known = [*entries.values(), *clusters]  # the changes also know the names of those that died
+    return {
+        "document": document,
+        "sections": [
+            _section(cluster, count, entries.get(cluster["id"]))
+            for cluster, count in zip(clusters, shown[:-1], strict=True)
+        ],
+        "unclustered": document["unclustered"][: shown[-1]],
+        "rejected": document["rejected"][:_MAX_REJECTED_ROWS],
+        "countries": _countries(document),
+        "names": {cluster["id"]: cluster["name"] or cluster["id"] for cluster in known},
+        "numbers": _numbers(document),
+        "made": _readable(document["generatedAt"]),
+        "news": headline(changes) if changes else "",
+        "died": [entry for entry in entries.values() if entry["fate"] == "died"],
+        "settings": [*_flat(document["model"], "model"), *_flat(document["settings"])],
+    }
+
+
+def share_out(budget: int, representatives: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    """How many images each group may show when all of them together may show `budget`.
+
+    Every group's first representative comes first, then the other representatives, then the rest: evenly, so that
+    small groups are shown whole and only the largest are cut. `representatives[i] <= sizes[i]`.
+    """
+    firsts = [min(1, count) for count in representatives]
+    shown = [0] * len(sizes)
+    for wanted in (firsts, representatives, sizes):
+        shown = _fill(budget, shown, wanted)
+    return shown
+
+
+def data_uri(image: bytes | None) -> str | None:
+    """The bytes of an image as an address that needs no request; None for bytes of an unknown format."""
+    if image is None:
+        return None
+    kinds = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif"}
+    kind = next((name for magic, name in kinds.items() if image.startswith(magic)), None)
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        kind = "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}" if kind else None
+
+
+def _fill(budget: int, shown: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """Raise `shown` towards `wanted` to the highest common level that the budget allows."""
+
+    def at(level: int) -> list[int]:
+        return [max(have, min(want, level)) for have, want in zip(shown, wanted, strict=True)]
+
+    low, high = 0, max(wanted, default=0)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if sum(at(middle)) <= budget else (low, middle - 1)
+    result = at(low)
+    left = budget - sum(result)
+    for index, want in enumerate(wanted):  # what is left is less than one for each
+        if left > 0 and result[index] < want and result[index] == low:
+            result[index] += 1
+            left -= 1
+    return result
+
+
+def _section(cluster: Json, count: int, change: Json | None) -> Section:
+    marks = {image["key"]: "also" for image in cluster["representatives"]}
+    marks[cluster["representativeImage"]["key"]] = "main"
+    rank = {key: index for index, key in enumerate(marks)}
+    ordered = sorted(cluster["images"], key=lambda image: rank.get(image["key"], len(rank)))
+    tiles = [Tile(image, marks.get(image["key"], "")) for image in ordered[:count]]
+    return Section(cluster, tiles, len(ordered) - len(tiles), change)
+
+
+def _countries(document: Json) -> list[Json]:
+    """Every country with how many clusters and images it has, by code."""
+    clusters: defaultdict[str, int] = defaultdict(int)
+    images: defaultdict[str, int] = defaultdict(int)
+    for cluster in document["clusters"]:
+        for country in cluster["countries"]:
+            clusters[country["code"]] += 1
+            images[country["code"]] += len(country["images"])
+    for image in document["unclustered"]:
+        if image["country"] is not None:
+            images[image["country"]] += 1
+    return [{"code": code, "clusters": clusters[code], "images": images[code]} for code in sorted(images)]
+
+
+def _numbers(document: Json) -> Json:
+    """The summary with shares; `largest` is the largest cluster's share of all images."""
+    summary = document["summary"]
+    images = summary["images"]
+    largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
+    share = {"unclustered": summary["unclustered"], "rejected": summary["rejected"], "largest": largest}
+    return summary | {f"{name}Share": f"{100 * count / images if images else 0:.1f} %" for name, count in share.items()}
+
+
+def _readable(time: str) -> str:
+    return datetime.fromisoformat(time).astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").removeprefix("0")
+
+
+def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Nested settings as rows of (dotted name, value)."""
+    if isinstance(value, dict):
+        rows = (_flat(inner, f"{name}.{key}".removeprefix(".")) for key, inner in cast("Json", value).items())
+        return [row for part in rows for row in part]
+    if isinstance(value, list):
+        return [(name, ", ".join(str(inner) for inner in cast("list[Any]", value)) or "none")]
+    if isinstance(value, bool):
+        return [(name, "yes" if value else "no")]
+    return [(name, "none" if value is None else str(value))]
+
+
+def _safe_url(url: str | None) -> str | None:
+    """`url` unless following it would run something: javascript: and data: addresses are dropped."""
+    return url if url and urlsplit(url.strip()).scheme.lower() in ("", "http", "https", "file") else None
+
+
+def _policy(style: str, script: str) -> str:
+    """The content security policy: nothing may be fetched, and only this very style and script may run."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return resources.files("pipeline.stages.published").joinpath(name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_asset("page.html.j2"))

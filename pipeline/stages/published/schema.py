@@ -1,0 +1,158 @@
+"""What a valid published document is: the two JSON Schemas, and the checks that no schema can express.
+
+What belongs here: loading the schemas (clusters.schema.json, changes.schema.json, published beside the documents) and
+refusing a document that breaks them. Not here: making documents (`document.py`, `changes.py`).
+"""
+
+import functools
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any, cast
+
+from pipeline.errors import PublishRefusedError
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+CLUSTERS_SCHEMA = "clusters.schema.json"
+CHANGES_SCHEMA = "changes.schema.json"
+
+_MAX_REPORTED = 20
+_MAX_CHARACTERS = 200  # jsonschema quotes the offending value, which may be the whole list of clusters
+
+
+def schema_bytes(name: str) -> bytes:
+    """The text of a schema as it is published; `name` is `CLUSTERS_SCHEMA` or `CHANGES_SCHEMA`."""
+    return resources.files("pipeline.stages.published").joinpath(name).read_bytes()
+
+
+def validate(document: Mapping[str, Any]) -> None:
+    """Check clusters.json: its schema, its counts, and that every key and id that it names exists exactly once.
+
+    Raises `PublishRefusedError` listing what is wrong, with numbers.
+    """
+    problems = list(_schema_problems(CLUSTERS_SCHEMA, document))
+    if not problems:  # the checks below read fields that only a document of the right shape has
+        problems = [*_count_problems(document), *_key_problems(document), *_cluster_problems(document)]
+    _refuse("clusters.json", document, problems)
+
+
+def validate_changes(changes: Mapping[str, Any]) -> None:
+    """Check changes.json: its schema, and that its summary counts its clusters. Raises `PublishRefusedError`."""
+    problems = list(_schema_problems(CHANGES_SCHEMA, changes))
+    if not problems:
+        fates = Counter(cluster["fate"] for cluster in changes["clusters"])
+        for fate, count in changes["summary"].items():
+            if not fate.startswith("images") and fates[fate] != count:
+                problems.append(f"summary.{fate} is {count}, but {fates[fate]} clusters have that fate")
+    _refuse("changes.json", changes, problems)
+
+
+@functools.cache
+def _validator(name: str) -> "Validator":
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(schema_bytes(name))
+    return Draft202012Validator(_inlined(schema, schema["$defs"]))
+
+
+def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema without references, which jsonschema looks up anew for every image: two thirds of its time."""
+    if isinstance(node, list):
+        return [_inlined(part, definitions) for part in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    fields = cast("dict[str, Any]", node)
+    target: dict[str, Any] = definitions[fields["$ref"].removeprefix("#/$defs/")] if "$ref" in fields else {}
+    own = {name: part for name, part in fields.items() if name not in ("$ref", "$defs")}
+    return {name: _inlined(part, definitions) for name, part in (target | own).items()}
+
+
+def _schema_problems(name: str, document: Mapping[str, Any]) -> Iterator[str]:
+    for error in _validator(name).iter_errors(document):  # pyright: ignore[reportUnknownMemberType]
+        cut = "..." if len(error.message) > _MAX_CHARACTERS else ""
+        yield f"{_path(error.absolute_path)}: {error.message[:_MAX_CHARACTERS]}{cut}"
+
+
+def _path(parts: Any) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".") or "document"
+
+
+def _count_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    summary = cast("dict[str, int]", document["summary"])
+    found = {
+        "clustered": sum(len(cluster["images"]) for cluster in document["clusters"]),
+        "unclustered": len(document["unclustered"]),
+        "rejected": len(document["rejected"]),
+        "clusters": len(document["clusters"]),
+    }
+    for name, number in found.items():
+        if summary[name] != number:
+            yield f"summary.{name} is {summary[name]}, but the document holds {number}"
+    parts = [found["clustered"], found["unclustered"], found["rejected"]]
+    if summary["images"] != sum(parts):
+        clustered, unclustered, rejected = parts
+        yield (
+            f"{summary['images']} images came in, but {clustered} clustered + {unclustered} unclustered + "
+            f"{rejected} rejected = {sum(parts)} came out"
+        )
+
+
+def _key_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    keys = Counter(image["key"] for cluster in document["clusters"] for image in cluster["images"])
+    keys.update(image["key"] for image in document["unclustered"])
+    keys.update(image["key"] for image in document["rejected"])
+    for key, count in keys.items():
+        if count > 1:
+            yield f"the image {key!r} stands in the document {count} times"
+    ids = {cluster["id"] for cluster in document["clusters"]}
+    for field in ("id", "slug"):
+        for value, count in Counter(cluster[field] for cluster in document["clusters"]).items():
+            if count > 1:
+                yield f"{count} clusters have the {field} {value!r}"
+    for image in document["unclustered"]:
+        nearest = image["nearestCluster"]
+        if nearest is not None and nearest not in ids:
+            yield f"unclustered image {image['key']!r} names the cluster {nearest!r}, which is not in the document"
+        if image["distance"] is not None and not math.isfinite(image["distance"]):
+            yield f"unclustered image {image['key']!r} has the distance {image['distance']}"
+
+
+def _cluster_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    dimension = document["model"].get("dimension")
+    for cluster in document["clusters"]:
+        name, images = f"cluster {cluster['id']}", cast("list[dict[str, Any]]", cluster["images"])
+        if cluster["size"] != len(images):
+            yield f"{name} says size {cluster['size']}, but has {len(images)} images"
+        if cluster["representativeImage"] != cluster["representatives"][0]:
+            yield f"{name} has a representativeImage that is not the first of its representatives"
+        members = {image["key"] for image in images}
+        strangers = [image["key"] for image in cluster["representatives"] if image["key"] not in members]
+        if strangers:
+            yield f"{name} has {len(strangers)} representatives that are not its images, first {strangers[0]!r}"
+        counted = {country["code"]: len(country["images"]) for country in cluster["countries"]}
+        real = Counter(image["country"] for image in images if image["country"] is not None)
+        if counted != real or len(counted) != len(cluster["countries"]):
+            yield f"{name} lists countries {counted}, but its images are from {dict(real)}"
+        centroid = cast("list[float]", cluster.get("centroid", []))
+        if centroid and dimension is not None and len(centroid) != dimension:
+            yield f"{name} has a centroid of {len(centroid)} numbers, but the encoder gives {dimension}"
+        numbers = [cluster["cohesion"], *centroid, *(image["probability"] for image in images)]
+        odd = [number for number in numbers if not math.isfinite(number)]
+        if odd:
+            yield f"{name} has {len(odd)} numbers that are not finite, first {odd[0]}"
+
+
+def _refuse(name: str, document: Mapping[str, Any], problems: list[str]) -> None:
+    if not problems:
+        return
+    shown = "\n".join(f"  - {problem}" for problem in problems[:_MAX_REPORTED])
+    rest = f"\n  and {len(problems) - _MAX_REPORTED} more" if len(problems) > _MAX_REPORTED else ""
+    raise PublishRefusedError(
+        f"{name} of {document.get('category')!r} is not published: {len(problems)} problems.\n{shown}{rest}\n"
+        "What is published stays in place. Run the stages of this category again; if it happens again, report it."
+    )
