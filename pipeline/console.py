@@ -1,0 +1,111 @@
+"""How the command line talks: progress, notices and tables on stderr, data on stdout.
+
+What belongs here: everything about looks. Not here: commands (`cli.py`). Rich is imported when it is first needed.
+"""
+
+import json
+import sys
+from time import monotonic
+from typing import Any
+
+import click
+
+PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
+
+
+class Console:
+    """A `Talk` for people: a progress bar with rate and time left on a terminal, plain lines elsewhere."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._started: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+
+    def notice(self, text: str) -> None:
+        if not self.quiet:
+            if self._bars is not None:
+                self._bars.console.print(text, markup=False, highlight=False)
+            else:
+                click.echo(text, err=True)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        if self.quiet:
+            return
+        if sys.stderr.isatty():
+            self._bar(phase, done, total)
+        else:
+            self._line(phase, done, total)
+
+    def close(self) -> None:
+        """Take the bars off the screen; safe to call more than once."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars, self._tasks = None, {}
+
+    def _bar(self, phase: str, done: int, total: int) -> None:
+        if self._bars is None:
+            from rich.console import Console as RichConsole
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bars = Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(), console=RichConsole(stderr=True),
+            )  # fmt: skip
+            self._bars.start()
+        if phase not in self._tasks:
+            self._tasks[phase] = self._bars.add_task(phase, total=total, rate="")
+            self._started[phase] = monotonic()
+        rate = done / max(monotonic() - self._started[phase], 1e-6)
+        self._bars.update(self._tasks[phase], completed=done, rate=f"{rate:,.0f} images/s")
+        if done >= total:
+            self.close()
+
+    def _line(self, phase: str, done: int, total: int) -> None:
+        now = monotonic()
+        started = self._started.setdefault(phase, now)
+        if done < total and now - self._said.get(phase, started) < PLAIN_INTERVAL:
+            return
+        self._said[phase] = now
+        rate = done / max(now - started, 1e-6)
+        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
+        speed = f", {rate:,.0f} images/s" if done > 1 else ""
+        click.echo(f"{phase}: {done:,} of {total:,}{speed}{left}", err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """The figures of one category's run as a table on stdout."""
+    reasons = ", ".join(f"{number} {name}" for name, number in summary["set_aside_reasons"].items())
+    rows = [
+        ("images", f"{summary['images']:,}"),
+        ("clusters", f"{summary['clusters']:,}"),
+        ("unclustered", f"{summary['unclustered']:,} ({summary['unclustered_share']:.1%})"),
+        ("set aside", f"{summary['set_aside']:,}" + (f" ({reasons})" if reasons else "")),
+        ("largest cluster", f"{summary['largest_cluster_share']:.1%} of the images"),
+        ("read / embedded", f"{summary['read']:,} / {summary['embedded']:,}"),
+        ("seconds", ", ".join(f"{name} {took:.1f}" for name, took in summary["seconds"].items() if took >= 0.05)
+         or "under 0.1 in all"),
+    ]  # fmt: skip
+    width = max(len(name) for name, _ in rows)
+    click.echo(f"\n{summary['category']}")
+    for name, value in rows:
+        click.echo(f"  {name:<{width}}  {value}")
+    if summary["nothing_new"]:
+        click.echo("  Nothing is new: what was published stays as it is.")
+    elif summary["headline"]:
+        click.echo(f"  {summary['headline']}")
+    click.echo(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """Rows as tab-separated text with a head line, for pipes."""
+    if rows:
+        click.echo("\t".join(rows[0]))
+        for row in rows:
+            click.echo("\t".join(str(value) for value in row.values()))

@@ -1,0 +1,72 @@
+"""What a run would meet and do, found out without changing anything.
+
+What belongs here: questions to the settings, the bucket and the encoder. Not here: doing any of it (`run.py`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pipeline.errors import ImageClusterError
+from pipeline.stages.manifest import MANIFEST_SCHEMA, slug_map
+from pipeline.steps.manifest import category_names, preview
+from pipeline.steps.project import Project
+from pipeline.storage.artifacts import ArtifactStore
+from pipeline.storage.layout import Layout, read_slugs
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One answer: what was asked, whether it is well, and the answer in words."""
+
+    what: str
+    ok: bool
+    text: str
+
+
+def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
+    """Findings in the order in which a run would meet them."""
+    yield Finding("settings", True, f"hold; data directory {project.settings.data_dir}")
+    try:
+        project.bucket.check()
+        names = list(wanted) or category_names(project)
+    except ImageClusterError as error:
+        yield Finding("bucket", False, str(error))
+    else:
+        yield Finding("bucket", True, f"{project.bucket.url} answers; {len(names)} categories: {_some(names)}")
+        for name in names:
+            yield _changes(project, name)
+    yield _encoder(project)
+
+
+def _changes(project: Project, category: str) -> Finding:
+    # the stores are opened by hand: Project.layout would make the data directory
+    layout = Layout(project.settings.data_dir)
+    slugs = read_slugs(layout)
+    slug = next(slug for slug, name in slug_map([*slugs.values(), category], slugs).items() if name == category)
+    current = ArtifactStore(layout).current(slug, "manifest")
+    known = current.table("manifest", MANIFEST_SCHEMA) if current else None
+    try:
+        made = preview(project, category, known)
+    except ImageClusterError as error:
+        return Finding(category, False, str(error))
+    text = (
+        f"a run would find {made.images} images in {made.objects} objects: {made.added} new, {made.changed} changed, "
+        f"{made.removed} gone, {made.same} as before"
+    )
+    skipped = {"hidden": made.hidden, "not images by name": made.other, "other widths": made.other_variants,
+               "not matching the pattern": made.unmatched}  # fmt: skip
+    rest = ", ".join(f"{number} {name}" for name, number in skipped.items() if number)
+    return Finding(category, True, text + (f" (skipped: {rest})" if rest else ""))
+
+
+def _encoder(project: Project) -> Finding:
+    try:
+        encoder = project.encoder
+    except ImageClusterError as error:
+        return Finding("encoder", False, str(error))
+    return Finding("encoder", True, f"{encoder.name} loads: {encoder.dimension} numbers per image, on {encoder.device}")
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    shown = ", ".join(names[:most]) or "none"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -1,0 +1,49 @@
+"""Bucket → a folder of originals in the bucket's own layout.
+
+What belongs here: copying what the manifest chose. Not here: anything that the pipeline needs; a run reads the bucket
+itself and keeps no originals.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.errors import BucketUnreachableError, ObjectMissingError
+from pipeline.steps.manifest import categories, preview, sampled, select_categories
+from pipeline.steps.project import Project
+
+
+def download(
+    project: Project, wanted: Iterable[str], folder: Path, *, sample: int | None = None
+) -> list[dict[str, Any]]:
+    """Copy each image's chosen variant to `folder/KEY`; what is there in the same size is left as it is.
+
+    Returns a row per image: key, path, status (`downloaded`, `there`, `missing`).
+    """
+    from pipeline.adapters.buckets import open_bucket
+
+    folder.mkdir(parents=True, exist_ok=True)
+    target = open_bucket(str(folder))
+    rows: list[dict[str, Any]] = []
+    for slug in select_categories(project, wanted):
+        category = categories(project)[slug]
+        frame = sampled(preview(project, category, None).frame, sample).filter(pl.col("change") != "removed")
+        sizes = dict(frame.select("key", "size").iter_rows())
+        there = {key for key, size in sizes.items() if _has(folder / key, size)}
+        rows.extend({"key": key, "path": str(folder / key), "status": "there"} for key in sorted(there))
+        todo = [key for key in sizes if key not in there]
+        for done, (key, data) in enumerate(project.bucket.read_many(todo), start=1):
+            if isinstance(data, BucketUnreachableError):
+                raise data
+            status = "missing" if isinstance(data, ObjectMissingError) else "downloaded"
+            if isinstance(data, bytes):
+                target.write(key, data, content_type="application/octet-stream")
+            rows.append({"key": key, "path": str(folder / key), "status": status})
+            project.talk.progress(f"download {slug}", done, len(todo))
+    return rows
+
+
+def _has(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size

@@ -1,0 +1,249 @@
+"""Objects → images and embeddings, in one pass: each object is read once and decoded once.
+
+What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors chunk by chunk, so
+that a killed run goes on where it was. Not here: decoding (`stages/images.py`), the overlap of decoding and forward
+pass (`stages/embeddings.py`).
+"""
+
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import polars as pl
+
+from pipeline.errors import AllImagesRejectedError
+from pipeline.stages.embeddings import Outcome, stream
+from pipeline.stages.images import IMAGES_SCHEMA, image_row
+from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.steps.project import Project, Report, timed
+from pipeline.storage.artifacts import digest
+from pipeline.storage.vectors import VectorStore
+
+EMBEDDINGS_SCHEMA = pl.Schema({"content_hash": pl.String(), "fingerprint": pl.String()})
+CODE = 1  # raised when decoding changes what it returns, so that old rows are made again
+
+
+def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
+    """Bring `images` and, with `embed`, `embeddings` of one category up to date. Raises `AllImagesRejectedError`."""
+    category = project.category_of(slug)
+    images, embeddings = Report("images", category), Report("embeddings", category)
+    with project.lock(slug), timed(images):
+        present = (
+            project.store.require(slug, "manifest").table("manifest", MANIFEST_SCHEMA)
+            .filter(pl.col("change") != "removed")
+        )  # fmt: skip
+        rows = _known_rows(project, slug, present)
+        missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
+        fingerprint = _fingerprint(project, needed=embed)
+        vectors = project.vectors(fingerprint) if embed else None
+        held: set[str] = vectors.known() if vectors else set()
+        ok = rows.filter(pl.col("status") == "ok")
+        unembedded = ok.filter(~pl.col("content_hash").is_in(list(held))).unique("content_hash", maintain_order=True)
+        todo = missing["key"].to_list() + (unembedded["key"].to_list() if embed else [])
+        images.counts["read"] = len(todo)
+        work = _Work(project, slug, present, vectors, held)
+        work.go(todo)
+        rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
+        _store_images(project, slug, rows, images)
+        if vectors is not None:
+            vectors.compact(slug)
+            _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
+        _refuse_nothing(project, rows, category)
+    images.counts["decoded"] = work.decoded
+    return [images, embeddings] if embed else [images]
+
+
+class _Work:
+    """One pass over the objects that must be read."""
+
+    def __init__(
+        self, project: Project, slug: str, present: pl.DataFrame, vectors: VectorStore | None, held: set[str]
+    ) -> None:
+        self.project, self.slug, self.vectors, self.held = project, slug, vectors, held
+        self.manifest = {row["key"]: row for row in present.iter_rows(named=True)}
+        self.journal = project.layout.artifact(slug, "images") / "journal"
+        self.rows: list[dict[str, Any]] = []
+        self.pending: list[tuple[str, Any]] = []
+        self.frames: list[pl.DataFrame] = []
+        self.decoded = self.embedded = 0
+        self.seconds = 0.0
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        return pl.concat([pl.DataFrame(schema=IMAGES_SCHEMA), *self.frames])
+
+    def go(self, keys: list[str]) -> None:
+        if not keys:
+            return
+        started = perf_counter()
+        params = self.project.settings.encoder
+        # the encoder is opened before anything is read: without it nothing that follows would be of use
+        encoder = self.project.encoder if self.vectors is not None else None
+        outcomes = stream(
+            self._objects(keys),
+            image_params=self.project.settings.images,
+            encoder=encoder,
+            batch_size=params.batch_size,
+            threads=params.decode_threads,
+            thumbnail_pixels=self.project.settings.images.thumbnail_pixels,
+            skip=self.held.__contains__,
+            on_notice=self.project.talk.notice,
+        )
+        try:
+            for done, outcome in enumerate(outcomes, start=1):
+                self._take(outcome)
+                self.project.talk.progress(f"embed {self.slug}" if encoder else f"read {self.slug}", done, len(keys))
+                if len(self.rows) >= params.chunk_size:
+                    self._flush()
+        finally:
+            # also after Ctrl-C: what was decoded and embedded so far is kept
+            self._flush()
+            self.seconds = perf_counter() - started
+
+    def _objects(self, keys: list[str]) -> Iterator[tuple[str, Any]]:
+        yield from self.project.bucket.read_many(keys)
+
+    def _take(self, outcome: Outcome[str]) -> None:
+        self.rows.append(image_row(self.manifest[outcome.token], outcome.image))
+        if outcome.image.content_hash is None:
+            return
+        if outcome.thumbnail is not None:
+            self.decoded += 1
+            self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail)
+        if outcome.vector is not None:
+            self.embedded += 1
+            self.held.add(outcome.image.content_hash)
+            self.pending.append((outcome.image.content_hash, outcome.vector))
+
+    def _flush(self) -> None:
+        import numpy as np
+
+        if self.vectors is not None and self.pending:
+            self.vectors.append(self.slug, [name for name, _ in self.pending], np.stack([v for _, v in self.pending]))
+            self.pending = []
+        if self.rows:
+            frame = pl.DataFrame(self.rows, schema=IMAGES_SCHEMA)
+            self.journal.mkdir(parents=True, exist_ok=True)
+            part = self.journal / f"{len(self.frames):06d}-{secrets.token_hex(4)}.parquet"
+            staged = part.with_name(f".{part.name}")
+            frame.write_parquet(staged)
+            staged.replace(part)
+            self.frames.append(frame)
+            self.rows = []
+
+
+def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFrame:
+    """Rows of earlier runs, finished or killed, that still speak of the same object under the same settings."""
+    settings = _decode_settings(project)
+    frames: list[pl.DataFrame] = []
+    current = project.store.current(slug, "images")
+    if current is not None and current.provenance.params == settings:
+        frames.append(current.table("images", IMAGES_SCHEMA))
+    journal = project.layout.artifact(slug, "images") / "journal"
+    written_for = journal / "settings.digest"
+    if journal.exists() and written_for.exists() and written_for.read_text() == digest(settings):
+        parts = (path for path in sorted(journal.glob("*.parquet")) if not path.name.startswith("."))
+        frames.extend(pl.read_parquet(path, glob=False) for path in parts)
+    else:
+        shutil.rmtree(journal, ignore_errors=True)
+        journal.mkdir(parents=True)
+        written_for.write_text(digest(settings))
+    if not frames:
+        return pl.DataFrame(schema=IMAGES_SCHEMA)
+    known = pl.concat(frames).unique("image_id", keep="last").filter(pl.col("status") != "missing")
+    same = present.select("image_id", "key", "etag", "size", "group", "identifier")
+    return (
+        known.drop("group", "identifier")
+        .join(same, on=["image_id", "key", "etag", "size"], how="inner")
+        .select(list(IMAGES_SCHEMA))
+        .sort("key")
+    )
+
+
+def _decode_settings(project: Project) -> dict[str, Any]:
+    images = project.settings.images
+    return {"code": CODE, "max_megapixels": images.max_megapixels, "max_megabytes": images.max_megabytes}
+
+
+def _fingerprint(project: Project, *, needed: bool) -> str:
+    """What vectors are comparable: the encoder's own fingerprint and the background under transparent pixels."""
+    return digest(encoder_fingerprint(project), project.settings.images.background) if needed else ""
+
+
+def encoder_fingerprint(project: Project) -> str:
+    """The encoder's fingerprint, remembered per spec so that a run with nothing to embed does not load it."""
+    import json
+
+    from pipeline.adapters.encoders.registry import spec_identity
+    from pipeline.storage.files import write_atomically
+
+    spec = project.settings.encoder.spec
+    path = project.layout.cache / "encoder-fingerprints.json"
+    remembered: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    identity = spec_identity(spec)
+    if identity not in remembered:
+        remembered[identity] = project.encoder.fingerprint
+        write_atomically(path, json.dumps(remembered, indent=1, sort_keys=True).encode())
+    return remembered[identity]
+
+
+def _store_images(project: Project, slug: str, rows: pl.DataFrame, report: Report) -> None:
+    current = project.store.current(slug, "images")
+    fingerprint = digest(rows, _decode_settings(project))
+    report.unchanged = current is not None and current.provenance.fingerprint == fingerprint
+    if not report.unchanged:
+        current = project.store.write(
+            slug, "images", {"images": (rows, IMAGES_SCHEMA)}, fingerprint=fingerprint, created_at=project.now(),
+            params=_decode_settings(project),
+        )  # fmt: skip
+    shutil.rmtree(project.layout.artifact(slug, "images") / "journal", ignore_errors=True)
+    status: Counter[str] = Counter(rows["status"].to_list())
+    report.counts.update({"images": rows.height, "ok": status.pop("ok", 0), **status})
+    report.data_version = fingerprint
+    report.path = current.folder if current else Path()
+    report.sample = rows.filter(pl.col("status") != "ok").select("key", "status", "reason").head(10).to_dicts()
+    report.facts["bytes"] = int(rows["size"].sum())
+
+
+def _store_embeddings(
+    project: Project, slug: str, rows: pl.DataFrame, fingerprint: str, work: _Work, report: Report
+) -> None:
+    hashes = rows.filter(pl.col("status") == "ok").select("content_hash").unique().sort("content_hash")
+    table = hashes.with_columns(pl.lit(fingerprint).alias("fingerprint"))
+    version = digest(table)
+    current = project.store.current(slug, "embeddings")
+    report.unchanged = current is not None and current.provenance.fingerprint == version
+    if not report.unchanged:
+        encoder = project.settings.encoder
+        vectors = project.vectors(fingerprint)
+        if vectors.dimension() is None or work.embedded:
+            loaded = project.encoder
+            vectors.describe({"spec": encoder.spec, "dimension": loaded.dimension, "fingerprint": loaded.fingerprint,
+                              "background": project.settings.images.background, "device": loaded.device})  # fmt: skip
+        current = project.store.write(
+            slug, "embeddings", {"embeddings": (table, EMBEDDINGS_SCHEMA)}, fingerprint=version,
+            created_at=project.now(), params={"spec": encoder.spec}, facts=vectors.description(),
+        )  # fmt: skip
+    report.counts.update({"vectors": hashes.height, "embedded": work.embedded, "reused": hashes.height - work.embedded})
+    report.data_version = version
+    report.seconds = work.seconds
+    report.effective = dict(current.provenance.facts) if current else {}
+    if work.embedded and work.seconds:
+        report.facts["images_per_second"] = round(work.embedded / work.seconds, 1)
+    report.path = project.layout.vectors(fingerprint)
+
+
+def _refuse_nothing(project: Project, rows: pl.DataFrame, category: str) -> None:
+    if rows.height and not (rows["status"] == "ok").any():
+        counts = dict(Counter(rows["status"].to_list()).most_common())
+        first = rows.row(0, named=True)
+        raise AllImagesRejectedError(
+            f"None of the {rows.height} images of {category} could be used: "
+            f"{', '.join(f'{number} {status}' for status, number in counts.items())}. "
+            f"The first is {first['key']}: {first['reason']}. What was published before stays in place. "
+            f"See the images table in {project.layout.root}."
+        )

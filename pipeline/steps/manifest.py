@@ -1,0 +1,147 @@
+"""Bucket → manifest: which images there are, and what changed since last time.
+
+What belongs here: listing, categories and their slugs. Not here: how keys are read and compared
+(`stages/manifest.py`).
+"""
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from pipeline.errors import SettingsError, UnknownNameError
+from pipeline.stages.manifest import (
+    MANIFEST_SCHEMA,
+    Manifest,
+    ObjectInfo,
+    build_manifest,
+    build_manifest_from_entries,
+    parse_bucket_manifest,
+    slug_map,
+)
+from pipeline.steps.project import Project, Report, timed
+from pipeline.storage.artifacts import digest
+from pipeline.storage.layout import read_slugs, write_slugs
+
+BUCKET_MANIFEST = "manifest.json"
+ROOT = "root"  # the category of images that lie at the very top of the source
+SINGLE = "all"  # the one category when the settings say that the whole source is one
+
+
+def categories(project: Project) -> dict[str, str]:
+    """Slug → category of everything that the bucket holds now or held before; stored, so that slugs never change."""
+    known = read_slugs(project.layout)
+    slugs = slug_map([*known.values(), *category_names(project)], known)
+    write_slugs(project.layout, slugs)
+    return slugs
+
+
+def category_names(project: Project) -> list[str]:
+    """The categories that the bucket holds now; stores nothing."""
+    source = project.settings.source
+    if source.categories == "single":
+        return [SINGLE]
+    if isinstance(source.categories, list):
+        return list(source.categories)
+    entries = _bucket_entries(project)
+    return sorted({entry.category for entry in entries}) if entries is not None else _folders(project)
+
+
+def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
+    """Slugs to work on: all, or those named. Raises `UnknownNameError` listing what there is."""
+    slugs = categories(project)
+    chosen = list(wanted)
+    if not chosen:
+        return sorted(slugs)
+    by_name = {name: slug for slug, name in slugs.items()} | {slug: slug for slug in slugs}
+    for name in chosen:
+        if name not in by_name:
+            known = ", ".join(sorted(slugs.values())) or "none: the source holds no folder"
+            raise UnknownNameError(f"There is no category {name!r} in {project.bucket.url}. There are: {known}.")
+    return [by_name[name] for name in chosen]
+
+
+def manifest(project: Project, slug: str, *, sample: int | None = None) -> Report:
+    """Bring the `manifest` of one category up to date.
+
+    `sample` keeps that many images, always the same ones as long as they exist. A listing that fails or breaks off
+    raises; it is never taken for an empty bucket.
+    """
+    category = project.category_of(slug)
+    report = Report("manifest", category)
+    with project.lock(slug), timed(report):
+        current = project.store.current(slug, "manifest")
+        known = current.table("manifest", MANIFEST_SCHEMA) if current else None
+        made = preview(project, category, known)
+        frame = sampled(made.frame, sample)
+        counts = {
+            "objects": made.objects, "images": made.images, "added": made.added, "changed": made.changed,
+            "same": made.same, "removed": made.removed, "hidden": made.hidden, "other": made.other,
+            "other_variants": made.other_variants, "unmatched": made.unmatched,
+        }  # fmt: skip
+        fingerprint = digest(frame, sample)
+        report.unchanged = current is not None and made.added + made.changed + made.removed == 0
+        if current is None or current.provenance.fingerprint != fingerprint:
+            current = project.store.write(
+                slug, "manifest", {"manifest": (frame, MANIFEST_SCHEMA)}, fingerprint=fingerprint,
+                created_at=project.now(), params={"source": project.bucket.url, "sample": sample},
+                facts={"digest": made.digest, **counts},
+            )  # fmt: skip
+        elif current.provenance.facts.get("digest") != made.digest:
+            project.store.update_facts(current, {"digest": made.digest})
+    report.counts = {**counts, "sampled": frame.filter(pl.col("change") != "removed").height}
+    report.facts = {"source": project.bucket.url, "digest": made.digest}
+    report.data_version = digest(frame.drop("change"))
+    report.path = current.folder
+    report.sample = frame.filter(pl.col("change") != "same").select("key", "change").head(10).to_dicts()
+    if not frame.height:
+        project.talk.notice(f"{project.bucket.url} holds no image of category {category}.")
+    return report
+
+
+def preview(project: Project, category: str, known: pl.DataFrame | None) -> Manifest:
+    """What the manifest of a category would be now; stores nothing."""
+    source = project.settings.source
+    entries = _bucket_entries(project)
+    if entries is not None:
+        mine = [entry for entry in entries if entry.category == category]
+        return build_manifest_from_entries(mine, category=category, settings=source, known=known)
+    return build_manifest(_objects(project, category), category=category, settings=source, known=known)
+
+
+def _objects(project: Project, category: str) -> Iterator[ObjectInfo]:
+    single = project.settings.source.categories == "single"
+    prefix = "" if single or category == ROOT else f"{category}/"
+    for page in project.bucket.pages(prefix):
+        for found in page:
+            if category != ROOT or single or "/" not in found.key:
+                yield found
+
+
+def _folders(project: Project) -> list[str]:
+    folders = project.bucket.folders()
+    # images at the very top: one look at the first page is enough to know whether there are any
+    first = next(iter(project.bucket.pages("")), [])
+    return [*folders, ROOT] if not folders and any("/" not in found.key for found in first) else folders
+
+
+def _bucket_entries(project: Project):
+    """Entries of the bucket's own manifest.json, or None where a listing says what exists."""
+    wanted = project.settings.source.manifest
+    if wanted == "ignore":
+        return None
+    if project.bucket.head(BUCKET_MANIFEST) is None:
+        if wanted == "require":
+            raise SettingsError(
+                f"source.manifest is require, but {project.bucket.url} holds no {BUCKET_MANIFEST}. "
+                "Upload one, or set source.manifest to auto."
+            )
+        return None
+    return parse_bucket_manifest(project.bucket.read(BUCKET_MANIFEST))
+
+
+def sampled(frame: pl.DataFrame, sample: int | None) -> pl.DataFrame:
+    """The rows of `sample` images: ids are hashes, so their order is a fair and lasting draw."""
+    if sample is None or frame.height <= sample:
+        return frame
+    kept = frame.filter(pl.col("change") != "removed").sort("image_id").head(sample)["image_id"]
+    return frame.filter(pl.col("image_id").is_in(kept.implode()))

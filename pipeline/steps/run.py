@@ -1,0 +1,84 @@
+"""The steps in their order: what the command line and the demo run, and what Dagster's job runs as assets.
+
+What belongs here: the order and the summary. Not here: any step (`manifest.py`, `ingest.py`, `clusters.py`,
+`publish.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.steps.clusters import identities, labels, reduced, representatives, similarity
+from pipeline.steps.ingest import ingest
+from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.project import Project, Report
+from pipeline.steps.publish import publish
+
+CLUSTER_STEPS = (reduced, labels, identities, representatives, similarity)
+
+
+@dataclass
+class CategoryRun:
+    """The reports of one category's steps, by artefact."""
+
+    slug: str
+    category: str
+    reports: dict[str, Report] = field(default_factory=dict[str, Report])
+
+    def add(self, report: Report) -> None:
+        self.reports[report.artifact] = report
+
+    @property
+    def nothing_new(self) -> bool:
+        return all(report.unchanged for report in self.reports.values())
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that a person wants at the end, with the paths of what was published."""
+        published, images = self.reports["published"], self.reports["images"]
+        counts = published.counts
+        total = counts["images"]
+        reasons = {name: number for name, number in images.counts.items()
+                   if name in ("broken", "missing", "too_large", "not_an_image")}  # fmt: skip
+        usable = counts["clustered"] + counts["unclustered"]
+        return {
+            "category": self.category,
+            "images": total,
+            "clusters": counts["clusters"],
+            "clustered": counts["clustered"],
+            "unclustered": counts["unclustered"],
+            "unclustered_share": round(counts["unclustered"] / usable, 4) if usable else 0.0,
+            "set_aside": counts["rejected"],
+            "set_aside_reasons": reasons,
+            "largest_cluster_share": round(counts["largest"] / usable, 4) if usable else 0.0,
+            "read": images.counts.get("read", 0),
+            "embedded": self.reports["embeddings"].counts["embedded"],
+            "nothing_new": self.nothing_new,
+            "headline": published.facts.get("headline", ""),
+            "seconds": {name: round(report.seconds, 2) for name, report in self.reports.items()},
+            "settings": published.effective,
+            "clusters_json": str(published.path / "clusters.json") if published.path else "",
+            "clusters_html": str(published.path / "clusters.html") if published.path else "",
+        }
+
+
+def run_category(project: Project, slug: str, *, sample: int | None = None) -> CategoryRun:
+    """All steps of one category."""
+    done = CategoryRun(slug, project.category_of(slug))
+    done.add(manifest(project, slug, sample=sample))
+    for report in ingest(project, slug):
+        done.add(report)
+    done.reports["images"].seconds -= done.reports["embeddings"].seconds
+    for step in CLUSTER_STEPS:
+        done.add(step(project, slug))
+    done.add(publish(project, slug))
+    return done
+
+
+def run(project: Project, wanted: Iterable[str] = (), *, sample: int | None = None) -> list[CategoryRun]:
+    """All steps of the categories that are named, or of every category of the source."""
+    slugs = select_categories(project, wanted)
+    if not slugs:
+        project.talk.notice(
+            f"{project.bucket.url} holds no images: no folder at its top and no image beside one. Nothing was done."
+        )
+    return [run_category(project, slug, sample=sample) for slug in slugs]

@@ -1,0 +1,87 @@
+"""What must hold of the code itself: the direction of imports, and that every module says what belongs in it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(path for room in ("pipeline", "assets", "resources") for path in (ROOT / room).rglob("*.py"))
+
+# lower floors first: a module may import its own floor and those below it
+FLOORS = [
+    ("pipeline.errors", "pipeline.settings", "pipeline.settings_text"),
+    ("pipeline.stages", "pipeline.curation"),
+    ("pipeline.storage", "pipeline.adapters"),
+    ("pipeline.steps",),
+    ("pipeline.console", "pipeline.demo", "pipeline.dev", "pipeline.cli", "pipeline.service"),
+    ("resources",),
+    ("assets",),
+    ("pipeline.automation",),
+    ("pipeline.definitions",),
+    ("pipeline.dagster_run",),
+]
+
+
+def floor(module: str) -> int | None:
+    for number, names in enumerate(FLOORS):
+        if any(module == name or module.startswith(f"{name}.") for name in names):
+            return number
+    return None
+
+
+def imports(path: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_never_climb(path: Path) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    own = floor(module)
+    assert own is not None or module == "pipeline", f"{module} stands on no floor: add it to FLOORS"
+    for name in imports(path):
+        other = floor(name)
+        if other is not None and own is not None:
+            assert other <= own, f"{module} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_opens_by_saying_what_belongs_in_it(path: Path) -> None:
+    text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split()).lower()
+    assert text, f"{path} has no docstring"
+    if path.name != "__init__.py":
+        assert "belongs here" in text, f"{path} does not say what belongs in it"
+        assert "not here" in text, f"{path} does not say what does not belong in it"
+
+
+def test_the_command_line_starts_without_dagster_and_without_anything_heavy() -> None:
+    heavy = ["dagster", "torch", "polars", "numpy", "duckdb", "faiss", "umap", "hdbscan", "openvino", "obstore", "rich"]
+    code = f"import sys, pipeline.cli; print([name for name in {heavy!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_steps_run_without_dagster() -> None:
+    code = "import sys, pipeline.steps.run; print('dagster' in sys.modules, 'torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "False False"
+
+
+def test_the_three_packages_are_those_of_this_checkout() -> None:
+    code = "import pipeline, assets, resources; print(pipeline.__path__[0], assets.__path__[0], resources.__path__[0])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.split() == [str(ROOT / name) for name in ("pipeline", "assets", "resources")]
+
+
+def test_the_lock_names_no_registry() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--hash=sha256:" in text
