@@ -1,0 +1,109 @@
+"""Opens the bucket that a URL names: a folder, s3://bucket/prefix or r2://bucket/prefix.
+
+What belongs here: reading the URL, and finding the credentials in the environment at the moment they are needed. Not
+here: what a bucket can do (`Bucket` in `stages/manifest.py`), S3 itself (`adapters/s3_bucket.py`) and folders
+(`adapters/folder_bucket.py`).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipeline.adapters.folder_bucket import FolderBucket
+from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
+from pipeline.errors import BucketError, SettingsError
+
+_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_R2 = ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "R2_SESSION_TOKEN")
+
+
+def open_bucket(
+    url: str,
+    *,
+    endpoint_url: str | None = None,
+    region: str = "auto",
+    concurrency: int = 16,
+    timeout_seconds: float = 30,
+    retries: int = 4,
+    environment: Mapping[str, str] = os.environ,
+    credentials: Credentials | None = None,
+) -> FolderBucket | ObstoreBucket:
+    """The bucket at `url`; no request is made yet.
+
+    `concurrency` is how many objects `read_many` reads ahead, `timeout_seconds` how long one request may take,
+    `retries` how often it is made again after a transient error. `credentials` default to those in `environment`.
+    Raises `SettingsError` for a URL or endpoint that cannot be, `BucketError` where there are no credentials.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return FolderBucket(Path(url), concurrency=concurrency)
+    if scheme == "file":
+        return FolderBucket(_path_of(url), concurrency=concurrency)
+    if scheme not in ("s3", "r2"):
+        raise SettingsError(
+            f"{url!r} is no place that can be read. Give a folder, s3://bucket/prefix or r2://bucket/prefix."
+        )
+    bucket, _, prefix = rest.partition("/")
+    if not bucket or "@" in bucket:
+        raise SettingsError(
+            f"{scheme}:// needs the name of a bucket and nothing else, as in {scheme}://images/library."
+        )
+    if scheme == "r2" and not endpoint_url:
+        raise SettingsError(
+            f"{url} needs an endpoint: set endpoint_url to https://ACCOUNT_ID.r2.cloudflarestorage.com "
+            "(the account id stands on the R2 page of the Cloudflare dashboard)."
+        )
+    return ObstoreBucket(
+        bucket,
+        prefix.strip("/"),
+        url=url.rstrip("/"),
+        endpoint_url=_endpoint(endpoint_url),
+        region=_region(url, region, endpoint_url, environment),
+        credentials=credentials or _credentials(url, scheme, environment),
+        concurrency=concurrency,
+        timeout_seconds=timeout_seconds,
+        retries=retries,
+    )
+
+
+def _credentials(url: str, scheme: str, environment: Mapping[str, str]) -> Credentials:
+    families = (_R2, _AWS) if scheme == "r2" else (_AWS,)
+    for key_name, secret_name, token_name in families:
+        key, secret = environment.get(key_name), environment.get(secret_name)
+        if key and secret:
+            return Credentials(key.strip(), secret.strip(), environment.get(token_name) or None)
+        if key or secret:
+            there, lacking = (key_name, secret_name) if key else (secret_name, key_name)
+            raise BucketError(f"No credentials for {url}: {there} is set in the environment, but {lacking} is not.")
+    wanted = ", or ".join(f"{key_name} and {secret_name}" for key_name, secret_name, _ in families)
+    raise BucketError(f"No credentials for {url}: set {wanted} in the environment.")
+
+
+def _endpoint(endpoint_url: str | None) -> str | None:
+    if not endpoint_url:
+        return None
+    parts = urlsplit(endpoint_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"endpoint_url {endpoint_url!r} must begin with https:// (or http://) and name a host.")
+    if parts.username or parts.password:
+        raise SettingsError("endpoint_url must not hold credentials; they come from the environment.")
+    return endpoint_url.rstrip("/")
+
+
+def _region(url: str, region: str, endpoint_url: str | None, environment: Mapping[str, str]) -> str:
+    if region != "auto" or endpoint_url:
+        return region
+    found = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if not found:
+        raise SettingsError(f"{url} without an endpoint_url is at AWS, which needs a region, for example eu-west-1.")
+    return found
+
+
+def _path_of(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise SettingsError(f"{url!r} names a host. A file URL has three slashes: file:///srv/images.")
+    # A bare # or ? in the path belongs to the folder's name, not to a fragment or a query.
+    path = url.removeprefix("file://").removeprefix("localhost")
+    return Path(unquote(path))

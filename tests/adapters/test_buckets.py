@@ -1,0 +1,310 @@
+"""Folders as buckets, the look-ahead, and what a URL and the environment must say."""
+
+import logging
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.buckets import open_bucket
+from pipeline.adapters.folder_bucket import FolderBucket
+from pipeline.adapters.read_ahead import read_ahead
+from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
+from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, SettingsError
+from pipeline.stages.manifest import Bucket
+from tests.servers import free_port
+
+ODD_NAMES = [
+    "a b.webp", "ü/é 1.webp", "日本/東.webp", "x#1.webp", "100%.webp", "a%20b.webp", "a+b.webp", "q?x=1&y.webp",
+    "..x.webp", "a..b/c.webp", "[1].webp", "~t.webp", "tab\tq.webp", "new\nline.webp", "back\\slash.webp",
+    "q'\"<>|*.webp", "\\xe9.webp", "e\u0301.webp", "-rf", "no-extension",
+]  # fmt: skip
+SECRET = "s3cr3t-that-must-never-be-seen"
+ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET}
+
+
+def fill(root: Path, *keys: str) -> FolderBucket:
+    for key in keys:
+        path = root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(key.encode())
+    return FolderBucket(root)
+
+
+def keys_of(bucket: Bucket, prefix: str = "", after: str | None = None, *, recursive: bool = True) -> list[str]:
+    return [info.key for page in bucket.pages(prefix, after=after, recursive=recursive) for info in page]
+
+
+# --- folders ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_path_and_a_file_url_open_the_same_folder(tmp_path: Path) -> None:
+    root = tmp_path / "my images #1 100%"
+    fill(root, "a/1.png")
+    quoted = str(root).replace("%", "%25").replace(" ", "%20")
+    for url in (str(root), f"file://{quoted}", f"file://localhost{quoted}"):
+        assert keys_of(open_bucket(url)) == ["a/1.png"]
+
+
+def test_file_names_of_every_kind_come_back_as_they_are(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, *ODD_NAMES)
+    assert keys_of(bucket) == sorted(ODD_NAMES)
+    for key, data in bucket.read_many(ODD_NAMES):
+        assert data == key.encode()
+        found = bucket.head(key)
+        assert found is not None
+        assert (found.key, found.size) == (key, len(key.encode()))
+
+
+def test_a_name_that_is_not_utf8_is_listed_storable_and_readable(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"latin")
+    bucket = FolderBucket(tmp_path)
+    (key,) = keys_of(bucket)
+    assert key == "caf\\xe9.png"
+    assert bucket.read(key.encode().decode()) == b"latin"
+
+
+def test_keys_ascend_over_folders_as_they_do_in_s3(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/2.png", "a-b/1.png", "a.png", "a/10.png", "b/c/d.png", "a0/1.png", "Z/1.png")
+    assert keys_of(bucket) == ["Z/1.png", "a-b/1.png", "a.png", "a/10.png", "a/2.png", "a0/1.png", "b/c/d.png"]
+    assert keys_of(bucket) == sorted(keys_of(bucket))
+
+
+def test_a_listing_goes_on_after_any_key(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/2.png", "a-b/1.png", "a.png", "a/10.png", "b/c/d.png", "a0/1.png")
+    every = keys_of(bucket)
+    for position in [*every, "a/", "a/1", "a/zzz", "", "zzz", "b/c"]:
+        assert keys_of(bucket, after=position) == [key for key in every if key > position]
+
+
+def test_pages_hold_a_thousand_objects_and_come_one_by_one(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, *(f"a/{i:05d}.png" for i in range(2101)))
+    assert [len(page) for page in bucket.pages("a/")] == [1000, 1000, 101]
+
+
+def test_a_prefix_is_a_folder_and_not_the_beginning_of_a_name(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png", "ab/1.png", "1.png")
+    assert keys_of(bucket, "a") == keys_of(bucket, "a/") == ["a/1.png"]
+    assert keys_of(bucket, recursive=False) == ["1.png"]
+
+
+def test_folders_leave_out_files_and_hidden_ones(tmp_path: Path) -> None:
+    assert fill(tmp_path, "b/1", "a/1", ".git/1", "_x/1", "__MACOSX/1", "top.png").folders() == ["a", "b"]
+
+
+def test_a_category_that_is_not_there_is_empty_but_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    assert keys_of(fill(tmp_path, "a/1.png"), "nope") == []
+    missing = FolderBucket(tmp_path / "nope")
+    for act in (missing.check, missing.folders, lambda: keys_of(missing), lambda: keys_of(missing, "a")):
+        with pytest.raises(BucketError, match="nope"):
+            act()
+    with pytest.raises(BucketError):  # an unplugged disk must not look like images that were deleted
+        missing.read("a/1.png")
+    with pytest.raises(BucketError):
+        FolderBucket(tmp_path / "a" / "1.png").folders()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_ends_the_listing_with_an_error(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png", "b/1.png")
+    (tmp_path / "a").chmod(0)
+    with pytest.raises(BucketError, match="Permission"):
+        keys_of(bucket)
+
+
+def test_links_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", "1.png")
+    bucket = fill(tmp_path / "root", "a/2.png")
+    (tmp_path / "root" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "root" / "a" / "up").symlink_to(tmp_path / "root")
+    (tmp_path / "root" / "a" / "gone.png").symlink_to(tmp_path / "nothing.png")
+    assert keys_of(bucket) == ["a/2.png", "a/gone.png", "linked/1.png"]
+    assert bucket.folders() == ["a", "linked"]
+    with pytest.raises(ObjectMissingError):
+        bucket.read("a/gone.png")
+
+
+@pytest.mark.parametrize("key", ["../secret", "a/../../secret", "/etc/passwd", "", "a//b", "./a", "a/.", "nul\0"])
+def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
+    (tmp_path / "secret").write_bytes(b"x")
+    bucket = fill(tmp_path / "root", "a/1.png")
+    acts = (lambda: bucket.read(key), lambda: bucket.head(key), lambda: bucket.delete(key))
+    for act in (*acts, lambda: bucket.write(key, b"", content_type="image/png")):
+        with pytest.raises(BucketError):
+            act()
+    ((_, trouble),) = bucket.read_many([key])
+    assert isinstance(trouble, ObjectMissingError)
+
+
+def test_an_etag_changes_when_a_file_is_overwritten_with_as_many_bytes(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a.png")
+    before = bucket.head("a.png")
+    time.sleep(0.02)
+    (tmp_path / "a.png").write_bytes(b"12345")
+    after = bucket.head("a.png")
+    assert before is not None
+    assert after is not None
+    assert (before.size, before.etag != after.etag) == (after.size, True)
+    assert [info for page in bucket.pages() for info in page] == [after]
+
+
+def test_a_write_makes_folders_leaves_nothing_behind_and_can_be_read_by_others(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path / "new")
+    for data in (b"one", b"two"):
+        bucket.write("a/b/c.json", data, content_type="application/json")
+        assert bucket.read("a/b/c.json") == data
+    assert keys_of(bucket) == ["a/b/c.json"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "new/a/b/c.json").stat().st_mode & 0o777 == 0o666 & ~umask
+    bucket.delete("a/b/c.json")
+    bucket.delete("a/b/c.json")
+    assert bucket.head("a/b/c.json") is None
+
+
+def test_a_write_for_which_there_is_no_room_leaves_the_old_object(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a.json")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(BucketError, match=r"a\.json"):
+            bucket.write("a.json", b"x" * 100_000, content_type="application/json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert bucket.read("a.json") == b"a.json"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_that_is_gone_or_is_a_folder_is_that_files_trouble(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png", "a/2.png", "a/3.png")
+    (tmp_path / "a" / "2.png").unlink()
+    results = list(bucket.read_many(["a/1.png", "a/2.png", "a", "a/1.png/x", "a/3.png"]))
+    kinds = [type(data).__name__ for _, data in results]
+    assert kinds == ["bytes", "ObjectMissingError", "ObjectMissingError", "ObjectMissingError", "bytes"]
+    assert [key for key, _ in results] == ["a/1.png", "a/2.png", "a", "a/1.png/x", "a/3.png"]
+    assert bucket.head("a") is None
+
+
+# --- the look-ahead ---------------------------------------------------------------------------------------------------
+
+
+def test_reading_ahead_keeps_the_order_and_is_bounded() -> None:
+    pulled, taken, most = 0, 0, 0
+    lock = threading.Lock()
+    reading: set[str] = set()
+    widest = 0
+
+    def keys() -> Iterator[str]:
+        nonlocal pulled, most
+        for number in range(200):
+            pulled += 1
+            most = max(most, pulled - taken)
+            yield str(number)
+
+    def read(key: str) -> bytes:
+        nonlocal widest
+        with lock:
+            reading.add(key)
+            widest = max(widest, len(reading))
+        time.sleep(0.003 if int(key) % 7 else 0.01)
+        with lock:
+            reading.discard(key)
+        return key.encode()
+
+    for key, data in read_ahead(read, keys(), 8):
+        assert data == key.encode() == str(taken).encode()
+        taken += 1
+    assert taken == 200
+    assert most <= 8
+    assert 2 <= widest <= 8
+
+
+def test_a_reader_that_stops_early_leaves_the_rest_unread() -> None:
+    read: list[str] = []
+    results = read_ahead(lambda key: read.append(key) or b"", map(str, range(1000)), 4)
+    assert next(iter(results))[0] == "0"
+    results.close()  # type: ignore[attr-defined]
+    assert len(read) <= 5
+
+
+def test_one_objects_trouble_is_a_value_and_the_buckets_is_raised() -> None:
+    def read(key: str) -> bytes:
+        match key:
+            case "missing":
+                raise ObjectMissingError("gone")
+            case "slow":
+                raise BucketUnreachableError("later")
+            case "forbidden":
+                raise BucketError("no")
+            case _:
+                return b"ok"
+
+    kinds = [type(data).__name__ for _, data in read_ahead(read, ["a", "missing", "b", "slow", "c"], 2)]
+    assert kinds == ["bytes", "ObjectMissingError", "bytes", "BucketUnreachableError", "bytes"]
+    with pytest.raises(BucketError, match="no"):
+        list(read_ahead(read, ["a", "forbidden", "b"], 2))
+
+
+# --- URLs and credentials ---------------------------------------------------------------------------------------------
+
+
+def test_r2_needs_an_endpoint_and_the_error_shows_one() -> None:
+    with pytest.raises(SettingsError, match=r"ACCOUNT_ID\.r2\.cloudflarestorage\.com"):
+        open_bucket("r2://images", environment=ENVIRONMENT)
+
+
+def test_aws_without_an_endpoint_needs_a_region_from_somewhere() -> None:
+    with pytest.raises(SettingsError, match="region"):
+        open_bucket("s3://images", environment=ENVIRONMENT)
+    assert "eu-west-1" in repr(open_bucket("s3://images", environment={**ENVIRONMENT, "AWS_REGION": "eu-west-1"}))
+    assert "us-east-2" in repr(open_bucket("s3://images", region="us-east-2", environment=ENVIRONMENT))
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "s3:///prefix", "s3://key:secret@bucket", "file://host/x"])
+def test_a_url_that_names_no_place_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError):
+        open_bucket(url, endpoint_url="https://example.org", environment=ENVIRONMENT)
+
+
+@pytest.mark.parametrize("endpoint", ["example.org", "ftp://example.org", "https://", "https://key:secret@example.org"])
+def test_an_endpoint_that_cannot_be_is_refused(endpoint: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        open_bucket("s3://images", endpoint_url=endpoint, environment=ENVIRONMENT)
+    assert "key:secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "named"),
+    [
+        ("s3://b", {}, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+        ("r2://b", {}, ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"]),
+        ("s3://b", {"AWS_ACCESS_KEY_ID": "k"}, ["AWS_SECRET_ACCESS_KEY is not"]),
+        ("r2://b", {"R2_SECRET_ACCESS_KEY": SECRET}, ["R2_ACCESS_KEY_ID is not"]),
+    ],
+)
+def test_without_credentials_the_error_names_the_variables(
+    url: str, environment: dict[str, str], named: list[str]
+) -> None:
+    with pytest.raises(BucketError) as told:
+        open_bucket(url, endpoint_url="https://example.org", environment=environment)
+    assert all(name in str(told.value) for name in named)
+    assert SECRET not in str(told.value)
+
+
+def test_no_secret_is_shown_by_anything_that_prints_a_bucket(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    credentials = Credentials("AKIAEXAMPLE", SECRET, "token-" + SECRET)
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    bucket = open_bucket("s3://images", endpoint_url=endpoint, credentials=credentials, retries=0)
+    assert isinstance(bucket, ObstoreBucket)
+    with pytest.raises(BucketUnreachableError) as told:
+        bucket.check()
+    logging.getLogger("test").error("%s %r %s", bucket, bucket, told.value, exc_info=told.value)
+    shown = [repr(bucket), str(bucket), bucket.url, repr(credentials), str(told.value), repr(told.value), caplog.text]
+    assert told.value.__cause__ is None
+    assert all(SECRET not in text for text in shown)
+    assert endpoint in str(told.value)

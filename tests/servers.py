@@ -1,0 +1,176 @@
+"""Real S3 servers for the tests, started as processes on free loopback ports.
+
+What belongs here: starting, awaiting and stopping rclone and moto. Not here: the pytest fixtures around them
+(`tests/conftest.py`) and what is asserted of a bucket (`tests/real/`).
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+KEY = "AKIATESTKEY000000001"
+SECRET = "s3cr3t-that-must-never-be-seen-anywhere"
+
+
+class S3Server(NamedTuple):
+    """A server that answers: each folder directly under `root` is a bucket (`root` is None for moto)."""
+
+    endpoint: str
+    key: str
+    secret: str
+    root: Path | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables under which `open_bucket` finds these credentials."""
+        return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret}
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def rclone_server(root: Path, *, key: str = KEY, secret: str = SECRET) -> Iterator[S3Server]:
+    """rclone serving `root` with real signature checks; stopped on leaving."""
+    port = free_port()
+    command = [_script("rclone"), "serve", "s3", "--config", os.devnull, "--auth-key", f"{key},{secret}"]
+    command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "0s", "--vfs-cache-mode", "off", str(root)]
+    with _running(command, f"http://127.0.0.1:{port}"):
+        yield S3Server(f"http://127.0.0.1:{port}", key, secret, root)
+
+
+@contextmanager
+def moto_server_process() -> Iterator[S3Server]:
+    """moto with one IAM user, after which wrong credentials get 403; stopped on leaving."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    with _running([_script("moto_server"), "-H", "127.0.0.1", "-p", str(port)], endpoint):
+        key, secret = _moto_user(endpoint)
+        yield S3Server(endpoint, key, secret, None)
+
+
+def s3_client(server: S3Server):
+    """A boto3 S3 client of `server`, to put things there that the product would not write."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"max_attempts": 1},
+    )
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=server.key,
+        aws_secret_access_key=server.secret,
+        config=config,
+    )
+
+
+def _moto_user(endpoint: str) -> tuple[str, str]:
+    """Make a user that may do everything, then let moto check signatures from now on."""
+    import boto3
+
+    iam = boto3.client(
+        "iam", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
+    )
+    iam.create_user(UserName="tester")
+    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+    iam.put_user_policy(UserName="tester", PolicyName="all", PolicyDocument=policy)
+    made = iam.create_access_key(UserName="tester")["AccessKey"]
+    plain = {"Content-Type": "text/plain"}  # as a form, moto would see no body
+    request = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", headers=plain, method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        answer.read()
+    return made["AccessKeyId"], made["SecretAccessKey"]
+
+
+def _script(name: str) -> str:
+    path = Path(sys.executable).parent / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; install the dev extra: pip install -e .[dev]")
+    return str(path)
+
+
+def _clean_environment() -> Mapping[str, str]:
+    """The environment without proxies and AWS variables, which would reach the servers' own clients."""
+    dropped = ("AWS_", "R2_", "RCLONE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
+
+
+@contextmanager
+def _running(command: list[str], endpoint: str, *, seconds: float = 30.0) -> Iterator[None]:
+    """Run `command` until the block ends; enter once `endpoint` answers HTTP, whatever the status."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_clean_environment(), start_new_session=True
+        )
+        try:
+            deadline = time.monotonic() + seconds
+            while not _answers(endpoint):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    said = log.read().decode(errors="replace")[-2000:]
+                    raise RuntimeError(f"{command[0]} does not answer on {endpoint} (exit {process.poll()}): {said}")
+                time.sleep(0.05)
+            yield
+        finally:
+            _stop(process)
+
+
+def _answers(endpoint: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(endpoint, timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=5)
+
+
+def make_bucket(server: S3Server, files: Mapping[str, bytes] | None = None) -> str:
+    """A new bucket on `server` that holds `files`; its name."""
+    name = f"bucket-{secrets.token_hex(4)}"
+    if server.root is not None:
+        folder = server.root / name
+        folder.mkdir()
+        for key, data in (files or {}).items():
+            path = folder / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return name
+    client = s3_client(server)
+    client.create_bucket(Bucket=name)
+    for key, data in (files or {}).items():
+        client.put_object(Bucket=name, Key=key, Body=data)
+    return name
