@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import ImageClusterError
-from pipeline.stages.manifest import MANIFEST_SCHEMA, slug_map
+from pipeline.stages.keys import slug_map
+from pipeline.stages.manifest import MANIFEST_SCHEMA
 from pipeline.steps.manifest import category_names, preview
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import ArtifactStore

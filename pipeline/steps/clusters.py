@@ -68,9 +68,10 @@ def labels(project: Project, slug: str) -> Report:
     source = project.store.require(slug, "reduced")
 
     def compute(_: Artifact | None) -> dict[str, Any]:
-        frame = source.table("reduced", reducing.reduced_schema(source.provenance.facts["dimension"]))
+        dimension = int(source.provenance.facts["dimension"])
+        frame = source.table("reduced", reducing.reduced_schema(dimension))
         unique = frame.unique("content_hash", keep="first", maintain_order=True)
-        found = labelling.group(unique["vector"].to_numpy().reshape(unique.height, -1), params)
+        found = labelling.group(unique["vector"].to_numpy().reshape(unique.height, dimension), params)
         groups = pl.Series("raw_group", found.groups, dtype=pl.Int32)
         table = pl.DataFrame(
             {

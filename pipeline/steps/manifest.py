@@ -9,20 +9,19 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
+from pipeline.stages.bucket_manifest import MANIFEST_KEY, Entry, entry_category, parse_bucket_manifest
+from pipeline.stages.keys import slug_map, sort_of
 from pipeline.stages.manifest import (
     MANIFEST_SCHEMA,
     Manifest,
     ObjectInfo,
     build_manifest,
     build_manifest_from_entries,
-    parse_bucket_manifest,
-    slug_map,
 )
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import read_slugs, write_slugs
 
-BUCKET_MANIFEST = "manifest.json"
 ROOT = "root"  # the category of images that lie at the very top of the source
 SINGLE = "all"  # the one category when the settings say that the whole source is one
 
@@ -43,7 +42,9 @@ def category_names(project: Project) -> list[str]:
     if isinstance(source.categories, list):
         return list(source.categories)
     entries = _bucket_entries(project)
-    return sorted({entry.category for entry in entries}) if entries is not None else _folders(project)
+    if entries is None:
+        return _folders(project)
+    return sorted({name for entry in entries if (name := entry_category(entry, source.categories)) is not None})
 
 
 def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
@@ -103,40 +104,44 @@ def preview(project: Project, category: str, known: pl.DataFrame | None) -> Mani
     source = project.settings.source
     entries = _bucket_entries(project)
     if entries is not None:
-        mine = [entry for entry in entries if entry.category == category]
-        return build_manifest_from_entries(mine, category=category, settings=source, known=known)
+        return build_manifest_from_entries(entries, category=category, settings=source, known=known)
     return build_manifest(_objects(project, category), category=category, settings=source, known=known)
 
 
 def _objects(project: Project, category: str) -> Iterator[ObjectInfo]:
-    single = project.settings.source.categories == "single"
-    prefix = "" if single or category == ROOT else f"{category}/"
-    for page in project.bucket.pages(prefix):
-        for found in page:
-            if category != ROOT or single or "/" not in found.key:
-                yield found
+    if project.settings.source.categories == "single":
+        pages = project.bucket.pages()
+    elif category == ROOT:
+        pages = project.bucket.pages(recursive=False)
+    else:
+        pages = project.bucket.pages(f"{category}/")
+    for page in pages:
+        yield from page
 
 
 def _folders(project: Project) -> list[str]:
     folders = project.bucket.folders()
-    # images at the very top: one look at the first page is enough to know whether there are any
-    first = next(iter(project.bucket.pages("")), [])
-    return [*folders, ROOT] if not folders and any("/" not in found.key for found in first) else folders
+    top = (found for page in project.bucket.pages(recursive=False) for found in page)
+    has_images = any(sort_of(found.key, found.size) == "image" for found in top)
+    return [*folders, ROOT] if has_images and ROOT not in folders else folders
 
 
-def _bucket_entries(project: Project):
+def _bucket_entries(project: Project) -> list[Entry] | None:
     """Entries of the bucket's own manifest.json, or None where a listing says what exists."""
     wanted = project.settings.source.manifest
     if wanted == "ignore":
         return None
-    if project.bucket.head(BUCKET_MANIFEST) is None:
+    found = project.bucket.head(MANIFEST_KEY)
+    if found is None:
         if wanted == "require":
             raise SettingsError(
-                f"source.manifest is require, but {project.bucket.url} holds no {BUCKET_MANIFEST}. "
+                f"source.manifest is require, but {project.bucket.url} holds no {MANIFEST_KEY}. "
                 "Upload one, or set source.manifest to auto."
             )
         return None
-    return parse_bucket_manifest(project.bucket.read(BUCKET_MANIFEST))
+    if project.bucket_entries is None or project.bucket_entries[0] != found.etag:
+        project.bucket_entries = (found.etag, parse_bucket_manifest(project.bucket.read(MANIFEST_KEY)))
+    return project.bucket_entries[1]
 
 
 def sampled(frame: pl.DataFrame, sample: int | None) -> pl.DataFrame:

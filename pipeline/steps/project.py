@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.errors import TransientError, UnknownNameError
 from pipeline.settings import Settings
+from pipeline.stages.bucket_manifest import Entry
 from pipeline.stages.embeddings import Encoder
 from pipeline.stages.manifest import Bucket
 from pipeline.storage.artifacts import ArtifactStore
@@ -74,6 +75,8 @@ class Project:
     ) -> None:
         self.settings = settings
         self.talk: Talk = talk or Silence()
+        # the bucket's own manifest.json as last read, with its ETag: one read serves every category of a run
+        self.bucket_entries: tuple[str, list[Entry]] | None = None
         self._bucket = bucket
         self._open_encoder = encoder
         self._clock = clock

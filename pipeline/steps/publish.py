@@ -166,7 +166,7 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
         "changes.json": documents.encode(changes),
         "changes.schema.json": schema.schema_bytes(schema.CHANGES_SCHEMA),
         "clusters.html": "".join(rendered).encode(),
-        website.file_name(document["category"]): website.render_website(document).encode(),
+        website.file_name(slug): website.render_website(document).encode(),
     }
 
 

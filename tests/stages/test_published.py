@@ -385,12 +385,20 @@ export const bollardClusters: BollardCluster[] = [
     )
 
 
-@pytest.mark.parametrize("identifier", ["a3f", "007", "12345678901234567890", "٣", "1\n"])
+@pytest.mark.parametrize("identifier", ["a3f", "001", "12345678901234567890", "٣", "1\n"])
 def test_identifiers_that_a_number_would_change_stay_text(identifier: str):
     text = website.render_website(built(cluster("c-1", image("de", "1"), image("de", identifier), name="x")))
     assert "seq: string;" in text
     assert "images: string[]; // Identifiers" in text
     assert 'seq: "1"' in text
+
+
+def test_sequence_numbers_with_leading_zeros_are_numbers():
+    text = website.render_website(
+        built(cluster("c-1", image("de", "001"), image("at", "001"), image("de", "012"), name="x"))
+    )
+    assert "seq: number;" in text
+    assert '{ code: "DE", images: [1, 12] }' in text
 
 
 def test_text_cannot_leave_its_quotes():

@@ -24,11 +24,11 @@ def file_name(category: str) -> str:
 def render_website(document: Json) -> str:
     """The TypeScript module of a valid document.
 
-    Images are numbers where every identifier is a plain number, as in `{country}-{seq}`; else text, and the interface
-    says so. A cluster's `id` is its slug, because the website uses it in addresses.
+    Images are numbers where every identifier is one, as in `{country}-{seq}` (de-001 is 1, as long as the country has
+    no other 1); else text, and the interface says so. A cluster's `id` is its slug, because the website uses it in addresses.
     """
     clusters = [one for one in document["clusters"] if one["status"] == "active" and one["name"]]
-    numeric = all(_is_number(image["identifier"]) for cluster in clusters for image in cluster["images"])
+    numeric = _are_numbers([image for cluster in clusters for image in cluster["images"]])
     ungrouped = any(cluster["representativeImage"]["country"] is None for cluster in clusters)
     interface = interface_name(document["category"])
     constant = interface[0].lower() + interface[1:] + "s"
@@ -102,12 +102,16 @@ def _country(country: Json, *, numeric: bool) -> str:
 
 
 def _image(identifier: str, *, numeric: bool) -> str:
-    return identifier if numeric else _text(identifier)
+    return str(int(identifier)) if numeric else _text(identifier)
 
 
-def _is_number(identifier: str) -> bool:
-    """Whether a JavaScript number gives the identifier back: no leading zero, within 2^53 - 1."""
-    return bool(re.fullmatch(r"0|[1-9][0-9]{0,15}", identifier)) and int(identifier) <= _MAX_SAFE_INTEGER
+def _are_numbers(images: list[Json]) -> bool:
+    """Whether JavaScript numbers can stand for these identifiers: within 2^53 - 1, and no two of a country the same."""
+    if not all(re.fullmatch(r"[0-9]{1,16}", image["identifier"], re.ASCII) for image in images):
+        return False
+    numbers = {(image["country"], int(image["identifier"])) for image in images}
+    distinct = {(image["country"], image["identifier"]) for image in images}
+    return len(numbers) == len(distinct) and all(number <= _MAX_SAFE_INTEGER for _, number in numbers)
 
 
 def _text(value: str) -> str:
