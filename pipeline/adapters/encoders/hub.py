@@ -1,0 +1,70 @@
+"""Weights from the Hugging Face hub: fetched once, then read from its cache, with or without a network.
+
+What belongs here: asking whether the hub answers, and turning its many failures into one error. Not here: which
+weights.
+
+Left to itself the hub's client tries for 47 seconds per file before it says that there is no network. Here one short
+request decides; without an answer the client is told to look into its cache only, which it does at once.
+"""
+
+import importlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import EncoderError
+
+PROBE_SECONDS = 5.0
+
+
+@contextmanager
+def hub(spec: str) -> Generator[None]:
+    """Within this context open_clip and timm may fetch weights. Raises `EncoderError` when they are not to be had."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import constants
+
+    modules: Any = constants
+    before = modules.HF_HUB_OFFLINE
+    modules.HF_HUB_DISABLE_TELEMETRY = True
+    answers = not before and _answers()
+    modules.HF_HUB_OFFLINE = not answers
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, LookupError, _client_error()) as error:
+        how = "The hub answered, but not with the weights" if answers else "The hub does not answer"
+        detail = " ".join(str(error).split())[:200]
+        raise EncoderError(
+            f"The weights of {spec} cannot be had. {how} ({constants.ENDPOINT}), and they are not in its cache "
+            f"({constants.HF_HUB_CACHE}): {detail.rstrip('.')}. Connect once so that they are fetched, name a "
+            "checkpoint on this machine instead (open_clip:MODEL/PATH, timm:MODEL@PATH), or use "
+            "packaged:efficientnet_lite0, which needs no hub."
+        ) from error
+    finally:
+        modules.HF_HUB_OFFLINE = before
+
+
+def _answers() -> bool:
+    """Whether the hub says anything at all; urllib, because it honours proxies and does not try again."""
+    from huggingface_hub import constants
+
+    if not constants.ENDPOINT.startswith(("https://", "http://")):
+        return False
+    request = urllib.request.Request(constants.ENDPOINT, method="HEAD")  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=PROBE_SECONDS):  # noqa: S310
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _client_error() -> type[Exception]:
+    """The base of what the hub's HTTP client raises; which library that is has changed more than once."""
+    from huggingface_hub.utils import get_session
+
+    client = importlib.import_module(type(get_session()).__module__.split(".")[0])
+    return getattr(client, "HTTPError", OSError)

@@ -1,0 +1,97 @@
+"""The image towers of CLIP, SigLIP and their relatives, by open_clip.
+
+What belongs here: loading a tower by model name and pretrained tag or checkpoint, and its own preprocessing. Not here:
+running it (`runtime.py`). The file is not called open_clip.py so that `import open_clip` can mean one thing only.
+"""
+
+import difflib
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.adapters.encoders.hub import hub
+from pipeline.adapters.encoders.preprocess import Preprocessing, checked
+from pipeline.adapters.encoders.source import Loaded, Source
+from pipeline.errors import EncoderError, UnknownNameError
+
+FEATURE = "encode_image"
+
+
+def source(spec: str, model: str, pretrained: str) -> Source:
+    """The image tower of `model` with the weights `pretrained`, a tag or the path of a checkpoint."""
+    path = Path(pretrained).expanduser()
+    weights = path if path.is_file() else None
+    if weights is None and (path.is_absolute() or path.suffix in (".pt", ".pth", ".bin", ".safetensors")):
+        raise EncoderError(f"{spec} names the checkpoint {path}, and there is no such file.")
+    load = partial(_load, spec, model, str(weights) if weights else pretrained, local=weights is not None)
+    return Source(spec, model, FEATURE, weights, ("open_clip_torch", "timm", "torch"), load)
+
+
+def names() -> list[str]:
+    """Every MODEL/PRETRAINED that open_clip knows."""
+    import open_clip
+
+    pairs: list[Any] = open_clip.list_pretrained()
+    return [f"{model}/{tag}" for model, tag in pairs]
+
+
+def _load(spec: str, model: str, pretrained: str, *, local: bool) -> Loaded:
+    _check(spec, model, None if local else pretrained)
+    import open_clip
+
+    try:
+        with nullcontext() if local else hub(spec):
+            # no base weights for either tower: the checkpoint holds both
+            loaded: Any = open_clip.create_model(
+                model, pretrained=pretrained, pretrained_image=False, pretrained_text=False, require_pretrained=True
+            )
+    except (OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
+        detail = " ".join(str(error).split())[:300]
+        raise EncoderError(f"The checkpoint {pretrained} does not fit {model}: {detail}") from error
+    return Loaded(_image_tower(loaded.eval()), _preprocessing(spec, loaded.visual))
+
+
+def _check(spec: str, model: str, tag: str | None) -> None:
+    import open_clip
+
+    models: list[str] = open_clip.list_models()
+    if model not in models:
+        near = difflib.get_close_matches(model, models, n=3, cutoff=0.4)
+        raise UnknownNameError(f"{spec}: open_clip has no model {model!r}. Near: {', '.join(near) or 'none'}.")
+    tags: list[str] = open_clip.list_pretrained_tags_by_model(model)
+    if tag is not None and tag not in [name.replace("-", "_").lower() for name in tags] and tag not in tags:
+        near = difflib.get_close_matches(tag, tags, n=3, cutoff=0.4) or tags
+        raise UnknownNameError(
+            f"{spec}: {model} has no pretrained weights {tag!r}, and there is no such file. "
+            f"Known: {', '.join(near) or 'none; name a checkpoint on this machine'}."
+        )
+
+
+def _preprocessing(spec: str, visual: Any) -> Preprocessing:
+    config: dict[str, Any] = visual.preprocess_cfg
+    size = config["size"]
+    height, width = (size, size) if isinstance(size, int) else tuple(size)
+    interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"  # random means bicubic here
+    return checked(
+        model=spec, mode=config["resize_mode"], resize=(height, width), crop=(height, width),
+        interpolation=interpolation, mean=tuple(config["mean"]), std=tuple(config["std"]),
+    )  # fmt: skip
+
+
+def _image_tower(model: Any) -> Any:
+    """The part that sees; the text tower is dropped where encoding an image is known not to pass through it."""
+    import torch
+
+    if type(model).__name__ in ("CLIP", "CustomTextCLIP"):
+        return model.visual
+
+    class EncodeImage(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, images: Any) -> Any:
+            return self.model.encode_image(images)
+
+    return EncodeImage().eval()

@@ -1,0 +1,153 @@
+"""The names of encoders, and the one door through which an encoder is opened.
+
+What belongs here: reading a spec, and going from a spec to a running encoder. Not here: what is particular to a family
+(`packaged.py`, `openclip.py`, `timm_models.py`), devices and execution (`runtime.py`), stored models (`ircache.py`).
+"""
+
+import difflib
+import json
+import threading
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline.adapters.encoders import openclip, packaged, runtime, timm_models
+from pipeline.adapters.encoders.ircache import Card, ModelCache
+from pipeline.adapters.encoders.preprocess import Preprocessing
+from pipeline.adapters.encoders.source import Source, file_digest, module_digest
+from pipeline.errors import UnknownNameError
+from pipeline.stages.embeddings import Encoder
+
+FAMILIES = {
+    "packaged": f"packaged:NAME with {', '.join(packaged.SIZES)}",
+    "open_clip": "open_clip:MODEL/PRETRAINED_OR_CHECKPOINT",
+    "timm": "timm:MODEL[@CHECKPOINT]",
+}
+_OPENING = threading.Lock()  # tracing a model is not safe from two threads
+CODE = 1  # raised when what is stored for a model, or how it is made, changes
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec in parts; `weights` is a tag, a path, or None for the model's own."""
+
+    family: str
+    model: str
+    weights: str | None
+
+    def __str__(self) -> str:
+        separator = {"open_clip": "/", "timm": "@"}.get(self.family, "")
+        return f"{self.family}:{self.model}" + (f"{separator}{self.weights}" if self.weights is not None else "")
+
+
+def parse_spec(spec: str) -> Spec:
+    """Take a spec apart. Raises `UnknownNameError` for families and packaged names that do not exist."""
+    family, colon, rest = spec.partition(":")
+    if family not in FAMILIES or not colon or not rest:
+        near = difflib.get_close_matches(family, FAMILIES, n=1) or [
+            f"packaged:{name}" for name in difflib.get_close_matches(spec, packaged.SIZES, n=1)
+        ]
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UnknownNameError(f"There is no encoder {spec!r}.{hint} Encoders are: {'; '.join(FAMILIES.values())}.")
+    if family == "packaged":
+        if rest not in packaged.SIZES:
+            near = difflib.get_close_matches(rest, packaged.SIZES, n=1)
+            hint = f" Did you mean packaged:{near[0]}?" if near else ""
+            raise UnknownNameError(f"There is no encoder {spec!r}.{hint} Encoders are: {'; '.join(FAMILIES.values())}.")
+        return Spec(family, rest, None)
+    model, separator, weights = rest.partition("/" if family == "open_clip" else "@")
+    if not model or (separator and not weights) or (family == "open_clip" and not separator):
+        raise UnknownNameError(f"{spec!r} is incomplete: write {FAMILIES[family]}.")
+    return Spec(family, model, weights or None)
+
+
+def available(family: str = "packaged") -> list[str]:
+    """The specs of one family that come with weights. Raises `UnknownNameError`."""
+    if family == "packaged":
+        return [f"packaged:{name}" for name in packaged.SIZES]
+    if family == "open_clip":
+        return [f"open_clip:{name}" for name in openclip.names()]
+    if family == "timm":
+        return [f"timm:{name}" for name in timm_models.names()]
+    raise UnknownNameError(f"There is no family of encoders {family!r}. Families are: {', '.join(FAMILIES)}.")
+
+
+def spec_identity(spec: str) -> str:
+    """A text that changes whenever the fingerprint of `spec` may have changed, had without loading anything.
+
+    Raises `UnknownNameError` and `EncoderError`, for instance for a checkpoint that is not there.
+    """
+    found = _source(spec)
+    parts = [str(CODE), spec, *(f"{name} {version(name)}" for name in found.libraries)]
+    if found.weights is not None:
+        status = found.weights.stat()
+        parts.append(f"{found.weights.resolve()} {status.st_size} {status.st_mtime_ns}")
+    return " | ".join(parts)
+
+
+def describe_device(device: str) -> str:
+    """What `device` (auto, cpu, cuda or mps) comes to on this machine. Raises `EncoderError` where it cannot be had."""
+    return runtime.describe(runtime.choose_device(device))
+
+
+def open_encoder(spec: str, *, device: str = "auto", cache_dir: Path | None = None, threads: int = 0) -> Encoder:
+    """Load a model and make it ready to run.
+
+    On a CPU the converted model is kept below `cache_dir`; packaged and local weights then start without torch.
+    `threads` 0 means all usable cores. Raises `UnknownNameError`, `EncoderError`.
+    """
+    with _OPENING:
+        return _open(_source(spec), runtime.choose_device(device), cache_dir, threads)
+
+
+def _open(found: Source, device: str, cache_dir: Path | None, threads: int) -> Encoder:
+    runtime.block_telemetry()
+    weights = file_digest(found.weights) if found.weights is not None else None
+    cache = ModelCache(cache_dir / "encoders") if cache_dir is not None and device == "cpu" else None
+    card = cache.read(_key(found, weights)) if cache and weights else None
+    if cache and card and weights:
+        runner = runtime.OpenVinoRunner(cache.model(_key(found, weights)), card.preprocessing.crop, threads)
+        return runtime.ModelEncoder(
+            found.spec, card.dimension, card.fingerprint, runner.device, card.preprocessing, runner
+        )
+    return _open_anew(found, device, weights, cache, threads)
+
+
+def _open_anew(found: Source, device: str, weights: str | None, cache: ModelCache | None, threads: int) -> Encoder:
+    loaded = found.load()
+    identity = weights or module_digest(loaded.module)
+    fingerprint = _fingerprint(found, identity, loaded.preprocessing)
+    module = runtime.with_normalisation(loaded.module, loaded.preprocessing)
+    dimension = runtime.dimension_of(module, loaded.preprocessing.crop)
+    converted = runtime.convert(module, loaded.preprocessing.crop) if device == "cpu" else None
+    if converted is None:
+        runner: runtime.Runner = runtime.TorchRunner(module, device, threads)
+        return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
+    if cache and weights:
+        cache.write(_key(found, weights), Card(dimension, fingerprint, loaded.preprocessing), converted)
+    runner = runtime.OpenVinoRunner(converted, loaded.preprocessing.crop, threads)
+    return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
+
+
+def _source(spec: str) -> Source:
+    parsed = parse_spec(spec)
+    if parsed.family == "packaged":
+        return packaged.source(spec, parsed.model)
+    if parsed.family == "open_clip":
+        return openclip.source(spec, parsed.model, parsed.weights or "")
+    return timm_models.source(spec, parsed.model, parsed.weights)
+
+
+def _key(found: Source, weights: str) -> str:
+    """The name of the converted model: weights, architecture, and every version that may change the conversion."""
+    versions = [f"{name} {version(name)}" for name in (*found.libraries, "openvino")]
+    return _digest([CODE, found.architecture, found.feature, weights, *versions])
+
+
+def _fingerprint(found: Source, weights: str, preprocessing: Preprocessing) -> str:
+    return _digest([found.architecture, found.feature, weights, asdict(preprocessing)])
+
+
+def _digest(value: object) -> str:
+    return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=8).hexdigest()
