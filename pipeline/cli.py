@@ -346,7 +346,13 @@ def sql(project: "Project", query: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--library", type=click.Choice(["bollards", "stamps"]), default="bollards", show_default=True)
+@click.option(
+    "--library",
+    type=click.Choice(["bollards", "stamps"]),
+    default="bollards",
+    show_default=True,
+    help="bollards are drawn here; stamps are photographs from a Debian package.",
+)
 @click.option("--category", "categories", multiple=True, help="Only this category; may be repeated.")
 @click.option("--single", is_flag=True, help="Stamps: all folders as one category.")
 def demo(library: str, categories: tuple[str, ...], single: bool) -> None:
@@ -365,7 +371,7 @@ def demo(library: str, categories: tuple[str, ...], single: bool) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the web UI listens on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Its port.")
 def dev(host: str, port: int) -> None:
     """Start the Dagster web UI and daemon for this folder; Ctrl-C stops both.
 

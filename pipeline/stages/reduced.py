@@ -19,6 +19,7 @@ from pipeline.settings import ReductionParams
 FEW = 30  # below this UMAP's neighbourhoods are most of the library, and PCA groups no worse
 MAP_GROWTH = 0.2  # share of new images beyond which the map is laid out afresh, starting from the old one
 MAP_NEIGHBORS = 5
+MAP_TSNE = 2000  # up to here t-SNE draws the map in less time than UMAP needs to compile its loops
 
 
 def reduced_schema(dimension: int) -> pl.Schema:
@@ -87,9 +88,11 @@ def layout(
         return _place_new(data, previous, known)
     if n < 3:
         return np.array([[float(i), 0.0] for i in range(n)], dtype=np.float32).reshape(n, 2)
-    if params.method != "umap" or n < FEW:
-        positions = _pca(data, min(2, n - 1, data.shape[1]))
-        positions = np.pad(positions, ((0, 0), (0, 2 - positions.shape[1])))
+    if params.method == "pca" or n < FEW:
+        positions = _plane(data)
+    elif params.method == "none" and n <= MAP_TSNE:
+        placed = previous is not None and known.sum() >= 3
+        positions = _tsne(data, _place_new(data, previous, known) if previous is not None and placed else None, params)
     else:
         neighbors = min(params.n_neighbors, n - 1)
         start: Any = "spectral" if previous is None or known.sum() < 3 else _place_new(data, previous, known)
@@ -110,6 +113,36 @@ def _pca(data: np.ndarray, k: int) -> np.ndarray:
     # a component's sign is arbitrary: fix it, so that the same images give the same picture on every machine
     signs = np.sign(result[np.abs(result).argmax(axis=0), np.arange(k)])
     return np.ascontiguousarray(result * np.where(signs == 0, 1, signs), dtype=np.float32)
+
+
+def _plane(data: np.ndarray) -> np.ndarray:
+    """The first two principal components, float32 [n, 2]."""
+    positions = _pca(data, min(2, len(data) - 1, data.shape[1]))
+    return np.pad(positions, ((0, 0), (0, 2 - positions.shape[1])))
+
+
+def _tsne(data: np.ndarray, start: np.ndarray | None, params: ReductionParams) -> np.ndarray:
+    """t-SNE (van der Maaten 2014, Barnes-Hut), from `start` or the principal plane, float32 [n, 2].
+
+    On one thread: the sum that its threads share depends on their order, and the same library must give the same map.
+    """
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    first = _plane(data) if start is None else start
+    spread = float(first.std()) or 1.0
+    init: Any = (first / spread * (1e-4 if start is None else 10)).astype(np.float32)  # the stub says str only
+    with threadpool_limits(1):
+        result: np.ndarray = TSNE(
+            n_components=2,
+            perplexity=min(params.n_neighbors, (len(data) - 1) / 3),
+            init=init,
+            early_exaggeration=12.0 if start is None else 1.0,
+            metric="euclidean",  # on unit vectors it orders neighbours as the cosine does
+            random_state=params.seed,
+            n_jobs=1,
+        ).fit_transform(data)
+    return result
 
 
 def _umap(data: np.ndarray, k: int, neighbors: int, params: ReductionParams, init: Any) -> np.ndarray:

@@ -71,3 +71,23 @@ def test_a_map_that_is_laid_out_afresh_is_turned_back_onto_the_old_one() -> None
     shift = np.linalg.norm(after[:100] - previous[:100], axis=1).mean()
     assert shift < 0.2 * previous[:100].std()
     assert "100 of 200" in said[0]
+
+
+def test_the_map_without_a_reducer_separates_the_kinds_and_is_the_same_twice() -> None:
+    params = ReductionParams(method="none")
+    data = blobs(120)
+    first, second = layout(data, params), layout(data, params)
+    assert np.array_equal(first, second)
+    centres = np.stack([first[kind::4].mean(axis=0) for kind in range(4)])
+    nearest = np.linalg.norm(first[:, None] - centres[None], axis=2).argmin(axis=1)
+    assert (nearest == np.arange(120) % 4).mean() > 0.95
+
+
+def test_a_map_without_a_reducer_starts_from_the_old_one() -> None:
+    params = ReductionParams(method="none")
+    data = blobs(160)
+    previous = np.full((160, 2), np.nan)
+    previous[:100] = layout(data[:100], params)
+    after = layout(data, params, previous)
+    moved = np.linalg.norm(after[:100] - previous[:100], axis=1).mean()
+    assert moved < 0.5 * previous[:100].std()

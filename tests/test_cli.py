@@ -1,0 +1,130 @@
+"""The command line: data on stdout, talk on stderr, exit codes 0, 1 and 2, and help for everything."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from tests.steps.test_run import KINDS, add
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for seed in range(24):
+        add(tmp_path / "library", f"bollards/de/{seed:03d}-800w.png", list(KINDS)[seed % 3], seed)
+    return tmp_path / "library"
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for name, command in main.commands.items():
+        text = command.get_help(click.Context(command, info_name=name))
+        assert "image-cluster " in text.split("Example", 1)[-1], f"{name} shows no example"
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help, f"{name} {option.name} says nothing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["run", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+        (["run", "r2://bucket"], 2, "endpoint"),
+        (["run", ".", "--encoder", "packaged:efficientnet_lite7"], 2, "efficientnet_lite0"),
+        (["run", ".", "--encoder", "clip"], 2, "packaged:"),
+        (["run", ".", "--min-cluster-size", "1"], 2, "min-cluster-size"),
+        (["run", ".", "--settings", "none.yaml"], 2, "none.yaml"),
+        (["cluster", "--out", "empty"], 1, "image-cluster run SOURCE"),
+        (["cluster", "--out", "empty", "--category", "x"], 2, "no category 'x'"),
+        (["similar", "x.png", "--out", "empty"], 2, "no file"),
+        (["rum"], 2, "run"),
+    ],
+)  # fmt: skip
+def test_trouble_is_one_clear_message_and_the_right_exit_code(
+    library: Path, arguments: list[str], code: int, says: str
+) -> None:
+    Path("library/top.png").write_bytes((library / "bollards/de/000-800w.png").read_bytes())
+    found = call(*arguments)
+    assert found.exit_code == code, found.output
+    assert says in found.stderr
+    assert found.stdout == ""
+    assert "Traceback" not in found.output
+
+
+def test_a_typo_in_the_settings_file_names_the_line(library: Path) -> None:
+    Path("image-cluster.yaml").write_text("labels:\n  min_cluster_sise: 3\n")
+    found = call("run", "library")
+    assert found.exit_code == 2
+    assert "image-cluster.yaml, line 2" in found.stderr
+    assert "Did you mean min_cluster_size?" in found.stderr
+
+
+@pytest.mark.slow
+def test_the_four_commands_one_after_another_do_what_run_does(library: Path) -> None:
+    assert call("download", "library", "--out", "d").exit_code == 0
+    assert call("embed", "d/originals", "--out", "d").exit_code == 0
+    assert call("cluster", "--out", "d", "--reducer", "pca").exit_code == 0
+    shown = call("visualize", "--out", "d")
+    assert Path(shown.stdout.strip()).is_file()
+    document = json.loads(Path("d/published/bollards/clusters.json").read_text())
+    done = call("run", "library", "--out", "e", "--reducer", "pca", "--json")
+    [summary] = json.loads(done.stdout)
+    assert summary["images"] == document["summary"]["images"] == 24
+    assert summary["clusters"] == document["summary"]["clusters"]
+    again = call("run", "library", "--out", "e", "--reducer", "pca")
+    assert "Nothing is new" in again.stdout
+    found = call("similar", "bollards/de/000-800w.png", "--out", "e", "--top-k", "3")
+    assert found.stdout.splitlines()[0] == "score\tkey\timage_id"
+    assert found.stdout.splitlines()[1].split("\t")[1] == "bollards/de/000-800w.png"
+    asked = call("sql", "SELECT count(*) AS n FROM images", "--out", "e", "--json")
+    assert json.loads(asked.stdout) == [{"n": 24}]
+
+
+@pytest.mark.slow
+def test_check_names_what_is_wrong_and_goes_on(library: Path) -> None:
+    found = call("check", "nowhere", "--out", "d")
+    assert found.exit_code == 1
+    assert re.search(r"FAIL\s+bucket: .*nowhere", found.stdout)
+    assert re.search(r"ok\s+encoder: packaged:efficientnet_lite0 loads: 1280 numbers", found.stdout)
+    assert call("check", "library", "--out", "d").exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_half_way_goes_on_from_there(tmp_path: Path, number: int) -> None:
+    for seed in range(240):
+        add(tmp_path / "library", f"bollards/de/{seed:03d}.png", list(KINDS)[seed % 3], seed)
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("encoder: {chunk_size: 8, batch_size: 4, decode_threads: 1}\nreduced: {method: pca}\n")
+    command = [sys.executable, "-m", "pipeline.cli", "run", str(tmp_path / "library"), "--out", str(tmp_path / "d"),
+               "--settings", str(settings), "--json"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "d").glob("vectors/*/bollards/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    started.send_signal(number)
+    output, talk = started.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert started.returncode == 1
+        assert "the same command goes on from there" in talk
+    assert output == ""
+    finished = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
+    [summary] = json.loads(finished.stdout)
+    assert summary["images"] == 240
+    assert 0 < summary["read"] < 240
