@@ -70,7 +70,7 @@ class Console:
         self._said[phase] = now
         rate = done / max(now - started, 1e-6)
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        speed = f", {rate:,.0f} images/s" if done > 1 else ""
+        speed = f", {rate:,.0f} images/s" if now - started > 0.1 else ""
         click.echo(f"{phase}: {done:,} of {total:,}{speed}{left}", err=True)
 
 

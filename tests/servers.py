@@ -49,7 +49,8 @@ def rclone_server(root: Path, *, key: str = KEY, secret: str = SECRET) -> Iterat
     """rclone serving `root` with real signature checks; stopped on leaving."""
     port = free_port()
     command = [_script("rclone"), "serve", "s3", "--config", os.devnull, "--auth-key", f"{key},{secret}"]
-    command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "0s", "--vfs-cache-mode", "off", str(root)]
+    # not 0s: then each write into a new folder takes twice as long as the one before, until it times out
+    command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "10ms", "--vfs-cache-mode", "off", str(root)]
     with _running(command, f"http://127.0.0.1:{port}"):
         yield S3Server(f"http://127.0.0.1:{port}", key, secret, root)
 

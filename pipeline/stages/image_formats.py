@@ -13,14 +13,14 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-# What a file is, by its first bytes. The only formats that Pillow is ever asked for: all decode inside the process, none
-# (EPS, WMF, PSD …) starts a program or needs to guess.
+# What a file is, by its first bytes. The only formats that Pillow is ever asked for: all decode inside the process,
+# none (EPS, WMF, PSD …) starts a program or needs to guess.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"), (b"qoif", "QOI"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"), (b"\0\0\1\0", "ICO"),
     (b"\x01\xda", "SGI"), *((b"\n" + bytes([version, 1]), "PCX") for version in (0, 2, 3, 5)),
-    *((b"P" + kind + space, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f") for space in (b"\n", b" ", b"\t", b"\r")),
+    *((b"P%c%c" % (kind, space), "PPM") for kind in b"123456f" for space in b"\n \t\r"),
 )  # fmt: skip
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"), (b"%!PS", "a PostScript file"), (b"8BPS", "a Photoshop file"),
@@ -61,11 +61,9 @@ def identify(data: bytes) -> tuple[str | None, str]:
         if head.startswith(signature):
             return None, description
     text = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text.startswith(b"<"):
-        return None, "markup (HTML, XML or SVG), not a bitmap"
-    if text and all(byte >= 32 or byte in b"\t\r\n" for byte in text):
-        return None, "text"
-    return None, f"data of an unknown kind, beginning {head[:8].hex(' ')}"
+    readable = bool(text) and all(byte >= 32 or byte in b"\t\r\n" for byte in text)
+    unknown = "text" if readable else f"data of an unknown kind, beginning {head[:8].hex(' ')}"
+    return None, "markup (HTML, XML or SVG), not a bitmap" if text.startswith(b"<") else unknown
 
 
 def _identify_container(head: bytes) -> tuple[str | None, str]:
@@ -97,7 +95,7 @@ def read_exif(image: Image.Image) -> Exif:
 
 def _moment(value: Any) -> datetime | None:
     try:
-        return datetime.strptime(str(value).strip(" \0")[:19], "%Y:%m:%d %H:%M:%S")
+        return datetime.strptime(str(value).strip(" \0")[:19], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
     except ValueError:
         return None
 

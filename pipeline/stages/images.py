@@ -170,23 +170,29 @@ def thumbnail(pixels: np.ndarray, longest_side: int) -> bytes:
 
 
 def use_one_thread() -> None:
-    """Called at the start of every decoding thread: the pool of them is the parallelism, torch must not add its own."""
+    """Keep torch in this thread to one core, for threads beside which others work: decoding has a pool of its own."""
     import torch
 
     torch.set_num_threads(1)
 
 
-def _open(data: bytes, params: ImageParams, digest: str) -> "Image.Image | Rejected":
-    """The image with its header read and its size checked, nothing decoded."""
-    megabytes, kind = len(data) / 1e6, None
+def _kind(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
+    """Pillow's name of the format, unless the bytes alone tell that nothing will come of them."""
+    megabytes = len(data) / 1e6
+    if not data:
+        return Rejected("broken", "The object is empty (0 bytes).", digest)
     if megabytes > params.max_megabytes:
         reason = f"{megabytes:.1f} MB is more than max_megabytes = {params.max_megabytes:g}."
         return Rejected("too_large", reason, digest)
-    if data:
-        kind, description = identify(data)
-    if kind is None:
-        empty = Rejected("broken", "The object is empty (0 bytes).", digest)
-        return Rejected("not_an_image", f"This is {description}.", digest) if data else empty
+    kind, description = identify(data)
+    return kind or Rejected("not_an_image", f"This is {description}.", digest)
+
+
+def _open(data: bytes, params: ImageParams, digest: str) -> "Image.Image | Rejected":
+    """The image with its header read and its size checked, nothing decoded."""
+    kind = _kind(data, params, digest)
+    if isinstance(kind, Rejected):
+        return kind
     try:
         image = Image.open(io.BytesIO(data), formats=(kind,))
     except DAMAGE as error:

@@ -48,10 +48,10 @@ def publish(project: Project, slug: str) -> Report:
             changes = change_report.build_changes(previous, document, change_report.fates_of(view))
             schema.validate_changes(changes)
             files = _files(project, slug, document, changes)
-            publish_to_folder(project.layout.published, slug, digest, files)
+            publish_to_folder(project.layout.published, slug, digest[:16], files)
             for outlet in project.settings.published.outlets:
                 project.talk.notice(f"Publishing to {outlet.url} …")
-                _to_outlet(project, outlet, slug, digest, files)
+                _to_outlet(project, outlet, slug, digest[:16], files)
             facts = {"headline": change_report.headline(changes), "changes": change_report.markdown(changes),
                      "bytes": sum(len(data) for data in files.values())}  # fmt: skip
             current = project.store.write(

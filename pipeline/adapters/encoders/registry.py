@@ -18,6 +18,7 @@ from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.adapters.encoders.source import Source, file_digest, module_digest
 from pipeline.errors import UnknownNameError
 from pipeline.stages.embeddings import Encoder
+from pipeline.stages.images import use_one_thread
 
 FAMILIES = {
     "packaged": f"packaged:NAME with {', '.join(packaged.SIZES)}",
@@ -115,6 +116,8 @@ def _open(found: Source, device: str, cache_dir: Path | None, threads: int) -> E
 
 
 def _open_anew(found: Source, device: str, weights: str | None, cache: ModelCache | None, threads: int) -> Encoder:
+    if device == "cpu":
+        use_one_thread()  # torch only loads and traces here; beside OpenVINO's threads its own stall both
     loaded = found.load()
     identity = weights or module_digest(loaded.module)
     fingerprint = _fingerprint(found, identity, loaded.preprocessing)

@@ -1,0 +1,256 @@
+"""Embeddings → groups, found in the graph of neighbours without being told how many there are.
+
+What belongs here: the `community` clusterer: partitions of the graph, the one knob `granularity`, the coarser level
+that contains the groups, an exact number of clusters. Not here: the graph (`neighbours.py`), what stays unclustered
+(`noise.py`), lasting ids (`identities.py`).
+
+Modularity with a resolution: Reichardt, Bornholdt (2006). Louvain: Blondel et al. (2008). Consensus: Poulin, Théberge
+(2019), "Ensemble clustering for graphs": several runs in different orders vote on every edge, and the last run is made
+on the votes, which is why two seeds agree. Why this and not its relatives: docs/decisions/0002-default-clusterer.md.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import sparse
+
+from pipeline.stages.neighbours import fuzzy_graph, nearest_neighbours
+from pipeline.stages.noise import ISOLATED, calibrated, membership, strangeness
+
+Granularity = Literal["auto", "coarse", "fine"] | float
+
+NONE = -1
+NEIGHBOURS = 15
+RESOLUTION = 1.25  # of granularity 0.5: within 0.03 AMI of the best resolution on every set of the benchmark but one
+RANGE = 12.5  # granularity 0 and 1 divide and multiply it by this
+NAMED = {"auto": 0.5, "coarse": 0.25, "fine": 0.75}
+LEVEL_STEP = 0.25  # of granularity between the groups and the coarser level that contains them
+VOTERS = 8
+FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join groups
+GAIN = 1e-5  # least gain in modularity for another pass; sknetwork's 1e-3 stops early on large graphs
+SEARCH_STEPS = 20
+LARGEST_RESOLUTION = 1e4
+
+
+@dataclass(frozen=True)
+class CommunityGrouping:
+    """Row i of each [n] array speaks of row i of the input.
+
+    `groups` int32 [n], `NONE` where an image fits nowhere, numbered by size; `probability` float32 [n], the chance that
+    the image is of its group's kind, 0 outside; `outlier_score` float32 [n], 0 to 1, from 0.5 on unclustered; `parents`
+    int32 [groups]: the coarse group that holds each group; `effective`: the parameters as they were really used.
+    """
+
+    groups: np.ndarray
+    probability: np.ndarray
+    outlier_score: np.ndarray
+    parents: np.ndarray
+    effective: dict[str, Any]
+
+
+def resolution_of(granularity: Granularity) -> float:
+    """The resolution that a granularity stands for: larger is finer, and it never falls."""
+    value = NAMED[granularity] if isinstance(granularity, str) else float(granularity)
+    return RESOLUTION * RANGE ** (2 * min(1.0, max(0.0, value)) - 1)
+
+
+def group_communities(
+    vectors: np.ndarray,
+    *,
+    granularity: Granularity = "auto",
+    n_clusters: int | None = None,
+    min_cluster_size: int = 5,
+    seed: int = 42,
+    n_neighbors: int | None = None,
+    noise_ratio: float = ISOLATED,
+) -> CommunityGrouping:
+    """Group float32 [n, d] L2-normalised embeddings, any n.
+
+    `n_clusters` overrides `granularity` and is met exactly where there are as many images. Groups below
+    `min_cluster_size`, lowered for small libraries, are joined to the group they hang on most. `noise_ratio`: see
+    `noise.isolation`; smaller leaves more unclustered.
+    """
+    data = np.ascontiguousarray(vectors, dtype=np.float32)
+    n = len(data)
+    effective: dict[str, Any] = {"method": "community", "seed": seed}
+    if n < 2:
+        return _nothing(n, {**effective, "note": f"{n} images make no group"})
+    neighbours = nearest_neighbours(data, (n_neighbors or NEIGHBOURS) - 1)
+    graph = fuzzy_graph(neighbours)
+    smallest = max(2, min(min_cluster_size, int(np.sqrt(n) / 2)))
+    if n_clusters is None:
+        resolution = resolution_of(granularity)
+        found = absorbed(graph, consensus(graph, resolution, seed), smallest)
+        effective |= {"granularity": granularity, "min_cluster_size": smallest}
+    else:
+        wanted = max(1, min(n_clusters, n))
+        found, resolution = exactly(graph, wanted, seed)
+        effective["n_clusters"] = wanted
+    strange = strangeness(data, neighbours, found, isolated=noise_ratio)
+    groups = _without_noise(found, strange.score, kept=2 if n_clusters else 0)
+    groups = numbered_by_size(groups)
+    effective |= {
+        "n_neighbors": neighbours.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": VOTERS,
+        "noise_ratio": strange.isolation_limit,
+    }  # fmt: skip
+    # a member that the exact number of clusters had to keep is no stranger to its cluster
+    score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
+    probability = calibrated(membership(graph, groups), score)
+    parents = coarser(graph, groups, resolution * RANGE ** (-2 * LEVEL_STEP), seed)
+    return CommunityGrouping(groups, probability, score.astype(np.float32), parents, effective)
+
+
+def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Labels [n] of connected groups, on which runs in different orders agree."""
+    edges = sparse.coo_matrix(graph)
+    votes = np.zeros(len(edges.data))
+    for voter in range(VOTERS):
+        labels = louvain(graph, resolution, seed + 1 + voter)
+        votes += labels[edges.row] == labels[edges.col]
+    weights = edges.data * (FAINT + (1 - FAINT) * votes / VOTERS)
+    voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
+    return connected(graph, louvain(voted, resolution, seed))
+
+
+def louvain(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Labels [n] that no single move and no merger of two groups betters.
+
+    Not scikit-network's Leiden: its refinement draws from the C library's `rand`, which `random_state` does not seed.
+    """
+    if graph.nnz == 0:
+        return np.arange(graph.shape[0])
+    from sknetwork.clustering import Louvain
+
+    model: Any = Louvain(
+        resolution=resolution, shuffle_nodes=True, random_state=seed % 2**32, tol_optimization=GAIN,
+        tol_aggregation=GAIN, return_probs=False, return_aggregate=False,
+    )  # fmt: skip
+    return np.asarray(model.fit_predict(graph), dtype=np.int64)
+
+
+def connected(graph: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
+    """Labels [n] where every group of `labels` is cut into its connected pieces (what Leiden adds to Louvain)."""
+    edges = sparse.coo_matrix(graph)
+    inside = labels[edges.row] == labels[edges.col]
+    kept = sparse.csr_matrix((edges.data[inside], (edges.row[inside], edges.col[inside])), shape=graph.shape)
+    return sparse.csgraph.connected_components(kept, directed=False)[1].astype(np.int64)
+
+
+def contracted(graph: sparse.csr_matrix, labels: np.ndarray) -> sparse.csr_matrix:
+    """The graph between groups, [groups, groups]: summed weights, with the weight inside a group on the diagonal."""
+    n, count = len(labels), int(labels.max()) + 1
+    member = sparse.csr_matrix((np.ones(n), (np.arange(n), labels)), shape=(n, count))
+    return sparse.csr_matrix(member.T @ graph @ member)
+
+
+def absorbed(graph: sparse.csr_matrix, labels: np.ndarray, smallest: int) -> np.ndarray:
+    """Labels [n] where groups below `smallest` joined the group that holds most of their outside weight.
+
+    The smallest go first. One that is connected to nothing becomes `NONE`.
+    """
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    between = contracted(graph, labels).tolil()
+    sizes = np.bincount(labels).astype(np.int64)
+    goes_to = np.arange(len(sizes))
+    while True:
+        small = np.flatnonzero((sizes > 0) & (sizes < smallest))
+        if len(small) == 0:
+            break
+        one = int(small[np.lexsort((small, sizes[small]))[0]])
+        row = between.getrowview(one).toarray().ravel()
+        row[one] = 0
+        if row.max() <= 0:
+            goes_to[goes_to == one] = NONE
+            sizes[one] = 0
+            continue
+        best = int(row.argmax())
+        between[best, :] = between[[best], :] + between[[one], :]
+        between[:, best] = between[:, [best]] + between[:, [one]]
+        between[one, :] = 0
+        between[:, one] = 0
+        sizes[best] += sizes[one]
+        sizes[one] = 0
+        goes_to[goes_to == one] = best
+    return goes_to[labels]
+
+
+def exactly(graph: sparse.csr_matrix, wanted: int, seed: int) -> tuple[np.ndarray, float]:
+    """Labels [n] of `wanted` groups and the resolution: the coarsest partition with as many or more, then mergers."""
+    low, high = 0.0, RESOLUTION
+    labels = consensus(graph, high, seed)
+    while len(np.unique(labels)) < wanted and high < LARGEST_RESOLUTION:
+        low, high = high, high * 4
+        labels = connected(graph, louvain(graph, high, seed))
+    if len(np.unique(labels)) < wanted:
+        labels = np.arange(graph.shape[0])
+    for _ in range(SEARCH_STEPS):
+        if len(np.unique(labels)) == wanted:
+            break
+        middle = (low + high) / 2
+        tried = connected(graph, louvain(graph, middle, seed))
+        if len(np.unique(tried)) >= wanted:
+            labels, high = tried, middle
+        else:
+            low = middle
+    return merged(graph, labels, wanted, high), high
+
+
+def merged(graph: sparse.csr_matrix, labels: np.ndarray, wanted: int, resolution: float) -> np.ndarray:
+    """Labels [n] with the pair whose merger costs least modularity merged, until `wanted` groups are left."""
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    between = contracted(graph, labels).toarray()
+    alive = np.ones(len(between), dtype=bool)
+    total = max(float(between.sum()), 1e-12)
+    while alive.sum() > wanted:
+        degree = between.sum(axis=1)
+        # relative to their sizes: two large groups with a thin bridge lose to a crumb and its neighbour
+        gain = (between - resolution * np.outer(degree, degree) / total) / (np.minimum.outer(degree, degree) + 1e-12)
+        gain[~alive, :] = gain[:, ~alive] = -np.inf
+        np.fill_diagonal(gain, -np.inf)
+        one, other = (int(x) for x in sorted(np.unravel_index(int(gain.argmax()), gain.shape)))
+        between[one] += between[other]
+        between[:, one] += between[:, other]
+        between[other] = between[:, other] = 0
+        alive[other] = False
+        labels[labels == other] = one
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def coarser(graph: sparse.csr_matrix, groups: np.ndarray, resolution: float, seed: int) -> np.ndarray:
+    """Int32 [groups]: for each group the coarse one that holds it, found on the graph between groups."""
+    inside = np.flatnonzero(groups >= 0)
+    if len(inside) == 0:
+        return np.empty(0, dtype=np.int32)
+    between = contracted(graph[inside][:, inside], groups[inside])
+    return numbered_by_size(connected(between, louvain(between, resolution, seed)))
+
+
+def numbered_by_size(groups: np.ndarray) -> np.ndarray:
+    """Int32 [n]: the same groups numbered by size, largest first, ties by their first image; `NONE` stays."""
+    values, first, counts = np.unique(groups, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    order = order[values[order] >= 0]
+    number = np.full(len(values), NONE, dtype=np.int32)
+    number[order] = np.arange(len(order))
+    return number[np.searchsorted(values, groups)]
+
+
+def _without_noise(groups: np.ndarray, score: np.ndarray, *, kept: int) -> np.ndarray:
+    """`groups` with strangers set to `NONE`; each group keeps its `kept` least strange, and one image is no group."""
+    result = np.where(score >= 0.5, NONE, groups)
+    for group in np.unique(groups[groups >= 0]):
+        members = np.flatnonzero(groups == group)
+        if kept:
+            safe = members[np.argsort(score[members], kind="stable")[:kept]]
+            result[safe] = group
+        elif (result[members] != NONE).sum() < 2:
+            result[members] = NONE
+    return result
+
+
+def _nothing(n: int, effective: dict[str, Any]) -> CommunityGrouping:
+    return CommunityGrouping(
+        np.full(n, NONE, dtype=np.int32), np.zeros(n, dtype=np.float32), np.ones(n, dtype=np.float32),
+        np.empty(0, dtype=np.int32), effective,
+    )  # fmt: skip

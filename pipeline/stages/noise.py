@@ -1,0 +1,91 @@
+"""Groups → which images do not really belong: strangeness, measured in the space of the embeddings.
+
+What belongs here: the score that decides what stays unclustered, and how surely a member belongs. Not here: the groups
+themselves (`communities.py`). A graph of neighbours gives every image neighbours, however far they are, so groups made
+from it swallow noise; distances do not.
+
+Two questions are asked of every image, and failing either makes it unclustered:
+
+- Is it nearer to its nearest neighbours than to any random image of the library? (`isolation`; 1 = no nearer.) What has
+  no kind at all fails this, even where many such images were put into one group.
+- Is it as near to its neighbours as its group's members are to theirs? (`remoteness`, in robust standard deviations.)
+  What hangs on the rim of a tight group fails this. A relative of LOF (Breunig et al., 2000), with the group in the
+  place of the neighbourhood.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from pipeline.stages.neighbours import Neighbours
+
+NEAREST = 3  # neighbours that count: as many as the smallest kinds have
+ISOLATED = 0.75  # photographs: 95 in 100 below 0.7; random directions in 512 dimensions: above 0.83, even 100,000
+REMOTE = 3.5  # robust standard deviations, the usual limit for an outlier (Iglewicz, Hoaglin, 1993)
+LEAST_SPREAD = 0.1  # of the logarithm of a distance: below, groups are so even that a deviation means nothing
+FEW = 20  # below, the nearest three are so much of the library that isolation says nothing
+MOST_NOISE = 0.5  # beyond this share, "isolated" describes the library and no longer tells its images apart
+
+
+@dataclass(frozen=True)
+class Strangeness:
+    """`score` float32 [n], 0 to 1, from 0.5 on an image belongs nowhere; `isolation_limit` as it was really used, None
+    where it was not."""
+
+    score: np.ndarray
+    isolation_limit: float | None
+
+
+def strangeness(
+    vectors: np.ndarray, neighbours: Neighbours, groups: np.ndarray, *, isolated: float = ISOLATED
+) -> Strangeness:
+    """How little each of float32 [n, d] L2-normalised vectors belongs to its group in `groups` int [n], −1 for none."""
+    n = len(vectors)
+    if neighbours.indices.shape[1] == 0:
+        return Strangeness(np.zeros(n, dtype=np.float32), None)
+    near = neighbours.distances[:, :NEAREST].mean(axis=1).astype(np.float64)
+    apart = isolation(vectors, near) / isolated
+    limit: float | None = isolated
+    if n < FEW or (apart >= 1).mean() > MOST_NOISE:
+        apart, limit = np.zeros(n), None
+    score = np.maximum(apart, remoteness(near, groups) / REMOTE) / 2
+    score[groups < 0] = 1.0
+    return Strangeness(np.clip(score, 0.0, 1.0).astype(np.float32), limit)
+
+
+def isolation(vectors: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The distance to the nearest, `near` [n], over the mean distance to all others, [n]."""
+    n = len(vectors)
+    data = vectors.astype(np.float64)
+    to_all = (n - data @ data.sum(axis=0)) / max(n - 1, 1)
+    return np.where(to_all > 1e-6, near / np.maximum(to_all, 1e-6), 0.0)
+
+
+def remoteness(near: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """How much larger each of `near` [n] is than the median of its group, in robust standard deviations of all."""
+    # copies have distance 0; a thousandth of the usual distance keeps their logarithm from ruling the spread
+    floor = max(float(np.median(near)) * 1e-3, 1e-9)
+    logs = np.log(np.maximum(near, floor))
+    centred = np.zeros(len(near))
+    for group in np.unique(groups[groups >= 0]):
+        members = groups == group
+        centred[members] = logs[members] - np.median(logs[members])
+    inside = np.abs(centred[groups >= 0])
+    spread = 1.4826 * float(np.median(inside)) if len(inside) else 0.0
+    return centred / max(spread, LEAST_SPREAD)
+
+
+def membership(graph: sparse.csr_matrix, groups: np.ndarray) -> np.ndarray:
+    """The share of each image's edge weight that leads into its own group, float64 [n]; 0 outside every group."""
+    n = len(groups)
+    coordinates = sparse.coo_matrix(graph)
+    inside = (groups[coordinates.row] == groups[coordinates.col]) & (groups[coordinates.row] >= 0)
+    own = np.bincount(coordinates.row[inside], weights=coordinates.data[inside], minlength=n)
+    total = np.bincount(coordinates.row, weights=coordinates.data, minlength=n)
+    return np.where(total > 0, own / np.maximum(total, 1e-12), 0.0)
+
+
+def calibrated(share: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """The chance that a member is of the same kind as most of its group, float32 [n], from `membership` and score."""
+    return np.clip(share, 0.0, 1.0).astype(np.float32) * (score < 0.5)
