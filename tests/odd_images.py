@@ -17,7 +17,7 @@ RED, GREEN, BLUE, YELLOW = (200, 30, 30), (30, 160, 30), (30, 30, 200), (220, 20
 
 @dataclass(frozen=True)
 class Odd:
-    """One file. `corners` are the upright picture's colours (top left, top right, bottom left, bottom right), if known."""
+    """One file. `corners` are the upright picture's colours (left to right, then down), if known."""
 
     data: bytes
     status: str
@@ -56,7 +56,8 @@ def encoded(image: Image.Image | np.ndarray, kind: str, **options: Any) -> bytes
 
 
 def with_exif(orientation: int, *, kind: str = "JPEG", **tags: Any) -> bytes:
-    """The quadrants stored so that `orientation` (EXIF 1 to 8) brings them upright. `tags`: taken, latitude, longitude."""
+    """The quadrants stored so that `orientation` (EXIF 1 to 8) brings them upright. `tags`: taken, latitude,
+    longitude."""
     undo = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
@@ -112,7 +113,7 @@ def _modes() -> dict[str, Odd]:
     clear = rgb.convert("RGBA")
     clear.putalpha(Image.new("L", rgb.size, 0))
     palette = rgb.quantize(8)
-    transparent = tuple(palette.getpixel((2, 2)) for _ in range(1))[0]
+    transparent = palette.getpixel((2, 2))
     white = ((255, 255, 255),) * 4
     sixteen = Image.fromarray(np.full((64, 96), 76 * 257, np.uint16))
     lab = ImageCms.applyTransform(
@@ -149,8 +150,8 @@ def _modes() -> dict[str, Odd]:
 def _formats() -> dict[str, Odd]:
     rgb = quadrants()
     kinds: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": 95}, "PNG": {}, "GIF": {}, "BMP": {}, "TIFF": {}, "PPM": {}, "JPEG2000": {}, "SGI": {}, "PCX": {},
-        "WEBP": {"lossless": True}, "AVIF": {"quality": 95}, "QOI": {}, "ICO": {"sizes": [(96, 64)]},
+        "JPEG": {"quality": 95}, "PNG": {}, "GIF": {}, "BMP": {}, "TIFF": {}, "PPM": {}, "JPEG2000": {}, "SGI": {},
+        "PCX": {}, "WEBP": {"lossless": True}, "AVIF": {"quality": 95}, "QOI": {}, "ICO": {"sizes": [(96, 64)]},
     }  # fmt: skip
     files = {kind: Odd(encoded(rgb, kind, **options), "ok") for kind, options in kinds.items()}
     return {
