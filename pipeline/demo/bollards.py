@@ -1,7 +1,7 @@
 """The default demo library: roadside photographs of twelve kinds of post, drawn, so that the truth is known.
 
-Here: which pictures there are, under which keys, and writing them to a folder. How a roadside looks belongs to
-`picture` and `scene`, a post to `posts`, a car to `cars`, a country to `places`.
+What belongs here: which pictures there are, under which keys, and writing them to a folder. Not here: how a roadside
+looks belongs to `picture` and `scene`, a post to `posts`, a car to `cars`, a country to `places`.
 
 A picture depends on (seed, category, index) only: a library of 1,000 begins with the same pictures as one of 160. Its
 bytes are the same with the same Pillow and numpy on the same kind of processor; elsewhere a pixel may differ by a

@@ -1,7 +1,7 @@
 """The camera: where it stands and looks, and everything that a lens and a sensor do to the light that they receive.
 
-Here: projection between metres and pixels, depth of field, lens and sensor faults, tone. What stands in front of the
-camera belongs to `scene`, `roadside` and `posts`.
+What belongs here: projection between metres and pixels, depth of field, lens and sensor faults, tone. Not here: what
+stands in front of the camera belongs to `scene`, `roadside` and `posts`.
 """
 
 import functools

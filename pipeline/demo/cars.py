@@ -1,7 +1,7 @@
 """The second category: cars that drive behind the camera car, seen from behind and a little above.
 
-Here: the six kinds of car and the picture that shows one. Road, land, light and lens are those of the bollards, from
-`scene`, `light` and `camera`.
+What belongs here: the six kinds of car and the picture that shows one. Not here: road, land, light and lens are those
+of the bollards, from `scene`, `light` and `camera`.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Weather and light of one picture: where the sun stands, what colour it has, how thick the air is.
 
-Here: choosing numbers. Painting with them belongs to `scene` (sky, land) and `solids` (posts); what the camera does
-to the finished light belongs to `camera`.
+What belongs here: choosing numbers. Not here: painting with them belongs to `scene` (sky, land) and `solids` (posts);
+what the camera does to the finished light belongs to `camera`.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Procedural noise: periodic textures computed once per process, and the ways to read them.
 
-Here: spectra, windows, samples and one-dimensional outlines, as numbers without meaning. What a texture is used for
-(clouds, asphalt, dirt) belongs to the module that paints it: `scene`, `roadside`, `posts`, `camera`.
+What belongs here: spectra, windows, samples and one-dimensional outlines, as numbers without meaning. Not here: what a
+texture is used for (clouds, asphalt, dirt) belongs to the module that paints it: `scene`, `roadside`, `posts`,
+`camera`.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """One picture of the bollard library, from its seed to the developed photograph.
 
-Here: the order in which a scene is put together, and where the post stands in it. What each part looks like belongs
-to `scene`, `roadside`, `posts` and `solids`; which pictures there are belongs to `bollards`.
+What belongs here: the order in which a scene is put together, and where the post stands in it. Not here: what each
+part looks like belongs to `scene`, `roadside`, `posts` and `solids`; which pictures there are belongs to `bollards`.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """The countries of the demo library: what their land looks like, and which kinds of post stand beside their roads.
 
-Here: tables only. Who uses what is invented, in the manner of the real world: neighbours share kinds, every kind
-recurs in several landscapes, and no landscape gives a kind away. How a landscape is painted belongs to `scene`.
+What belongs here: tables only. Not here: who uses what is invented, in the manner of the real world: neighbours share
+kinds, every kind recurs in several landscapes, and no landscape gives a kind away. How a landscape is painted belongs
+to `scene`.
 """
 
 from dataclasses import dataclass

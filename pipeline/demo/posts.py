@@ -1,7 +1,8 @@
 """The twelve kinds of roadside post, each a function that paints one onto a `Surface`.
 
-Here: what distinguishes the kinds (shape, colours, bands, reflectors, how each varies from one specimen to the next).
-Shading and wear are common to all and belong to `solids`; who uses which kind belongs to `places`.
+What belongs here: what distinguishes the kinds (shape, colours, bands, reflectors, how each varies from one specimen
+to the next). Not here: shading and wear are common to all and belong to `solids`; who uses which kind belongs to
+`places`.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The land and the road: sky, clouds, hills, tree line, verge, asphalt and markings, as linear light.
 
-Here: everything that has no outline of its own to speak of and fills the picture. Things that stand in it belong to
-`roadside`, posts to `posts`, lens and sensor to `camera`.
+What belongs here: everything that has no outline of its own to speak of and fills the picture. Not here: things that
+stand in it belong to `roadside`, posts to `posts`, lens and sensor to `camera`.
 """
 
 from dataclasses import dataclass

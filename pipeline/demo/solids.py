@@ -1,7 +1,7 @@
 """The surface of one post as arrays: shapes, paint, wear, and how light falls on them.
 
-Here: tools that know no particular kind of post. The kinds themselves belong to `posts`, where they stand in the
-picture to `picture`.
+What belongs here: tools that know no particular kind of post. Not here: the kinds themselves belong to `posts`, where
+they stand in the picture to `picture`.
 """
 
 from dataclasses import dataclass, field

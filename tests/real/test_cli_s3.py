@@ -29,7 +29,17 @@ def test_a_bucket_is_clustered_and_the_result_is_published_into_a_bucket(s3_serv
         f"reduced: {{method: pca}}\n"
         f"published: {{outlets: [{{url: s3://{site}/clusters}}]}}\n"
     )
-    command = [sys.executable, "-m", "pipeline.cli", "run", "--settings", str(settings), "--out", str(tmp_path / "d"), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "run",
+        "--settings",
+        str(settings),
+        "--out",
+        str(tmp_path / "d"),
+        "--json",
+    ]
     environment = {**os.environ, **s3_server.environment}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr

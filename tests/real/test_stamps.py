@@ -15,7 +15,9 @@ from pipeline.errors import DemoError
 ROOT = Path(__file__).parents[2]
 
 
-def test_where_apt_is_missing_the_message_says_what_to_do_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_apt_is_missing_the_message_says_what_to_do_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DemoError, match=r"needs apt-get and dpkg-deb.*make demo"):
         fetch_stamps(tmp_path / "stamps")

@@ -61,7 +61,9 @@ class Bench:
         values = {"data_dir": self.data, **sections}
         values["source"] = {"url": str(self.library), **self.settings.get("source", {})}
         project = Project(
-            Settings.model_validate(values), encoder=lambda: self.encoder, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC)
+            Settings.model_validate(values),
+            encoder=lambda: self.encoder,
+            clock=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
         project.talk = self
         return project

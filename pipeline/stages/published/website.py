@@ -25,7 +25,8 @@ def render_website(document: Json) -> str:
     """The TypeScript module of a valid document.
 
     Images are numbers where every identifier is one, as in `{country}-{seq}` (de-001 is 1, as long as the country has
-    no other 1); else text, and the interface says so. A cluster's `id` is its slug, because the website uses it in addresses.
+    no other 1); else text, and the interface says so. A cluster's `id` is its slug, because the website uses it in
+    addresses.
     """
     clusters = [one for one in document["clusters"] if one["status"] == "active" and one["name"]]
     numeric = _are_numbers([image for cluster in clusters for image in cluster["images"]])
