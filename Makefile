@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-fast dev check lint types bench lock settings clean
+.PHONY: help demo test test-fast dev check lint types bench bench-quality lock settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ types: $(READY) ## basedpyright, strict on our packages
 
 bench: $(READY) ## Embedding rate against a plain loop and the machine's own limit
 	$(BIN)/python -m tests.benchmarks.bench_embedding $(ARGS)
+
+bench-quality: $(READY) ## Grouping on many libraries, ours beside its peers (takes an hour; ARGS=--quick)
+	$(BIN)/python -m tests.benchmarks.quality $(ARGS)
 
 lock: ## Compile requirements.lock anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock

@@ -83,10 +83,11 @@ _encoding = _options(
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where the encoder runs."),
 )
 _clustering = _options(
-    click.option("--reducer", type=click.Choice(["umap", "pca", "none"]), help="How vectors are reduced."),
-    click.option("--clusterer", type=click.Choice(["hdbscan", "kmeans"]), help="How groups are found."),
-    click.option("--min-cluster-size", type=click.IntRange(min=2), help="HDBSCAN: smallest group."),
-    click.option("--clusters", type=click.IntRange(min=2), help="k-means: number of clusters."),
+    click.option("--reducer", type=click.Choice(["auto", "umap", "pca", "none"]), help="How vectors are reduced."),
+    click.option("--clusterer", type=click.Choice(["community", "hdbscan", "kmeans"]), help="How groups are found."),
+    click.option("--min-cluster-size", type=click.IntRange(min=2), help="Smallest group (not k-means)."),
+    click.option("--granularity", help="auto, coarse, fine, or 0 (few broad groups) to 1 (many narrow ones)."),
+    click.option("--clusters", type=click.IntRange(min=2), help="Number of clusters, if you know it."),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of reducer and clusterer."),
 )
 
@@ -101,7 +102,7 @@ def _with_project(function: Callable[..., Any]) -> Callable[..., Any]:
 
         console = Console(quiet=quiet)
         names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
-                 "min_cluster_size", "clusters", "seed")  # fmt: skip
+                 "min_cluster_size", "granularity", "clusters", "seed")  # fmt: skip
         settings = _settings(settings_file, {name: options.pop(name, None) for name in names})
         try:
             return function(project=Project(settings, talk=console), **options)
@@ -121,7 +122,7 @@ def _settings(file: Path | None, options: dict[str, Any]) -> "Settings":
         "source": ("source", "url"), "endpoint_url": ("source", "endpoint_url"), "variant": ("source", "variant"),
         "encoder": ("encoder", "spec"), "device": ("encoder", "device"), "reducer": ("reduced", "method"),
         "clusterer": ("labels", "method"), "min_cluster_size": ("labels", "min_cluster_size"),
-        "clusters": ("labels", "n_clusters"),
+        "clusters": ("labels", "n_clusters"), "granularity": ("labels", "granularity"),
     }  # fmt: skip
     values = load_settings(file).model_dump()
     for name, (section, knob) in places.items():

@@ -99,7 +99,10 @@ class EncoderParams(Params):
 class ReductionParams(Params):
     """How vectors are reduced before they are clustered, and laid out on the map."""
 
-    method: Literal["umap", "pca", "none"] = Field(default="umap", description="The reducer.")
+    method: Literal["auto", "umap", "pca", "none"] = Field(
+        default="auto",
+        description="The reducer. auto: none for the clusterer community, which needs none, UMAP for the others.",
+    )
     n_components: int = Field(default=10, ge=2, le=256, description="Dimensions that are clustered.")
     n_neighbors: int = Field(
         default=15, ge=2, le=200, description="UMAP: small values see small groups, large ones the broad shape."
@@ -114,9 +117,18 @@ class ReductionParams(Params):
 class ClusterParams(Params):
     """How reduced vectors become groups."""
 
-    method: Literal["hdbscan", "kmeans"] = Field(default="hdbscan", description="The clusterer.")
+    method: Literal["community", "hdbscan", "kmeans"] = Field(
+        default="community",
+        description="The clusterer. community: groups in the graph of nearest neighbours, noise by density.",
+    )
+    granularity: str = Field(
+        default="auto",
+        coerce_numbers_to_str=True,
+        pattern=r"^(auto|coarse|fine|0(\.\d+)?|1(\.0+)?|\.\d+)$",
+        description="community: auto, coarse, fine, or a number from 0 (few broad groups) to 1 (many narrow ones).",
+    )
     min_cluster_size: int = Field(
-        default=5, ge=2, le=100_000, description="HDBSCAN: the smallest group that counts as a cluster."
+        default=3, ge=2, le=100_000, description="community, HDBSCAN: the smallest group that counts as a cluster."
     )
     min_samples: int | None = Field(
         default=None, ge=1, le=10_000, description="HDBSCAN: larger leaves more unclustered; unset = min_cluster_size."
@@ -127,8 +139,13 @@ class ClusterParams(Params):
     cluster_selection_method: Literal["eom", "leaf"] = Field(
         default="eom", description="HDBSCAN: eom prefers broad groups, leaf many small ones."
     )
-    n_clusters: int = Field(default=20, ge=2, le=100_000, description="k-means: the number of clusters.")
-    seed: int = Field(default=42, ge=0, le=2**31 - 1, description="k-means: where it starts.")
+    n_clusters: int | None = Field(
+        default=None,
+        ge=2,
+        le=100_000,
+        description="The number of clusters, for those who know it. Unset: community finds it, k-means takes 20.",
+    )
+    seed: int = Field(default=42, ge=0, le=2**31 - 1, description="community, k-means: where they start.")
 
 
 class IdentityParams(Params):

@@ -1,7 +1,7 @@
 """Embeddings → groups, found in the graph of neighbours without being told how many there are.
 
-What belongs here: the `community` clusterer: partitions of the graph, the one knob `granularity`, the coarser level
-that contains the groups, an exact number of clusters. Not here: the graph (`neighbours.py`), what stays unclustered
+What belongs here: the `community` clusterer: partitions of the graph, the coarser level that contains the groups, an
+exact number of clusters. Not here: the graph (`neighbours.py`), how fine (`resolution.py`), what stays unclustered
 (`noise.py`), lasting ids (`identities.py`).
 
 Modularity with a resolution: Reichardt, Bornholdt (2006). Louvain: Blondel et al. (2008). Consensus: Poulin, Théberge
@@ -10,23 +10,31 @@ on the votes, which is why two seeds agree. Why this and not its relatives: docs
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from pipeline.stages.neighbours import fuzzy_graph, nearest_neighbours
 from pipeline.stages.noise import ISOLATED, calibrated, membership, strangeness
-
-Granularity = Literal["auto", "coarse", "fine"] | float
+from pipeline.stages.resolution import (
+    LEAST_DIVIDED,
+    STEP,
+    USUAL,
+    WORTH,
+    Granularity,
+    automatic,
+    granularity_of,
+    resolution_of,
+    silhouette,
+)
 
 NONE = -1
 NEIGHBOURS = 15
-RESOLUTION = 1.25  # of granularity 0.5: within 0.03 AMI of the best resolution on every set of the benchmark but one
-RANGE = 12.5  # granularity 0 and 1 divide and multiply it by this
-NAMED = {"auto": 0.5, "coarse": 0.25, "fine": 0.75}
-LEVEL_STEP = 0.25  # of granularity between the groups and the coarser level that contains them
-VOTERS = 8
+PARENT_NEIGHBOURS = 5
+VOTERS = 16  # with 8, two seeds fell to AMI 0.946 on the least clear set of the benchmark
+VOTERS_ON_MANY = 8
+MANY = 20_000  # images, from which a partition is steadier and dearer
 FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join groups
 GAIN = 1e-5  # least gain in modularity for another pass; sknetwork's 1e-3 stops early on large graphs
 SEARCH_STEPS = 20
@@ -47,12 +55,6 @@ class CommunityGrouping:
     outlier_score: np.ndarray
     parents: np.ndarray
     effective: dict[str, Any]
-
-
-def resolution_of(granularity: Granularity) -> float:
-    """The resolution that a granularity stands for: larger is finer, and it never falls."""
-    value = NAMED[granularity] if isinstance(granularity, str) else float(granularity)
-    return RESOLUTION * RANGE ** (2 * min(1.0, max(0.0, value)) - 1)
 
 
 def group_communities(
@@ -78,11 +80,11 @@ def group_communities(
         return _nothing(n, {**effective, "note": f"{n} images make no group"})
     neighbours = nearest_neighbours(data, (n_neighbors or NEIGHBOURS) - 1)
     graph = fuzzy_graph(neighbours)
-    smallest = max(2, min(min_cluster_size, int(np.sqrt(n) / 2)))
+    smallest = max(2, min(min_cluster_size, int(np.sqrt(n) / 3)))
     if n_clusters is None:
-        resolution = resolution_of(granularity)
-        found = absorbed(graph, consensus(graph, resolution, seed), smallest)
-        effective |= {"granularity": granularity, "min_cluster_size": smallest}
+        labels, resolution = at_granularity(data, graph, granularity, seed)
+        found = absorbed(graph, labels, smallest)
+        effective |= {"granularity": round(granularity_of(resolution), 4), "min_cluster_size": smallest}
     else:
         wanted = max(1, min(n_clusters, n))
         found, resolution = exactly(graph, wanted, seed)
@@ -91,26 +93,79 @@ def group_communities(
     groups = _without_noise(found, strange.score, kept=2 if n_clusters else 0)
     groups = numbered_by_size(groups)
     effective |= {
-        "n_neighbors": neighbours.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": VOTERS,
+        "n_neighbors": neighbours.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": _voters(n),
         "noise_ratio": strange.isolation_limit,
     }  # fmt: skip
     # a member that the exact number of clusters had to keep is no stranger to its cluster
     score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
     probability = calibrated(membership(graph, groups), score)
-    parents = coarser(graph, groups, resolution * RANGE ** (-2 * LEVEL_STEP), seed)
+    parents = coarser(data, groups, seed)
     return CommunityGrouping(groups, probability, score.astype(np.float32), parents, effective)
+
+
+def at_granularity(
+    vectors: np.ndarray, graph: sparse.csr_matrix, granularity: Granularity, seed: int
+) -> tuple[np.ndarray, float]:
+    """Labels [n] and the resolution. `coarse` and `fine` lie one step on either side of what `auto` comes to.
+
+    Where `auto` falls on a coarse resolution, its groups are kinds of library, some of which may hold kinds of their
+    own: those are divided; then they are what `coarse` gives.
+    """
+    if not isinstance(granularity, str):
+        resolution = resolution_of(float(granularity))
+        return consensus(graph, resolution, seed), resolution
+    best = _automatic(vectors, graph)
+    labels = consensus(graph, best, seed)
+    pieces = divided(vectors, graph, labels, seed) if best < USUAL else labels
+    several = pieces.max() > labels.max()
+    if granularity == "auto":
+        return pieces, (USUAL if several else best)
+    if granularity == "coarse" and several:
+        return labels, best
+    value = granularity_of(USUAL if several else best) + (STEP if granularity == "fine" else -STEP)
+    return consensus(graph, resolution_of(value), seed), resolution_of(value)
+
+
+def divided(vectors: np.ndarray, graph: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.ndarray:
+    """Labels [n] where each group that clearly consists of several is cut, judged inside that group alone."""
+    result = labels.copy()
+    for group, size in enumerate(np.bincount(labels)):
+        if size < LEAST_DIVIDED:
+            continue
+        members = np.flatnonzero(labels == group)
+        part = _between(graph, members)
+        pieces = consensus(part, _automatic(vectors[members], part), seed)
+        if silhouette(vectors[members], pieces) >= WORTH:
+            result[members] = np.where(pieces == 0, group, pieces + result.max())
+    return result
+
+
+def _between(graph: sparse.csr_matrix, members: np.ndarray) -> sparse.csr_matrix:
+    """The graph of `members` alone."""
+    whole: Any = graph  # scipy's stub does not know that this kind of matrix can be indexed
+    return sparse.csr_matrix(whole[members][:, members])
+
+
+def _automatic(vectors: np.ndarray, graph: sparse.csr_matrix) -> float:
+    # tried with a seed of its own: another seed for the groups never changes how fine they are
+    return automatic(vectors, graph, lambda resolution: connected(graph, louvain(graph, resolution, 0)))
 
 
 def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
     """Labels [n] of connected groups, on which runs in different orders agree."""
     edges = sparse.coo_matrix(graph)
     votes = np.zeros(len(edges.data))
-    for voter in range(VOTERS):
+    voters = _voters(len(graph.indptr) - 1)
+    for voter in range(voters):
         labels = louvain(graph, resolution, seed + 1 + voter)
         votes += labels[edges.row] == labels[edges.col]
-    weights = edges.data * (FAINT + (1 - FAINT) * votes / VOTERS)
+    weights = edges.data * (FAINT + (1 - FAINT) * votes / voters)
     voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
     return connected(graph, louvain(voted, resolution, seed))
+
+
+def _voters(n: int) -> int:
+    return VOTERS if n < MANY else VOTERS_ON_MANY
 
 
 def louvain(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
@@ -119,7 +174,7 @@ def louvain(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarra
     Not scikit-network's Leiden: its refinement draws from the C library's `rand`, which `random_state` does not seed.
     """
     if graph.nnz == 0:
-        return np.arange(graph.shape[0])
+        return np.arange(len(graph.indptr) - 1)
     from sknetwork.clustering import Louvain
 
     model: Any = Louvain(
@@ -177,13 +232,13 @@ def absorbed(graph: sparse.csr_matrix, labels: np.ndarray, smallest: int) -> np.
 
 def exactly(graph: sparse.csr_matrix, wanted: int, seed: int) -> tuple[np.ndarray, float]:
     """Labels [n] of `wanted` groups and the resolution: the coarsest partition with as many or more, then mergers."""
-    low, high = 0.0, RESOLUTION
+    low, high = 0.0, USUAL
     labels = consensus(graph, high, seed)
     while len(np.unique(labels)) < wanted and high < LARGEST_RESOLUTION:
         low, high = high, high * 4
         labels = connected(graph, louvain(graph, high, seed))
     if len(np.unique(labels)) < wanted:
-        labels = np.arange(graph.shape[0])
+        labels = np.arange(len(graph.indptr) - 1)
     for _ in range(SEARCH_STEPS):
         if len(np.unique(labels)) == wanted:
             break
@@ -217,13 +272,20 @@ def merged(graph: sparse.csr_matrix, labels: np.ndarray, wanted: int, resolution
     return np.unique(labels, return_inverse=True)[1]
 
 
-def coarser(graph: sparse.csr_matrix, groups: np.ndarray, resolution: float, seed: int) -> np.ndarray:
-    """Int32 [groups]: for each group the coarse one that holds it, found on the graph between groups."""
+def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Int32 [groups]: for each group the coarse one that holds it, by the groups' centroids.
+
+    Not by the edges between groups: clear kinds have none, and would never come together.
+    """
     inside = np.flatnonzero(groups >= 0)
     if len(inside) == 0:
         return np.empty(0, dtype=np.int32)
-    between = contracted(graph[inside][:, inside], groups[inside])
-    return numbered_by_size(connected(between, louvain(between, resolution, seed)))
+    ones = np.ones(len(inside), dtype=np.float32)
+    member = sparse.csr_matrix((ones, (groups[inside], inside)), shape=(int(groups.max()) + 1, len(groups)))
+    sums = np.asarray(member @ vectors, dtype=np.float32)
+    centroids = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    between = fuzzy_graph(nearest_neighbours(centroids, PARENT_NEIGHBOURS))
+    return numbered_by_size(consensus(between, USUAL, seed))
 
 
 def numbered_by_size(groups: np.ndarray) -> np.ndarray:

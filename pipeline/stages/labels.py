@@ -9,7 +9,7 @@ scores: GLOSH, Campello et al. (2015).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,7 @@ LABELS_SCHEMA = pl.Schema(
         "outlier_score": pl.Float32(),
     }
 )
+KMEANS_CLUSTERS = 20
 NONE = -1  # inside arrays only; becomes a null before it leaves this module's caller
 
 
@@ -40,7 +41,10 @@ class Grouping:
 
 
 def group(vectors: np.ndarray, params: ClusterParams) -> Grouping:
-    """Group float32 [n, k] reduced vectors. Groups are numbered by size, largest first, ties by their first image."""
+    """Group float32 [n, k] reduced vectors. Groups are numbered by size, largest first, ties by their first image.
+
+    `community` expects the L2-normalised embeddings themselves: its graph and its noise are those of that space.
+    """
     clusterer = CLUSTERERS.get(params.method)
     if clusterer is None:
         raise UnknownNameError(f"There is no clusterer {params.method!r}. There are: {', '.join(CLUSTERERS)}.")
@@ -80,7 +84,7 @@ def _hdbscan(vectors: np.ndarray, params: ClusterParams) -> Grouping:
 def _kmeans(vectors: np.ndarray, params: ClusterParams) -> Grouping:
     from sklearn.cluster import KMeans
 
-    k = min(params.n_clusters, len(np.unique(vectors, axis=0)))
+    k = min(params.n_clusters or KMEANS_CLUSTERS, len(np.unique(vectors, axis=0)))
     if k < 2:
         groups = np.zeros(len(vectors), dtype=np.int32)
         ones = np.ones(len(vectors), dtype=np.float32)
@@ -95,7 +99,25 @@ def _kmeans(vectors: np.ndarray, params: ClusterParams) -> Grouping:
     return Grouping(np.asarray(model.labels_, dtype=np.int32), probability, 1 - probability, effective)
 
 
-CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams], Grouping]] = {"hdbscan": _hdbscan, "kmeans": _kmeans}
+def _community(vectors: np.ndarray, params: ClusterParams) -> Grouping:
+    from pipeline.stages.communities import group_communities
+
+    named = params.granularity in ("auto", "coarse", "fine")
+    found = group_communities(
+        vectors,
+        granularity=cast("Any", params.granularity) if named else float(params.granularity),
+        n_clusters=params.n_clusters,
+        min_cluster_size=params.min_cluster_size,
+        seed=params.seed,
+    )
+    return Grouping(found.groups, found.probability, found.outlier_score, {"method": "community", **found.effective})
+
+
+CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams], Grouping]] = {
+    "community": _community,
+    "hdbscan": _hdbscan,
+    "kmeans": _kmeans,
+}
 
 
 def _number_by_size(groups: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline.settings import ReductionParams
 
+NO_REDUCER = ("none", "auto")
 FEW = 30  # below this UMAP's neighbourhoods are most of the library, and PCA groups no worse
 MAP_GROWTH = 0.2  # share of new images beyond which the map is laid out afresh, starting from the old one
 MAP_NEIGHBORS = 5
@@ -46,11 +47,11 @@ class Reduction:
 def reduce(vectors: np.ndarray, params: ReductionParams) -> Reduction:
     """Reduce L2-normalised float [n, d] vectors to float32 [n, k].
 
-    Any n works: fewer than `FEW` images are reduced by PCA, fewer than 3 not at all.
+    `params.method` auto means none. Any n works: fewer than `FEW` images are reduced by PCA, fewer than 3 not at all.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     n, d = data.shape
-    if params.method == "none" or n < 3:
+    if params.method in NO_REDUCER or n < 3:
         return Reduction(data, {"method": "none", "n_components": d})
     if params.method == "pca" or n < FEW:
         k = max(1, min(params.n_components, n - 1, d))
@@ -90,7 +91,7 @@ def layout(
         return np.array([[float(i), 0.0] for i in range(n)], dtype=np.float32).reshape(n, 2)
     if params.method == "pca" or n < FEW:
         positions = _plane(data)
-    elif params.method == "none" and n <= MAP_TSNE:
+    elif params.method in NO_REDUCER and n <= MAP_TSNE:
         placed = previous is not None and known.sum() >= 3
         positions = _tsne(data, _place_new(data, previous, known) if previous is not None and placed else None, params)
     else:

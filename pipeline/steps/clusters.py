@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.settings import ReductionParams
 from pipeline.stages import identities as identity
 from pipeline.stages import labels as labelling
 from pipeline.stages import reduced as reducing
@@ -27,7 +28,7 @@ Compute = Callable[[Artifact | None], dict[str, Any]]
 
 def reduced(project: Project, slug: str) -> Report:
     """Bring `reduced` up to date."""
-    params = project.settings.reduced
+    params = reduction_as_used(project)
     images, fingerprint = _embedded_images(project, slug)
 
     def compute(current: Artifact | None) -> dict[str, Any]:
@@ -39,21 +40,23 @@ def reduced(project: Project, slug: str) -> Report:
             project.talk.notice("Reducing with UMAP …")
             import_umap_cached(project.layout.cache / "numba")
         made = reducing.reduce(vectors, params)
+        # unreduced vectors are stored once, as embeddings; the table then holds the map only
+        kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
         same_encoder = current is not None and current.provenance.facts.get("embeddings") == fingerprint
         places = _previous_places(current, unique) if current is not None and same_encoder else None
         positions = reducing.layout(vectors, params, places, on_notice=project.talk.notice)
         table = pl.DataFrame(
             {
                 "content_hash": unique["content_hash"],
-                "vector": pl.Series(made.vectors, dtype=pl.Array(pl.Float32(), made.vectors.shape[1])),
+                "vector": pl.Series(kept, dtype=pl.Array(pl.Float32(), kept.shape[1])),
                 "x": positions[:, 0],
                 "y": positions[:, 1],
             },
             schema_overrides={"x": pl.Float32(), "y": pl.Float32()},
         )
-        schema = reducing.reduced_schema(made.vectors.shape[1])
+        schema = reducing.reduced_schema(kept.shape[1])
         joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
-        facts = {"embeddings": fingerprint, "dimension": made.vectors.shape[1], "distinct": unique.height}
+        facts = {"embeddings": fingerprint, "dimension": kept.shape[1], "distinct": unique.height}
         return {"tables": {"reduced": (joined, schema)}, "params": made.effective, "facts": facts}
 
     inputs = digest(images.select("image_id", "content_hash"), fingerprint, params.model_dump(), CODE["reduced"])
@@ -71,7 +74,12 @@ def labels(project: Project, slug: str) -> Report:
         dimension = int(source.provenance.facts["dimension"])
         frame = source.table("reduced", reducing.reduced_schema(dimension))
         unique = frame.unique("content_hash", keep="first", maintain_order=True)
-        found = labelling.group(unique["vector"].to_numpy().reshape(unique.height, dimension), params)
+        if dimension:
+            vectors = unique["vector"].to_numpy().reshape(unique.height, dimension)
+        else:
+            store = project.vectors(str(source.provenance.facts["embeddings"]))
+            vectors = store.read(unique["content_hash"].to_list()).astype(np.float32)
+        found = labelling.group(vectors, params)
         groups = pl.Series("raw_group", found.groups, dtype=pl.Int32)
         table = pl.DataFrame(
             {
@@ -220,6 +228,14 @@ def similarity(project: Project, slug: str) -> Report:
     report = _step(project, slug, "similarity", inputs, compute)
     report.counts = {"vectors": int(report.facts["vectors"])}
     return report
+
+
+def reduction_as_used(project: Project) -> ReductionParams:
+    """The reduction with `auto` resolved: none where the clusterer works on the embeddings, else UMAP."""
+    params = project.settings.reduced
+    if params.method != "auto":
+        return params
+    return params.model_copy(update={"method": "none" if project.settings.labels.method == "community" else "umap"})
 
 
 def _step(project: Project, slug: str, name: str, inputs: str, compute: Compute) -> Report:

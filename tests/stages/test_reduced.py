@@ -14,7 +14,7 @@ def blobs(n: int, d: int = 32, kinds: int = 4, seed: int = 0) -> np.ndarray:
     return (data / np.linalg.norm(data, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("method", ["umap", "pca", "none"])
+@pytest.mark.parametrize("method", ["auto", "umap", "pca", "none"])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 5, FEW - 1])
 def test_few_images_are_reduced_without_umap(method: str, n: int) -> None:
     params = ReductionParams(method=method)
@@ -34,7 +34,7 @@ def test_the_parameters_as_used_are_told_not_as_asked() -> None:
 
 @pytest.mark.slow
 def test_umap_is_clamped_and_gives_the_same_numbers_twice() -> None:
-    params = ReductionParams(n_neighbors=100, n_components=50)
+    params = ReductionParams(method="umap", n_neighbors=100, n_components=50)
     first, second = reduce(blobs(FEW + 5), params), reduce(blobs(FEW + 5), params)
     assert first.effective["n_neighbors"] == FEW + 4
     assert first.effective["n_components"] == 32

@@ -1,0 +1,1 @@
+"""The benchmark of grouping: data sets with a known truth × recipes → one table."""

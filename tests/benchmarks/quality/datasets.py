@@ -1,0 +1,295 @@
+"""The data sets of the quality benchmark: images with a known kind, as vectors.
+
+What belongs here: where each set comes from, which kind each image is, and the cache of vectors. Not here: what is run
+on them (`recipes.py`) and how it is scored (`__main__.py`). Sets are fetched by package name through ordinary clients
+(apt, npm, pip) into the cache; nothing of them is part of this project.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ENCODER = "packaged:efficientnet_lite0"
+CACHE_VARIABLE = "IMAGE_CLUSTER_BENCH_CACHE"
+NO_KIND = ""  # this image is true noise: it belongs with nothing else
+BATCH = 32
+
+Labelled = list[tuple[Path, str]]
+
+
+class UnavailableError(Exception):
+    """A data set that cannot be had here; the text says why."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """`vectors` float32 [n, d], rows of length 1; `truth` int [n], −1 for true noise."""
+
+    name: str
+    vectors: np.ndarray
+    truth: np.ndarray
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds there are."""
+        return len(np.unique(self.truth[self.truth >= 0]))
+
+    @property
+    def median_kind(self) -> float:
+        """How many members the middle kind has."""
+        return float(np.median(np.unique(self.truth[self.truth >= 0], return_counts=True)[1]))
+
+
+def cache_dir() -> Path:
+    """Where packages and vectors are kept: `IMAGE_CLUSTER_BENCH_CACHE`, else `.bench` in the working directory."""
+    path = Path(os.environ.get(CACHE_VARIABLE) or ".bench")
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+def load(name: str) -> DataSet:
+    """One set, from the cache where it has been embedded before. Raises `UnavailableError`."""
+    return SETS[name](name)
+
+
+# --- from image files ------------------------------------------------------------------------------------------------
+
+
+def _embedded(name: str, find: Callable[[], Labelled]) -> DataSet:
+    path = cache_dir() / "vectors" / f"{name}.npz"
+    if not path.exists():
+        images = sorted(find())
+        vectors = _embed([image for image, _ in images])
+        path.parent.mkdir(exist_ok=True)
+        with path.with_suffix(".partial").open("wb") as file:
+            np.savez(file, vectors=vectors.astype(np.float16), kinds=np.array([kind for _, kind in images]))
+        path.with_suffix(".partial").replace(path)
+    with np.load(path) as stored:
+        vectors = stored["vectors"].astype(np.float32)
+        kinds = stored["kinds"]
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return DataSet(name, vectors, _numbered(kinds))
+
+
+def _numbered(kinds: np.ndarray) -> np.ndarray:
+    truth = np.unique(kinds, return_inverse=True)[1]
+    named = np.unique(np.where(kinds == NO_KIND, -1, truth), return_inverse=True)
+    return named[1] + (0 if (kinds != NO_KIND).all() else -1)
+
+
+def _embed(paths: list[Path]) -> np.ndarray:
+    from pipeline.adapters.encoders.registry import open_encoder
+    from pipeline.settings import ImageParams
+    from pipeline.stages.images import Decoded, decode, use_one_thread
+
+    encoder = open_encoder(ENCODER, device="cpu", cache_dir=cache_dir())
+    params = ImageParams()
+
+    def prepared(path: Path) -> np.ndarray:
+        found = decode(path.read_bytes(), params)
+        if not isinstance(found, Decoded):
+            raise UnavailableError(f"{path} cannot be decoded: {found}")
+        return encoder.prepare(found.pixels)
+
+    use_one_thread()
+    found: list[np.ndarray] = []
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(paths), BATCH):
+            batch = list(pool.map(prepared, paths[start : start + BATCH]))
+            found.append(encoder.encode(np.stack(batch)))
+    return np.concatenate(found)
+
+
+def _bollards(count: int, *, category: str = "bollards") -> Callable[[str], DataSet]:
+    def find() -> Labelled:
+        from pipeline.demo.bollards import TRUTH, plan_library, write_library
+
+        # one library grows from set to set: its smaller plans are the beginnings of its larger ones
+        root = write_library(cache_dir() / "bollards", images=max(count, 160))
+        truth = json.loads((root / TRUTH).read_text())["images"]
+        planned = [p for p in plan_library(images=count) if p.category == category]
+        return [(root / p.variant(800), truth[p.truth_key] or NO_KIND) for p in planned]
+
+    return lambda name: _embedded(name, find)
+
+
+def _stamps(name: str) -> DataSet:
+    def find() -> Labelled:
+        from pipeline.demo.stamps import fetch_stamps
+        from pipeline.errors import DemoError
+
+        try:
+            root = fetch_stamps(cache_dir() / "stamps")
+        except DemoError as error:
+            raise UnavailableError(str(error)) from error
+        return [(path, path.parent.relative_to(root).as_posix()) for path in root.rglob("*.png")]
+
+    return _embedded(name, find)
+
+
+def _npm(package: str, version: str) -> Path:
+    target = cache_dir() / "npm" / package.replace("/", "-")
+    if not target.exists():
+        target.mkdir(parents=True)
+        command = ["npm", "pack", "--silent", f"{package}@{version}", "--pack-destination", str(target.parent)]
+        _run(command)
+        archive = next(target.parent.glob(f"{package.lstrip('@').replace('/', '-')}-*.tgz"))
+        with tarfile.open(archive) as tar:
+            tar.extractall(target, filter="data")
+        archive.unlink()
+    return target / "package"
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise UnavailableError(f"{command[0]} is not installed") from error
+    if done.returncode:
+        raise UnavailableError(f"`{' '.join(command[:4])}` failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+
+
+def _emoji_table() -> list[dict[str, str]]:
+    path = _npm("emoji-datasource-google", "^16") / "emoji.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _fluent(name: str) -> DataSet:
+    def find() -> Labelled:
+        folder = _npm("@lobehub/fluent-emoji-3d", "^1") / "assets"
+        kinds = {row["unified"].lower(): row["subcategory"] for row in _emoji_table()}
+        found: Labelled = []
+        for path in folder.glob("*.webp"):
+            # a skin tone or a gender is a variant of the emoji that its first code stands for
+            code = path.stem.lower()
+            kind = kinds.get(code) or kinds.get(code.split("-")[0]) or kinds.get(f"{code}-fe0f")
+            if kind:
+                found.append((path, kind))
+        return found
+
+    return _embedded(name, find)
+
+
+def _emoji(style: str, *, subcategory: bool) -> Callable[[], Labelled]:
+    def find() -> Labelled:
+        folder = _npm(f"emoji-datasource-{style}", "^16") / "img" / style / "64"
+        return [
+            (folder / row["image"], row["subcategory"] if subcategory else row["unified"])
+            for row in _emoji_table()
+            if (folder / row["image"]).exists()
+        ]
+
+    return find
+
+
+def _pairs(name: str) -> DataSet:
+    def find() -> Labelled:
+        both = _emoji("google", subcategory=False)() + _emoji("twitter", subcategory=False)()
+        counted = [kind for _, kind in both]
+        return [(path, kind) for path, kind in both if counted.count(kind) == 2]
+
+    return _embedded(name, find)
+
+
+def _wheel(package: str) -> Path:
+    target = cache_dir() / "pip" / package
+    if not target.exists():
+        folder = target.parent / f"{package}-wheel"
+        _run([sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", package, "--dest", str(folder)])
+        with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+            wheel.extractall(target)
+    return target
+
+
+def _textiles(name: str) -> DataSet:
+    return _embedded(name, lambda: [(p, p.parent.name) for p in _wheel("conformal-clip-data").rglob("*.jpg")])
+
+
+def _solar_cells(name: str) -> DataSet:
+    def find() -> Labelled:
+        data = _wheel("elpv-dataset") / "elpv_dataset" / "data"
+        rows = [line.split() for line in (data / "labels.csv").read_text().splitlines()]
+        return [(data / row[0], row[2]) for row in rows]
+
+    return _embedded(name, find)
+
+
+# --- mixtures and synthetic ------------------------------------------------------------------------------------------
+
+
+def _mixture(*parts: str) -> Callable[[str], DataSet]:
+    def make(name: str) -> DataSet:
+        sets = [load(part) for part in parts]
+        truth: list[np.ndarray] = []
+        shift = 0
+        for part in sets:
+            truth.append(np.where(part.truth >= 0, part.truth + shift, -1))
+            shift += part.kinds
+        return DataSet(name, np.concatenate([part.vectors for part in sets]), np.concatenate(truth))
+
+    return make
+
+
+def sphere_mixture(n: int, *, noise: float = 0.2, dimension: int = 512, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`n` points on the sphere: clusters of uneven size and width, and a share of points drawn from everywhere.
+
+    Returns float32 [n, dimension] rows of length 1 and the kind of each, −1 for noise.
+    """
+    rng = np.random.default_rng(seed)
+    kinds = max(5, round((n / 20) ** 0.75))
+    sizes = rng.dirichlet(np.full(kinds, 2.0))
+    loud = int(n * noise)
+    truth = np.concatenate([rng.choice(kinds, size=n - loud, p=sizes), np.full(loud, -1)])
+    centres = _unit(rng.normal(size=(kinds, dimension)))
+    width = rng.uniform(0.6, 1.1, size=kinds) / np.sqrt(dimension)
+    points = centres[truth] + width[truth, None] * rng.normal(size=(n, dimension))
+    points[truth < 0] = rng.normal(size=(loud, dimension))
+    order = rng.permutation(n)
+    return _unit(points[order]).astype(np.float32), truth[order]
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def _sphere(n: int) -> Callable[[str], DataSet]:
+    return lambda name: DataSet(name, *sphere_mixture(n))
+
+
+QUICK = ("bollards-50", "bollards-160", "follow-cars", "stamps", "sphere-2000")
+SETS: dict[str, Callable[[str], DataSet]] = {
+    "bollards-50": _bollards(50),
+    "bollards-160": _bollards(160),
+    "bollards-1000": _bollards(1000),
+    "bollards-10000": _bollards(10_000),
+    "follow-cars": _bollards(160, category="follow-cars"),
+    "stamps": _stamps,
+    "fluent-emoji": _fluent,
+    "google-emoji": lambda name: _embedded(name, _emoji("google", subcategory=True)),
+    "emoji-pairs": _pairs,
+    "textiles": _textiles,
+    "solar-cells": _solar_cells,
+    "mixture": _mixture("bollards-160", "stamps", "textiles"),
+    "mixture-even": _mixture("bollards-1000", "google-emoji", "follow-cars"),
+    "sphere-2000": _sphere(2000),
+    "sphere-10000": _sphere(10_000),
+}
+LARGE = ("bollards-10000",)  # drawn and embedded only when asked for
+
+
+def available(names: list[str], say: Callable[[str], None]) -> Iterator[DataSet]:
+    """The sets of `names` that can be had; `say` is told of each that cannot."""
+    for name in names:
+        try:
+            yield load(name)
+        except UnavailableError as error:
+            say(f"skipped {name}: {error}")
