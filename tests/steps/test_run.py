@@ -379,5 +379,5 @@ def test_the_tables_can_be_asked_in_sql_and_nothing_else_can(bench: Bench) -> No
 
     secret = bench.library.parent / "secret.csv"
     secret.write_text("a\n1\n")
-    with pytest.raises(SettingsError, match="(?i)permission|disabled|access"):
+    with pytest.raises(SettingsError, match=r"(?i)permission|disabled|access"):
         query(bench.project().store, f"SELECT * FROM read_csv('{secret}')")

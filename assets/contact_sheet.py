@@ -1,0 +1,64 @@
+"""One small picture of all clusters, for the UI's metadata.
+
+What belongs here: laying thumbnails side by side and keeping the result small. Not here: which image stands for a
+cluster (`pipeline/stages/representatives.py`), the review page (`pipeline/stages/published/page.py`).
+"""
+
+import base64
+import io
+
+from PIL import Image
+
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.representatives import clusters_schema
+from pipeline.steps.project import Project
+
+MOST_BYTES = 30_000  # 40 KB as base64: the event log keeps every materialization for good
+MOST_TILES = 48
+COLUMNS = 6  # as wide as the dialogue in which the UI shows it
+TILE = 100  # pixels
+QUALITIES = (70, 50, 35, 20)
+
+
+def contact_sheet(project: Project, slug: str) -> str:
+    """Markdown with the most typical image of each cluster, the largest cluster first."""
+    stored = project.store.require(slug, "representatives")
+    clusters = stored.table("clusters", clusters_schema(stored.provenance.facts["dimension"]),
+                            ["cluster_id", "size", "representative"])  # fmt: skip
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
+    hashes = dict(images.iter_rows())
+    shown = clusters.sort("size", "cluster_id", descending=[True, False])["representative"].to_list()
+    found = [project.thumbnails.read(hashes[image]) for image in shown[:MOST_TILES] if hashes.get(image)]
+    thumbnails = [data for data in found if data is not None]
+    if not thumbnails:
+        return "No cluster yet." if not shown else "The thumbnails are gone; materialize images again."
+    data = encoded(grid(thumbnails))
+    more = f"\n\nand {len(shown) - len(thumbnails)} more clusters" if len(shown) > len(thumbnails) else ""
+    return f"![{len(thumbnails)} clusters](data:image/webp;base64,{base64.b64encode(data).decode()}){more}"
+
+
+def grid(thumbnails: list[bytes]) -> Image.Image:
+    across = min(COLUMNS, len(thumbnails))
+    sheet = Image.new("RGB", (across * TILE, -(-len(thumbnails) // across) * TILE), "white")
+    for number, data in enumerate(thumbnails):
+        with Image.open(io.BytesIO(data)) as opened:
+            tile = opened.convert("RGB")
+        tile.thumbnail((TILE - 4, TILE - 4))
+        left, top = number % across * TILE, number // across * TILE
+        sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+    return sheet
+
+
+def encoded(sheet: Image.Image) -> bytes:
+    """WebP, coarser until it is small enough; the coarsest is taken as it is halved in size."""
+    for quality in QUALITIES:
+        data = _webp(sheet, quality)
+        if len(data) <= MOST_BYTES:
+            return data
+    return _webp(sheet.reduce(2), QUALITIES[-1])
+
+
+def _webp(sheet: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    sheet.save(file, "WEBP", quality=quality, method=4)
+    return file.getvalue()

@@ -1,0 +1,105 @@
+"""The asset `identities`: clusters with ids that last.
+
+What belongs here: when it is made, what the UI shows, its checks. Not here: how a group is recognised as a cluster that
+was there before (`pipeline/stages/identities.py`), names (`pipeline/curation/`).
+"""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.checks import Finding, category_check
+from assets.common import CATEGORY, OWNERS, columns, expected_errors, markdown_table, materialized
+from assets.overrides import chosen, overrides
+from pipeline.settings import IdentityParams
+from pipeline.stages.identities import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.steps import clusters
+from pipeline.steps.project import Project
+from resources.project import ProjectResource
+
+
+class IdentityOverrides(overrides(IdentityParams)):
+    """When a group inherits an id, for this run."""
+
+
+@dg.asset(
+    partitions_def=CATEGORY,
+    deps=["labels"],
+    group_name="cluster",
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    tags={"holds": "clusters"},
+    metadata=columns(
+        CLUSTERS_SCHEMA,
+        {"cluster_id": "never given twice", "fate": "born, kept, split or merged", "overlap": "share of common members",
+         "previous_size": "images that the cluster had in the run before"},
+    ),
+    code_version=str(clusters.CODE["identities"]),
+)  # fmt: skip
+def identities(
+    context: dg.AssetExecutionContext, config: IdentityOverrides, project: ProjectResource
+) -> dg.MaterializeResult[Any]:
+    """Clusters that keep their id, and so their name, from run to run; and which images belong to each.
+
+    Says how every cluster came to be (born, kept, split, merged) and which died. An image that fits nowhere has no
+    cluster, but the nearest one beside it as a suggestion.
+    """
+    with expected_errors(context):
+        opened = project.open(context.log, identities=chosen(config))
+        report = clusters.identities(opened, context.partition_key)
+        table = opened.store.require(context.partition_key, "identities").table("clusters", CLUSTERS_SCHEMA)
+    largest = table.sort("size", descending=True).select("cluster_id", "fate", "size", "previous_size").to_dicts()
+    return materialized(report, largest_clusters=dg.MetadataValue.md(markdown_table(largest)))
+
+
+@category_check("identities")
+def every_image_is_in_at_most_one_cluster(project: Project, slug: str) -> Finding:
+    """Usable images = clustered + unclustered, and no image stands in two clusters."""
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["status"])
+    usable = images.filter(pl.col("status") == "ok").height
+    members = _members(project, slug)
+    twice = members.height - members["image_id"].n_unique()
+    unclustered = members["cluster_id"].null_count()
+    clustered = members.height - unclustered
+    return Finding(
+        passed=twice == 0 and usable == clustered + unclustered,
+        text=f"{usable:,} usable images = {clustered:,} clustered + {unclustered:,} unclustered; "
+        f"{twice:,} in two clusters",
+        figures={"usable": usable, "clustered": clustered, "unclustered": unclustered, "twice": twice},
+    )
+
+
+@category_check("identities")
+def sizes_are_those_of_the_members(project: Project, slug: str) -> Finding:
+    """Each cluster has as many members as its row says, and every member's cluster has a row."""
+    stored = project.store.require(slug, "identities").table("clusters", CLUSTERS_SCHEMA, ["cluster_id", "size"])
+    said = dict(stored.iter_rows())
+    counted = dict(_members(project, slug).drop_nulls("cluster_id").group_by("cluster_id").len().iter_rows())
+    wrong = [name for name in said.keys() | counted.keys() if said.get(name) != counted.get(name)]
+    return Finding(
+        passed=not wrong and len(said) == stored.height,
+        text=f"{stored.height:,} clusters, {len(wrong):,} with another number of members than their row says",
+        figures={"clusters": stored.height, "wrong": len(wrong), "members": sum(counted.values())},
+    )
+
+
+@category_check("identities", blocking=False)
+def no_cluster_holds_most_images(project: Project, slug: str) -> Finding:
+    """The largest cluster holds at most the share `published.max_cluster_share`: one giant means clustering failed."""
+    members = _members(project, slug)
+    sizes = members.drop_nulls("cluster_id").group_by("cluster_id").len().sort("len", descending=True)
+    largest = int(sizes["len"][0]) if sizes.height else 0
+    share = largest / members.height if members.height else 0.0
+    limit = project.settings.published.max_cluster_share
+    return Finding(
+        passed=share <= limit,
+        text=f"The largest of {sizes.height:,} clusters holds {largest:,} of {members.height:,} images ({share:.1%}; "
+        f"limit {limit:.0%}). If it should be split, try labels.granularity fine.",
+        figures={"largest": largest, "images": members.height, "share": round(share, 4), "limit": limit},
+    )
+
+
+def _members(project: Project, slug: str) -> pl.DataFrame:
+    return project.store.require(slug, "identities").table("members", MEMBERS_SCHEMA, ["image_id", "cluster_id"])

@@ -1,0 +1,103 @@
+"""The assets `images` and `embeddings`, made by one op: each object is read once and decoded once for both.
+
+What belongs here: that op, and the checks of `images`. Not here: what `embeddings` is and its checks
+(`assets/embeddings.py`), reading and decoding (`pipeline/steps/ingest.py`).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from assets.checks import Finding, category_check
+from assets.common import CATEGORY, OWNERS, columns, expected_errors, report_metadata
+from assets.embeddings import EMBEDDINGS, EncoderOverrides
+from assets.overrides import chosen, overrides
+from pipeline.settings import ImageParams
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.steps.ingest import CODE, ingest
+from pipeline.steps.project import Project, Report
+from resources.project import ProjectResource
+
+
+class ImageOverrides(overrides(ImageParams)):
+    """How bytes become pixels, for this run."""
+
+
+class IngestConfig(dg.Config):
+    """Knobs of this run; what is unset is as the settings say."""
+
+    images: ImageOverrides = Field(default=ImageOverrides(), description="How bytes become pixels.")
+    encoder: EncoderOverrides = Field(default=EncoderOverrides(), description="Which model, and where it runs.")
+
+
+IMAGES = dg.AssetSpec(
+    "images",
+    deps=["image_manifest"],
+    description="Every image of this category with its size, its place and time where the file tells them, and a "
+    "status.\n\n"
+    "A file that cannot be used stays here as a row with a reason (broken, missing, too_large, not_an_image). "
+    "Only what is new or changed is read.",
+    group_name="ingest",
+    kinds={"pillow", "polars", "parquet"},
+    owners=OWNERS,
+    tags={"holds": "images"},
+    metadata=columns(
+        IMAGES_SCHEMA, {"status": "ok, broken, missing, too_large or not_an_image", "reason": "why it is not ok"}
+    ),
+    code_version=str(CODE),
+)
+
+
+@dg.multi_asset(
+    name="ingest",
+    specs=[IMAGES, EMBEDDINGS],
+    partitions_def=CATEGORY,
+    can_subset=True,
+    pool="gpu",  # one encoder at a time; the limit itself stands in dagster.yaml
+    backfill_policy=dg.BackfillPolicy.single_run(),  # many categories share one loaded encoder
+)
+def ingest_op(
+    context: dg.AssetExecutionContext, config: IngestConfig, project: ProjectResource
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Read what is new or changed; decode it once, for both assets."""
+    selected = {key.to_user_string() for key in context.selected_asset_keys}
+    with expected_errors(context):
+        opened = project.open(context.log, images=chosen(config.images), encoder=chosen(config.encoder))
+        reports: dict[str, list[Report]] = {name: [] for name in ("images", "embeddings") if name in selected}
+        for slug in context.partition_keys:
+            for report in ingest(opened, slug, embed="embeddings" in selected):
+                if report.artifact in reports:
+                    context.add_asset_metadata(report_metadata(report), asset_key=report.artifact, partition_key=slug)
+                    reports[report.artifact].append(report)
+    for name, made in reports.items():
+        yield dg.MaterializeResult(asset_key=name, data_version=dg.DataVersion(_version(made)))
+
+
+@category_check("images")
+def every_image_has_a_row(project: Project, slug: str) -> Finding:
+    """Images in the manifest = rows in images, none twice, and every row that is not ok has a reason."""
+    manifest = project.store.require(slug, "manifest").table("manifest", MANIFEST_SCHEMA, ["image_id", "change"])
+    wanted = set(manifest.filter(pl.col("change") != "removed")["image_id"].to_list())
+    rows = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "status", "reason"])
+    found = set(rows["image_id"].to_list())
+    mute = rows.filter((pl.col("status") != "ok") & pl.col("reason").is_null()).height
+    usable = rows.filter(pl.col("status") == "ok").height
+    return Finding(
+        passed=wanted == found and rows.height == len(found) and mute == 0,
+        text=f"{len(wanted):,} images in the manifest, {rows.height:,} rows: {usable:,} usable, "
+        f"{rows.height - usable:,} set aside",
+        figures={"manifest": len(wanted), "rows": rows.height, "usable": usable, "set_aside": rows.height - usable,
+                 "without_row": len(wanted - found), "without_reason": mute},
+    )  # fmt: skip
+
+
+def _version(reports: list[Report]) -> str:
+    """A run of several categories has one data version for all of them: Dagster takes one per asset and run."""
+    if len(reports) == 1:
+        return reports[0].data_version
+    return hashlib.blake2b("\0".join(report.data_version for report in reports).encode(), digest_size=12).hexdigest()

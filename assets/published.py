@@ -1,0 +1,102 @@
+"""The asset `published`: the documents that others read.
+
+What belongs here: when they are made, what the UI shows, their checks. Not here: what they say
+(`pipeline/stages/published/`), placing them (`pipeline/storage/publications.py`).
+"""
+
+import json
+from typing import Any
+
+import dagster as dg
+
+from assets.checks import Finding, category_check
+from assets.common import CATEGORY, OWNERS, expected_errors, materialized
+from assets.overrides import chosen, overrides
+from pipeline.errors import PublishRefusedError
+from pipeline.settings import PublishParams
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.published import schema
+from pipeline.steps.project import Project
+from pipeline.steps.publish import publish
+from resources.project import ProjectResource
+
+DOCUMENT = dg.TableSchema(
+    columns=[
+        dg.TableColumn("schemaVersion", "integer", "of clusters.json; its JSON Schema is published beside it"),
+        dg.TableColumn("summary", "object", "images = clustered + unclustered + rejected, and the number of clusters"),
+        dg.TableColumn(
+            "clusters", "array", "id, slug, name, size, cohesion, representatives, images, countries of each"
+        ),
+        dg.TableColumn("unclustered", "array", "images that fit nowhere, with the nearest cluster"),
+        dg.TableColumn("rejected", "array", "images that could not be used, with the reason"),
+        dg.TableColumn("model", "object", "the encoder that was used"),
+        dg.TableColumn("settings", "object", "every parameter as used, with versions"),
+    ]
+)
+
+
+class PublishOverrides(overrides(PublishParams)):
+    """What is published, for this run."""
+
+
+@dg.asset(
+    partitions_def=CATEGORY,
+    deps=["representatives"],
+    group_name="publish",
+    kinds={"json", "html", "typescript"},
+    owners=OWNERS,
+    tags={"holds": "documents"},
+    metadata={"dagster/column_schema": DOCUMENT},
+    code_version="1",
+)
+def published(
+    context: dg.AssetExecutionContext, config: PublishOverrides, project: ProjectResource
+) -> dg.MaterializeResult[Any]:
+    """clusters.json, the review page, the change report and the website's data file, placed in one step.
+
+    Written to the data directory and to every outlet of the settings. What does not hold (schema, counts) is refused,
+    and what was published before stays. Nothing new: nothing is written.
+    """
+    with expected_errors(context):
+        report = publish(project.open(context.log, published=chosen(config)), context.partition_key)
+    headline = str(report.facts.get("headline", ""))
+    said = {
+        "headline": dg.MetadataValue.text(f"Nothing new. Last change: {headline}" if report.unchanged else headline),
+        "changes": dg.MetadataValue.md(str(report.facts.get("changes", ""))),
+    }
+    folder = report.path
+    places = {} if folder is None else {
+        "clusters_json": dg.MetadataValue.path(str(folder / "clusters.json")),
+        "clusters_html": dg.MetadataValue.path(str(folder / "clusters.html")),
+    }  # fmt: skip
+    return materialized(report, **said, **places)
+
+
+@category_check("published")
+def what_readers_get_is_valid(project: Project, slug: str) -> Finding:
+    """clusters.json, read back from where readers find it, holds to its schema and its counts add up."""
+    path = project.layout.published / slug / "clusters.json"
+    if not path.exists():
+        return Finding(passed=False, text=f"There is no {path}.")
+    document = json.loads(path.read_bytes())
+    try:
+        schema.validate(document)
+    except PublishRefusedError as error:
+        return Finding(passed=False, text=str(error), figures={"path": str(path)})
+    summary = {name: int(number) for name, number in document["summary"].items()}
+    return Finding(
+        passed=True,
+        text=f"{summary['images']:,} images = {summary['clustered']:,} clustered + "
+        f"{summary['unclustered']:,} unclustered + {summary['rejected']:,} rejected",
+        figures={**summary, "bytes": path.stat().st_size},
+    )
+
+
+@category_check("published")
+def every_image_is_in_the_document(project: Project, slug: str) -> Finding:
+    """Rows in images = images in clusters.json: none is lost between the bucket and the website."""
+    rows = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key"]).height
+    path = project.layout.published / slug / "clusters.json"
+    said = int(json.loads(path.read_bytes())["summary"]["images"]) if path.exists() else 0
+    return Finding(passed=rows == said, text=f"{rows:,} rows in images, {said:,} images in clusters.json",
+                   figures={"rows": rows, "published": said})  # fmt: skip

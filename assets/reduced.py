@@ -1,0 +1,68 @@
+"""The asset `reduced`: the vectors that are clustered, and the map.
+
+What belongs here: when it is made, what the UI shows, its check. Not here: UMAP and PCA (`pipeline/stages/reduced.py`).
+"""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.checks import Finding, category_check
+from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from assets.overrides import chosen, overrides
+from pipeline.settings import ReductionParams
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.reduced import reduced_schema
+from pipeline.steps import clusters
+from pipeline.steps.project import Project
+from resources.project import ProjectResource
+
+
+class ReductionOverrides(overrides(ReductionParams)):
+    """How vectors are reduced, for this run."""
+
+
+@dg.asset(
+    partitions_def=CATEGORY,
+    deps=["images", "embeddings"],
+    group_name="cluster",
+    kinds={"umap", "parquet"},
+    owners=OWNERS,
+    tags={"holds": "vectors"},
+    metadata=columns(
+        reduced_schema(ReductionParams().n_components),
+        {"vector": "what is clustered, reduced.n_components numbers", "x": "on the map", "y": "on the map"},
+    ),
+    code_version=str(clusters.CODE["reduced"]),
+)
+def reduced(
+    context: dg.AssetExecutionContext, config: ReductionOverrides, project: ProjectResource
+) -> dg.MaterializeResult[Any]:
+    """Each image's vector in few dimensions, in which groups show, and its place on the map.
+
+    The map stays put: images that were there keep their place, new ones are laid among them.
+    """
+    with expected_errors(context):
+        opened = project.open(context.log, reduced=chosen(config))
+        return materialized(clusters.reduced(opened, context.partition_key))
+
+
+@category_check("reduced")
+def every_usable_image_has_a_place(project: Project, slug: str) -> Finding:
+    """Usable images = rows, and every vector and position is a finite number."""
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["status"])
+    usable = images.filter(pl.col("status") == "ok").height
+    stored = project.store.require(slug, "reduced")
+    frame = stored.table("reduced", reduced_schema(stored.provenance.facts["dimension"]))
+    held = frame.filter(
+        pl.col("x").is_finite() & pl.col("y").is_finite() & pl.col("vector").arr.to_list().list.eval(
+            pl.element().is_finite()
+        ).list.all()
+    )  # fmt: skip
+    lost = frame.height - held.height
+    return Finding(
+        passed=usable == frame.height and lost == 0,
+        text=f"{usable:,} usable images, {frame.height:,} with a place, {lost:,} of them not finite",
+        figures={"usable": usable, "rows": frame.height, "not_finite": lost},
+    )

@@ -1,0 +1,47 @@
+"""The asset `similarity`: the index that finds what looks like an image.
+
+What belongs here: when it is made, what the UI shows, its check. Not here: FAISS (`pipeline/stages/similarity.py`).
+"""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.checks import Finding, category_check
+from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.similarity import IDS_SCHEMA
+from pipeline.steps import clusters
+from pipeline.steps.project import Project
+from resources.project import ProjectResource
+
+
+@dg.asset(
+    partitions_def=CATEGORY,
+    deps=["images", "embeddings"],
+    group_name="search",
+    kinds={"faiss", "parquet"},
+    owners=OWNERS,
+    tags={"holds": "vectors"},
+    metadata=columns(IDS_SCHEMA, {"row": "row of the index", "key": "of the object in the bucket"}),
+    code_version=str(clusters.CODE["similarity"]),
+)
+def similarity(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[Any]:
+    """The index behind "find everything that looks like this". A cache: it can always be built again."""
+    with expected_errors(context):
+        return materialized(clusters.similarity(project.open(context.log), context.partition_key))
+
+
+@category_check("similarity")
+def every_usable_image_can_be_found(project: Project, slug: str) -> Finding:
+    """Usable images = rows of the index, numbered without a gap."""
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "status"])
+    usable = set(images.filter(pl.col("status") == "ok")["image_id"].to_list())
+    ids = project.store.require(slug, "similarity").table("ids", IDS_SCHEMA, ["row", "image_id"])
+    in_order = ids["row"].to_list() == list(range(ids.height))
+    return Finding(
+        passed=in_order and ids.height == len(usable) and set(ids["image_id"].to_list()) == usable,
+        text=f"{len(usable):,} usable images, {ids.height:,} rows in the index",
+        figures={"usable": len(usable), "rows": ids.height},
+    )

@@ -1,0 +1,154 @@
+"""When runs start by themselves: the job, the nightly schedule and the bucket sensor.
+
+What belongs here: turning a decision into run requests. Not here: the decision, which is a pure function
+(`pipeline/stages/watch.py`), and what a run does (`assets/`).
+
+Both are on as soon as Dagster is: that a library stays true as its bucket grows is what people start `make dev` for. A
+tick of the sensor makes one cheap request where the bucket carries a manifest.json; where it does not, it lists, which
+costs one request per 1,000 objects: with a large bucket raise `automation.interval_seconds`, or switch it off.
+
+One run per category: one that fails leaves the others alone, and Dagster shows which.
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from assets.common import CATEGORY
+from pipeline.errors import ImageClusterError, TransientError
+from pipeline.settings import AutomationParams
+from pipeline.stages.keys import slug_map
+from pipeline.stages.watch import WatchState, decide, look
+from pipeline.steps.manifest import categories
+from pipeline.steps.project import Project
+from pipeline.storage.layout import read_slugs, write_slugs
+from resources.project import ProjectResource
+
+JOB_NAME = "refresh"
+PARTITIONS = str(CATEGORY.name)
+TRIGGER = "image-cluster/trigger"
+
+
+REFRESH = dg.define_asset_job(
+    JOB_NAME,
+    selection=dg.AssetSelection.all(),
+    description="Everything for one category: looks at the bucket, reads and embeds what is new, clusters, publishes.",
+)
+
+
+def nightly_schedule(params: AutomationParams) -> dg.ScheduleDefinition:
+    """The run of every category at `automation.nightly`."""
+
+    @dg.schedule(
+        name="nightly",
+        job=REFRESH,
+        cron_schedule=params.nightly,
+        execution_timezone=params.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Refreshes every category of the bucket, new ones included (automation.nightly in the settings).",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext, project: ProjectResource) -> list[dg.RunRequest] | dg.SkipReason:
+        return nightly_requests(context, project)
+
+    return nightly
+
+
+def bucket_sensor(params: AutomationParams) -> dg.SensorDefinition:
+    """The look at the bucket every `automation.interval_seconds`."""
+
+    @dg.sensor(
+        name="bucket_sensor",
+        job=REFRESH,
+        minimum_interval_seconds=params.interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks for new, changed and removed images and refreshes just those categories, once they have "
+        "been still for automation.quiet_seconds. A new folder becomes a new category at once.",
+    )
+    def watch_bucket(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult:
+        return bucket_tick(context, project)
+
+    return watch_bucket
+
+
+def nightly_requests(
+    context: dg.ScheduleEvaluationContext, project: ProjectResource
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """One run per category that the bucket holds or held. Permanent trouble fails the tick: the UI shows it in red."""
+    opened = project.open(context.log)
+    known = set(context.instance.get_dynamic_partitions(PARTITIONS))
+    try:
+        slugs = sorted(categories(opened))
+    except TransientError as error:
+        # a night is too long to lose for one minute without a network: each run tries again by itself
+        context.log.warning("%s Refreshing the categories that are known.", error)
+        slugs = sorted(known)
+    new = [slug for slug in slugs if slug not in known]
+    if new:
+        context.instance.add_dynamic_partitions(PARTITIONS, new)
+    if not slugs:
+        return dg.SkipReason(f"{opened.settings.source.url} holds no category yet: no folder with images.")
+    night = context.scheduled_execution_time.astimezone(UTC).isoformat(timespec="minutes")
+    return [dg.RunRequest(run_key=f"{night}:{slug}", partition_key=slug, tags={TRIGGER: "nightly"}) for slug in slugs]
+
+
+def bucket_tick(
+    context: dg.SensorEvaluationContext, project: ProjectResource, *, now: float | None = None
+) -> dg.SensorResult:
+    """One look at the bucket; `now` in seconds since 1970.
+
+    A look that fails changes nothing, the cursor included: it is never taken for an empty bucket.
+    """
+    try:
+        return _tick(context, project.open(context.log), datetime.now(UTC).timestamp() if now is None else now)
+    except ImageClusterError as error:
+        return dg.SensorResult(skip_reason=f"The bucket was not looked at: {error}", cursor=context.cursor)
+
+
+def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> dg.SensorResult:
+    settings = project.settings
+    state = WatchState.from_cursor(context.cursor, settings.source)
+    seen = look(project.bucket, state, settings=settings.source, listing_seconds=settings.automation.listing_seconds)
+    if seen.observed is None:
+        # a large bucket takes several ticks to list; its folders are known at once
+        slugs = read_slugs(project.layout) or categories(project)
+        return dg.SensorResult(
+            skip_reason=seen.reason,
+            cursor=seen.state.to_cursor(),
+            dynamic_partitions_requests=_additions(context, slugs),
+        )
+    # A run finds its category by this map, so it is stored before any run is asked for.
+    slugs = slug_map(seen.observed, read_slugs(project.layout))
+    write_slugs(project.layout, slugs)
+    decision = decide(
+        seen.observed, known_digests(project), seen.state, now=now,
+        quiet_seconds=settings.automation.quiet_seconds, slugs=slugs,
+    )  # fmt: skip
+    requests = [
+        dg.RunRequest(run_key=key, partition_key=slug, tags={TRIGGER: "bucket"}) for slug, key in decision.run_requests
+    ]
+    context.log.info(decision.reason)
+    return dg.SensorResult(
+        run_requests=requests or None,
+        skip_reason=None if requests else decision.reason,
+        cursor=decision.state.to_cursor(),
+        dynamic_partitions_requests=_additions(context, slugs),
+    )
+
+
+def known_digests(project: Project) -> dict[str, str]:
+    """Slug → digest of what the last stored manifest saw in the bucket."""
+    found: dict[str, str] = {}
+    for slug in project.store.slugs_with("manifest"):
+        stored = project.store.current(slug, "manifest")
+        if stored is not None:
+            found[slug] = str(stored.provenance.facts["digest"])
+    return found
+
+
+def _additions(
+    context: dg.SensorEvaluationContext, slugs: dict[str, str]
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    """Partitions that Dagster does not have yet. None is ever removed: a run may still be at work on it."""
+    known = set(context.instance.get_dynamic_partitions(PARTITIONS))
+    new = sorted(set(slugs) - known)
+    return [CATEGORY.build_add_request(new)] if new else []

@@ -1,0 +1,132 @@
+"""Run the production job through Dagster from a script: `python -m pipeline.dagster_run --settings FILE`.
+
+What belongs here: running the job for some categories in this process, and one JSON list of summaries on stdout. Not
+here: the job (`pipeline/automation.py`), the run without Dagster (`pipeline/steps/run.py`).
+
+The runs are recorded in the instance of DAGSTER_HOME, so that the web UI shows them. They do not wait in its queue; a
+run of the same category that is already at work is waited for by the project's own lock.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+import dagster as dg
+
+from assets.common import UNCHANGED
+from pipeline.automation import JOB_NAME, PARTITIONS
+from pipeline.console import Console
+from pipeline.definitions import build_defs
+from pipeline.errors import ImageClusterError, SettingsError
+from pipeline.steps.manifest import select_categories
+from pipeline.steps.project import Report, Talk
+from pipeline.steps.run import CategoryRun
+from resources.bucket import BucketResource
+from resources.project import ProjectResource
+
+# Dagster's own log lines go to the event log, which the UI shows; here they would bury the progress.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class ConsoleProject(ProjectResource):
+    """The project, talking to the terminal instead of the event log."""
+
+    def talk(self, log: Any) -> Talk:  # noqa: ARG002 the terminal is spoken to instead
+        return Console()
+
+
+@click.command()
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path), required=True, help="The settings file.")
+@click.option("--category", "wanted", multiple=True, help="A category; may be given again. None: all of the source.")
+def main(settings_file: Path, wanted: tuple[str, ...]) -> None:
+    """Refresh categories through Dagster; prints a JSON list with one summary for each."""
+    try:
+        sys.exit(run_job(settings_file, wanted))
+    except ImageClusterError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def run_job(settings_file: Path, wanted: Sequence[str] = (), *, project: ProjectResource | None = None) -> int:
+    """Run the job for the categories named, or for every category of the source; returns the exit code.
+
+    Raises `SettingsError` where DAGSTER_HOME is not set, and what the bucket raises.
+    """
+    if not os.environ.get("DAGSTER_HOME"):
+        raise SettingsError("DAGSTER_HOME is not set. Set it to the folder that holds dagster.yaml, as make demo does.")
+    resource = project or ConsoleProject(settings_file=str(settings_file), bucket=BucketResource())
+    opened = resource.open(logging.getLogger(__name__))
+    slugs = select_categories(opened, wanted)
+    job = build_defs(resource_overrides={"project": resource}).resolve_job_def(JOB_NAME)
+    summaries: list[dict[str, Any]] = []
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(PARTITIONS, slugs)
+        for slug in slugs:
+            started = perf_counter()
+            result = job.execute_in_process(
+                instance=instance, partition_key=slug, raise_on_error=False, run_config=QUIET
+            )
+            failures = failures_of(result)
+            for text in failures:
+                click.echo(f"{slug}: {text}", err=True)
+            if result.success:
+                done = category_run(result, slug, opened.category_of(slug))
+                summaries.append({**done.summary(), "run_id": result.run_id, "checks": checks_of(result),
+                                  "total_seconds": round(perf_counter() - started, 2)})  # fmt: skip
+    click.echo(json.dumps(summaries, ensure_ascii=False))
+    return 0 if len(summaries) == len(slugs) else 1
+
+
+def category_run(result: dg.ExecuteInProcessResult, slug: str, category: str) -> CategoryRun:
+    """The reports of a run, read back from what Dagster recorded of each asset."""
+    done = CategoryRun(slug, category)
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        name = materialization.asset_key.to_user_string()
+        done.add(_report("manifest" if name == "image_manifest" else name, category, materialization.metadata))
+    done.reports["images"].seconds -= done.reports["embeddings"].seconds  # one pass makes both, as in `run_category`
+    return done
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """How many checks passed, and what those that did not say."""
+    found = result.get_asset_check_evaluations()
+    failed = [f"{check.check_name}: {check.description}" for check in found if not check.passed]
+    return {"passed": len(found) - len(failed), "failed": failed}
+
+
+def failures_of(result: dg.ExecuteInProcessResult) -> list[str]:
+    """One line for each step that failed by itself; steps that only waited for it are left out."""
+    texts: list[str] = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            said = data.user_failure_data.description if data.user_failure_data else None
+            texts.append(said or (data.error.to_string() if data.error else f"{event.step_key} failed"))
+    return texts
+
+
+def _report(artifact: str, category: str, metadata: Any) -> Report:
+    counts = {name: value.value for name, value in metadata.items()
+              if isinstance(value, dg.IntMetadataValue) and name != "bytes" and value.value is not None}  # fmt: skip
+    plain = {name: value.value for name, value in metadata.items()}
+    return Report(
+        artifact,
+        category,
+        counts=counts,
+        facts={"headline": plain.get("headline", "")},
+        effective=plain.get("effective") or {},
+        seconds=plain["seconds"],
+        unchanged=str(plain["state"]).startswith(UNCHANGED),
+        path=Path(plain["path"]) if "path" in plain else None,
+    )
+
+
+if __name__ == "__main__":
+    main()

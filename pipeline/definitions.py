@@ -1,0 +1,69 @@
+"""What Dagster loads: the assets, their checks, the resources and the automation, put together.
+
+What belongs here: the list of modules and what is shared by all. Not here: any asset (`assets/`), job, schedule or
+sensor (`pipeline/automation.py`), or resource (`resources/`). https://docs.dagster.io/guides/build/assets
+
+Nothing is read when this module is imported. `defs` is called when Dagster loads the code location, and reads
+image-cluster.yaml then, for one reason: a cron expression and a sensor's interval are part of a definition, and so the
+UI shows the real ones. Settings that do not hold fail the load with file, line and remedy. The assets read the
+settings again when they run.
+
+The executor is in process. A step costs 0.05 s that way and 1.6 to 2 s as a process of its own, which for nine assets
+and a dozen checks would be half a minute of nothing; we promise that nothing new takes seconds. What a process per step
+would give, memory back after torch and UMAP, comes with the run: Dagster starts one process for each.
+"""
+
+import warnings
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+
+from assets import (
+    embeddings,
+    identities,
+    images,
+    labels,
+    manifest,
+    published,
+    reduced,
+    representatives,
+    similarity,
+)
+from pipeline.automation import JOB_NAME, REFRESH, bucket_sensor, nightly_schedule
+from pipeline.settings import AutomationParams, load_settings
+from resources.bucket import BucketResource
+from resources.project import ProjectResource
+
+ASSET_MODULES: list[ModuleType] = [
+    manifest, images, embeddings, reduced, labels, identities, representatives, similarity, published,
+]  # fmt: skip
+
+
+def build_defs(
+    *, automation: AutomationParams | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Everything, with other resources for those named; reads no file and no environment.
+
+    `automation` None means the defaults of the settings.
+    """
+    # Only the op that loads the encoder takes many partitions in one run, so Dagster warns at every load that the job
+    # goes by the smaller number: one category per run. That is what we want.
+    warnings.filterwarnings("ignore", message=f"Asset job {JOB_NAME} materializes assets with varying BackfillPolicies")
+    params = automation or AutomationParams()
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules(ASSET_MODULES),
+        asset_checks=dg.load_asset_checks_from_modules(ASSET_MODULES),
+        jobs=[REFRESH],
+        schedules=[nightly_schedule(params)],
+        sensors=[bucket_sensor(params)],
+        resources={"project": ProjectResource(bucket=BucketResource()), **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location, with the automation that the settings ask for."""
+    return build_defs(automation=load_settings().automation)

@@ -1,0 +1,105 @@
+"""The project that every asset works on: settings, bucket and encoder, opened when a step runs.
+
+What belongs here: reading the settings at run time, laying a run's overrides over them, and sending what a step says to
+Dagster's log. Not here: the settings (`pipeline/settings.py`), the project itself (`pipeline/steps/project.py`).
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings, load_settings
+from pipeline.stages.embeddings import Encoder
+from pipeline.stages.manifest import Bucket
+from pipeline.steps.project import Project, Talk
+from resources.bucket import BucketResource
+
+EncoderFactory = Callable[[], Encoder]
+PROGRESS_SECONDS = 10.0  # a line in the event log is kept for good
+
+
+class ProjectResource(dg.ConfigurableResource[Any]):
+    """image-cluster.yaml and everything that it names. Nothing is read or opened before a step asks."""
+
+    settings_file: str = Field(
+        default="",
+        description="The settings file. Empty: IMAGE_CLUSTER_SETTINGS, else image-cluster.yaml where Dagster runs.",
+    )
+    bucket: BucketResource = Field(description="Where the images are.")
+
+    def settings(self) -> Settings:
+        """The settings as the file says now. Raises `SettingsError`."""
+        return load_settings(Path(self.settings_file) if self.settings_file else None)
+
+    def open(self, log: logging.Logger, **overrides: Mapping[str, Any]) -> Project:
+        """The project, with what a run's configuration sets of each part of the settings (`reduced={"seed": 1}`).
+
+        Raises `SettingsError` when the settings do not hold with it.
+        """
+        settings = with_overrides(self.settings(), overrides)
+        return _Project(settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log))
+
+    def encoder_factory(self) -> EncoderFactory | None:
+        """What makes the encoder; None: the one that the settings name."""
+        return None
+
+    def talk(self, log: logging.Logger) -> Talk:
+        """Where a step tells people what it is doing."""
+        return LogTalk(log)
+
+
+class _Project(Project):
+    """A project whose bucket is the resource's. It is opened at the first use: most steps ask for no bucket or key."""
+
+    def __init__(
+        self, settings: Settings, resource: BucketResource, *, encoder: EncoderFactory | None, talk: Talk
+    ) -> None:
+        super().__init__(settings, encoder=encoder, talk=talk)
+        self._resource = resource
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        return self._resource.open(self.settings.source)
+
+
+class LogTalk:
+    """A `Talk` into Dagster's log: notices at once, progress every ten seconds."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._started: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+
+    def notice(self, text: str) -> None:
+        self._log.info(text)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        now = monotonic()
+        started = self._started.setdefault(phase, now)
+        if now - self._said.setdefault(phase, started) < PROGRESS_SECONDS:
+            return
+        self._said[phase] = now
+        rate = done / (now - started)
+        self._log.info(f"{phase}: {done:,} of {total:,}, {rate:,.0f} images/s, {(total - done) / rate:,.0f} s left")
+
+
+def with_overrides(settings: Settings, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The settings with other values for some knobs, checked as if the file said so. Raises `SettingsError`."""
+    if not any(overrides.values()):
+        return settings
+    values = settings.model_dump()
+    for part, chosen in overrides.items():
+        values[part] = {**values[part], **chosen}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [f"run configuration: {'.'.join(str(part) for part in problem['loc'])} is {problem['input']!r}: "
+                 f"{problem['msg']}." for problem in error.errors()]  # fmt: skip
+        raise SettingsError("\n".join(lines)) from error
