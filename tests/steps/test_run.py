@@ -367,7 +367,7 @@ def test_a_member_finds_itself_first_and_then_its_kind(bench: Bench) -> None:
     assert all(int(row["key"].split("-")[-2]) % 3 == 0 for row in rows)
     by_file = find_similar(bench.project(), str(bench.library / "bollards/de/de-000-800w.png"), top_k=1)
     assert by_file[0]["key"] == rows[0]["key"]
-    with pytest.raises(UnknownNameError, match="Did you mean bollards/de/de-000-800w.png"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean bollards/de/de-000-800w\.png"):
         find_similar(bench.project(), "bollards/de/de-000-800w.pgn")
 
 
