@@ -18,6 +18,8 @@ from pipeline.steps.project import Report
 # An image is a row, never a partition: Dagster slows down beyond some 10,000 keys; a library has tens of categories.
 CATEGORY = dg.DynamicPartitionsDefinition(name="category")
 OWNERS = ["team:image-library"]
+# one group for all: the web UI folds groups when there are several, and the lineage would open as four grey boxes
+GROUP = "image_types"
 # A server that is busy is asked again after 10, 20 and 40 s. No retry policy on the ops: it would run every failure
 # again, bugs included, and a traceback would show after more than a minute.
 RETRIES = 3

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from assets.checks import Finding, category_check
-from assets.common import OWNERS, columns
+from assets.common import GROUP, OWNERS, columns
 from assets.overrides import overrides
 from pipeline.settings import EncoderParams
 from pipeline.stages.images import IMAGES_SCHEMA
@@ -30,7 +30,7 @@ EMBEDDINGS = dg.AssetSpec(
     description="One vector per picture: what it looks like, as numbers that can be compared.\n\n"
     "Only pictures that this encoder has not seen yet are embedded: a rename, a copy or a move costs nothing, and a "
     "second encoder's vectors lie beside the first's.",
-    group_name="ingest",
+    group_name=GROUP,
     kinds={"torch", "openvino", "parquet"},
     owners=OWNERS,
     tags={"holds": "vectors"},

@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, markdown_table, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, markdown_table, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import IdentityParams
 from pipeline.stages.identities import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
@@ -27,7 +27,7 @@ class IdentityOverrides(overrides(IdentityParams)):
 @dg.asset(
     partitions_def=CATEGORY,
     deps=["labels"],
-    group_name="cluster",
+    group_name=GROUP,
     kinds={"polars", "parquet"},
     owners=OWNERS,
     tags={"holds": "clusters"},

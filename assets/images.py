@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, report_metadata
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, report_metadata
 from assets.embeddings import EMBEDDINGS, EncoderOverrides
 from assets.overrides import chosen, overrides
 from pipeline.settings import ImageParams
@@ -42,7 +42,7 @@ IMAGES = dg.AssetSpec(
     "status.\n\n"
     "A file that cannot be used stays here as a row with a reason (broken, missing, too_large, not_an_image). "
     "Only what is new or changed is read.",
-    group_name="ingest",
+    group_name=GROUP,
     kinds={"pillow", "polars", "parquet"},
     owners=OWNERS,
     tags={"holds": "images"},

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels import LABELS_SCHEMA
@@ -26,7 +26,7 @@ class ClusterOverrides(overrides(ClusterParams)):
 @dg.asset(
     partitions_def=CATEGORY,
     deps=["reduced"],
-    group_name="cluster",
+    group_name=GROUP,
     kinds={"hdbscan", "scikitnetwork", "parquet"},
     owners=OWNERS,
     tags={"holds": "groups"},

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from pipeline.stages.manifest import MANIFEST_SCHEMA
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
@@ -30,7 +30,7 @@ class ManifestConfig(dg.Config):
 
 @dg.asset(
     partitions_def=CATEGORY,
-    group_name="ingest",
+    group_name=GROUP,
     kinds={"polars", "parquet"},
     owners=OWNERS,
     tags={"holds": "objects"},

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, expected_errors, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.errors import PublishRefusedError
 from pipeline.settings import PublishParams
@@ -42,7 +42,7 @@ class PublishOverrides(overrides(PublishParams)):
 @dg.asset(
     partitions_def=CATEGORY,
     deps=["representatives"],
-    group_name="publish",
+    group_name=GROUP,
     kinds={"json", "html", "typescript"},
     owners=OWNERS,
     tags={"holds": "documents"},

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import ReductionParams
 from pipeline.stages.images import IMAGES_SCHEMA
@@ -26,7 +26,7 @@ class ReductionOverrides(overrides(ReductionParams)):
 @dg.asset(
     partitions_def=CATEGORY,
     deps=["images", "embeddings"],
-    group_name="cluster",
+    group_name=GROUP,
     kinds={"umap", "parquet"},
     owners=OWNERS,
     tags={"holds": "vectors"},

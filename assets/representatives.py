@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.contact_sheet import contact_sheet
 from assets.overrides import chosen, overrides
 from pipeline.settings import RepresentativeParams
@@ -28,7 +28,7 @@ class RepresentativeOverrides(overrides(RepresentativeParams)):
 @dg.asset(
     partitions_def=CATEGORY,
     deps=["identities"],
-    group_name="publish",
+    group_name=GROUP,
     kinds={"numpy", "parquet"},
     owners=OWNERS,
     tags={"holds": "clusters"},

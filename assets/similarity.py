@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.checks import Finding, category_check
-from assets.common import CATEGORY, OWNERS, columns, expected_errors, materialized
+from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.similarity import IDS_SCHEMA
 from pipeline.steps import clusters
@@ -20,7 +20,7 @@ from resources.project import ProjectResource
 @dg.asset(
     partitions_def=CATEGORY,
     deps=["images", "embeddings"],
-    group_name="search",
+    group_name=GROUP,
     kinds={"faiss", "parquet"},
     owners=OWNERS,
     tags={"holds": "vectors"},
