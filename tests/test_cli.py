@@ -102,6 +102,7 @@ def test_check_names_what_is_wrong_and_goes_on(library: Path) -> None:
     assert re.search(r"FAIL\s+bucket: .*nowhere", found.stdout)
     assert re.search(r"ok\s+encoder: packaged:efficientnet_lite0 loads: 1280 numbers", found.stdout)
     assert call("check", "library", "--out", "d").exit_code == 0
+    assert not Path("d").exists(), "a check changes nothing"
 
 
 @pytest.mark.slow

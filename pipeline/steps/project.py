@@ -112,15 +112,17 @@ class Project:
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder, loaded at the first use: a run with nothing to embed never loads it."""
+        return self.load_encoder(self.layout.cache)
+
+    def load_encoder(self, cache: Path | None) -> Encoder:
+        """Load the encoder; what is converted for this machine is kept below `cache`, nowhere when that is None."""
         if self._open_encoder is not None:
             return self._open_encoder()
         from pipeline.adapters.encoders.registry import open_encoder
 
         params = self.settings.encoder
         self.talk.notice(f"Loading encoder {params.spec} …")
-        return open_encoder(
-            params.spec, device=params.device, cache_dir=self.layout.cache, threads=params.decode_threads
-        )
+        return open_encoder(params.spec, device=params.device, cache_dir=cache, threads=params.decode_threads)
 
     def vectors(self, fingerprint: str) -> VectorStore:
         return VectorStore(self.layout.vectors(fingerprint))
