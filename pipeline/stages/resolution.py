@@ -22,6 +22,7 @@ STEP = 0.25  # of granularity: auto to coarse or fine, and from the groups to th
 CANDIDATES = (0.1, 0.2, 0.4, 0.8, USUAL, 2.0, 3.0, 5.0)
 CLEARLY = 1.1  # a candidate must have this many times the usual one's silhouette: small differences are chance
 APART = 0.97  # share of edge weight inside groups that a coarser candidate must have: its groups hardly touch
+RECURRING = 5  # least images per group, on average, of a finer candidate: pairs and triples look tight by chance
 GIANT = 0.8  # share of the images in one group above which a candidate is no answer
 WORTH = 0.08  # silhouette of a group's own partition from which it is several groups: half of what photographs reach
 LEAST_DIVIDED = 30  # images below which a group is not looked into
@@ -52,6 +53,8 @@ def automatic(vectors: np.ndarray, graph: sparse.csr_matrix, partition: Partitio
         if resolution == USUAL or np.bincount(labels).max() > GIANT * len(labels):
             continue
         if resolution < USUAL and inside_share(graph, labels) < APART:
+            continue
+        if resolution > USUAL and len(labels) < RECURRING * len(np.unique(labels)):
             continue
         value = silhouette(vectors, labels)
         if value > best_value:

@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from pipeline.stages.communities import NONE, CommunityGrouping, group_communities, numbered_by_size
-from pipeline.stages.resolution import Granularity, granularity_of, resolution_of, silhouette
+from pipeline.stages.neighbours import fuzzy_graph, nearest_neighbours
+from pipeline.stages.resolution import USUAL, Granularity, automatic, granularity_of, resolution_of, silhouette
 
 
 def unit(values: np.ndarray) -> np.ndarray:
@@ -157,3 +158,18 @@ def test_the_silhouette_is_the_one_of_the_book() -> None:
 
     data, truth = kinds([30, 20, 10], width=1.2)
     assert silhouette(data, truth) == pytest.approx(silhouette_score(data, truth, metric="cosine"), abs=1e-4)
+
+
+def test_a_library_is_not_cut_into_pairs_however_tight_they_are() -> None:
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(4), 10)
+    pairs = np.repeat(np.arange(20), 2)
+    centres = unit(rng.normal(size=(4, 64)))[kinds] + 0.6 * unit(rng.normal(size=(20, 64)))[pairs]
+    data = unit(centres + 0.01 * rng.normal(size=(40, 64))).astype(np.float32)
+    graph = fuzzy_graph(nearest_neighbours(data, 14))
+
+    def partition(resolution: float) -> np.ndarray:
+        return kinds if resolution <= USUAL else pairs
+
+    assert silhouette(data, pairs) > 1.1 * silhouette(data, kinds)
+    assert automatic(data, graph, partition) == USUAL
