@@ -15,7 +15,7 @@ from assets.overrides import chosen, overrides
 from pipeline.settings import IdentityParams
 from pipeline.stages.identities import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images import IMAGES_SCHEMA
-from pipeline.steps import clusters
+from pipeline.steps import identities as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
@@ -36,7 +36,7 @@ class IdentityOverrides(overrides(IdentityParams)):
         {"cluster_id": "never given twice", "fate": "born, kept, split or merged", "overlap": "share of common members",
          "previous_size": "images that the cluster had in the run before"},
     ),
-    code_version=str(clusters.CODE["identities"]),
+    code_version=str(step.CODE),
 )  # fmt: skip
 def identities(
     context: dg.AssetExecutionContext, config: IdentityOverrides, project: ProjectResource
@@ -48,7 +48,7 @@ def identities(
     """
     with expected_errors(context):
         opened = project.open(context.log, identities=chosen(config))
-        report = clusters.identities(opened, context.partition_key)
+        report = step.identities(opened, context.partition_key)
         table = opened.store.require(context.partition_key, "identities").table("clusters", CLUSTERS_SCHEMA)
     largest = table.sort("size", descending=True).select("cluster_id", "fate", "size", "previous_size").to_dicts()
     return materialized(report, largest_clusters=dg.MetadataValue.md(markdown_table(largest)))

@@ -14,7 +14,7 @@ from assets.overrides import chosen, overrides
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels import LABELS_SCHEMA
 from pipeline.stages.reduced import reduced_schema
-from pipeline.steps import clusters
+from pipeline.steps import labels as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
@@ -35,7 +35,7 @@ class ClusterOverrides(overrides(ClusterParams)):
         {"raw_group": "number in this run only; empty where the image fits nowhere", "probability": "0 to 1",
          "outlier_score": "0 to 1; high is odd"},
     ),
-    code_version=str(clusters.CODE["labels"]),
+    code_version=str(step.CODE),
 )  # fmt: skip
 def labels(
     context: dg.AssetExecutionContext, config: ClusterOverrides, project: ProjectResource
@@ -45,7 +45,7 @@ def labels(
     Group numbers hold for one run only; `identities` gives them ids that last.
     """
     with expected_errors(context):
-        return materialized(clusters.labels(project.open(context.log, labels=chosen(config)), context.partition_key))
+        return materialized(step.labels(project.open(context.log, labels=chosen(config)), context.partition_key))
 
 
 @category_check("labels")

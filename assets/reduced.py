@@ -14,7 +14,7 @@ from assets.overrides import chosen, overrides
 from pipeline.settings import ReductionParams
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.reduced import reduced_schema
-from pipeline.steps import clusters
+from pipeline.steps import reduced as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
@@ -34,7 +34,7 @@ class ReductionOverrides(overrides(ReductionParams)):
         reduced_schema(ReductionParams().n_components),
         {"vector": "what is clustered, reduced.n_components numbers", "x": "on the map", "y": "on the map"},
     ),
-    code_version=str(clusters.CODE["reduced"]),
+    code_version=str(step.CODE),
 )
 def reduced(
     context: dg.AssetExecutionContext, config: ReductionOverrides, project: ProjectResource
@@ -45,7 +45,7 @@ def reduced(
     """
     with expected_errors(context):
         opened = project.open(context.log, reduced=chosen(config))
-        return materialized(clusters.reduced(opened, context.partition_key))
+        return materialized(step.reduced(opened, context.partition_key))
 
 
 @category_check("reduced")

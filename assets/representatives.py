@@ -16,7 +16,7 @@ from assets.overrides import chosen, overrides
 from pipeline.settings import RepresentativeParams
 from pipeline.stages.identities import CLUSTERS_SCHEMA
 from pipeline.stages.representatives import MEMBERS_SCHEMA
-from pipeline.steps import clusters
+from pipeline.steps import representatives as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
@@ -37,7 +37,7 @@ class RepresentativeOverrides(overrides(RepresentativeParams)):
         {"rank": "0 is the most typical of the cluster", "chosen": "place among the representatives, if it is one",
          "similarity": "cosine to the cluster's centroid"},
     ),
-    code_version=str(clusters.CODE["representatives"]),
+    code_version=str(step.CODE),
 )  # fmt: skip
 def representatives(
     context: dg.AssetExecutionContext, config: RepresentativeOverrides, project: ProjectResource
@@ -48,7 +48,7 @@ def representatives(
     """
     with expected_errors(context):
         opened = project.open(context.log, representatives=chosen(config))
-        report = clusters.representatives(opened, context.partition_key)
+        report = step.representatives(opened, context.partition_key)
         sheet = contact_sheet(opened, context.partition_key)
     return materialized(report, contact_sheet=dg.MetadataValue.md(sheet))
 

@@ -12,7 +12,7 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.similarity import IDS_SCHEMA
-from pipeline.steps import clusters
+from pipeline.steps import similarity as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
@@ -25,12 +25,12 @@ from resources.project import ProjectResource
     owners=OWNERS,
     tags={"holds": "vectors"},
     metadata=columns(IDS_SCHEMA, {"row": "row of the index", "key": "of the object in the bucket"}),
-    code_version=str(clusters.CODE["similarity"]),
+    code_version=str(step.CODE),
 )
 def similarity(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[Any]:
     """The index behind "find everything that looks like this". A cache: it can always be built again."""
     with expected_errors(context):
-        return materialized(clusters.similarity(project.open(context.log), context.partition_key))
+        return materialized(step.similarity(project.open(context.log), context.partition_key))
 
 
 @category_check("similarity")

@@ -1,18 +1,22 @@
 """The steps in their order: what the command line and the demo run, and what Dagster's job runs as assets.
 
-What belongs here: the order and the summary. Not here: any step (`manifest.py`, `ingest.py`, `clusters.py`,
-`publish.py`).
+What belongs here: the order and the summary. Not here: any step (`manifest.py`, `ingest.py`, one file for each,
+beside this one).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.steps.clusters import identities, labels, reduced, representatives, similarity
+from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
+from pipeline.steps.labels import labels
 from pipeline.steps.manifest import manifest, select_categories
 from pipeline.steps.project import Project, Report
 from pipeline.steps.publish import publish
+from pipeline.steps.reduced import reduced
+from pipeline.steps.representatives import representatives
+from pipeline.steps.similarity import similarity
 
 CLUSTER_STEPS = (reduced, labels, identities, representatives, similarity)
 

@@ -1,0 +1,71 @@
+"""Embeddings → `reduced`: the vector that is clustered and the place on the map, per image.
+
+What belongs here: which images, which places the last map gave them, storing. Not here: reducing (`stages/reduced.py`).
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.settings import ReductionParams
+from pipeline.stages import reduced as reducing
+from pipeline.steps.project import Project, Report
+from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.storage.artifacts import Artifact, digest
+
+CODE = 1  # counted up when the same inputs give another result
+
+
+def reduced(project: Project, slug: str) -> Report:
+    """Bring `reduced` up to date."""
+    params = reduction_as_used(project)
+    images, fingerprint = embedded_images(project, slug)
+
+    def compute(current: Artifact | None) -> dict[str, Any]:
+        from pipeline.adapters.numba_cache import import_umap_cached
+
+        unique = images.unique("content_hash", keep="first", maintain_order=True)
+        vectors = project.vectors(fingerprint).read(unique["content_hash"].to_list()).astype(np.float32)
+        if params.method == "umap" and len(vectors) >= reducing.FEW:
+            project.talk.notice("Reducing with UMAP …")
+            import_umap_cached(project.layout.cache / "numba")
+        made = reducing.reduce(vectors, params)
+        # unreduced vectors are stored once, as embeddings; the table then holds the map only
+        kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
+        same_encoder = current is not None and current.provenance.facts.get("embeddings") == fingerprint
+        places = _previous_places(current, unique) if current is not None and same_encoder else None
+        positions = reducing.layout(vectors, params, places, on_notice=project.talk.notice)
+        table = pl.DataFrame(
+            {
+                "content_hash": unique["content_hash"],
+                "vector": pl.Series(kept, dtype=pl.Array(pl.Float32(), kept.shape[1])),
+                "x": positions[:, 0],
+                "y": positions[:, 1],
+            },
+            schema_overrides={"x": pl.Float32(), "y": pl.Float32()},
+        )
+        schema = reducing.reduced_schema(kept.shape[1])
+        joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
+        facts = {"embeddings": fingerprint, "dimension": kept.shape[1], "distinct": unique.height}
+        return {"tables": {"reduced": (joined, schema)}, "params": made.effective, "facts": facts}
+
+    inputs = digest(images.select("image_id", "content_hash"), fingerprint, params.model_dump(), CODE)
+    report = run_stage(project, slug, "reduced", inputs, compute)
+    report.counts = {"images": images.height, "distinct": int(report.facts.get("distinct", 0))}
+    return report
+
+
+def reduction_as_used(project: Project) -> ReductionParams:
+    """The reduction with `auto` resolved: none where the clusterer works on the embeddings, else UMAP."""
+    params = project.settings.reduced
+    if params.method != "auto":
+        return params
+    return params.model_copy(update={"method": "none" if project.settings.labels.method == "community" else "umap"})
+
+
+def _previous_places(current: Artifact, unique: pl.DataFrame) -> np.ndarray:
+    schema = reducing.reduced_schema(current.provenance.facts["dimension"])
+    old = current.table("reduced", schema, ["content_hash", "x", "y"]).unique("content_hash")
+    joined = unique.select("content_hash").join(old, on="content_hash", how="left", maintain_order="left")
+    return joined.select("x", "y").fill_null(float("nan")).to_numpy()
