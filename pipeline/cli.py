@@ -1,45 +1,36 @@
 """The `image-cluster` command: options in, the same steps as the assets, data on stdout and talk on stderr.
 
 What belongs here: arguments, and which step a command calls. Not here: any computing, and Dagster, which the commands
-`dev` and `demo` start as a process of its own. Everything heavy is imported inside the command that needs it.
+`dev` and `demo` start as a process of its own. Everything heavy is imported inside the command that needs it. Groups
+of commands (`clusters`, `tune`, `serve`, …) have files of their own in `commands/`.
 """
 
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.errors import ImageClusterError, SettingsError
+from pipeline.commands.common import (
+    CONTEXT,
+    Group,
+    category_options,
+    clustering_options,
+    console_of,
+    encoding_options,
+    print_reports,
+    reading_options,
+    source_options,
+    stored_slugs,
+    where_options,
+    with_project,
+)
 
 if TYPE_CHECKING:
-    from pipeline.console import Console
-    from pipeline.settings import Settings
     from pipeline.steps.project import Project
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-
-class _Group(click.Group):
-    """Turns expected failures into one clear message and an exit code: 0 done, 1 failed, 2 wrong usage."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ImageClusterError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except OSError as error:
-            click.echo(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("\nStopped. What was finished is kept; the same command goes on from there.", err=True)
-            ctx.exit(1)
-
-
-@click.group(cls=_Group, context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT)
 @click.version_option(package_name="image-cluster")
 def main() -> None:
     """Turn a bucket of images into stable, named visual types.
@@ -54,103 +45,14 @@ def main() -> None:
     """
 
 
-def _options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_source = _options(
-    click.argument("source", required=False),
-    click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
-)
-_where = _options(
-    click.option("--out", type=click.Path(path_type=Path), help="Data directory that every command shares. [data]"),
-    click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
-    click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-)
-_categories = click.option("--category", "categories", multiple=True, help="Only this category; may be repeated.")
-_reading = _options(
-    click.option("--sample", type=click.IntRange(min=1), help="Only this many images of each category."),
-    click.option("--variant", help="Width to read where an image has several, e.g. 800w or original."),
-)
-_encoding = _options(
-    click.option("--encoder", "encoder", help="packaged:…, open_clip:MODEL/PRETRAINED or timm:MODEL."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where the encoder runs."),
-)
-_clustering = _options(
-    click.option("--reducer", type=click.Choice(["auto", "umap", "pca", "none"]), help="How vectors are reduced."),
-    click.option("--clusterer", type=click.Choice(["community", "hdbscan", "kmeans"]), help="How groups are found."),
-    click.option("--min-cluster-size", type=click.IntRange(min=2), help="Smallest group (not k-means)."),
-    click.option("--granularity", help="auto, coarse, fine, or 0 (few broad groups) to 1 (many narrow ones)."),
-    click.option("--clusters", type=click.IntRange(min=2), help="Number of clusters, if you know it."),
-    click.option("--seed", type=click.IntRange(min=0), help="Seed of reducer and clusterer."),
-)
-
-
-def _with_project(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Open the project that the options describe and hand it on; close the progress bars whatever happens."""
-
-    @wraps(function)
-    def wrapper(*, settings_file: Path | None, quiet: bool, **options: Any) -> Any:
-        from pipeline.console import Console
-        from pipeline.steps.project import Project
-
-        console = Console(quiet=quiet)
-        names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
-                 "min_cluster_size", "granularity", "clusters", "seed")  # fmt: skip
-        settings = _settings(settings_file, {name: options.pop(name, None) for name in names})
-        try:
-            return function(project=Project(settings, talk=console), **options)
-        finally:
-            console.close()
-
-    return wrapper
-
-
-def _settings(file: Path | None, options: dict[str, Any]) -> "Settings":
-    """The settings file with the command's options over it, checked as a whole."""
-    from pydantic import ValidationError
-
-    from pipeline.settings import Settings, load_settings
-
-    places = {
-        "source": ("source", "url"), "endpoint_url": ("source", "endpoint_url"), "variant": ("source", "variant"),
-        "encoder": ("encoder", "spec"), "device": ("encoder", "device"), "reducer": ("reduced", "method"),
-        "clusterer": ("labels", "method"), "min_cluster_size": ("labels", "min_cluster_size"),
-        "clusters": ("labels", "n_clusters"), "granularity": ("labels", "granularity"),
-    }  # fmt: skip
-    values = load_settings(file).model_dump()
-    for name, (section, knob) in places.items():
-        if options.get(name) is not None:
-            values[section][knob] = options[name]
-    if options.get("seed") is not None:
-        values["reduced"]["seed"] = values["labels"]["seed"] = options["seed"]
-    if options.get("out") is not None:
-        values["data_dir"] = options["out"]
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
-        raise SettingsError(f"The options do not hold: {problems}.") from error
-
-
-def _talk(project: "Project") -> "Console":
-    return project.talk  # pyright: ignore[reportReturnType]  # the command line always sets a Console
-
-
 @main.command()
-@_source
-@_categories
-@_reading
-@_encoding
-@_clustering
-@_where
-@_with_project
+@source_options
+@category_options
+@reading_options
+@encoding_options
+@clustering_options
+@where_options
+@with_project
 def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
     """Run everything: list, read, embed, cluster, publish.
 
@@ -167,7 +69,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
     from pipeline.steps.run import run as run_steps
 
     summaries = [done.summary() for done in run_steps(project, categories, sample=sample)]
-    _talk(project).close()
+    console_of(project).close()
     if as_json:
         print_json(summaries)
     else:
@@ -176,12 +78,12 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
 
 
 @main.command()
-@_source
-@_categories
-@_reading
+@source_options
+@category_options
+@reading_options
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Folder to copy into. [OUT/originals]")
-@_where
-@_with_project
+@where_options
+@with_project
 def download(
     project: "Project", categories: tuple[str, ...], sample: int | None, to: Path | None, as_json: bool
 ) -> None:
@@ -200,12 +102,12 @@ def download(
 
 
 @main.command()
-@_source
-@_categories
-@_reading
-@_encoding
-@_where
-@_with_project
+@source_options
+@category_options
+@reading_options
+@encoding_options
+@where_options
+@with_project
 def embed(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
     """List, read and embed; stop before clustering.
 
@@ -221,14 +123,14 @@ def embed(project: "Project", categories: tuple[str, ...], sample: int | None, a
         for slug in select_categories(project, categories)
         for report in (manifest(project, slug, sample=sample), *ingest(project, slug))
     ]
-    _print_reports(project, reports, as_json=as_json)
+    print_reports(project, reports, as_json=as_json)
 
 
 @main.command()
-@_categories
-@_clustering
-@_where
-@_with_project
+@category_options
+@clustering_options
+@where_options
+@with_project
 def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Cluster what is embedded: reduce, group, carry ids over, choose representatives. Reads no image.
 
@@ -238,14 +140,14 @@ def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> N
     """
     from pipeline.steps.run import CLUSTER_STEPS
 
-    reports = [step(project, slug) for slug in _stored(project, categories) for step in CLUSTER_STEPS]
-    _print_reports(project, reports, as_json=as_json)
+    reports = [step(project, slug) for slug in stored_slugs(project, categories) for step in CLUSTER_STEPS]
+    print_reports(project, reports, as_json=as_json)
 
 
 @main.command()
-@_categories
-@_where
-@_with_project
+@category_options
+@where_options
+@with_project
 def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Publish what is clustered: clusters.json, clusters.html and their companions; prints where they are.
 
@@ -256,7 +158,7 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
     from pipeline.console import print_json
     from pipeline.steps.publish import publish
 
-    for slug in _stored(project, categories):
+    for slug in stored_slugs(project, categories):
         report = publish(project, slug)
         if as_json:
             print_json({"category": report.category, **report.counts, "folder": str(report.path)})
@@ -269,8 +171,8 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
 @click.option("--category", help="Category of the image, where its key alone does not tell.")
 @click.option("--top-k", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Number of results.")
 @click.option("--min-score", type=click.FloatRange(-1, 1), default=-1.0, help="Leave out what is less similar.")
-@_where
-@_with_project
+@where_options
+@with_project
 def similar(project: "Project", key: str, category: str | None, top_k: int, min_score: float, as_json: bool) -> None:
     """Find the images most similar to one in the library (its key or id), or to an image file.
 
@@ -287,11 +189,11 @@ def similar(project: "Project", key: str, category: str | None, top_k: int, min_
 
 
 @main.command()
-@_source
-@_categories
-@_encoding
-@_where
-@_with_project
+@source_options
+@category_options
+@encoding_options
+@where_options
+@with_project
 def check(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Say whether the settings hold, the bucket answers the encoder loads, and what a run would do; change nothing.
 
@@ -328,8 +230,8 @@ def show_settings() -> None:
 
 @main.command()
 @click.argument("query")
-@_where
-@_with_project
+@where_options
+@with_project
 def sql(project: "Project", query: str, as_json: bool) -> None:
     """Ask the stored tables in SQL (DuckDB; read only).
 
@@ -383,37 +285,6 @@ def dev(host: str, port: int) -> None:
     from pipeline.dev import start
 
     sys.exit(start(host, port))
-
-
-def _stored(project: "Project", categories: tuple[str, ...]) -> list[str]:
-    """Slugs of the stored categories that are named, or of all. Raises when there is none."""
-    from pipeline.errors import MissingArtifactError
-    from pipeline.storage.layout import read_slugs
-
-    if categories:
-        return [project.slug_of(name) for name in categories]
-    slugs = sorted(read_slugs(project.layout))
-    if not slugs:
-        raise MissingArtifactError(
-            f"There is nothing in {project.settings.data_dir} yet. Run `image-cluster run SOURCE` first."
-        )
-    return slugs
-
-
-def _print_reports(project: "Project", reports: list[Any], *, as_json: bool) -> None:
-    from pipeline.console import print_json, print_rows
-
-    _talk(project).close()
-    rows: list[dict[str, Any]] = [
-        {"category": report.category, "artifact": report.artifact, "seconds": round(report.seconds, 2),
-         "unchanged": report.unchanged, "counts": report.counts, "path": str(report.path or "")}
-        for report in reports
-    ]  # fmt: skip
-    if as_json:
-        print_json(rows)
-    else:
-        counts = [", ".join(f"{number:,} {name}" for name, number in row.pop("counts").items()) for row in rows]
-        print_rows([{**row, "counts": text} for row, text in zip(rows, counts, strict=True)])
 
 
 if __name__ == "__main__":

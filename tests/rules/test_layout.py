@@ -16,7 +16,7 @@ FLOORS = [
     ("pipeline.stages", "pipeline.curation"),
     ("pipeline.storage", "pipeline.adapters"),
     ("pipeline.steps",),
-    ("pipeline.console", "pipeline.demo", "pipeline.dev", "pipeline.cli", "pipeline.service"),
+    ("pipeline.console", "pipeline.demo", "pipeline.dev", "pipeline.commands", "pipeline.cli", "pipeline.service"),
     ("resources",),
     ("assets",),
     ("pipeline.automation",),

@@ -1,0 +1,1 @@
+"""The commands of `image-cluster`, a file for each group of them."""

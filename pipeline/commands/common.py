@@ -1,0 +1,158 @@
+"""What the commands share: options, opening the project that they describe, errors as one clear message.
+
+What belongs here: arguments that more than one command takes. Not here: a command (`cli.py` and the files beside this
+one). Everything heavy is imported inside functions.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import ImageClusterError, SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.console import Console
+    from pipeline.settings import Settings
+    from pipeline.steps.project import Project
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class Group(click.Group):
+    """Turns expected failures into one clear message and an exit code: 0 done, 1 failed, 2 wrong usage."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImageClusterError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            click.echo(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nStopped. What was finished is kept; the same command goes on from there.", err=True)
+            ctx.exit(1)
+
+
+def options(*wrappers: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(wrappers):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+source_options = options(
+    click.argument("source", required=False),
+    click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
+)
+where_options = options(
+    click.option("--out", type=click.Path(path_type=Path), help="Data directory that every command shares. [data]"),
+    click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
+    click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+)
+category_options = click.option("--category", "categories", multiple=True, help="Only this category; may be repeated.")
+reading_options = options(
+    click.option("--sample", type=click.IntRange(min=1), help="Only this many images of each category."),
+    click.option("--variant", help="Width to read where an image has several, e.g. 800w or original."),
+)
+encoding_options = options(
+    click.option("--encoder", "encoder", help="packaged:…, open_clip:MODEL/PRETRAINED or timm:MODEL."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where the encoder runs."),
+)
+clustering_options = options(
+    click.option("--reducer", type=click.Choice(["auto", "umap", "pca", "none"]), help="How vectors are reduced."),
+    click.option("--clusterer", type=click.Choice(["community", "hdbscan", "kmeans"]), help="How groups are found."),
+    click.option("--min-cluster-size", type=click.IntRange(min=2), help="Smallest group (not k-means)."),
+    click.option("--granularity", help="auto, coarse, fine, or 0 (few broad groups) to 1 (many narrow ones)."),
+    click.option("--clusters", type=click.IntRange(min=2), help="Number of clusters, if you know it."),
+    click.option("--seed", type=click.IntRange(min=0), help="Seed of reducer and clusterer."),
+)
+
+
+def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Open the project that the options describe and hand it on; close the progress bars whatever happens."""
+
+    @wraps(function)
+    def wrapper(*, settings_file: Path | None, quiet: bool, **given: Any) -> Any:
+        from pipeline.console import Console
+        from pipeline.steps.project import Project
+
+        console = Console(quiet=quiet)
+        names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
+                 "min_cluster_size", "granularity", "clusters", "seed")  # fmt: skip
+        settings = settings_from(settings_file, {name: given.pop(name, None) for name in names})
+        try:
+            return function(project=Project(settings, talk=console), **given)
+        finally:
+            console.close()
+
+    return wrapper
+
+
+def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
+    """The settings file with the command's options over it, checked as a whole."""
+    from pydantic import ValidationError
+
+    from pipeline.settings import Settings, load_settings
+
+    places = {
+        "source": ("source", "url"), "endpoint_url": ("source", "endpoint_url"), "variant": ("source", "variant"),
+        "encoder": ("encoder", "spec"), "device": ("encoder", "device"), "reducer": ("reduced", "method"),
+        "clusterer": ("labels", "method"), "min_cluster_size": ("labels", "min_cluster_size"),
+        "clusters": ("labels", "n_clusters"), "granularity": ("labels", "granularity"),
+    }  # fmt: skip
+    values = load_settings(file).model_dump()
+    for name, (section, knob) in places.items():
+        if given.get(name) is not None:
+            values[section][knob] = given[name]
+    if given.get("seed") is not None:
+        values["reduced"]["seed"] = values["labels"]["seed"] = given["seed"]
+    if given.get("out") is not None:
+        values["data_dir"] = given["out"]
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        raise SettingsError(f"The options do not hold: {problems}.") from error
+
+
+def console_of(project: "Project") -> "Console":
+    return project.talk  # pyright: ignore[reportReturnType]  # the command line always sets a Console
+
+
+def stored_slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
+    """Slugs of the stored categories that are named, or of all. Raises when there is none."""
+    from pipeline.errors import MissingArtifactError
+    from pipeline.storage.layout import read_slugs
+
+    if categories:
+        return [project.slug_of(name) for name in categories]
+    slugs = sorted(read_slugs(project.layout))
+    if not slugs:
+        raise MissingArtifactError(
+            f"There is nothing in {project.settings.data_dir} yet. Run `image-cluster run SOURCE` first."
+        )
+    return slugs
+
+
+def print_reports(project: "Project", reports: list[Any], *, as_json: bool) -> None:
+    from pipeline.console import print_json, print_rows
+
+    console_of(project).close()
+    rows: list[dict[str, Any]] = [
+        {"category": report.category, "artifact": report.artifact, "seconds": round(report.seconds, 2),
+         "unchanged": report.unchanged, "counts": report.counts, "path": str(report.path or "")}
+        for report in reports
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+    else:
+        counts = [", ".join(f"{number:,} {name}" for name, number in row.pop("counts").items()) for row in rows]
+        print_rows([{**row, "counts": text} for row, text in zip(rows, counts, strict=True)])
