@@ -96,6 +96,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     click.echo(f"\n{summary['category']}")
     for name, value in rows:
         click.echo(f"  {name:<{width}}  {value}")
+    if summary.get("clustering"):
+        click.echo(f"  Clustering {summary['clustering']}")
     if summary["nothing_new"]:
         click.echo("  Nothing is new: what was published stays as it is.")
     elif summary["headline"]:
@@ -104,8 +106,31 @@ def print_summary(summary: dict[str, Any]) -> None:
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
-    """Rows as tab-separated text with a head line, for pipes."""
-    if rows:
-        click.echo("\t".join(rows[0]))
-        for row in rows:
-            click.echo("\t".join(str(value) for value in row.values()))
+    """Rows as a table on a terminal, as tab-separated text with a head line in a pipe."""
+    if not rows:
+        return
+    if sys.stdout.isatty():
+        _print_table(rows)
+        return
+    click.echo("\t".join(rows[0]))
+    for row in rows:
+        click.echo("\t".join(_cell(value) for value in row.values()))
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, (int, float)) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    RichConsole().print(table)
+
+
+def _cell(value: Any) -> str:
+    """One value of a row: nothing for None, and neither a tab nor a line end, which would break the row."""
+    return "" if value is None else " ".join(str(value).split("\t")).replace("\n", " ")

@@ -57,9 +57,45 @@ class AllImagesRejectedError(PermanentError):
     """Not one image of a category could be read; nothing downstream would mean anything."""
 
 
+class TooFewImagesError(PermanentError):
+    """There are too few images for what was asked."""
+
+
 class PublishRefusedError(PermanentError):
     """What would be published does not hold (schema, counts); what is published stays in place."""
 
 
+class PublishHeldError(PublishRefusedError):
+    """A new result was held back for a person to look at; what is published stays in place."""
+
+    exit_code = 3
+
+
+class CandidateError(SettingsError):
+    """A candidate or version that was named cannot be accepted or rolled back to."""
+
+
+class OutletError(PermanentError):
+    """An outlet said no: its old set stays in place."""
+
+
+class OutletUnreachableError(TransientError):
+    """An outlet did not answer: its old set stays in place."""
+
+
 class DemoError(PermanentError):
     """A demo library cannot be made on this machine."""
+
+
+class ConflictError(PermanentError):
+    """Someone else decided something about the same thing in the meantime, or it is decided already."""
+
+
+class DecisionError(PermanentError):
+    """A decision does not hold: it names what is not there, or says nothing new."""
+
+    exit_code = 2
+
+
+class CurationDatabaseError(TransientError):
+    """The database of what people decide does not answer. Nothing was stored."""

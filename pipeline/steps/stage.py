@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact
 
@@ -36,13 +37,15 @@ def run_stage(project: Project, slug: str, name: str, inputs: str, compute: Comp
 
 
 def embedded_images(project: Project, slug: str) -> tuple[pl.DataFrame, str]:
-    """The usable images in order of their id, and which vectors are theirs."""
+    """The usable images that people have not excluded, in order of their id, and which vectors are theirs."""
     from pipeline.steps.ingest import EMBEDDINGS_SCHEMA
 
     images = (
         project.store.require(slug, "images").table("images", IMAGES_SCHEMA)
         .filter(pl.col("status") == "ok").sort("image_id")
     )  # fmt: skip
+    if excluded := excluded_images(project, slug):
+        images = images.filter(~pl.col("content_hash").is_in(list(excluded)))
     embeddings = project.store.require(slug, "embeddings")
     table = embeddings.table("embeddings", EMBEDDINGS_SCHEMA)
     return images, str(table["fingerprint"][0]) if table.height else ""

@@ -6,12 +6,15 @@ What belongs here: paths and the data directory's schema version. Not here: read
     data/
       image-cluster.json                             schema version of the directory
       categories.json                                slug → category
+      pairs.csv                                      rated pairs, where the settings name no other file
       categories/SLUG/ARTIFACT/current.json          which version is current, and how it came to be
       categories/SLUG/ARTIFACT/VERSION/TABLE.parquet
       categories/SLUG/images/journal/PART.parquet    rows of a run that has not finished
       vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
       thumbnails/AB/HASH
+      curation.sqlite3                               what people decided; the one thing that no run can make again
       published/SLUG -> .versions/SLUG/VERSION
+      published/.history/SLUG.json                   what was published when, and what waits to be accepted
       cache/                                         may be deleted at any time
 """
 
@@ -40,6 +43,10 @@ class Layout:
         return self.root / "categories.json"
 
     @property
+    def pairs(self) -> Path:
+        return self.root / "pairs.csv"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
@@ -50,6 +57,10 @@ class Layout:
     @property
     def published(self) -> Path:
         return self.root / "published"
+
+    @property
+    def curation(self) -> Path:
+        return self.root / "curation.sqlite3"
 
     def artifact(self, slug: str, name: str) -> Path:
         return self.root / "categories" / slug / name

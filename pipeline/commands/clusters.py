@@ -1,0 +1,323 @@
+"""`image-cluster clusters …`: look at the clusters, and decide about them.
+
+What belongs here: arguments and what is printed. Not here: what a decision does (`curation/`), how it is stored
+(`steps/curation.py`).
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.common import Group, console_of, options, where_options, with_project
+
+if TYPE_CHECKING:
+    from pipeline.curation.decisions import Decision
+    from pipeline.steps.project import Project
+
+_about = options(
+    click.option("--category", help="The category; not needed where there is only one."),
+    where_options,
+)
+_deciding = options(
+    _about,
+    click.option("--why", help="The reason, kept in the history."),
+    click.option("--actor", help="Who decides. [the name of the login]"),
+)
+
+
+@click.group("clusters", cls=Group)
+def clusters() -> None:
+    """Look at the clusters, name them, and decide about them.
+
+    Decisions are kept apart from what is computed and are replayed after every run; each can be undone. A cluster may
+    be given by its id or its name, an image by its key, its id or its content hash.
+
+    \b
+    Examples:
+      image-cluster clusters list --category bollards --review
+      image-cluster clusters rename c-7k3m9qwx "White Cylindrical" --category bollards
+      image-cluster clusters merge c-7k3m9qwx c-2bd4t6vz --why "same post, wet"
+      image-cluster clusters undo
+    """
+
+
+def _opened(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand the command the slug of the one category that it is about."""
+
+    @wraps(function)
+    def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
+        from pipeline.steps.library import only_category
+
+        return function(project=project, slug=only_category(project, category), **given)
+
+    return with_project(wrapper)
+
+
+def _decide(
+    project: "Project", slug: str, decision: "Decision", *, why: str | None, actor: str | None, as_json: bool
+) -> None:
+    from getpass import getuser
+
+    from pipeline.steps.curation import curation_of
+
+    event = curation_of(project).decide(slug, decision, actor=actor or getuser(), why=why)
+    _say(project, slug, event, as_json=as_json)
+
+
+def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
+    from pipeline.console import print_json
+    from pipeline.steps.library import event_row, told
+
+    if as_json:
+        print_json(event_row(event))
+        return
+    click.echo(f"{event.number}\t{told(event)}")
+    console_of(project).notice(
+        f"Kept as event {event.number} of {slug}. To take it back: image-cluster clusters undo {event.number}. "
+        "The next run publishes it; `image-cluster visualize` does so now."
+    )
+
+
+def _checked(kind: str, **values: Any) -> "Decision":
+    """The decision, with what is wrong about a value said in one line."""
+    from pydantic import ValidationError
+
+    from pipeline.curation.decisions import parse_decision
+    from pipeline.errors import DecisionError
+
+    try:
+        return parse_decision({"kind": kind, **values})
+    except ValidationError as error:
+        problems = "; ".join(f"{p['loc'][-1]}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors())
+        raise DecisionError(f"Nothing was decided: {problems}.") from error
+
+
+@clusters.command("list")
+@click.option("--review", is_flag=True, help="Only those that ask to be reviewed.")
+@click.option("--unnamed", is_flag=True, help="Only those without a name.")
+@click.option("--sort", type=click.Choice(["size", "name", "id", "cohesion"]), default="size", show_default=True)
+@_about
+@_opened
+def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, sort: str, as_json: bool) -> None:
+    """List the clusters, the largest first, with a suggested name where there is none.
+
+    \b
+    Example:
+      image-cluster clusters list --unnamed --json | jq -r '.[].id'
+    """
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.library import cluster_rows
+
+    rows = [row for row in cluster_rows(project, slug) if (not review or row["review"]) and (
+        not unnamed or not row["name"])]  # fmt: skip
+    rows.sort(key=lambda row: -row[sort] if sort in ("size", "cohesion") else (row[sort] or "~", row["id"]))
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows([{**row, "countries": ",".join(row["countries"][:6]), "review": "; ".join(row["review"])}
+                    for row in rows])  # fmt: skip
+
+
+@clusters.command()
+@click.argument("cluster")
+@_about
+@_opened
+def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
+    """Show one cluster: what it is called, why it asks to be reviewed, its images and its history.
+
+    \b
+    Example:
+      image-cluster clusters show "White Cylindrical" --json | jq -r '.images[].key'
+    """
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.library import cluster_detail
+
+    found = cluster_detail(project, slug, cluster)
+    if as_json:
+        print_json(found)
+        return
+    for name, value in found.items():
+        if name not in ("images", "history") and value not in (None, [], ""):
+            click.echo(f"{name:15} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    click.echo("")
+    print_rows(found["images"])
+    if found["history"]:
+        click.echo("")
+        print_rows(found["history"])
+
+
+def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        return clusters.command(name)(options(*arguments, _deciding)(_opened(function)))
+
+    return decorate
+
+
+@_command("rename", click.argument("cluster"), click.argument("name", required=False))
+def rename(project: "Project", slug: str, cluster: str, name: str | None, **given: Any) -> None:
+    """Give a cluster a NAME; without one its name is taken away.
+
+    \b
+    Example:
+      image-cluster clusters rename c-7k3m9qwx "White Cylindrical" --category bollards
+    """
+    _decide(project, slug, _checked("rename", cluster=_id(project, slug, cluster), name=name), **given)
+
+
+@_command("describe", click.argument("cluster"), click.argument("text", required=False))
+def describe(project: "Project", slug: str, cluster: str, text: str | None, **given: Any) -> None:
+    """Say what a cluster shows; without TEXT the description is taken away."""
+    decision = _checked("describe", cluster=_id(project, slug, cluster), description=text)
+    _decide(project, slug, decision, **given)
+
+
+@_command("status", click.argument("cluster"), click.argument("value", type=click.Choice(
+    ["active", "unusable", "hidden"])))  # fmt: skip
+def status(project: "Project", slug: str, cluster: str, value: str, **given: Any) -> None:
+    """Say whether a cluster is for the website: active, unusable (no type at all) or hidden (not now)."""
+    _decide(project, slug, _checked("status", cluster=_id(project, slug, cluster), status=value), **given)
+
+
+@_command("review", click.argument("names", metavar="CLUSTER...", nargs=-1, required=True))
+def review(project: "Project", slug: str, names: tuple[str, ...], **given: Any) -> None:
+    """Mark clusters as looked at, as they are now: they ask again when they change again."""
+    for name in names:
+        _decide(project, slug, _checked("review", cluster=_id(project, slug, name)), **given)
+
+
+@_command("merge", click.argument("into"), click.argument("others", nargs=-1, required=True))
+def merge(project: "Project", slug: str, into: str, others: tuple[str, ...], **given: Any) -> None:
+    """Make OTHERS part of INTO, now and in every coming run.
+
+    \b
+    Example:
+      image-cluster clusters merge c-7k3m9qwx c-2bd4t6vz --category bollards
+    """
+    home = _id(project, slug, into)
+    decision = _checked("merge", clusters=[home, *(_id(project, slug, one) for one in others)], into=home)
+    _decide(project, slug, decision, **given)
+
+
+_images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+
+
+@_command("split", click.argument("cluster"), _images, click.option("--name", help="A name for the new cluster."))
+def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], name: str | None, **given: Any) -> None:
+    """Split IMAGES off a cluster: they become one of their own.
+
+    \b
+    Example:
+      image-cluster clusters split c-7k3m9qwx bollards/de/de-001-800w.webp bollards/de/de-004-800w.webp --name Wet
+    """
+    from pipeline.steps.curation import curation_of, new_cluster_id
+    from pipeline.steps.library import content_hashes
+
+    chosen = content_hashes(project, slug, images)
+    new = new_cluster_id(slug, chosen, curation_of(project).store.last(slug))
+    decision = _checked("split", cluster=_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
+    _decide(project, slug, decision, **given)
+
+
+@_command("move", _images, click.option("--to", required=True, help="A cluster, or none for unclustered."))
+def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **given: Any) -> None:
+    """Move images to another cluster, or to none.
+
+    \b
+    Example:
+      image-cluster clusters move bollards/de/de-001-800w.webp --to "White Cylindrical"
+    """
+    from pipeline.steps.library import content_hashes
+
+    target = None if to == "none" else _id(project, slug, to)
+    _decide(project, slug, _checked("move", images=content_hashes(project, slug, images), to=target), **given)
+
+
+@_command("representative", click.argument("cluster"), click.argument("image", required=False))
+def representative(project: "Project", slug: str, cluster: str, image: str | None, **given: Any) -> None:
+    """Choose the image that stands for a cluster; without one the computed one does."""
+    from pipeline.steps.library import content_hashes
+
+    chosen = None if image is None else content_hashes(project, slug, [image])[0]
+    decision = _checked("representative", cluster=_id(project, slug, cluster), image=chosen)
+    _decide(project, slug, decision, **given)
+
+
+def _about_images(kind: str, *extra: str) -> Callable[..., None]:
+    def run(project: "Project", slug: str, images: tuple[str, ...], **given: Any) -> None:
+        from pipeline.steps.library import content_hashes
+
+        values = {name: given.pop(name) for name in extra}
+        _decide(project, slug, _checked(kind, images=content_hashes(project, slug, images), **values), **given)
+
+    return run
+
+
+_TEXTS = {
+    "exclude": "Leave images out before clustering, from the next run on.",
+    "include": "Take excluded images back.",
+    "tag": "Put a tag on images.",
+    "untag": "Take a tag off images.",
+}
+for _kind, _help in _TEXTS.items():
+    _tagged = _kind in ("tag", "untag")
+    _run = _about_images(_kind, *(["tag"] if _tagged else []))
+    _run.__doc__ = _help
+    _run.__name__ = _kind
+    _command(_kind, *([click.argument("tag")] if _tagged else []), _images)(_run)
+
+
+@_command("note", click.argument("cluster"), click.argument("text"))
+def note(project: "Project", slug: str, cluster: str, text: str, **given: Any) -> None:
+    """Write a remark into the history of a cluster."""
+    _decide(project, slug, _checked("note", cluster=_id(project, slug, cluster), text=text), **given)
+
+
+@_command("undo", click.argument("number", type=click.IntRange(min=1), required=False))
+def undo(project: "Project", slug: str, number: int | None, why: str | None, actor: str | None, as_json: bool) -> None:
+    """Take back a decision: that of NUMBER (see history), else the last one that holds. An undo can be undone."""
+    from getpass import getuser
+
+    from pipeline.steps.curation import curation_of
+
+    _say(project, slug, curation_of(project).undo(slug, number, actor=actor or getuser(), why=why), as_json=as_json)
+
+
+@clusters.command()
+@click.argument("cluster", required=False)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most rows.")
+@_about
+@_opened
+def history(project: "Project", slug: str, cluster: str | None, limit: int, as_json: bool) -> None:
+    """List what was decided, the newest first: of one cluster, or of the whole category.
+
+    \b
+    Example:
+      image-cluster clusters history --category bollards --json | jq '.[] | select(.actor == "ann")'
+    """
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.library import history_rows
+
+    rows = history_rows(project, slug, None if cluster is None else _id(project, slug, cluster), limit)
+    (print_json if as_json else print_rows)(rows)
+
+
+@clusters.command()
+@_about
+@_opened
+def waiting(project: "Project", slug: str, as_json: bool) -> None:
+    """List the decisions that do not fit at present, with the reason. They take effect again when they fit."""
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.curation import curation_of
+
+    held = curation_of(project).curated(slug).waiting
+    rows = [{"event": one.number, "reason": one.reason, "cluster": one.cluster} for one in held]
+    (print_json if as_json else print_rows)(rows)
+
+
+def _id(project: "Project", slug: str, cluster: str) -> str:
+    """The id of a cluster that is given by id or by name. Raises with the nearest right ones."""
+    from pipeline.steps.curation import curation_of
+
+    return curation_of(project).cluster(slug, cluster).id

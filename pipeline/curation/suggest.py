@@ -1,0 +1,75 @@
+"""Names that a cluster could have, from what its images carry: shown as suggestions, never published as names.
+
+What belongs here: words of keys and groups, and which of them set a cluster apart. Not here: who shows them
+(`commands/clusters.py`, the service).
+
+Class-based TF-IDF: Grootendorst (2022), "BERTopic: Neural topic modeling with a class-based TF-IDF procedure".
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+LEAST_SHARE = 0.3  # a word that fewer of the images carry says little about their cluster
+_NOISE = frozenset(
+    ("img", "dsc", "dscn", "image", "images", "photo", "photos", "picture", "pic", "file", "copy", "original", "thumb")
+)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What one image carries in words: its key and its group (a country)."""
+
+    key: str
+    group: str | None = None
+
+
+def suggest(clusters: Mapping[str, Iterable[Carried]], category: str, *, words: int = 3) -> dict[str, str]:
+    """Cluster id → a suggested name, for the clusters of which their images say something that the rest does not."""
+    counted = {name: _count(images, category) for name, images in clusters.items()}
+    total: Counter[str] = Counter()
+    for _, count in counted.values():
+        total.update(count)
+    average = sum(total.values()) / max(1, len(counted))
+    result: dict[str, str] = {}
+    for name, (size, count) in counted.items():
+        expected = size / max(1, sum(size for size, _ in counted.values()))
+        weights = {
+            word: number / size * math.log(1 + average / total[word])
+            for word, number in count.items()
+            if number >= LEAST_SHARE * size and number > 1.2 * expected * total[word]
+        }
+        best = sorted(weights, key=lambda word: (-weights[word], word))[:words]
+        if any(not _is_code(word) for word in best):
+            result[name] = " ".join(best)
+    return result
+
+
+def _is_code(word: str) -> bool:
+    """A country by itself is where a type is found, and no name for it."""
+    return len(word) == 2 and word.isupper()
+
+
+def _count(images: Iterable[Carried], category: str) -> tuple[int, Counter[str]]:
+    count: Counter[str] = Counter()
+    own = set(re.findall(r"[a-z]+", category.casefold()))
+    size = 0
+    for image in images:
+        size += 1
+        count.update(_words(image, own))
+    return size, count
+
+
+def _words(image: Carried, own: set[str]) -> set[str]:
+    """The words of an image, each once; a group that is a two-letter code stays whole."""
+    stem = image.key.rsplit(".", 1)[0]
+    found = {
+        word
+        for word in re.findall(r"[^\W\d_]{3,}", stem.casefold())
+        if word not in own and word not in _NOISE and not (image.group and word == image.group.casefold())
+    }
+    if re.search(r"[0-9a-f]{12,}", stem):  # a hash in the name: its letters are no words
+        found = {word for word in found if not re.fullmatch(r"[a-f]+", word)}
+    return found | ({image.group.upper() if len(image.group) == 2 else image.group} if image.group else set())

@@ -1,0 +1,268 @@
+"""What people decide, at the data directory: deciding, undoing, and the clusters as people want them.
+
+What belongs here: checking that ids exist, taking the state that an event keeps, joining stored clusters with stored
+events. Not here: what a decision does (`curation/replay.py`), the database (`storage/curation/`), publishing
+(`publish.py`).
+"""
+
+import difflib
+import hashlib
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import polars as pl
+
+from pipeline.curation import decisions as d
+from pipeline.curation.decisions import ClusterState, Decision, Event
+from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
+from pipeline.curation.review import reasons
+from pipeline.errors import ConflictError, DecisionError, UnknownNameError
+from pipeline.stages import identities as identity
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.steps.project import Project
+from pipeline.storage.artifacts import Artifact
+from pipeline.storage.curation.store import CurationStore, Transaction, database_url
+
+DATABASE_VARIABLE = "IMAGE_CLUSTER_DATABASE_URL"
+
+
+@dataclass
+class _Cached:
+    """The last computed clusters and their replay, by what they were made of."""
+
+    version: str
+    computed: Computed
+    curated: Curated | None = None
+
+
+class Curation:
+    """The decisions of one data directory. Raises `CurationDatabaseError` when their database does not open."""
+
+    def __init__(self, project: Project, *, read_only: bool = False) -> None:
+        self.project = project
+        configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
+        self.store = CurationStore(database_url(project.layout.curation, configured), read_only=read_only)
+        self._cache: dict[str, _Cached] = {}
+
+    def curated(self, slug: str) -> Curated:
+        """The clusters of a category as people want them now."""
+        return self._curated(slug, self.store.events(slug))
+
+    def review_reasons(self, slug: str) -> dict[str, list[str]]:
+        """Cluster id → why it asks to be reviewed."""
+        change = self.project.settings.curation.review_change
+        return reasons(self.curated(slug), self.store.flags(slug), change=change)
+
+    def cluster(self, slug: str, cluster: str) -> CuratedCluster:
+        """One cluster, also by an id that was merged into it. Raises `UnknownNameError` with the nearest ids."""
+        return _known_cluster(self.curated(slug), cluster)
+
+    def decide(
+        self,
+        slug: str,
+        decision: Decision,
+        *,
+        actor: str,
+        why: str | None = None,
+        key: str | None = None,
+        expected: Mapping[str, int] | None = None,
+    ) -> Event:
+        """Store a decision, with the state of what it touches. A second call with the same `key` stores nothing.
+
+        `expected` are the revisions of clusters that the caller saw; `ConflictError` when one has moved on. Raises
+        `UnknownNameError` for an id that does not exist, `DecisionError` for what makes no sense.
+        """
+        with self.store.transaction(slug) as tx:
+            if key is not None and (stored := tx.with_key(key)) is not None:
+                return stored
+            _check_revisions(tx, expected or {})
+            curated = self._curated(slug, tx.events)
+            checked = self._checked(slug, decision, curated)
+            return tx.append(
+                checked,
+                at=self.project.now(),
+                actor=d.one_line(actor),
+                why=why,
+                key=key,
+                state=_state(checked, curated),
+            )
+
+    def undo(self, slug: str, number: int | None, *, actor: str, why: str | None = None) -> Event:
+        """Undo an event, by default the last one that holds."""
+        if number is None:
+            active = d.active_events(self.store.events(slug))
+            if not active:
+                raise DecisionError(f"Nothing is decided in {slug} that could be undone.")
+            number = active[-1].number
+        return self.decide(slug, d.Undo(event=number), actor=actor, why=why)
+
+    def named(self, slug: str) -> frozenset[str]:
+        """Ids of computed clusters that go by a name, merged ones included."""
+        from pipeline.curation.replay import fold
+
+        return fold(self.store.events(slug)).names()
+
+    def computed(self, slug: str) -> Computed:
+        """The clusters as computed, from `identities`."""
+        return self._held(slug).computed
+
+    def _held(self, slug: str) -> _Cached:
+        stored = self.project.store.current(slug, "identities")
+        if stored is None:  # read, but not clustered yet: there are images to tag and to leave out
+            images = self.project.store.require(slug, "images")
+            table = images.table("images", IMAGES_SCHEMA, ["content_hash", "status"])
+            usable = table.filter(pl.col("status") == "ok")["content_hash"]
+            return _Cached("", Computed({}, frozenset(usable)))
+        version = stored.provenance.version
+        held = self._cache.get(slug)
+        if held is None or held.version != version:
+            held = self._cache[slug] = _Cached(version, _computed(stored))
+        return held
+
+    def _curated(self, slug: str, events: Sequence[Event]) -> Curated:
+        held = self._held(slug)
+        if held.curated is None or held.curated.events != len(events):
+            held.curated = replay(held.computed, events)
+        return held.curated
+
+    def _checked(self, slug: str, decision: Decision, curated: Curated) -> Decision:
+        """The decision in terms of what is there, so that nobody decides about an id that never was."""
+        self._check_images(slug, decision, curated)
+        match decision:
+            case d.Merge(clusters=clusters, into=into):
+                found = list(dict.fromkeys(_known_cluster(curated, one).id for one in clusters))
+                home = _known_cluster(curated, into).id
+                if not set(found) - {home}:
+                    raise DecisionError(f"A merge joins at least two clusters; these are all {home} already.")
+                return decision.model_copy(update={"clusters": tuple(found), "into": home})
+            case d.Split(cluster=cluster, images=images):
+                home = _known_cluster(curated, cluster)
+                if strangers := [one for one in images if one not in home.members]:
+                    raise DecisionError(f"{len(strangers)} of the {len(images)} images are not in {home.id}, for "
+                                        f"example {strangers[0]}. Move them there first.")  # fmt: skip
+                if not home.members - set(images):
+                    raise DecisionError(f"These are all {len(images)} images of {home.id}; splitting leaves nothing.")
+                return decision.model_copy(update={"cluster": home.id})
+            case d.Move(to=to) if to is not None:
+                return decision.model_copy(update={"to": _known_cluster(curated, to).id})
+            case d.ChooseRepresentative(cluster=cluster, image=image):
+                home = _known_cluster(curated, cluster)
+                if image is not None and image not in home.members:
+                    raise DecisionError(f"{image} is not in cluster {home.id}, so it cannot stand for it.")
+                return decision.model_copy(update={"cluster": home.id})
+            case (
+                d.Rename(cluster=c)
+                | d.Describe(cluster=c)
+                | d.SetStatus(cluster=c)
+                | d.Review(cluster=c)
+                | d.Note(cluster=c)
+            ):
+                return decision.model_copy(update={"cluster": _known_cluster(curated, c).id})
+            case _:
+                return decision
+
+    def _check_images(self, slug: str, decision: Decision, curated: Curated) -> None:
+        home = self.computed(slug).home
+        missing = [one for one in decision.images_touched() if one not in home]
+        if missing and isinstance(decision, (d.Include, d.Untag)):  # what is left out is not among the computed
+            known = curated.excluded | self.store.excluded(slug).keys() | curated.tags.keys()
+            missing = [one for one in missing if one not in known]
+        if missing:
+            near = difflib.get_close_matches(missing[0], home, n=1, cutoff=0.6)
+            hint = f" The nearest is {near[0]}." if near else ""
+            raise UnknownNameError(
+                f"{len(missing)} of {len(decision.images_touched())} images are not in {slug}, for example "
+                f"{missing[0]}.{hint} Nothing was decided."
+            )
+
+
+def curation_of(project: Project) -> Curation:
+    """The project's curation, opened at the first use."""
+    held = project.__dict__.get("_curation")
+    if held is None:
+        held = project.__dict__["_curation"] = Curation(project)
+    return held
+
+
+def excluded_images(project: Project, slug: str) -> frozenset[str]:
+    """Content hashes that people left out. Opens no database where nobody has decided anything."""
+    return frozenset(curation_of(project).store.excluded(slug)) if _decided(project) else frozenset()
+
+
+def named_clusters(project: Project, slug: str) -> frozenset[str]:
+    """Ids of clusters that people named. Opens no database where nobody has decided anything."""
+    return curation_of(project).named(slug) if _decided(project) else frozenset()
+
+
+def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
+    """Two content hashes and whether they belong together, for each rating that holds, in the order of the ratings."""
+    if not _decided(project):
+        return []
+    active = d.active_events(curation_of(project).store.events(slug))
+    return [(one.decision.a, one.decision.b, one.decision.same) for one in active if isinstance(one.decision, d.Pair)]
+
+
+def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
+    """Pairs of content hashes that people said are no duplicates of each other."""
+    if not _decided(project):
+        return frozenset()
+    active = d.active_events(curation_of(project).store.events(slug))
+    kept = [one.decision.images for one in active if isinstance(one.decision, d.KeepBoth)]
+    return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
+
+
+def _decided(project: Project) -> bool:
+    configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
+    return configured is not None or project.layout.curation.exists()
+
+
+def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:
+    """An id for images that people split off; `number` (of the last event) keeps two of the same images apart."""
+    text = "\0".join(["split", slug, str(number), *sorted(images)])
+    value = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    letters: list[str] = []
+    for _ in range(8):
+        value, rest = divmod(value, len(identity.ALPHABET))
+        letters.append(identity.ALPHABET[rest])
+    return f"p-{''.join(letters)}"
+
+
+def _computed(stored: Artifact) -> Computed:
+    members = stored.table("members", identity.MEMBERS_SCHEMA, ["content_hash", "cluster_id"]).unique()
+    grouped = members.filter(pl.col("cluster_id").is_not_null()).group_by("cluster_id").agg("content_hash")
+    book = stored.table("ledger", identity.LEDGER_SCHEMA, ["cluster_id", "alive", "members"]).filter(~pl.col("alive"))
+    return Computed(
+        clusters={name: frozenset(images) for name, images in sorted(grouped.iter_rows())},
+        unclustered=frozenset(members.filter(pl.col("cluster_id").is_null())["content_hash"]),
+        former={name: frozenset(images) for name, images in book.select("cluster_id", "members").iter_rows()},
+    )
+
+
+def _known_cluster(curated: Curated, cluster: str) -> CuratedCluster:
+    found = curated.find(cluster)
+    if found is not None:
+        return found
+    names = {one.name.casefold(): one.id for one in curated.clusters.values() if one.name}
+    if cluster.casefold() in names:
+        return curated.clusters[names[cluster.casefold()]]
+    near = difflib.get_close_matches(cluster, curated.clusters, n=3, cutoff=0.4)
+    near += [names[one] for one in difflib.get_close_matches(cluster.casefold(), names, n=2, cutoff=0.5)]
+    shown = ", ".join(f"{one} ({curated.clusters[one].name or 'unnamed'})" for one in dict.fromkeys(near))
+    hint = f"The nearest: {shown}." if shown else "`image-cluster clusters list` shows them all."
+    raise UnknownNameError(f"There is no cluster {cluster!r} among {len(curated.clusters)}. {hint}")
+
+
+def _check_revisions(tx: Transaction, expected: Mapping[str, int]) -> None:
+    for cluster, revision in expected.items():
+        now = tx.revision(cluster)
+        if now != revision:
+            raise ConflictError(
+                f"Cluster {cluster} has moved on: you saw revision {revision}, now it is {now}. Look at it again."
+            )
+
+
+def _state(decision: Decision, curated: Curated) -> dict[str, ClusterState]:
+    touched = {one: curated.clusters[one] for one in decision.clusters_touched() if one in curated.clusters}
+    return {name: ClusterState(one.name, one.status, one.members, one.description) for name, one in touched.items()}

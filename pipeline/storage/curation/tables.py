@@ -1,0 +1,130 @@
+"""The tables of the curation database.
+
+What belongs here: columns, keys and indexes. Not here: how they came to be on disk (`migrations/`, which a test holds
+against these) and who reads and writes them (`store.py`, `derived.py`).
+
+`event` is append-only and is the truth; `cluster_decision`, `image_tag` and `image_exclusion` are derived from it and
+can be made again at any time. Numbers count within a category, so that a category's events have one order whatever the
+database.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+category = Table(
+    "category",
+    metadata,
+    Column("slug", String(200), primary_key=True),
+    Column("last_event", Integer, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(40), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", Text),
+    Column("kind", String(40), nullable=False),
+    Column("decision", JSON, nullable=False),
+    Column("key", String(200)),
+    Index("event_key", "category", "key", unique=True),
+)
+
+event_cluster = Table(
+    "event_cluster",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("cluster", String(80), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    ForeignKeyConstraint(["category", "number"], ["event.category", "event.number"]),
+)
+
+event_image = Table(
+    "event_image",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("image", String(128), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    ForeignKeyConstraint(["category", "number"], ["event.category", "event.number"]),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("members", LargeBinary, nullable=False),
+)
+
+event_state = Table(
+    "event_state",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("cluster", String(80), primary_key=True),
+    Column("name", Text),
+    Column("description", Text),
+    Column("status", String(20), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("snapshot", String(64), nullable=False),
+    ForeignKeyConstraint(["category", "number"], ["event.category", "event.number"]),
+    ForeignKeyConstraint(["snapshot"], ["snapshot.digest"]),
+)
+
+flag = Table(
+    "flag",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("cluster", String(80), primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("after_event", Integer, nullable=False),
+    Column("raised_at", String(40), nullable=False),
+)
+
+cluster_decision = Table(
+    "cluster_decision",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("cluster", String(80), primary_key=True),
+    Column("name", Text),
+    Column("description", Text),
+    Column("status", String(20), nullable=False),
+    Column("reviewed", Integer),
+    Column("merged_into", String(80)),
+    Column("made_by_people", Boolean, nullable=False),
+)
+
+image_tag = Table(
+    "image_tag",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("image", String(128), primary_key=True),
+    Column("tag", String(60), primary_key=True),
+    Index("image_tag_by_tag", "category", "tag"),
+)
+
+image_exclusion = Table(
+    "image_exclusion",
+    metadata,
+    Column("category", String(200), primary_key=True),
+    Column("image", String(128), primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+DERIVED = (cluster_decision, image_tag, image_exclusion)

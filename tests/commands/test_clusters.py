@@ -1,0 +1,95 @@
+"""`image-cluster clusters …` as a person or a script uses it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from tests.steps.test_run import Bench, add
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    root = tmp_path_factory.mktemp("clusters")
+    for seed in range(24):
+        add(root / "library", f"posts/de/de-{seed:03d}-800w.png", ["red", "green"][seed % 2], seed)
+    bench = Bench(root / "library", root / "data")
+    bench.run()
+    return bench
+
+
+@pytest.fixture
+def run(ran: Bench, tmp_path: Path) -> Run:
+    shutil.copytree(ran.data, tmp_path / "data", symlinks=True)
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["clusters", *arguments, "--out", str(tmp_path / "data")])
+
+    return call
+
+
+def listed(run: Run, *options: str) -> list[dict[str, Any]]:
+    return json.loads(run("list", "--json", *options).stdout)
+
+
+def test_a_cluster_is_named_found_by_its_name_and_unnamed_again_by_undo(run: Run) -> None:
+    first = listed(run)[0]["id"]
+    done = run("rename", first, "White Cylindrical", "--why", "it is")
+    assert done.exit_code == 0
+    assert done.stdout == f"1\tnamed {first} “White Cylindrical”\n"
+    assert "clusters undo 1" in done.stderr
+    shown = json.loads(run("show", "white cylindrical", "--json").stdout)
+    assert (shown["id"], shown["name"], len(shown["images"])) == (first, "White Cylindrical", 12)
+    assert shown["history"][0]["why"] == "it is"
+    assert run("undo").stdout == "2\tundid event 1\n"
+    assert listed(run, "--unnamed")[0]["id"] == first
+
+
+def test_every_decision_can_be_made_and_is_told_in_the_history(run: Run) -> None:
+    one, two = (row["id"] for row in listed(run))
+    keys = [image["key"] for image in json.loads(run("show", one, "--json").stdout)["images"]]
+    commands = [
+        ["describe", one, "All red"], ["status", two, "hidden"], ["review", one, two], ["note", one, "Look again"],
+        ["tag", "night", *keys[:2]], ["untag", "night", keys[0]], ["representative", one, keys[3]],
+        ["move", keys[0], "--to", two], ["move", keys[1], "--to", "none"], ["split", one, *keys[4:6], "--name", "Wet"],
+        ["exclude", keys[7], "--actor", "bob"], ["include", keys[7]], ["merge", one, two],
+    ]  # fmt: skip
+    for command in commands:
+        done = run(*command)
+        assert done.exit_code == 0, done.output
+    rows = json.loads(run("history", "--json").stdout)
+    assert len(rows) == len(commands) + 1
+    assert {row["actor"] for row in rows} > {"bob"}
+    (wet, merged) = sorted(listed(run), key=lambda row: row["size"])
+    assert (wet["name"], wet["size"], merged["size"]) == ("Wet", 2, 21)
+    assert run("waiting", "--json").stdout.strip() == "[]"
+
+
+def test_a_wrong_id_ends_with_the_nearest_right_one_and_stores_nothing(run: Run) -> None:
+    first = listed(run)[0]["id"]
+    done = run("rename", first[:-1] + "0", "x")
+    assert done.exit_code == 2
+    assert first in done.stderr
+    assert json.loads(run("history", "--json").stdout) == []
+
+
+def test_a_name_that_cannot_be_is_refused(run: Run) -> None:
+    first = listed(run)[0]["id"]
+    for name in ("", "  ", "x" * 121):
+        done = run("rename", first, name)
+        assert done.exit_code == 2
+        assert "Nothing was decided" in done.stderr
+
+
+def test_json_says_what_was_stored(run: Run) -> None:
+    first = listed(run)[0]["id"]
+    stored = json.loads(run("rename", first, "Red", "--json", "--actor", "ann").stdout)
+    assert stored["decision"] == {"kind": "rename", "cluster": first, "name": "Red"}
+    assert (stored["event"], stored["actor"]) == (1, "ann")

@@ -1,0 +1,69 @@
+"""The curation store on a real PostgreSQL: the same promises as on SQLite."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from pipeline.curation import decisions as d
+from pipeline.curation.decisions import ClusterState
+from pipeline.curation.review import Flag
+from pipeline.errors import ConflictError, CurationDatabaseError
+from pipeline.storage.curation import tables as t
+from pipeline.storage.curation.store import CurationStore
+from tests.servers import PostgresServer, postgres_server
+from tests.storage.test_curation_store import WRITER, append
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: PostgresServer) -> str:
+    return server.url(server.make_database())
+
+
+def test_events_are_kept_undone_and_read_by_another_process(url: str) -> None:
+    store = CurationStore(url)
+    state = {"c-1": ClusterState("Red", "active", frozenset({"x", "y"}))}
+    made = append(store, d.Rename(cluster="c-1", name="Crimson “é”"), state=state, key="k")
+    append(store, d.Tag(images=("x", "y"), tag="night"))
+    append(store, d.Undo(event=1))
+    store.raise_flags("bollards", [Flag("c-1", "split", "was split", "run-7")], at="now")
+    again = CurationStore(url)
+    assert again.events("bollards")[0] == made
+    assert [event.number for event in again.touching("bollards", cluster="c-1")] == [3, 1]
+    assert again.flags("bollards")[0].after_event == 3
+    with pytest.raises(ConflictError):
+        append(again, d.Undo(event=1))
+    assert len(CurationStore(url).events("bollards")) == 3
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> None:
+    with CurationStore(url).engine.connect() as connection:
+        changes = compare_metadata(MigrationContext.configure(connection), t.metadata)
+    assert [change for change in changes if "alembic_version" not in str(change)] == []
+
+
+def test_processes_that_start_and_write_at_once_lose_nothing(url: str) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, url, f"w{n}", "20"]) for n in range(4)]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
+    found = CurationStore(url).events("bollards")
+    assert [event.number for event in found] == list(range(1, 81))
+    assert len({event.decision.model_dump()["name"] for event in found}) == 80
+
+
+def test_a_wrong_password_is_told_without_showing_it(url: str) -> None:
+    wrong = url.replace("s3cr3t", "s3cr3d")
+    with pytest.raises(CurationDatabaseError) as found:
+        CurationStore(wrong)
+    assert "s3cr3d" not in str(found.value)
+    assert "***" in str(found.value)

@@ -1,0 +1,188 @@
+"""The curation store: what is decided is there once, whoever wrote at the same time, and nothing half done stays."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, select, text
+
+from pipeline.curation import decisions as d
+from pipeline.curation.decisions import ClusterState
+from pipeline.curation.review import Flag
+from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
+from pipeline.storage.curation import store as store_module
+from pipeline.storage.curation import tables as t
+from pipeline.storage.curation.store import CurationStore, Transaction, database_url
+
+NOW = "2026-11-21T00:00:00Z"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CurationStore:
+    return CurationStore(database_url(tmp_path / "curation.sqlite3", None))
+
+
+def append(store: CurationStore, decision: d.Decision, **options: object) -> d.Event:
+    with store.transaction("bollards") as tx:
+        return _append(tx, decision, **options)
+
+
+def _append(tx: Transaction, decision: d.Decision, **options: object) -> d.Event:
+    return tx.append(decision, at=NOW, actor="ann", **options)  # pyright: ignore[reportArgumentType]
+
+
+def test_events_come_back_as_they_were_decided_in_another_process(store: CurationStore, tmp_path: Path) -> None:
+    state = {"c-1": ClusterState("Red", "active", frozenset({"x", "y"}), "All red")}
+    made = append(store, d.Rename(cluster="c-1", name="Crimson “é” 🚦"), why="darker", state=state)
+    append(store, d.Tag(images=("x",), tag="night"))
+    again = CurationStore(database_url(tmp_path / "curation.sqlite3", None))
+    assert again.events("bollards")[0] == made
+    assert [event.number for event in again.events("bollards")] == [1, 2]
+    assert again.events("follow-cars") == []
+
+
+def test_what_fails_half_way_leaves_nothing(store: CurationStore) -> None:
+    append(store, d.Rename(cluster="c-1", name="Red"))
+    with pytest.raises(ConflictError), store.transaction("bollards") as tx:  # noqa: PT012  # the second one fails
+        _append(tx, d.Rename(cluster="c-1", name="Blue"))
+        _append(tx, d.Undo(event=99))
+    assert len(store.events("bollards")) == 1
+    assert append(store, d.Rename(cluster="c-1", name="Green")).number == 2
+
+
+def test_a_key_is_stored_once(store: CurationStore) -> None:
+    first = append(store, d.Rename(cluster="c-1", name="Red"), key="abc")
+    with store.transaction("bollards") as tx:
+        assert tx.with_key("abc") == first
+        assert tx.with_key("def") is None
+
+
+def test_the_history_of_a_cluster_holds_its_undos_too(store: CurationStore) -> None:
+    append(store, d.Rename(cluster="c-1", name="Red"))
+    append(store, d.Rename(cluster="c-2", name="Blue"))
+    append(store, d.Undo(event=1))
+    append(store, d.Undo(event=3))
+    assert [event.number for event in store.touching("bollards", cluster="c-1")] == [4, 3, 1]
+    assert store.revision("bollards", "c-1") == 4
+    assert store.revision("bollards", "c-3") == 0
+
+
+def test_nothing_is_undone_twice(store: CurationStore) -> None:
+    append(store, d.Rename(cluster="c-1", name="Red"))
+    append(store, d.Undo(event=1))
+    with pytest.raises(ConflictError, match="undone already"):
+        append(store, d.Undo(event=1))
+    with pytest.raises(ConflictError, match="no event 9"):
+        append(store, d.Undo(event=9))
+
+
+def test_a_flag_is_raised_once_and_remembers_what_was_decided_before(store: CurationStore) -> None:
+    append(store, d.Rename(cluster="c-1", name="Red"))
+    flag = Flag("c-1", "split", "was split", "run-7")
+    store.raise_flags("bollards", [flag, flag], at=NOW)
+    append(store, d.Review(cluster="c-1"))
+    store.raise_flags("bollards", [flag], at=NOW)
+    assert store.flags("bollards") == [Flag("c-1", "split", "was split", "run-7", 1)]
+
+
+some = st.lists(st.sampled_from("xyz"), min_size=1, max_size=3).map(tuple)
+decisions = st.one_of(
+    st.builds(d.Rename, cluster=st.sampled_from(["c-1", "c-2"]), name=st.sampled_from(["Red", None])),
+    st.builds(d.SetStatus, cluster=st.just("c-1"), status=st.sampled_from(["active", "hidden"])),
+    st.builds(d.Tag, images=some, tag=st.sampled_from(["night", "best"])),
+    st.builds(d.Untag, images=some, tag=st.sampled_from(["night", "best"])),
+    st.builds(d.Exclude, images=some),
+    st.builds(d.Include, images=some),
+    st.builds(d.Merge, clusters=st.just(("c-1", "c-2")), into=st.sampled_from(["c-1", "c-2"])),
+    st.builds(d.Undo, event=st.integers(1, 6)),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(decisions, max_size=10))
+def test_the_derived_tables_are_what_all_events_together_give(said: list[d.Decision]) -> None:
+    store = CurationStore("sqlite:///:memory:")
+    for decision in said:
+        with contextlib.suppress(ConflictError):
+            append(store, decision)
+
+    def rows() -> list[list[tuple[object, ...]]]:
+        with store.engine.connect() as connection:
+            return [sorted(tuple(row) for row in connection.execute(select(table))) for table in t.DERIVED]
+
+    def meaning(found: list[list[tuple[object, ...]]]) -> list[list[tuple[object, ...]]]:
+        bare = (None, None, "active", None, None, False)
+        return [[row for row in found[0] if row[2:] != bare], found[1], found[2]]
+
+    step_by_step = meaning(rows())
+    store.rebuild_derived("bollards")
+    assert meaning(rows()) == step_by_step
+    store.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(store: CurationStore) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert [
+            change for change in compare_metadata(context, t.metadata) if "alembic_version" not in str(change)
+        ] == []
+    folder = Path(store_module.__file__).parent / "migrations"
+    assert ScriptDirectory(str(folder)).get_current_head() == store_module.HEAD
+
+
+def test_a_database_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "curation.sqlite3", None)
+    CurationStore(url).close()
+    with create_engine(url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerSchemaError, match="9999"):
+        CurationStore(url)
+
+
+def test_an_address_that_cannot_be_used_is_refused_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="mysql"):
+        CurationStore("mysql://u:secret@host/db")
+    with pytest.raises(SettingsError) as found:
+        CurationStore("post gres://u:secret@host:port/db")
+    assert "secret" not in str(found.value)
+    with pytest.raises(CurationDatabaseError) as refused:
+        CurationStore("postgresql://u:secret@127.0.0.1:1/db")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_read_only_store_takes_no_decision(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "curation.sqlite3", None)
+    CurationStore(url).close()
+    with pytest.raises(CurationDatabaseError, match="read-only"), CurationStore(url, read_only=True).transaction("x"):
+        pass
+
+
+WRITER = """
+import sys
+from pipeline.curation.decisions import Rename
+from pipeline.storage.curation.store import CurationStore
+store = CurationStore(sys.argv[1])
+for number in range(int(sys.argv[3])):
+    with store.transaction("bollards") as tx:
+        tx.append(Rename(cluster="c-1", name=f"{sys.argv[2]} {number}"), at="now", actor=sys.argv[2])
+"""
+
+
+def test_processes_that_start_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "curation.sqlite3", None)
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, url, f"w{n}", "15"]) for n in range(4)]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
+    found = CurationStore(url).events("bollards")
+    assert [event.number for event in found] == list(range(1, 61))
+    names = [event.decision.model_dump()["name"] for event in found]
+    assert sorted(names) == sorted(f"w{n} {k}" for n in range(4) for k in range(15))
+    for writer in range(4):
+        own = [name for name in names if name.startswith(f"w{writer} ")]
+        assert own == [f"w{writer} {k}" for k in range(15)], "each writer's decisions keep their order"
