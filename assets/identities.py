@@ -16,6 +16,7 @@ from pipeline.settings import IdentityParams
 from pipeline.stages.identities import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.steps import identities as step
+from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
@@ -33,7 +34,9 @@ class IdentityOverrides(overrides(IdentityParams)):
     tags={"holds": "clusters"},
     metadata=columns(
         CLUSTERS_SCHEMA,
-        {"cluster_id": "never given twice", "fate": "born, kept, split or merged", "overlap": "share of common members",
+        {"cluster_id": "never given twice", "fate": "kept, grown, shrunk, split, merged, born or revived",
+         "parents": "the clusters that its images come from", "into": "of a split, all ids that have its images now",
+         "overlap": "share of common members", "similarity": "of its centroid to the one it had before",
          "previous_size": "images that the cluster had in the run before"},
     ),
     code_version=str(step.CODE),
@@ -43,32 +46,45 @@ def identities(
 ) -> dg.MaterializeResult[Any]:
     """Clusters that keep their id, and so their name, from run to run; and which images belong to each.
 
-    Says how every cluster came to be (born, kept, split, merged) and which died. An image that fits nowhere has no
-    cluster, but the nearest one beside it as a suggestion.
+    Says how every cluster came to be (born, kept, grown, shrunk, split, merged, revived), which died, and where the
+    images of those are now. An image that fits nowhere has no cluster, but the nearest one beside it as a suggestion.
     """
     with expected_errors(context):
         opened = project.open(context.log, identities=chosen(config))
         report = step.identities(opened, context.partition_key)
         table = opened.store.require(context.partition_key, "identities").table("clusters", CLUSTERS_SCHEMA)
     largest = table.sort("size", descending=True).select("cluster_id", "fate", "size", "previous_size").to_dicts()
-    return materialized(report, largest_clusters=dg.MetadataValue.md(markdown_table(largest)))
+    died = [{"cluster_id": name, "size": size, "its images are in": _places(report.facts["died_into"].get(name, {}))}
+            for name, size in report.facts["died"]]  # fmt: skip
+    more = {"died_clusters": dg.MetadataValue.md(markdown_table(died))} if died else {}
+    return materialized(report, largest_clusters=dg.MetadataValue.md(markdown_table(largest)), **more)
+
+
+def _places(into: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in into.items()) or "no cluster"
 
 
 @category_check("identities")
 def every_image_is_in_at_most_one_cluster(project: Project, slug: str) -> Finding:
-    """Usable images = clustered + unclustered, and no image stands in two clusters."""
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["status"])
-    usable = images.filter(pl.col("status") == "ok").height
+    """Usable images = clustered + unclustered + excluded by people, and no image stands in two clusters."""
+    columns = ["image_id", "content_hash", "status"]
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, columns)
+    usable = images.filter(pl.col("status") == "ok")
     members = _members(project, slug)
+    excluded = usable.filter(pl.col("content_hash").is_in(list(excluded_images(project, slug))))
+    absent = set(usable["image_id"]) - set(members["image_id"])
+    lost = len(absent - set(excluded["image_id"]))
+    strange = len(set(members["image_id"]) - set(usable["image_id"]))
     twice = members.height - members["image_id"].n_unique()
     unclustered = members["cluster_id"].null_count()
     clustered = members.height - unclustered
     return Finding(
-        passed=twice == 0 and usable == clustered + unclustered,
-        text=f"{usable:,} usable images = {clustered:,} clustered + {unclustered:,} unclustered; "
-        f"{twice:,} in two clusters",
-        figures={"usable": usable, "clustered": clustered, "unclustered": unclustered, "twice": twice},
-    )
+        passed=twice == lost == strange == 0,
+        text=f"{usable.height:,} usable images = {clustered:,} clustered + {unclustered:,} unclustered + "
+        f"{len(absent):,} excluded by people; {twice:,} in two clusters, {lost:,} lost",
+        figures={"usable": usable.height, "clustered": clustered, "unclustered": unclustered, "twice": twice,
+                 "excluded": len(absent), "lost": lost, "strange": strange},
+    )  # fmt: skip
 
 
 @category_check("identities")

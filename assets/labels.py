@@ -15,24 +15,25 @@ from pipeline.settings import ClusterParams
 from pipeline.stages.labels import LABELS_SCHEMA
 from pipeline.stages.reduced import reduced_schema
 from pipeline.steps import labels as step
+from pipeline.steps.features import SPACE_KNOBS
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 
 
-class ClusterOverrides(overrides(ClusterParams)):
+class ClusterOverrides(overrides(ClusterParams, without=SPACE_KNOBS)):
     """How vectors become groups, for this run."""
 
 
 @dg.asset(
     partitions_def=CATEGORY,
-    deps=["reduced"],
+    deps=["reduced", "duplicates"],
     group_name=GROUP,
     kinds={"hdbscan", "scikitnetwork", "parquet"},
     owners=OWNERS,
     tags={"holds": "groups"},
     metadata=columns(
         LABELS_SCHEMA,
-        {"raw_group": "number in this run only; empty where the image fits nowhere", "probability": "0 to 1",
+        {"raw_group": "number since the last full clustering; empty where none fits", "probability": "0 to 1",
          "outlier_score": "0 to 1; high is odd"},
     ),
     code_version=str(step.CODE),
@@ -42,10 +43,14 @@ def labels(
 ) -> dg.MaterializeResult[Any]:
     """Which images look alike: a group for each image, or none where it fits nowhere.
 
-    Group numbers hold for one run only; `identities` gives them ids that last.
+    While few images are new, they are placed into the groups that are there (`mode` incremental); all are clustered
+    again (full) when much has changed, by schedule, or when this run's configuration says `recluster: always`. Group
+    numbers hold until then; `identities` gives ids that last.
     """
     with expected_errors(context):
-        return materialized(step.labels(project.open(context.log, labels=chosen(config)), context.partition_key))
+        report = step.labels(project.open(context.log, labels=chosen(config)), context.partition_key)
+        told = [name for name in ("mode", "why") if name in report.facts]
+        return materialized(report, **{name: dg.MetadataValue.text(str(report.facts[name])) for name in told})
 
 
 @category_check("labels")

@@ -1,30 +1,44 @@
 """Raw groups → clusters with lasting ids.
 
-What belongs here: matching this run's groups to the clusters that were there, new ids, and each cluster's fate. Not
-here: how groups are found (`labels.py`), what people call them (`curation/`).
+What belongs here: which group continues which cluster, new ids, and each cluster's fate. Not here: how overlaps are
+counted and assigned (`assignment.py`), centroids (`likeness.py`), how groups are found (`labels.py`) or kept from night
+to night (`placement.py`), what people call them (`curation/`).
 
-Groups and previous clusters are matched as a whole: the assignment that maximises the summed overlap (Kuhn 1955, "The
-Hungarian method for the assignment problem"; here scipy's modified Jonker-Volgenant). Overlap is the Jaccard index of
-the members by content hash, counted over the images that both runs hold, so that neither growth nor deletions look like
-change. An id is made from the founding members, so that the same library founds the same ids; the ledger of every id
-ever given makes sure that none is given twice.
+A group continues a cluster for one of these reasons, tried in this order:
+
+1. They share members: the best assignment as a whole over the Jaccard index of the members by content hash, counted
+   over the images that both runs hold, so that neither growth nor deletions look like change. An overlap of one half
+   or more is never given up for a better sum.
+2. A cluster that died has come back: at least half of its members are together again.
+3. Their members were replaced, so that overlap says nothing, but their centroids lie very close together in the space
+   of the same encoder, closer to each other than to any other.
+
+The fates are those of MONIC (Spiliopoulou, Ntoutsi, Theodoridis, Schult 2006, "MONIC: modeling and monitoring cluster
+transitions"), with one heir for each split and each merge. An id is made from the founding members, so that the same
+library founds the same ids; the ledger of every id ever given makes sure that none is given twice. The method in
+words and figures: docs/identity.md.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from pipeline.settings import IdentityParams
+from pipeline.stages.assignment import SURE, Overlaps, assign, seen_ever, seen_in_both
+from pipeline.stages.likeness import follow, similarities
 
 CLUSTERS_SCHEMA = pl.Schema(
     {
         "cluster_id": pl.String(),
         "fate": pl.String(),
         "parents": pl.List(pl.String()),
+        "into": pl.List(pl.String()),
         "overlap": pl.Float32(),
+        "similarity": pl.Float32(),
         "raw_group": pl.Int32(),
         "size": pl.Int64(),
         "previous_size": pl.Int64(),
@@ -40,7 +54,15 @@ MEMBERS_SCHEMA = pl.Schema(
         "distance": pl.Float32(),
     }
 )
-LEDGER_SCHEMA = pl.Schema({"cluster_id": pl.String(), "alive": pl.Boolean(), "members": pl.List(pl.String())})
+LEDGER_SCHEMA = pl.Schema(
+    {
+        "cluster_id": pl.String(),
+        "alive": pl.Boolean(),
+        "members": pl.List(pl.String()),
+        "into": pl.List(pl.String()),
+    }
+)
+CENTROIDS_SCHEMA = pl.Schema({"cluster_id": pl.String(), "encoder": pl.String(), "centroid": pl.List(pl.Float32())})
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no letters or digits that people mix up when they read an id aloud
 PART = 0.25  # share of an old cluster's members that makes a new group one of the parts of a split
@@ -48,124 +70,202 @@ PART = 0.25  # share of an old cluster's members that makes a new group one of t
 
 @dataclass(frozen=True)
 class Identity:
-    """One cluster of this run: its id, how it came to be, and from whom."""
+    """One cluster of this run: its id, how it came to be, and from whom.
+
+    `into`: for a split, all ids that its members have now, its own first. `similarity`: of its centroid to the one that
+    the same id had before, None where there is none of the same encoder.
+    """
 
     cluster_id: str
     fate: str
     parents: tuple[str, ...] = ()
     overlap: float = 0.0
     previous_size: int = 0
+    into: tuple[str, ...] = ()
+    similarity: float | None = None
 
 
 @dataclass(frozen=True)
 class Ledger:
     """Every id ever given. `alive` holds the members (content hashes) of the clusters of the last run, `dead` those
-    that the others had when they were last seen."""
+    that the others had when they were last seen; `centroids` float32 [d] each, of one and the same encoder, as far as
+    they are known."""
 
     alive: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     dead: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    centroids: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
 
 @dataclass(frozen=True)
 class Matching:
-    """`identities[g]` is the identity of raw group g; `died` are the ids that no group continues."""
+    """`identities[g]` is the identity of raw group g; `died` are the ids that no group continues any more.
+
+    `into[c]` says for each id that is not alive which clusters hold how many of its members now, most first.
+    """
 
     identities: list[Identity]
     died: list[str]
     ledger: Ledger
+    into: dict[str, dict[str, int]]
 
 
-def match(groups: Sequence[frozenset[str]], ledger: Ledger, params: IdentityParams, *, category: str) -> Matching:
-    """Give each group (a set of content hashes) the id of the cluster that it continues, or a new one.
-
-    A pair whose overlap is below `params.min_overlap` never shares an id.
-    """
-    present = frozenset().union(*groups) if groups else frozenset[str]()
-    heirs, overlaps = _assign(groups, ledger.alive, params.min_overlap)
-    taken = set(ledger.alive) | set(ledger.dead)
-    died = sorted(set(ledger.alive) - set(heirs.values()))
-    revivable = {cluster: members for cluster, members in ledger.dead.items() if members & present}
-    orphans = [g for g in range(len(groups)) if g not in heirs]
-    revived, revived_overlaps = _assign([groups[g] for g in orphans], revivable, max(0.5, params.min_overlap))
-    identities: list[Identity] = []
-    for g, members in enumerate(groups):
-        if g in heirs:
-            identities.append(_continued(g, members, heirs, overlaps, groups, ledger))
-        elif orphans.index(g) in revived:
-            cluster = revived[orphans.index(g)]
-            overlap = revived_overlaps[orphans.index(g)]
-            identities.append(Identity(cluster, "revived", (), overlap, len(ledger.dead[cluster])))
-        else:
-            cluster = _new_id(category, members, taken)
-            taken.add(cluster)
-            parents = tuple(
-                old for old, was in sorted(ledger.alive.items())
-                if len(was & members) >= max(2, PART * len(was & present))
-            )  # fmt: skip
-            identities.append(Identity(cluster, "born", parents))
-    alive = {identity.cluster_id: groups[g] for g, identity in enumerate(identities)}
-    dead = {cluster: was for cluster, was in {**ledger.dead, **ledger.alive}.items() if cluster not in alive}
-    return Matching(identities, died, Ledger(alive, dead))
-
-
-def _continued(
-    g: int,
-    members: frozenset[str],
-    heirs: Mapping[int, str],
-    overlaps: Mapping[int, float],
+def match(
     groups: Sequence[frozenset[str]],
     ledger: Ledger,
-) -> Identity:
-    """The fate of a group that continues a cluster: merged, split, kept, grown or shrunk."""
-    old = heirs[g]
-    was = ledger.alive[old]
-    swallowed = tuple(
-        other for other, theirs in sorted(ledger.alive.items())
-        if other != old and other not in heirs.values() and len(theirs & members) * 2 > len(theirs)
+    params: IdentityParams,
+    *,
+    category: str,
+    named: Collection[str] = frozenset(),
+    centroids: np.ndarray | None = None,
+) -> Matching:
+    """Give each group (a set of content hashes) the id of the cluster that it continues, or a new one.
+
+    A cluster that shares half or more (Jaccard) with a group gives it its id, unless both are part of a merger of which
+    only another cluster is in `named`. A pair that shares members but less than `params.min_overlap` never shares an
+    id. `centroids` float32 [g, d] L2-normalised are the groups', in the space of `ledger.centroids`.
+    """
+    overlaps = seen_in_both(groups, ledger.alive)
+    alike = similarities(centroids, ledger.centroids, overlaps.names)
+    assigned = assign(overlaps, params.min_overlap, preferred=named, similarity=alike)
+    heirs = _named_first(overlaps, assigned, named, params.min_overlap)
+    died = sorted(set(ledger.alive) - set(heirs.values()))
+    revived = _revived(groups, ledger, [g for g in range(len(groups)) if g not in heirs], params)
+    followed = {} if centroids is None else follow(
+        groups, ledger.alive, ledger.dead, {**heirs, **revived}, centroids, ledger.centroids, params.min_similarity
     )  # fmt: skip
-    parts = [h for h, other in enumerate(groups) if h != g and len(other & was) >= max(2, PART * len(was))]
-    if swallowed:
-        fate, parents = "merged", (old, *swallowed)
-    elif any(h not in heirs for h in parts):
-        fate, parents = "split", (old,)
-    elif members == was:
-        fate, parents = "kept", ()
-    else:
-        fate = "grown" if len(members) > len(was) else "shrunk" if len(members) < len(was) else "kept"
-        parents = ()
-    return Identity(old, fate, parents, overlaps[g], len(was))
+    revived |= {g: name for g, name in followed.items() if name in ledger.dead}
+    heirs |= {g: name for g, name in followed.items() if name in ledger.alive}
+    died = [name for name in died if name not in heirs.values()]
+    ids = _ids(groups, {**heirs, **revived}, ledger, category)
+    identities = _identities(groups, ledger, overlaps, heirs, revived, ids, centroids)
+    return _matching(groups, ledger, identities, died, centroids)
 
 
-def _assign(
-    groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]], least: float
-) -> tuple[dict[int, str], dict[int, float]]:
-    """Group → cluster and group → overlap of the best assignment; pairs below `least` are left out."""
-    if not groups or not clusters:
-        return {}, {}
-    from scipy.optimize import linear_sum_assignment
+def _named_first(
+    overlaps: Overlaps, assigned: Mapping[int, int], named: Collection[str], least: float
+) -> dict[int, str]:
+    """Group → id, where a nameless heir stands back for the named cluster that was merged into it."""
+    heirs = {g: overlaps.names[c] for g, c in assigned.items()}
+    shares = {(g, c): value for g, c, value in zip(*_entries(overlaps), strict=True)}
+    for g, name in list(heirs.items()):
+        if name in named:
+            continue
+        others = [(-shares[g, c], overlaps.names[c]) for c in _swallowed(overlaps, g, set(heirs.values()))
+                  if overlaps.names[c] in named and shares[g, c] >= least]  # fmt: skip
+        if others:
+            heirs[g] = min(others)[1]
+    return heirs
 
-    names = sorted(clusters)
-    column = {name: index for index, name in enumerate(names)}
-    owners: dict[str, list[int]] = {}
-    for name in names:
-        for value in clusters[name]:
-            owners.setdefault(value, []).append(column[name])
-    common = np.zeros((len(groups), len(names)))
-    new_sizes = np.zeros(len(groups))
+
+def _entries(overlaps: Overlaps) -> tuple[list[int], list[int], list[float]]:
+    pairs = overlaps.jaccard()
+    return pairs.row.tolist(), pairs.col.tolist(), pairs.data.tolist()
+
+
+def _swallowed(overlaps: Overlaps, g: int, continued: Collection[str]) -> list[int]:
+    """Columns of the clusters that nobody continues and most of whose members are in group g."""
+    start, stop = overlaps.common.indptr[g], overlaps.common.indptr[g + 1]
+    columns, counts = overlaps.common.indices[start:stop], overlaps.common.data[start:stop]
+    return [int(c) for c, count in sorted(zip(columns, counts, strict=True))
+            if overlaps.names[c] not in continued and 2 * count > overlaps.cluster_sizes[c]]  # fmt: skip
+
+
+def _parents(overlaps: Overlaps, g: int) -> dict[str, bool]:
+    """The clusters that group g came from: most of it, or a part of theirs worth telling, which the value says."""
+    start, stop = overlaps.common.indptr[g], overlaps.common.indptr[g + 1]
+    columns, counts = overlaps.common.indices[start:stop], overlaps.common.data[start:stop]
+    found: dict[str, bool] = {}
+    for c, count in sorted(zip(columns.tolist(), counts.tolist(), strict=True)):
+        part = count >= PART * overlaps.cluster_sizes[c]
+        if count >= 2 and (part or 2 * count >= overlaps.group_sizes[g]):
+            found[overlaps.names[c]] = part
+    return found
+
+
+def _revived(
+    groups: Sequence[frozenset[str]], ledger: Ledger, orphans: list[int], params: IdentityParams
+) -> dict[int, str]:
+    """Orphaned group → the dead cluster that it brings back."""
+    present = frozenset().union(*(groups[g] for g in orphans)) if orphans else frozenset[str]()
+    candidates = {name: members for name, members in ledger.dead.items() if members & present}
+    if not candidates:
+        return {}
+    known = set[str]().union(*ledger.alive.values(), *ledger.dead.values())
+    overlaps = seen_ever([groups[g] for g in orphans], candidates, known)
+    found = assign(overlaps, max(SURE, params.min_overlap))
+    return {orphans[row]: overlaps.names[column] for row, column in found.items()}
+
+
+def _ids(groups: Sequence[frozenset[str]], continued: Mapping[int, str], ledger: Ledger, category: str) -> list[str]:
+    taken = set(ledger.alive) | set(ledger.dead)
+    ids: list[str] = []
     for g, members in enumerate(groups):
-        for value in members:
-            held = owners.get(value)
-            if held:
-                new_sizes[g] += 1
-                common[g, held] += 1
-    # sizes over the images that both runs hold: a member that was added or deleted says nothing about sameness
-    present = frozenset().union(*groups)
-    old_sizes = np.array([len(clusters[name] & present) for name in names], dtype=float)
-    union = new_sizes[:, None] + old_sizes[None, :] - common
-    jaccard = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    rows, columns = linear_sum_assignment(np.where(jaccard >= least, jaccard, 0.0), maximize=True)
-    pairs = [(int(g), int(c)) for g, c in zip(rows, columns, strict=True) if jaccard[g, c] >= least]
-    return {g: names[c] for g, c in pairs}, {g: float(jaccard[g, c]) for g, c in pairs}
+        ids.append(continued.get(g) or _new_id(category, members, taken))
+        taken.add(ids[-1])
+    return ids
+
+
+def _identities(
+    groups: Sequence[frozenset[str]],
+    ledger: Ledger,
+    overlaps: Overlaps,
+    heirs: Mapping[int, str],
+    revived: Mapping[int, str],
+    ids: Sequence[str],
+    centroids: np.ndarray | None,
+) -> list[Identity]:
+    column = {name: c for c, name in enumerate(overlaps.names)}
+    shares = {(g, c): value for g, c, value in zip(*_entries(overlaps), strict=True)}
+    parents = {g: _parents(overlaps, g) for g in range(len(groups)) if g not in heirs}
+    parts: dict[str, list[int]] = {}
+    for g, names in parents.items():
+        for name, part in names.items():
+            if part:
+                parts.setdefault(name, []).append(g)
+    found: list[Identity] = []
+    for g, members in enumerate(groups):
+        name, before, into = ids[g], ledger.centroids.get(ids[g]), ()
+        similarity = float(centroids[g] @ before) if centroids is not None and before is not None else None
+        if g in heirs:
+            was = ledger.alive[name]
+            swallowed = [overlaps.names[c] for c in _swallowed(overlaps, g, set(heirs.values()))]
+            if name in parts:
+                into = (name, *(ids[h] for h in sorted(parts[name], key=lambda h: (-len(groups[h]), ids[h]))))
+            fate = "merged" if swallowed else "split" if into else _growth(members, was)
+            from_whom = (name, *swallowed) if swallowed else (name,) if into else ()
+            overlap = shares.get((g, column[name]), 0.0)
+            found.append(Identity(name, fate, from_whom, overlap, len(was), into, similarity))
+        elif g in revived:
+            was = ledger.dead[name]
+            overlap = len(was & members) / len(was)
+            found.append(Identity(name, "revived", tuple(parents[g]), overlap, len(was), (), similarity))
+        else:
+            found.append(Identity(name, "born", tuple(parents[g])))
+    return found
+
+
+def _growth(members: frozenset[str], was: frozenset[str]) -> str:
+    return "grown" if len(members) > len(was) else "shrunk" if len(members) < len(was) else "kept"
+
+
+def _matching(
+    groups: Sequence[frozenset[str]],
+    ledger: Ledger,
+    identities: list[Identity],
+    died: list[str],
+    centroids: np.ndarray | None,
+) -> Matching:
+    alive = {identity.cluster_id: members for identity, members in zip(identities, groups, strict=True)}
+    dead = {name: was for name, was in {**ledger.dead, **ledger.alive}.items() if name not in alive}
+    holder = {value: name for name, members in alive.items() for value in members}
+    into: dict[str, dict[str, int]] = {}
+    for name, was in dead.items():
+        counted = Counter(holder[value] for value in was if value in holder)
+        into[name] = dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+    known = dict(ledger.centroids)
+    if centroids is not None:
+        known |= {identity.cluster_id: centroids[g] for g, identity in enumerate(identities)}
+    return Matching(identities, died, Ledger(alive, dead, known), into)
 
 
 def _new_id(category: str, members: frozenset[str], taken: set[str]) -> str:

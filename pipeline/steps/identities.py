@@ -12,11 +12,13 @@ import polars as pl
 from pipeline.stages import identities as identity
 from pipeline.stages import labels as labelling
 from pipeline.stages import representatives as representing
+from pipeline.steps.curation import named_clusters
+from pipeline.steps.families import family_tables
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import embedded_images, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 1  # counted up when the same inputs give another result
+CODE = 3  # counted up when the same inputs give another result
 
 
 def identities(project: Project, slug: str) -> Report:
@@ -24,6 +26,7 @@ def identities(project: Project, slug: str) -> Report:
     params = project.settings.identities
     source = project.store.require(slug, "labels")
     _, fingerprint = embedded_images(project, slug)
+    category = project.category_of(slug)
 
     def compute(current: Artifact | None) -> dict[str, Any]:
         frame = source.table("labels", labelling.LABELS_SCHEMA)
@@ -31,45 +34,25 @@ def identities(project: Project, slug: str) -> Report:
             pl.col("content_hash").unique(), pl.len().alias("size")
         ).sort("raw_group")  # fmt: skip
         groups = [frozenset(values) for values in sizes["content_hash"].to_list()]
-        matched = identity.match(groups, _ledger(current), params, category=project.category_of(slug))
-        ids = [found.cluster_id for found in matched.identities]
-        clusters = pl.DataFrame(
-            {
-                "cluster_id": ids,
-                "fate": [found.fate for found in matched.identities],
-                "parents": [list(found.parents) for found in matched.identities],
-                "overlap": [found.overlap for found in matched.identities],
-                "raw_group": sizes["raw_group"],
-                "size": sizes["size"].cast(pl.Int64),
-                "previous_size": [found.previous_size for found in matched.identities],
-            },
-            schema=identity.CLUSTERS_SCHEMA,
-        )
-        members = _members(project, frame, clusters, fingerprint)
-        ledger = matched.ledger
-        entries = [*((c, True, m) for c, m in ledger.alive.items()), *((c, False, m) for c, m in ledger.dead.items())]
-        book = pl.DataFrame(
-            [{"cluster_id": c, "alive": alive, "members": sorted(m)} for c, alive, m in sorted(entries)],
-            schema=identity.LEDGER_SCHEMA,
-        )
-        was = {} if current is None else dict(
-            current.table("clusters", identity.CLUSTERS_SCHEMA).select("cluster_id", "size").iter_rows()
+        ledger = _ledger(current, fingerprint)
+        centroids = _centroids(project, groups, ledger, fingerprint)
+        matched = identity.match(
+            groups, ledger, params, category=category, named=named_clusters(project, slug),
+            centroids=centroids,
         )  # fmt: skip
-        facts = {
-            "clusters": len(ids),
-            "unclustered": members["cluster_id"].null_count(),
-            "images": members.height,
-            "died": [[cluster, int(was.get(cluster, 0))] for cluster in matched.died],
-            **{f"fate_{fate}": number for fate, number in clusters.group_by("fate").len().sort("fate").iter_rows()},
-        }
+        clusters = _clusters(matched, sizes)
+        members = _members(project, frame, clusters, centroids, fingerprint)
+        cluster_of = dict(clusters.select("raw_group", "cluster_id").iter_rows())
         return {
             "tables": {
                 "clusters": (clusters, identity.CLUSTERS_SCHEMA),
                 "members": (members, identity.MEMBERS_SCHEMA),
-                "ledger": (book, identity.LEDGER_SCHEMA),
+                "ledger": (_book(matched), identity.LEDGER_SCHEMA),
+                "centroids": (_remembered(matched, current, fingerprint), identity.CENTROIDS_SCHEMA),
+                **family_tables(frame, cluster_of, current, params, category=category),
             },
             "params": params.model_dump(),
-            "facts": facts,
+            "facts": _facts(matched, clusters, members, current),
         }
 
     inputs = digest(source.provenance.fingerprint, params.model_dump(), CODE)
@@ -79,29 +62,107 @@ def identities(project: Project, slug: str) -> Report:
     return report
 
 
-def _ledger(current: Artifact | None) -> identity.Ledger:
+def _ledger(current: Artifact | None, encoder: str = "") -> identity.Ledger:
+    """The ledger that the last run left, with the centroids that are of this encoder."""
     if current is None:
         return identity.Ledger()
-    book = current.table("ledger", identity.LEDGER_SCHEMA)
+    book = current.table("ledger", identity.LEDGER_SCHEMA, ["cluster_id", "alive", "members"])
     entries = [(row["cluster_id"], row["alive"], frozenset(row["members"])) for row in book.iter_rows(named=True)]
+    held = _stored_centroids(current).filter(pl.col("encoder") == encoder)
     return identity.Ledger(
         {name: members for name, alive, members in entries if alive},
         {name: members for name, alive, members in entries if not alive},
+        {
+            name: np.array(values, dtype=np.float32)
+            for name, values in held.select("cluster_id", "centroid").iter_rows()
+        },
     )
 
 
-def _members(project: Project, frame: pl.DataFrame, clusters: pl.DataFrame, fingerprint: str) -> pl.DataFrame:
+def _stored_centroids(current: Artifact | None) -> pl.DataFrame:
+    if current is None or "centroids" not in current.provenance.rows:
+        return identity.CENTROIDS_SCHEMA.to_frame()
+    return current.table("centroids", identity.CENTROIDS_SCHEMA)
+
+
+def _centroids(
+    project: Project, groups: list[frozenset[str]], ledger: identity.Ledger, encoder: str
+) -> np.ndarray | None:
+    """The centroid of each group, float32 [g, d]; only those of groups whose members changed are computed."""
+    if not groups:
+        return None
+    same = {members: ledger.centroids[name] for name, members in ledger.alive.items() if name in ledger.centroids}
+    changed = [sorted(members) for members in groups if members not in same]
+    vectors = project.vectors(encoder).read([value for members in changed for value in members])
+    parts = iter(np.split(vectors, np.cumsum([len(members) for members in changed])[:-1])) if changed else iter(())
+    return np.stack([same[m] if m in same else representing.centroid(next(parts)) for m in groups])
+
+
+def _clusters(matched: identity.Matching, sizes: pl.DataFrame) -> pl.DataFrame:
+    found = matched.identities
+    return pl.DataFrame(
+        {
+            "cluster_id": [one.cluster_id for one in found],
+            "fate": [one.fate for one in found],
+            "parents": [list(one.parents) for one in found],
+            "into": [list(one.into) for one in found],
+            "overlap": [one.overlap for one in found],
+            "similarity": [one.similarity for one in found],
+            "raw_group": sizes["raw_group"],
+            "size": sizes["size"].cast(pl.Int64),
+            "previous_size": [one.previous_size for one in found],
+        },
+        schema=identity.CLUSTERS_SCHEMA,
+    )
+
+
+def _book(matched: identity.Matching) -> pl.DataFrame:
+    ledger = matched.ledger
+    entries = [*((c, True, m) for c, m in ledger.alive.items()), *((c, False, m) for c, m in ledger.dead.items())]
+    return pl.DataFrame(
+        [{"cluster_id": c, "alive": alive, "members": sorted(m), "into": list(matched.into.get(c, {}))}
+         for c, alive, m in sorted(entries, key=lambda entry: entry[0])],
+        schema=identity.LEDGER_SCHEMA,
+    )  # fmt: skip
+
+
+def _remembered(matched: identity.Matching, current: Artifact | None, encoder: str) -> pl.DataFrame:
+    """Every centroid that is known: those of this encoder, and what clusters had under another when last seen."""
+    now = matched.ledger.centroids
+    rows = [{"cluster_id": name, "encoder": encoder, "centroid": now[name].tolist()} for name in sorted(now)]
+    others = _stored_centroids(current).filter(~pl.col("cluster_id").is_in(list(now)))
+    return pl.concat([pl.DataFrame(rows, schema=identity.CENTROIDS_SCHEMA), others]).sort("cluster_id")
+
+
+def _facts(
+    matched: identity.Matching, clusters: pl.DataFrame, members: pl.DataFrame, current: Artifact | None
+) -> dict[str, Any]:
+    was = {} if current is None else dict(
+        current.table("clusters", identity.CLUSTERS_SCHEMA, ["cluster_id", "size"]).iter_rows()
+    )  # fmt: skip
+    return {
+        "clusters": clusters.height,
+        "unclustered": members["cluster_id"].null_count(),
+        "images": members.height,
+        "died": [[cluster, int(was.get(cluster, 0))] for cluster in matched.died],
+        "died_into": {cluster: matched.into[cluster] for cluster in matched.died},
+        **{f"fate_{fate}": number for fate, number in clusters.group_by("fate").len().sort("fate").iter_rows()},
+    }
+
+
+def _members(
+    project: Project, frame: pl.DataFrame, clusters: pl.DataFrame, centroids: np.ndarray | None, fingerprint: str
+) -> pl.DataFrame:
     """Each image with its cluster id, or none with the nearest cluster and the cosine distance to its centroid."""
     joined = frame.join(clusters.select("raw_group", "cluster_id"), on="raw_group", how="left", maintain_order="left")
     loose = joined.filter(pl.col("cluster_id").is_null())
     nearest = pl.DataFrame(schema={"image_id": pl.String(), "nearest_cluster": pl.String(), "distance": pl.Float32()})
-    if loose.height and clusters.height:
-        store = project.vectors(fingerprint)
-        held = joined.filter(pl.col("cluster_id").is_not_null()).unique("content_hash", maintain_order=True)
-        vectors, owner = store.read(held["content_hash"].to_list()), held["cluster_id"].to_numpy()
-        ids = clusters["cluster_id"].to_list()
-        centroids = np.stack([representing.centroid(vectors[owner == cluster]) for cluster in ids])
-        best, distance = representing.nearest_centroids(store.read(loose["content_hash"].to_list()), centroids)
+    if loose.height and centroids is not None:
+        vectors, ids = (
+            project.vectors(fingerprint).read(loose["content_hash"].to_list()),
+            clusters["cluster_id"].to_list(),
+        )
+        best, distance = representing.nearest_centroids(vectors, centroids)
         nearest = pl.DataFrame(
             {"image_id": loose["image_id"], "nearest_cluster": [ids[row] for row in best], "distance": distance},
             schema=nearest.schema,

@@ -1,20 +1,98 @@
-"""`reduced` → `labels`: the raw group of every image.
+"""`reduced` → `labels`: the raw group of every image, and the family of every group.
 
-What belongs here: reading the vectors that are clustered, storing. Not here: the clusterers (`stages/labels.py`).
+What belongs here: reading the vectors that are clustered, the neighbours that were found before, storing. Not here: the
+clusterers (`stages/labels.py`), families (`stages/families.py`), runs that cluster nothing (`placing.py`).
 """
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from pipeline.settings import ClusterParams
+from pipeline.stages import families as family
 from pipeline.stages import labels as labelling
 from pipeline.stages import reduced as reducing
+from pipeline.stages import suggestions as suggesting
+from pipeline.stages.communities import NEIGHBOURS
+from pipeline.stages.neighbours import Neighbours, nearest_neighbours
+from pipeline.steps import placing
+from pipeline.steps.duplicates import collapsed, counts_as
+from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import run_stage
 from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.neighbour_cache import NeighbourCache
 
-CODE = 1  # counted up when the same inputs give another result
+CODE = 3  # counted up when the same inputs give another result
+SUGGESTIONS_SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String(),
+        "content_hash": pl.String(),
+        "raw_group": pl.Int32(),
+        "confidence": pl.Float32(),
+        "accepted": pl.Boolean(),
+    }
+)
+SEARCHED = 3000  # images, below which searching is quicker than reading what was found
+
+
+@dataclass(frozen=True)
+class Points:
+    """What is clustered: one point per distinct picture of `frame`, which has every image, its content hash, and the
+    content hash that it counts as: its own, or that of the near duplicate that stands for it."""
+
+    project: Project
+    source: Artifact
+    frame: pl.DataFrame
+
+    @cached_property
+    def unique(self) -> pl.DataFrame:
+        """The first image of each picture, in the order of the points."""
+        own = self.frame.filter(pl.col("content_hash") == pl.col("counts_as"))
+        return own.unique("content_hash", keep="first", maintain_order=True)
+
+    @cached_property
+    def hashes(self) -> list[str]:
+        """The content hash of each point."""
+        return self.unique["content_hash"].to_list()
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """Float32 [n, d] L2-normalised."""
+        store = self.project.vectors(str(self.source.provenance.facts["embeddings"]))
+        return store.read(self.hashes).astype(np.float32)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Float32 [n, k]: what the clusterer works on."""
+        dimension = int(self.source.provenance.facts["dimension"])
+        if not dimension:
+            return stored_space(self.source).vectors(self.hashes, self.embeddings)[0]
+        return self.unique["vector"].to_numpy().reshape(self.unique.height, dimension)
+
+    def neighbours(self) -> Neighbours:
+        """The nearest neighbours of `vectors`, as the clusterer community wants them, searched for once."""
+        if len(self.hashes) <= SEARCHED:
+            return nearest_neighbours(self.vectors, NEIGHBOURS - 1)
+        facts = self.source.provenance.facts
+        cache = NeighbourCache(self.project.layout.cache / "neighbours")
+        key = digest(facts.get("space", facts["embeddings"]), self.vectors.shape[1], self.hashes, NEIGHBOURS, CODE)
+        found = cache.read(self.source.slug, key)
+        if found is None:
+            found = nearest_neighbours(self.vectors, NEIGHBOURS - 1)
+            cache.write(self.source.slug, key, found)
+        return found
+
+
+def points(project: Project, source: Artifact) -> Points:
+    """The points of a stored `reduced`."""
+    schema = reducing.reduced_schema(int(source.provenance.facts["dimension"]))
+    frame = source.table("reduced", schema)
+    counted = counts_as(project, source.slug, frame["content_hash"]).alias("counts_as")
+    return Points(project, source, frame.with_columns(counted))
 
 
 def labels(project: Project, slug: str) -> Report:
@@ -22,33 +100,116 @@ def labels(project: Project, slug: str) -> Report:
     params = project.settings.labels
     source = project.store.require(slug, "reduced")
 
-    def compute(_: Artifact | None) -> dict[str, Any]:
-        dimension = int(source.provenance.facts["dimension"])
-        frame = source.table("reduced", reducing.reduced_schema(dimension))
-        unique = frame.unique("content_hash", keep="first", maintain_order=True)
-        if dimension:
-            vectors = unique["vector"].to_numpy().reshape(unique.height, dimension)
-        else:
-            store = project.vectors(str(source.provenance.facts["embeddings"]))
-            vectors = store.read(unique["content_hash"].to_list()).astype(np.float32)
-        found = labelling.group(vectors, params)
-        groups = pl.Series("raw_group", found.groups, dtype=pl.Int32)
+    inputs = digest(source.provenance.fingerprint, placing.clustering(params), CODE, *collapsed(project, slug))
+    plan = placing.planned(project, source, inputs, CODE, lambda: points(project, source).hashes)
+
+    def compute(current: Artifact | None) -> dict[str, Any]:
+        found = points(project, source)
+        if current is not None and not plan.decision.full:
+            return _placed(project, found, current, plan)
+        grouping, suggested = with_suggestions(found, grouped(found, params), params)
+        parents = families_of(found, grouping, params.seed)
+        groups = pl.Series("raw_group", grouping.groups, dtype=pl.Int32)
+        inside = np.where(grouping.groups >= 0, parents[grouping.groups], family.NONE) if len(parents) else groups
+        above = pl.Series("parent_group", inside, dtype=pl.Int32)
         table = pl.DataFrame(
             {
-                "content_hash": unique["content_hash"],
+                "counts_as": found.unique["content_hash"],
                 "raw_group": pl.select(pl.when(groups >= 0).then(groups)).to_series(),
-                "probability": pl.Series(found.probability, dtype=pl.Float32),
-                "outlier_score": pl.Series(found.outlier_score, dtype=pl.Float32),
+                "parent_group": pl.select(pl.when(above >= 0).then(above)).to_series(),
+                "probability": pl.Series(grouping.probability, dtype=pl.Float32),
+                "outlier_score": pl.Series(grouping.outlier_score, dtype=pl.Float32),
             }
         )
-        joined = frame.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
-        grouped = joined.filter(pl.col("raw_group").is_not_null())
-        largest = grouped.group_by("raw_group").len()["len"].max() if grouped.height else 0
-        facts = {"groups": grouped["raw_group"].n_unique(), "unclustered": joined.height - grouped.height,
-                 "largest": largest, "images": joined.height}  # fmt: skip
-        return {"tables": {"labels": (joined, labelling.LABELS_SCHEMA)}, "params": found.effective, "facts": facts}
+        counted = found.frame.select("image_id", "content_hash", "counts_as")
+        joined = counted.join(table, on="counts_as", maintain_order="left").drop("counts_as")
+        rows = table.rename({"counts_as": "content_hash"}).select(list(placing.BASE_SCHEMA))
+        further = placing.after_full(project, source, plan, rows, found.embeddings)
+        facts = _figures(joined) | further["facts"]
+        # as used: present only where something was collapsed, so that documents made without it stay as they are
+        fewer = found.frame["content_hash"].n_unique() - len(found.hashes)
+        effective = grouping.effective | ({"near_duplicates_collapsed": fewer} if fewer else {})
+        effective |= source.provenance.facts.get("space_effective", {})
+        tables = {"labels": (joined, labelling.LABELS_SCHEMA), **further["tables"]}
+        if suggested is not None:
+            rows = counted.join(suggested, on="counts_as", maintain_order="left").drop("counts_as")
+            tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
+            facts["accepted"] = int(rows["accepted"].sum())
+            effective |= {"accept_suggestions": params.accept_suggestions, "accepted": facts["accepted"]}
+        if "pairs" in source.provenance.facts:
+            facts["pairs_kept"] = kept_pairs(joined, source.provenance.facts["pairs"])
+        return {"tables": tables, "params": effective, "facts": facts}
 
-    inputs = digest(source.provenance.fingerprint, params.model_dump(), CODE)
-    report = run_stage(project, slug, "labels", inputs, compute)
-    report.counts = {name: int(report.facts[name]) for name in ("images", "groups", "unclustered", "largest")}
+    report = run_stage(project, slug, "labels", plan.fingerprint, compute)
+    names = ("images", "groups", "families", "unclustered", "largest")
+    report.counts = {name: int(report.facts[name]) for name in names}
+    told = ("accepted", "pairs_kept", "came_since_full", "went_since_full", "placed", "new_unclustered", "compared")
+    report.counts |= {name: int(report.facts[name]) for name in told if name in report.facts}
     return report
+
+
+def _figures(joined: pl.DataFrame) -> dict[str, Any]:
+    clustered = joined.filter(pl.col("raw_group").is_not_null())
+    largest = clustered.group_by("raw_group").len()["len"].max() if clustered.height else 0
+    return {"groups": clustered["raw_group"].n_unique(), "unclustered": joined.height - clustered.height,
+            "largest": largest, "images": joined.height,
+            "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
+
+
+def _placed(project: Project, found: Points, current: Artifact, plan: placing.Plan) -> dict[str, Any]:
+    """What a run stores that clusters nothing: the groups of before, with new images placed among them."""
+    placed = placing.placed(project, found.source, current, plan, found.hashes)
+    counted = found.frame.select("image_id", "content_hash", "counts_as")
+    table = placed.rows.rename({"content_hash": "counts_as"})
+    joined = counted.join(table, on="counts_as", how="left", maintain_order="left").drop("counts_as")
+    tables = {"labels": (joined, labelling.LABELS_SCHEMA), **placed.tables}
+    facts = _figures(joined) | placed.facts
+    if "suggestions" in current.provenance.rows:
+        rows = current.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
+        tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
+        facts["accepted"] = int(rows["accepted"].sum())
+    if "pairs" in found.source.provenance.facts:
+        facts["pairs_kept"] = kept_pairs(joined, found.source.provenance.facts["pairs"])
+    return {"tables": tables, "params": current.provenance.params, "facts": facts}
+
+
+def grouped(found: Points, params: ClusterParams) -> labelling.Grouping:
+    """The groups of the points."""
+    known = found.neighbours() if params.method == "community" and len(found.hashes) > 1 else None
+    return labelling.group(found.vectors, params, neighbours=known)
+
+
+def with_suggestions(
+    found: Points, grouping: labelling.Grouping, params: ClusterParams
+) -> tuple[labelling.Grouping, pl.DataFrame | None]:
+    """The groups with the sure suggestions taken, and all suggestions by `counts_as`; None where nobody asked."""
+    if params.accept_suggestions is None:
+        return grouping, None
+    suggestions = suggesting.suggest(found.vectors, grouping.groups)
+    groups, probability, taken = suggesting.accept(
+        grouping.groups, grouping.probability, suggestions, params.accept_suggestions
+    )
+    table = pl.DataFrame(
+        {
+            "counts_as": [found.hashes[row] for row in suggestions.rows],
+            "raw_group": suggestions.groups,
+            "confidence": suggestions.confidence,
+            "accepted": taken,
+        },
+        schema={"counts_as": pl.String(), **{name: SUGGESTIONS_SCHEMA[name] for name in list(SUGGESTIONS_SCHEMA)[2:]}},
+    )
+    return replace(grouping, groups=groups, probability=probability), table
+
+
+def kept_pairs(labelled: pl.DataFrame, pairs: list[list[Any]]) -> int:
+    """How many of the rated pairs (content hash, content hash, same) the groups agree with."""
+    group = dict(labelled.select("content_hash", "raw_group").iter_rows())
+    together = [group.get(a) is not None and group.get(a) == group.get(b) for a, b, _ in pairs]
+    return sum(found == bool(pair[2]) for found, pair in zip(together, pairs, strict=True))
+
+
+def families_of(found: Points, grouping: labelling.Grouping, seed: int) -> np.ndarray:
+    """Int32 [groups]: the family of each group, in the space of the embeddings whatever was clustered."""
+    if grouping.parents is not None:
+        return family.nested(grouping.parents)
+    return family.families(found.embeddings, grouping.groups, seed)
