@@ -18,6 +18,7 @@ from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.published import schema
 from pipeline.steps.project import Project
 from pipeline.steps.publish import publish
+from pipeline.storage.history import read_history
 from resources.project import ProjectResource
 
 DOCUMENT = dg.TableSchema(
@@ -41,7 +42,7 @@ class PublishOverrides(overrides(PublishParams)):
 
 @dg.asset(
     partitions_def=CATEGORY,
-    deps=["representatives"],
+    deps=["representatives", "duplicates"],
     group_name=GROUP,
     kinds={"json", "html", "typescript"},
     owners=OWNERS,
@@ -55,16 +56,25 @@ def published(
     """clusters.json, the review page, the change report and the website's data file, placed in one step.
 
     Written to the data directory and to every outlet of the settings. What does not hold (schema, counts) is refused,
-    and what was published before stays. Nothing new: nothing is written.
+    and what was published before stays. A result that is very unlike the published one (published.guard) waits as a
+    candidate until the job accept_candidate lets it through. Nothing new: nothing is written.
     """
     with expected_errors(context):
         report = publish(project.open(context.log, published=chosen(config)), context.partition_key)
     headline = str(report.facts.get("headline", ""))
-    said = {
-        "headline": dg.MetadataValue.text(f"Nothing new. Last change: {headline}" if report.unchanged else headline),
+    quiet = report.unchanged and "held" not in report.facts
+    said: dict[str, dg.MetadataValue] = {
+        "headline": dg.MetadataValue.text(f"Nothing new. Last change: {headline}" if quiet else headline),
         "changes": dg.MetadataValue.md(str(report.facts.get("changes", ""))),
     }
     folder = report.path
+    if "held" in report.facts:
+        said |= {
+            "candidate": dg.MetadataValue.text(str(report.facts["candidate"])),
+            "candidate_html": dg.MetadataValue.path(str(report.facts["candidate_page"])),
+        }
+    if "version" in report.facts:
+        said["version"] = dg.MetadataValue.text(str(report.facts["version"]))
     places = {} if folder is None else {
         "clusters_json": dg.MetadataValue.path(str(folder / "clusters.json")),
         "clusters_html": dg.MetadataValue.path(str(folder / "clusters.html")),
@@ -96,7 +106,27 @@ def what_readers_get_is_valid(project: Project, slug: str) -> Finding:
 def every_image_is_in_the_document(project: Project, slug: str) -> Finding:
     """Rows in images = images in clusters.json: none is lost between the bucket and the website."""
     rows = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key"]).height
+    waiting = read_history(project.layout.published, slug).candidate
     path = project.layout.published / slug / "clusters.json"
+    if waiting is not None:  # what was made of these rows is not what readers get
+        path = project.layout.published / ".versions" / slug / waiting.version / "clusters.json"
     said = int(json.loads(path.read_bytes())["summary"]["images"]) if path.exists() else 0
     return Finding(passed=rows == said, text=f"{rows:,} rows in images, {said:,} images in clusters.json",
                    figures={"rows": rows, "published": said})  # fmt: skip
+
+
+@category_check("published")
+def nothing_waits_for_a_person(project: Project, slug: str) -> Finding:
+    """The last result went out: the guard did not hold it back, and it does not follow a rollback.
+
+    Look at the candidate's clusters.html, then let it through with the job accept_candidate, or correct the settings.
+    """
+    waiting = read_history(project.layout.published, slug).candidate
+    if waiting is None:
+        return Finding(passed=True, text="what was computed is what is published")
+    figures = {name: value for concern in waiting.concerns for name, value in concern["figures"].items()}
+    return Finding(
+        passed=False,
+        text=f"{waiting.version} waits, what is published stays: {'; '.join(one['text'] for one in waiting.concerns)}",
+        figures={"candidate": waiting.version, **figures},
+    )

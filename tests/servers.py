@@ -1,11 +1,13 @@
-"""Real S3 servers for the tests, started as processes on free loopback ports.
+"""Real S3 and PostgreSQL servers for the tests, started as processes on free loopback ports.
 
-What belongs here: starting, awaiting and stopping rclone and moto. Not here: the pytest fixtures around them
+What belongs here: starting, awaiting and stopping rclone, moto and postgres. Not here: the pytest fixtures around them
 (`tests/conftest.py`) and what is asserted of a bucket (`tests/real/`).
 """
 
 import os
+import pwd
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +19,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 KEY = "AKIATESTKEY000000001"
 SECRET = "s3cr3t-that-must-never-be-seen-anywhere"
@@ -175,3 +178,111 @@ def make_bucket(server: S3Server, files: Mapping[str, bytes] | None = None) -> s
     for key, data in (files or {}).items():
         client.put_object(Bucket=name, Key=key, Body=data)
     return name
+
+
+class PostgresServer(NamedTuple):
+    """A PostgreSQL that answers on loopback, with one superuser and nothing in it."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+    def url(self, database: str = "postgres") -> str:
+        """The address as a user would write it."""
+        return f"postgresql://{self.user}:{quote(self.password, safe='')}@{self.host}:{self.port}/{database}"
+
+    def make_database(self) -> str:
+        """A new, empty database; its name."""
+        name = f"db_{secrets.token_hex(4)}"
+        with self.connect() as connection:
+            connection.run(f"CREATE DATABASE {name}")
+        return name
+
+    @contextmanager
+    def connect(self, database: str = "postgres") -> Iterator[Any]:
+        """A pg8000 connection on which every statement commits by itself."""
+        import pg8000.native
+
+        connection = pg8000.native.Connection(
+            self.user, host=self.host, port=self.port, password=self.password, database=database
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A fresh PostgreSQL cluster in a folder of its own, with real password checks; stopped and removed on leaving.
+
+    PostgreSQL refuses to run as root, so then it runs as the user `postgres`, or `nobody` where there is none.
+    """
+    binaries = _postgres_binaries()
+    folder = Path(tempfile.mkdtemp(prefix="image-cluster-postgres-"))
+    server = PostgresServer("127.0.0.1", free_port(), "tester", "s3cr3t/that:must@never-be-seen")
+    before = _as_somebody(folder)
+    password_file, log = folder / "password", folder / "log"
+    try:
+        password_file.write_text(server.password)
+        password_file.chmod(0o644)
+        _call([*before, str(binaries / "initdb"), "-D", str(folder / "data"), "-U", server.user, "-A", "scram-sha-256",
+               f"--pwfile={password_file}", "--no-sync", "-E", "UTF8", "--locale=C"])  # fmt: skip
+        options = {"listen_addresses": server.host, "port": server.port, "unix_socket_directories": str(folder),
+                   "fsync": "off", "max_connections": 20}  # fmt: skip
+        command = [*before, str(binaries / "postgres"), "-D", str(folder / "data")]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, cwd=folder
+            )
+        try:
+            _await_postgres(server, process, log)
+            yield server
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("postgres")
+    if on_path is None:
+        raise FileNotFoundError("There is no PostgreSQL server: install the package `postgresql`.")
+    return Path(on_path).resolve().parent
+
+
+def _as_somebody(folder: Path) -> list[str]:
+    """What a command begins with to run as someone else than root, who then owns `folder`."""
+    if os.geteuid() != 0:
+        return []
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    user = "postgres" if "postgres" in names else "nobody"
+    shutil.chown(folder, user)
+    return ["setpriv", f"--reuid={user}", "--regid", str(pwd.getpwnam(user).pw_gid), "--clear-groups", "--"]
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed with {done.returncode}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
+
+
+def _await_postgres(server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    import pg8000.exceptions
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with server.connect():
+                return
+        except (pg8000.exceptions.InterfaceError, pg8000.exceptions.DatabaseError, OSError) as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"PostgreSQL does not answer (exit {process.poll()}): {error} {said}") from error
+        time.sleep(0.05)

@@ -216,3 +216,68 @@ def test_every_text_has_the_contrast_that_wcag_aa_asks_for(browser_page: Page, o
     opened_page.locator(".chip").first.click()
     opened_page.locator(".tile:visible").first.click()
     assert opened_page.evaluate(LOW_CONTRAST) == []
+
+
+# --- types and countries ---
+
+
+def rows(opened_page: Page) -> list[str]:
+    return [" ".join(text.split()) for text in opened_page.locator("#places-rows .where").all_inner_texts()]
+
+
+def test_a_type_shows_its_countries_and_a_country_its_types_by_keyboard(opened: Open):
+    opened_page = opened()
+    opened_page.locator("#pick-type").focus()
+    opened_page.keyboard.press("W")  # the type's name begins with it
+    assert opened_page.locator("#places-found").inner_text() == "White cylinder: 2 countries, 5 images"
+    assert rows(opened_page) == ["Germany 3 images", "Austria 2 images"]
+    assert opened_page.locator("#places-rows img").count() == 5
+    opened_page.keyboard.press("Tab")
+    opened_page.keyboard.press("Tab")
+    opened_page.keyboard.press("Tab")
+    assert opened_page.evaluate("document.activeElement.textContent") == "Austria"
+    opened_page.keyboard.press("Enter")
+    assert opened_page.locator("#places-found").inner_text() == "Austria: 2 types, 4 images"
+    assert rows(opened_page) == ["White cylinder 2 images", "Unnamed c-small222 2 images"]
+    assert opened_page.evaluate("document.activeElement.id") == "pick-country"
+    opened_page.locator("#places-rows a").first.press("Enter")
+    assert opened_page.evaluate("decodeURIComponent(location.hash)") == "#type-c-large222"
+
+
+def test_a_type_in_a_country_shows_just_these_images(opened: Open):
+    opened_page = opened()
+    opened_page.select_option("#pick-type", "type-c-large222")
+    opened_page.select_option("#pick-country", "DE")
+    assert opened_page.locator("#places-found").inner_text() == "White cylinder in Germany: 3 images"
+    alts = opened_page.locator("#places-rows img").evaluate_all("all => all.map((one) => one.alt)")
+    assert len(alts) == 3
+    assert all("/de/" in alt for alt in alts)
+    opened_page.select_option("#pick-type", "type-c-small222")
+    assert opened_page.locator("#places-found").inner_text() == "Unnamed c-small222 does not occur in Germany."
+
+
+def test_types_that_are_not_to_be_shown_are_in_no_list(opened: Open):
+    opened_page = opened()
+    assert opened_page.locator("#pick-type option").all_inner_texts() == [
+        "Any type", "White cylinder (2)", "c-small222 (1)",
+    ]  # fmt: skip
+    assert opened_page.locator("#pick-country option").all_inner_texts() == [
+        "Any country",
+        "Austria (2)",
+        "Germany (1)",
+    ]
+
+
+def test_types_and_countries_fit_a_narrow_window(browser_page: Page, opened: Open):
+    browser_page.set_viewport_size({"width": 360, "height": 740})
+    opened_page = opened(library(
+        cluster("c-1", *(image("de", str(n)) for n in range(40)), image("north-sea-" * 9, "1"), name="x" * 80)
+    ))  # fmt: skip
+    opened_page.select_option("#pick-type", index=1)
+    assert opened_page.evaluate("document.documentElement.scrollWidth") == 360
+    assert opened_page.locator("#places-rows .strip span").first.inner_text() == "+32"
+
+
+def test_a_library_without_countries_has_no_such_part(opened: Open):
+    opened_page = opened(library(cluster("c-1", image(None, "1"), name="Alone"), unclustered=(), total_images=2))
+    assert opened_page.locator("#places").count() == 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import PublishRefusedError
-from pipeline.stages.published import changes, document, schema, website
+from pipeline.stages.published import changes, document, news, schema, website
 from pipeline.stages.published.document import Member, RejectedImage, Unclustered
 from tests.stages.published_library import GENERATED_AT, cluster, image, library
 
@@ -27,12 +27,12 @@ def test_the_document_has_exactly_the_published_fields():
     schema.validate(made)
     assert list(made) == [
         "schemaVersion", "category", "generatedAt", "model", "settings", "summary",
-        "clusters", "unclustered", "rejected",
+        "clusters", "unclustered", "rejected", "index",
     ]  # fmt: skip
     largest = made["clusters"][0]
     assert list(largest) == [
-        "id", "slug", "name", "description", "status", "needsReview", "size", "cohesion", "representativeImage",
-        "representatives", "images", "countries",
+        "id", "slug", "aliases", "name", "description", "status", "needsReview", "size", "cohesion",
+        "representativeImage", "representatives", "images", "countries",
     ]  # fmt: skip
     assert made["summary"] == {"images": 12, "clustered": 9, "unclustered": 2, "rejected": 1, "clusters": 3}
     assert largest["representativeImage"] == {"country": "DE", "identifier": "10", "key": "bollards/de/de-10-800w.webp"}
@@ -134,6 +134,69 @@ def test_slugs_come_from_names_are_unique_and_do_not_depend_on_size():
     assert {each["id"]: each["slug"] for each in same["clusters"]} == {"c-a": "post", "c-b": "post-b"}
 
 
+def test_an_alias_leads_to_one_cluster_and_keeps_its_word():
+    made = built(
+        cluster("c-1", image("de", "1"), name="Pole", aliases=("post", "stake", "post")),
+        cluster("c-2", image("de", "2"), name="Post"),  # made from the name: gives way to the alias
+        cluster("c-3", image("de", "3"), slug="stake"),  # chosen by a person: the alias gives way
+        cluster("c-4", image("de", "4"), name="Rail", aliases=("rail", "post")),
+    )
+    schema.validate(made)
+    words = {each["id"]: (each["slug"], each["aliases"]) for each in made["clusters"]}
+    assert words == {
+        "c-1": ("pole", ["post"]),
+        "c-2": ("post-2", []),
+        "c-3": ("stake", []),
+        "c-4": ("rail", []),
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", None]), st.lists(st.sampled_from(["a", "b", "a-1", "c-1"]), max_size=3),
+                  st.sampled_from(["a", "b", None])),
+        max_size=5,
+    )
+)  # fmt: skip
+def test_no_word_leads_to_two_clusters(wishes: list[tuple[str | None, list[str], str | None]]):
+    clusters = [
+        cluster(f"c-{n}", image("de", str(n)), name=name, aliases=aliases, slug=slug)
+        for n, (name, aliases, slug) in enumerate(wishes)
+    ]
+    view = library(clusters=clusters, unclustered=(), rejected=(), total_images=len(clusters))
+    made = document.build_document(view, generated_at=GENERATED_AT)
+    schema.validate(made)
+    words = [word for one in made["clusters"] for word in (one["slug"], *one["aliases"])]
+    assert len(words) == len(set(words))
+
+
+def test_the_index_tells_countries_of_types_and_types_of_countries():
+    made = built(
+        cluster("c-1", image("de", "1"), image("fr", "1"), image("fr", "2"), image(None, "9")),
+        cluster("c-2", image("fr", "3")),
+        cluster("c-3", image("it", "5"), status="hidden"),
+        cluster("c-4", image(None, "88")),
+    )
+    schema.validate(made)
+    assert made["index"] == {
+        "types": {
+            "c-1": [{"country": "FR", "images": 2}, {"country": "DE", "images": 1}],
+            "c-2": [{"country": "FR", "images": 1}],
+            "c-4": [],
+        },
+        "countries": {
+            "DE": [{"cluster": "c-1", "images": 1}],
+            "FR": [{"cluster": "c-1", "images": 2}, {"cluster": "c-2", "images": 1}],
+        },
+    }
+
+
+def test_a_cohesion_a_hair_above_one_is_one_and_a_wrong_one_is_refused():
+    assert built(cluster("c-1", image("de", "1"), cohesion=1.0004))["clusters"][0]["cohesion"] == 1.0
+    with pytest.raises(PublishRefusedError, match="greater than the maximum of 1"):
+        schema.validate(built(cluster("c-1", image("de", "1"), cohesion=1.1)))
+
+
 # --- what is refused ---
 
 
@@ -181,6 +244,14 @@ def break_field(made: dict[str, Any]) -> None:
     made["clusters"][0]["colour"] = "white"
 
 
+def break_index(made: dict[str, Any]) -> None:
+    made["index"]["countries"]["DE"][0]["images"] = 7
+
+
+def break_alias(made: dict[str, Any]) -> None:
+    made["clusters"][0]["aliases"] = [made["clusters"][1]["slug"]]
+
+
 def break_time(made: dict[str, Any]) -> None:
     made["generatedAt"] = "yesterday"
 
@@ -198,6 +269,8 @@ def break_time(made: dict[str, Any]) -> None:
         (break_number, "1 numbers that are not finite, first nan"),
         (break_id, "2 clusters have the id 'c-large222'"),
         (break_centroid, "a centroid of 2 numbers, but the encoder gives 3"),
+        (break_index, "index.countries and the clusters' countries differ in 2 entries, first ('c-large222', 'DE', 3)"),
+        (break_alias, "2 clusters have the slug or alias"),
         (break_field, "clusters[0]: Additional properties are not allowed ('colour' was unexpected)"),
         (break_time, "generatedAt: 'yesterday' does not match"),
     ],
@@ -242,7 +315,10 @@ def test_every_field_of_a_schema_is_described_and_no_object_takes_unknown_fields
 
     def walk(node: Any, path: str) -> None:
         assert "description" in node or "$ref" in node, f"{path} has no description"
-        if node.get("type") == "object" and node.get("additionalProperties") is not False:
+        more = node.get("additionalProperties")
+        if isinstance(more, dict):
+            walk(more, f"{path}.*")
+        elif node.get("type") == "object" and more is not False:
             free.append(path)
         for field, inner in node.get("properties", {}).items():
             walk(inner, f"{path}.{field}")
@@ -264,7 +340,7 @@ def test_the_first_publication_compares_with_nothing():
     schema.validate_changes(made)
     assert made["previousGeneratedAt"] is None
     assert made["summary"]["imagesAdded"] == 12
-    assert changes.headline(made) == (
+    assert news.headline(made) == (
         "bollards is published for the first time: 9 of 12 images are in 3 clusters; 1 asks to be reviewed."
     )
 
@@ -273,8 +349,8 @@ def test_an_unchanged_library_says_so():
     view = library(*(cluster(f"c-{n}", image("de", str(n))) for n in range(3)), died=())
     made = document.build_document(view, generated_at=GENERATED_AT)
     same = changes.build_changes(made, made | {"generatedAt": "2026-11-22T03:00:00Z"}, changes.fates_of(view))
-    assert changes.headline(same) == "Nothing changed in bollards: 3 clusters as before."
-    assert changes.markdown(same) == "Nothing changed in bollards: 3 clusters as before.\n\n3 clusters unchanged.\n"
+    assert news.headline(same) == "Nothing changed in bollards: 3 clusters as before."
+    assert news.markdown(same) == "Nothing changed in bollards: 3 clusters as before.\n\n3 clusters unchanged.\n"
     assert same["previousGeneratedAt"] == GENERATED_AT
 
 
@@ -301,9 +377,73 @@ def test_images_that_came_left_and_moved_are_told_apart():
     )  # fmt: skip
     assert first["added"] == ["bollards/de/de-4-800w.webp"]
     assert (gone["id"], gone["name"], gone["fate"], gone["sizeAfter"]) == ("c-2", "Old", "died", 0)
-    assert changes.headline(made) == (
+    assert news.headline(made) == (
         "In bollards, 1 image came, 3 images left and 1 image moved; 1 cluster shrank and 1 died."
     )
+
+
+def group(start: int, stop: int, country: str = "de") -> list[document.ImageRef]:
+    return [image(country, str(n)) for n in range(start, stop)]
+
+
+def compared(before: list[document.ClusterView], after: list[document.ClusterView], **loose: Any) -> dict[str, Any]:
+    made = changes.build_changes(built(*before, rejected=()), built(*after, rejected=(), **loose), {})
+    schema.validate_changes(made)
+    return {each["id"]: each for each in made["clusters"]}
+
+
+def test_a_split_is_told_from_both_sides():
+    found = compared(
+        [cluster("c-1", *group(0, 10), *group(0, 4, "fr"), name="Post")],
+        [cluster("c-1", *group(0, 10), name="Post"), cluster("c-2", *group(0, 4, "fr"), *group(20, 22))],
+    )
+    old, new = found["c-1"], found["c-2"]
+    assert (old["fate"], old["into"], old["naming"], old["countriesLost"]) == ("split", ["c-2"], "carried", ["FR"])
+    assert old["wentTo"] == [{"place": "c-2", "images": 4}]
+    assert (new["fate"], new["parents"], new["naming"]) == ("born", ["c-1"], "waiting")
+    assert new["cameFrom"] == [{"place": "c-1", "images": 4}, {"place": "new", "images": 2}]
+
+
+def test_a_merge_is_told_from_both_sides():
+    found = compared(
+        [cluster("c-1", *group(0, 10), name="Post"), cluster("c-2", *group(10, 16), name="Pole")],
+        [cluster("c-1", *group(0, 15), name="Post")],
+        unclustered=[Unclustered(image("de", "15"))],
+        total_images=16,
+    )
+    heir, dead = found["c-1"], found["c-2"]
+    assert (heir["fate"], heir["parents"], heir["cameFrom"]) == (
+        "merged", ["c-1", "c-2"], [{"place": "c-2", "images": 5}],
+    )  # fmt: skip
+    assert (dead["fate"], dead["into"], dead["naming"]) == ("died", ["c-1"], "retired")
+    assert dead["wentTo"] == [{"place": "c-1", "images": 5}, {"place": "unclustered", "images": 1}]
+    assert heir["countriesGained"] == heir["countriesLost"] == []
+
+
+def test_names_are_carried_given_changed_and_waited_for():
+    before = [cluster(f"c-{n}", *group(10 * n, 10 * n + 4), name=name)
+              for n, name in enumerate(["Same", None, "Old", "Lost", None])]  # fmt: skip
+    after = [cluster(f"c-{n}", *group(10 * n, 10 * n + 4), name=name)
+             for n, name in enumerate(["Same", "First", "New", None, None])]  # fmt: skip
+    found = compared(before, after)
+    assert [found[f"c-{n}"]["naming"] for n in range(5)] == ["carried", "given", "renamed", "waiting", "unnamed"]
+    assert found["c-2"]["nameBefore"] == "Old"
+
+
+def test_a_fate_told_against_another_run_gives_way_to_what_the_documents_show():
+    before, after = built(cluster("c-1", *group(0, 4))), built(cluster("c-1", *group(0, 6)))
+    for told in ("kept", "born", "shrunk"):
+        found = changes.build_changes(before, after, {"c-1": changes.Fate(told, (), "Look at it.")})
+        assert (found["clusters"][0]["fate"], found["clusters"][0]["reviewReason"]) == ("grown", "Look at it.")
+    assert changes.build_changes(before, after, {"c-1": changes.Fate("split")})["clusters"][0]["fate"] == "split"
+
+
+def test_the_table_says_where_images_moved_between():
+    before = built(cluster("c-1", *group(0, 10), name="Post"), cluster("c-2", *group(10, 16, "fr"), name="Pole"))
+    after = built(cluster("c-1", *group(0, 10), *group(10, 16, "fr"), *group(30, 32), name="Post"))
+    text = news.markdown(changes.build_changes(before, after, {}))
+    assert "| Post `c-1` | merged with Pole | 10 → 18 | 8 (6 from Pole) | 0 | +FR |  |" in text
+    assert "| Pole `c-2` | died, into Post | 6 → 0 | 0 | 6 (6 to Post) |  |  |" in text
 
 
 def test_samples_of_keys_are_bounded_and_counted():
@@ -326,16 +466,16 @@ def test_the_markdown_table_holds_only_text():
     view = library(
         cluster("c-1", image("de", "1"), name="a|b <img src=x> `*[x](y)`\n# h", fate="split", parents=("c-0",))
     )
-    text = changes.markdown(
+    text = news.markdown(
         changes.build_changes(None, document.build_document(view, generated_at=GENERATED_AT), changes.fates_of(view))
     )
     row = next(line for line in text.splitlines() if "c-1" in line)
-    assert row == r"| a\|b &lt;img src=x&gt; \`\*\[x\](y)\` \# h `c-1` | split from `c-0` | 0 → 1 | 1 | 0 |  |"
+    assert row == r"| a\|b &lt;img src=x&gt; \`\*\[x\](y)\` \# h `c-1` | split from `c-0` | 0 → 1 | 1 | 0 |  |  |"
 
 
 def test_the_markdown_table_is_bounded():
     after = built(*(cluster(f"c-{n:03}", image("de", str(n))) for n in range(70)))
-    text = changes.markdown(changes.build_changes(None, after, {}))
+    text = news.markdown(changes.build_changes(None, after, {}))
     assert text.count("\n| ") == 51
     assert text.endswith("\n20 more changed.\n")
 

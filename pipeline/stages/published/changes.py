@@ -1,21 +1,24 @@
-"""changes.json: what is different since the last publication, as data, as one sentence and as a Markdown table.
+"""changes.json: what is different between two published documents, as data.
 
-What belongs here: comparing two published documents. Not here: deciding which cluster is which (`stages/identities.py`
-does, and hands over each one's fate) and the documents themselves (`document.py`).
+What belongs here: comparing them. Not here: deciding which cluster is which (`stages/identities.py` does, and hands
+over each one's fate), the documents themselves (`document.py`), and telling the changes in words (`news.py`).
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.stages.published.document import FateName, Json, LibraryView
 
 CHANGES_VERSION = 1
 FATES: tuple[FateName, ...] = ("kept", "grown", "shrunk", "split", "merged", "born", "died", "revived")
+Naming = Literal["carried", "given", "renamed", "waiting", "unnamed", "retired"]
 
 _SAMPLE = 20
-_MAX_ROWS = 50
+_PART = 0.25  # share of a cluster's images that makes another one of those that it went into or came from
+_HALF = 0.5  # share of a cluster's images that makes another one its heir
+_NOWHERE = {"new", "gone", "unclustered", "rejected"}
 
 
 @dataclass(frozen=True)
@@ -40,93 +43,148 @@ def fates_of(view: LibraryView) -> dict[str, Fate]:
 def build_changes(previous: Mapping[str, Any] | None, document: Mapping[str, Any], fates: Mapping[str, Fate]) -> Json:
     """changes.json as a value: `document` compared with the `previous` one, None on the first publication.
 
-    A cluster that `fates` does not know gets its fate from the two documents. One that neither document has appears if
-    `fates` says that it died.
+    A cluster that `fates` does not know gets its fate from where the images of the two documents went. One that neither
+    document has appears if `fates` says that it died.
     """
     before = {cluster["id"]: cluster for cluster in previous["clusters"]} if previous else {}
     after = {cluster["id"]: cluster for cluster in document["clusters"]}
     gone = [id_ for id_ in before if id_ not in after]
     gone += sorted(id_ for id_, fate in fates.items() if fate.fate == "died" and id_ not in before and id_ not in after)
-    entries = [_entry(id_, before.get(id_), after.get(id_), fates.get(id_)) for id_ in [*after, *gone]]
+    flows = _Flows(_places(previous) if previous else {}, _places(document))
+    entries = [_entry(id_, before.get(id_), after.get(id_), fates.get(id_), flows) for id_ in [*after, *gone]]
+    _say_naming(entries, before, after)
     counts = {fate: sum(entry["fate"] == fate for entry in entries) for fate in FATES}
     return {
         "schemaVersion": CHANGES_VERSION,
         "category": document["category"],
         "generatedAt": document["generatedAt"],
         "previousGeneratedAt": previous["generatedAt"] if previous else None,
-        "summary": counts | _image_counts(_places(previous) if previous else {}, _places(document)),
+        "summary": counts | flows.image_counts(),
         "clusters": entries,
     }
 
 
-def headline(changes: Mapping[str, Any]) -> str:
-    """The changes as one sentence that can be read aloud."""
-    summary, category = changes["summary"], changes["category"]
-    moves = {"imagesAdded": "came", "imagesRemoved": "left", "imagesMoved": "moved"}
-    images = _join([f"{_many(summary[name], 'image')} {word}" for name, word in moves.items() if summary[name]])
-    if changes["previousGeneratedAt"] is None:
-        sizes = [cluster["sizeAfter"] for cluster in changes["clusters"] if cluster["sizeAfter"]]
-        grouped = f"{sum(sizes)} of {_many(summary['imagesAdded'], 'image')} are in {_many(len(sizes), 'cluster')}"
-        return f"{category} is published for the first time: {grouped}{_review(changes)}."
-    words = {
-        "grown": "grew",
-        "shrunk": "shrank",
-        "born": f"{_was(summary['born'])} born",
-        "merged": "merged",
-        "split": "came from a split",
-    }
-    words |= {"died": "died", "revived": "came back"}
-    happened = [(summary[fate], word) for fate, word in words.items() if summary[fate]]
-    fates = _join(
-        [f"{count if index else _many(count, 'cluster')} {word}" for index, (count, word) in enumerate(happened)]
-    )
-    if not images and not fates:
-        return f"Nothing changed in {category}: {_many(summary['kept'], 'cluster')} as before{_review(changes)}."
-    kept = f"{summary['kept']} {_was(summary['kept'])} kept" if summary["kept"] else ""
-    return f"In {category}, {'; '.join(part for part in (images, fates, kept) if part)}{_review(changes)}."
+class _Flows:
+    """Where every image was and is: a cluster's id, `unclustered`, `rejected`, or `new` and `gone`."""
 
+    def __init__(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        self.before, self.after = before, after
+        self.places_before, self.places_after = set(before.values()), set(after.values())
+        self._sources: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._targets: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for key in before.keys() | after.keys():
+            was, is_ = before.get(key, "new"), after.get(key, "gone")
+            self._sources[is_][was] += 1
+            self._targets[was][is_] += 1
 
-def markdown(changes: Mapping[str, Any]) -> str:
-    """The changes as Markdown: the sentence, a table of at most 50 clusters that changed, and the rest in numbers."""
-    changed = [one for one in changes["clusters"] if one["fate"] != "kept" or one["reviewReason"] or _turnover(one)]
-    lines = [_escape(headline(changes))]
-    if changed:
-        lines += ["", "| Cluster | What became of it | Images | Came | Left | Review |", "|---|---|---:|---:|---:|---|"]
-        lines += [_row(entry) for entry in changed[:_MAX_ROWS]]
-    rest = [f"{len(changed) - _MAX_ROWS} more changed"] if len(changed) > _MAX_ROWS else []
-    if unchanged := len(changes["clusters"]) - len(changed):
-        rest.append(f"{_many(unchanged, 'cluster')} unchanged")
-    return "\n".join([*lines, *(["", f"{', '.join(rest)}."] if rest else [])]) + "\n"
+    def came_from(self, place: str) -> Counter[str]:
+        """Places that the images of `place` were in, itself left out."""
+        return _without(self._sources[place], place)
+
+    def went_to(self, place: str) -> Counter[str]:
+        """Places that the images that were in `place` are in, itself left out."""
+        return _without(self._targets[place], place)
+
+    def share(self, old: str, new: str) -> float:
+        """Share of what was in `old` and still exists that is in `new`."""
+        there = self._targets[old]
+        still = there.total() - there["gone"]
+        return there[new] / still if still else 0.0
+
+    def image_counts(self) -> dict[str, int]:
+        both = self.before.keys() & self.after.keys()
+        return {
+            "imagesAdded": len(self.after) - len(both),
+            "imagesRemoved": len(self.before) - len(both),
+            "imagesMoved": sum(self.before[key] != self.after[key] for key in both),
+        }
 
 
 def _reason(cluster: Any) -> str | None:
     return (cluster.review_reason or "It changed a lot.") if cluster.needs_review else None
 
 
-def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None) -> Json:
+def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None, flows: _Flows) -> Json:
     old = {image["key"] for image in before["images"]} if before else set[str]()
     new = {image["key"] for image in after["images"]} if after else set[str]()
     added, removed = sorted(new - old), sorted(old - new)
-    size_before = len(old) or (fate.size if fate is not None and after is None else 0)
+    found = _compared(id_, before, after, flows)
+    told = _agreed(fate, found, before, flows) if fate else found
+    gained, lost = _countries(after) - _countries(before), _countries(before) - _countries(after)
     return {
         "id": id_,
         "name": (after or before or {}).get("name", fate.name if fate else None),
-        "fate": "died" if after is None else fate.fate if fate else _compared(before, len(new), len(old)),
-        "sizeBefore": size_before,
+        "nameBefore": before["name"] if before else None,
+        "naming": "unnamed",
+        "fate": "died" if after is None else told.fate,
+        "sizeBefore": len(old) or (fate.size if fate is not None and after is None else 0),
         "sizeAfter": len(new),
         "added": added[:_SAMPLE],
         "addedCount": len(added),
         "removed": removed[:_SAMPLE],
         "removedCount": len(removed),
-        "parents": list(fate.parents) if fate else [],
-        "reviewReason": fate.review_reason if fate else None,
+        "cameFrom": _listed(flows.came_from(id_)) if after else [],
+        "wentTo": _listed(flows.went_to(id_)) if before else [],
+        "parents": list(told.parents),
+        "into": _into(id_, flows) if before else [],
+        "countriesGained": sorted(gained)[:_SAMPLE],
+        "countriesGainedCount": len(gained),
+        "countriesLost": sorted(lost)[:_SAMPLE],
+        "countriesLostCount": len(lost),
+        "reviewReason": told.review_reason,
     }
 
 
-def _compared(before: Json | None, size_after: int, size_before: int) -> FateName:
+def _agreed(fate: Fate, found: Fate, before: Json | None, flows: _Flows) -> Fate:
+    """The fate as told, unless the documents show it to be about something else.
+
+    Fates are told against the last run. The documents may lie further apart, since a result can be held back or rolled
+    back, and closer to the truth, since people merge clusters.
+    """
+    if not flows.before:
+        return fate
+    strange = fate.fate in ("born", "revived") if before is not None else fate.fate not in ("born", "revived")
+    if strange or fate.fate in ("kept", "grown", "shrunk"):
+        return Fate(found.fate, found.parents, fate.review_reason, fate.name, fate.size)
+    return fate
+
+
+def _compared(id_: str, before: Json | None, after: Json | None, flows: _Flows) -> Fate:
+    """The fate of a cluster as far as two documents tell it."""
+    if after is None:
+        return Fate("died")
+    reason = "It changed a lot." if after["needsReview"] else None
+    others = sorted(place for place in flows.came_from(id_) if place not in _NOWHERE)
     if before is None:
-        return "born"
-    return "grown" if size_after > size_before else "shrunk" if size_after < size_before else "kept"
+        return Fate("born", [one for one in others if flows.share(one, id_) >= _PART], reason)
+    swallowed = [one for one in others if flows.share(one, id_) > _HALF and one not in flows.places_after]
+    if swallowed:
+        return Fate("merged", [id_, *swallowed], reason)
+    if any(part not in flows.places_before for part in _into(id_, flows)):
+        return Fate("split", [id_], reason)
+    sizes = after["size"], before["size"]
+    return Fate("grown" if sizes[0] > sizes[1] else "shrunk" if sizes[0] < sizes[1] else "kept", (), reason)
+
+
+def _into(id_: str, flows: _Flows) -> list[str]:
+    """The other clusters that each took a good part of what was in this one, the largest part first."""
+    return [place for place, _ in _ordered(flows.went_to(id_)) if place not in _NOWHERE
+            and flows.share(id_, place) >= _PART][:_SAMPLE]  # fmt: skip
+
+
+def _say_naming(entries: Iterable[Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> None:
+    """Fill in what became of each cluster's name."""
+    named = {id_ for clusters in (before, after) for id_, one in clusters.items() if one["name"]}
+    for entry in entries:
+        old, new = entry["nameBefore"], after[entry["id"]]["name"] if entry["id"] in after else None
+        naming: Naming
+        if entry["id"] not in after:
+            naming = "retired" if old or entry["name"] else "unnamed"
+        elif new:
+            naming = "given" if old is None else "carried" if old == new else "renamed"
+        else:
+            naming = "waiting" if old or any(parent in named for parent in entry["parents"]) else "unnamed"
+        entry["naming"] = naming
 
 
 def _places(document: Mapping[str, Any]) -> dict[str, str]:
@@ -137,56 +195,17 @@ def _places(document: Mapping[str, Any]) -> dict[str, str]:
     return places
 
 
-def _image_counts(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, int]:
-    both = before.keys() & after.keys()
-    return {
-        "imagesAdded": len(after) - len(both),
-        "imagesRemoved": len(before) - len(both),
-        "imagesMoved": sum(before[key] != after[key] for key in both),
-    }
+def _countries(cluster: Json | None) -> set[str]:
+    return {country["code"] for country in cluster["countries"]} if cluster else set()
 
 
-def _review(changes: Mapping[str, Any]) -> str:
-    waiting = sum(entry["reviewReason"] is not None for entry in changes["clusters"])
-    return f"; {waiting} {'asks' if waiting == 1 else 'ask'} to be reviewed" if waiting else ""
+def _without(counts: Counter[str], place: str) -> Counter[str]:
+    return Counter({name: count for name, count in counts.items() if name != place})
 
 
-def _turnover(entry: Json) -> int:
-    return entry["addedCount"] + entry["removedCount"]
+def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _row(entry: Json) -> str:
-    name = _escape(entry["name"]) if entry["name"] else "Unnamed"
-    parents = ", ".join(f"`{_code(parent)}`" for parent in entry["parents"])
-    cells = [
-        f"{name} `{_code(entry['id'])}`",
-        f"{entry['fate']} from {parents}" if parents else entry["fate"],
-        f"{entry['sizeBefore']} → {entry['sizeAfter']}",
-        str(entry["addedCount"]),
-        str(entry["removedCount"]),
-        _escape(entry["reviewReason"] or ""),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    """Text for Markdown: one line, and nothing in it is markup."""
-    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~!#$])", r"\\\1", line)
-
-
-def _code(text: str) -> str:
-    """Text for a Markdown code span inside a table."""
-    return re.sub(r"[`|\s]", " ", text)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
-def _join(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+def _listed(counts: Mapping[str, int]) -> list[Json]:
+    return [{"place": place, "images": images} for place, images in _ordered(counts)[:_SAMPLE]]

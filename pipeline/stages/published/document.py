@@ -9,9 +9,12 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
+
+from pipeline.stages.published.families import with_families
 
 Json = dict[str, Any]
 Status = Literal["active", "unusable", "hidden"]
@@ -23,6 +26,7 @@ SCHEMA_VERSION = 1
 # processors, do not make an unchanged library look changed.
 _SHARE_DECIMALS = 4
 _VECTOR_DECIMALS = 6
+_ROUNDING = 2e-3  # of the sum of squares of a float16 vector
 
 # Latin letters that Unicode does not take apart into a plain letter and an accent; casefold has made ß an ss.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
@@ -51,7 +55,9 @@ class Member:
 class ClusterView:
     """A cluster as it is to be published: computed members with people's decisions already applied.
 
-    `members` come most typical first; the first of `representatives` is the one that stands for the cluster.
+    `members` come most typical first; the first of `representatives` is the one that stands for the cluster. `aliases`
+    are slugs that it had before, so that addresses that people have stored still lead to it. `family` is the id of the
+    coarser type that it lies in, if any.
     """
 
     id: str
@@ -67,6 +73,8 @@ class ClusterView:
     fate: FateName = "kept"
     parents: Sequence[str] = ()
     slug: str | None = None
+    family: str | None = None
+    aliases: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,11 @@ class DiedCluster:
 
 @dataclass(frozen=True)
 class LibraryView:
-    """One category, whole. `model` and `settings` are as used, not as asked."""
+    """One category, whole. `model` and `settings` are as used, not as asked.
+
+    `ended_by_people` are ids of clusters that people merged away: that they are gone is no reason to hold back.
+    `shaped_by_people` are those whose members are not as computed, because people merged, split or moved.
+    """
 
     category: str
     model: Mapping[str, Any]
@@ -108,6 +120,8 @@ class LibraryView:
     rejected: Sequence[RejectedImage]
     total_images: int
     died: Sequence[DiedCluster] = ()
+    ended_by_people: Sequence[str] = ()
+    shaped_by_people: Sequence[str] = ()
 
 
 def build_document(view: LibraryView, *, generated_at: str) -> Json:
@@ -116,9 +130,9 @@ def build_document(view: LibraryView, *, generated_at: str) -> Json:
     `generated_at` is an RFC 3339 time. Clusters come largest first, then by id. A centroid appears where the view has
     one. The counts are as the view has them: whether they add up is for `schema.validate` to say.
     """
-    slugs = _slugs(view.clusters)
+    slugs, aliases = _slugs(view.clusters)
     ordered = sorted(view.clusters, key=lambda cluster: (-len(cluster.members), cluster.id))
-    return {
+    document: Json = {
         "schemaVersion": SCHEMA_VERSION,
         "category": view.category,
         "generatedAt": generated_at,
@@ -131,11 +145,30 @@ def build_document(view: LibraryView, *, generated_at: str) -> Json:
             "rejected": len(view.rejected),
             "clusters": len(view.clusters),
         },
-        "clusters": [_cluster(cluster, slugs[cluster.id]) for cluster in ordered],
+        "clusters": [_cluster(cluster, slugs[cluster.id], aliases[cluster.id]) for cluster in ordered],
         "unclustered": [_unclustered(one) for one in sorted(view.unclustered, key=lambda one: one.image.key)],
         "rejected": [
             {"key": one.key, "reason": _reason(one)} for one in sorted(view.rejected, key=lambda one: one.key)
         ],
+        "index": build_index(ordered),
+    }
+    return with_families(document, {cluster.id: cluster.family for cluster in ordered})
+
+
+def build_index(clusters: Sequence[ClusterView]) -> Json:
+    """Which countries each active type occurs in, and which types each country has, with how many images.
+
+    In both directions the most images come first, then the code or the id.
+    """
+    types = {one.id: Counter(filter(None, (country_code(member.image.group) for member in one.members)))
+             for one in clusters if one.status == "active"}  # fmt: skip
+    countries: dict[str, Counter[str]] = {}
+    for id_, counts in types.items():
+        for code, images in counts.items():
+            countries.setdefault(code, Counter())[id_] = images
+    return {
+        "types": {id_: _ranked(counts, "country") for id_, counts in types.items()},
+        "countries": {code: _ranked(countries[code], "cluster") for code in sorted(countries)},
     }
 
 
@@ -148,6 +181,11 @@ def encode(document: Mapping[str, Any]) -> bytes:
     # A key that was not valid UTF-8 reaches us with lone surrogates; JSON can carry them only as \udcXX escapes,
     # which is exactly what backslashreplace writes.
     return text.encode("utf-8", "backslashreplace")
+
+
+def decode(data: bytes) -> Json:
+    """A document from its bytes."""
+    return json.loads(data)
 
 
 def content_digest(document: Mapping[str, Any]) -> str:
@@ -175,17 +213,23 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-def _cluster(cluster: ClusterView, slug: str) -> Json:
+def _ranked(counts: Mapping[str, int], name: str) -> list[Json]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{name: value, "images": images} for value, images in ordered]
+
+
+def _cluster(cluster: ClusterView, slug: str, aliases: Sequence[str]) -> Json:
     representatives = [_image(image) for image in cluster.representatives]
     result: Json = {
         "id": cluster.id,
         "slug": slug,
+        "aliases": list(aliases),
         "name": cluster.name,
         "description": cluster.description,
         "status": cluster.status,
         "needsReview": cluster.needs_review,
         "size": len(cluster.members),
-        "cohesion": _rounded(cluster.cohesion),
+        "cohesion": _share(cluster.cohesion),
         "representativeImage": representatives[0] if representatives else None,
         "representatives": representatives,
         "images": [_image(member.image) | {"probability": _rounded(member.probability)} for member in cluster.members],
@@ -225,6 +269,11 @@ def _rounded(value: float, decimals: int = _SHARE_DECIMALS) -> float:
     return round(float(value), decimals) + 0.0  # + 0.0 turns -0.0, which would print differently, into 0.0
 
 
+def _share(value: float) -> float:
+    """A share from 0 to 1. Vectors are stored as float16: images that are all but equal come out a hair above 1."""
+    return 1.0 if 1 < value < 1 + _ROUNDING else _rounded(value)
+
+
 def _plain(value: Any) -> Any:
     """Mappings as dicts with sorted text keys and sequences as lists, so that the bytes do not depend on the caller."""
     if isinstance(value, Mapping):
@@ -235,20 +284,41 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
 
 
-def _slugs(clusters: Sequence[ClusterView]) -> dict[str, str]:
-    """A slug per cluster id, each once: the one that was chosen, else from the name, else the id.
+def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """A slug and the aliases per cluster id, each word once: the slug that was chosen, else from the name, else the id.
 
     Of clusters that want the same word the one with the lowest id has it, whatever their sizes: sizes change every
-    night, and an address must not move from one type to another with them.
+    night, and an address must not move from one type to another with them. An alias gives way to a slug that people
+    chose, and keeps its word from those that are made here.
     """
+    by_id = sorted(clusters, key=lambda cluster: cluster.id)
     taken: set[str] = set()
-    result: dict[str, str] = {}
-    for cluster in sorted(clusters, key=lambda cluster: (cluster.slug is None, cluster.name is None, cluster.id)):
-        wanted = cluster.slug or slugify(cluster.name or "") or cluster.id
-        slug, tries = wanted, 0
-        while slug in taken:
-            slug = f"{wanted}-{cluster.id.removeprefix('c-')}" + (f"-{tries}" if tries else "")
-            tries += 1
-        taken.add(slug)
-        result[cluster.id] = slug
-    return result
+    slugs: dict[str, str] = {}
+    for cluster in by_id:
+        if cluster.slug:
+            slugs[cluster.id] = _free(cluster.slug, cluster.id, taken)
+    wanted = {cluster.id: slugify(cluster.name or "") or cluster.id for cluster in by_id}
+    aliases = {
+        cluster.id: [one for one in dict.fromkeys(cluster.aliases) if one != wanted[cluster.id] and _take(one, taken)]
+        for cluster in by_id
+    }
+    for cluster in sorted(by_id, key=lambda cluster: cluster.name is None):
+        if cluster.id not in slugs:
+            slugs[cluster.id] = _free(wanted[cluster.id], cluster.id, taken)
+    return slugs, aliases
+
+
+def _take(word: str, taken: set[str]) -> bool:
+    """Whether the word was free, which it no longer is."""
+    free = word not in taken
+    taken.add(word)
+    return free
+
+
+def _free(wanted: str, id_: str, taken: set[str]) -> str:
+    """`wanted`, made different where it is taken."""
+    slug, tries = wanted, 0
+    while not _take(slug, taken):
+        slug = f"{wanted}-{id_.removeprefix('c-')}" + (f"-{tries}" if tries else "")
+        tries += 1
+    return slug

@@ -82,8 +82,40 @@
     const where = wanted ? `${place(wanted)}: ` : "";
     const rest = loose && !flag ? `, ${loose} unclustered` : "";
     const size = flag && !wanted && !text ? "" : `, ${images(total)}`;
+    label();
     found.textContent = filtered ? `${where}${clusters} of ${sections.length} clusters${size}${rest}` : "";
   };
+
+  // By family: clusters that are kinds of one kind stand together. Moved, not restyled, so that the keyboard follows.
+  const order = id("order");
+  const families = new Map();
+  for (const section of sections) {
+    const name = section.element.dataset.family ?? "";
+    if (!families.has(name)) families.set(name, { sections: [], heading: document.createElement("p") });
+    families.get(name).sections.push(section);
+  }
+  const alone = families.get("");
+  if (alone) { families.delete(""); families.set("", alone); }
+  for (const [name, family] of families) {
+    const count = `${family.sections.length} ${family.sections.length === 1 ? "cluster" : "clusters"}`;
+    family.heading.className = "family";
+    family.heading.textContent = name ? `A family of ${count}` : `${count} in no family`;
+  }
+  const label = () => {
+    for (const family of families.values()) {
+      family.heading.hidden = order?.value !== "family" || family.sections.every(({ element }) => element.hidden);
+    }
+  };
+  const arrange = () => {
+    const grouped = [...families.values()].flatMap((family) => [family.heading, ...family.sections.map(({ element }) => element)]);
+    const plain = sections.map(({ element }) => element);
+    apart.element.before(...(order.value === "family" ? grouped : plain));
+    const places = order.value === "family" ? [...families.values()].flatMap((family) => family.sections) : sections;
+    links[0]?.closest("ol").append(...places.map((section) => links[sections.indexOf(section)].parentElement));
+    label();
+  };
+  order?.addEventListener("change", arrange);
+
   const clear = () => {
     query.value = country.value = which.value = "";
     apply();

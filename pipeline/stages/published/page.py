@@ -1,8 +1,9 @@
 """The review page: one self-contained HTML file that shows every cluster as a contact sheet.
 
 What belongs here: what the page shows and how many thumbnails it carries. How it looks is in page.html.j2, page.css and
-page.js. Not here: making thumbnails (`stages/images.py`) and the page on which people decide (`service/`): this one can
-be mailed to someone, opens from a disk, and changes nothing.
+page.js, and for the part about types and countries in places.html.j2, places.css and places.js. Not here: making
+thumbnails (`stages/images.py`) and the page on which people decide (`service/`): this one can be mailed to someone,
+opens from a disk, and changes nothing.
 """
 
 import base64
@@ -16,13 +17,15 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from pipeline.stages.published.changes import headline
 from pipeline.stages.published.document import Json
+from pipeline.stages.published.news import headline
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _MAX_REJECTED_ROWS = 1000
+_MAX_TWINS = 24
+_MAX_TWIN_IMAGES = 4
 _PIECES_PER_CHUNK = 64  # of the template's pieces; with a thumbnail of 6 KB in every tenth, about 40 KB
 
 
@@ -67,12 +70,14 @@ def render_page(
     page_images: int,
     full_image_url: Callable[[str], str | None] | None = None,
     changes: Mapping[str, Any] | None = None,
+    duplicates: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """The page of a valid document, in chunks to be written one after the other.
 
     `thumbnails` gives the bytes (WebP, JPEG, PNG or GIF) of a key, or None; it is called once per image shown, when its
     turn comes, so that memory does not grow with the library. `page_images` bounds how many are shown; the rest are
     counted. Where `full_image_url` gives an http, https, file or relative address, the enlarged view links to it.
+    `duplicates` is duplicates.json; a few of its groups are shown.
     """
 
     def source(key: str) -> str | None:
@@ -81,9 +86,9 @@ def render_page(
     def full(key: str) -> str | None:
         return _safe_url(full_image_url(key)) if full_image_url else None
 
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("page.css") + _asset("places.css"), _asset("page.js") + _asset("places.js")
     stream = _template().stream(
-        **_content(document, changes, page_images),
+        **_content(document, changes, page_images, duplicates),
         source=source,
         full=full,
         style=style,
@@ -94,7 +99,9 @@ def render_page(
     return iter(stream)
 
 
-def _content(document: Json, changes: Mapping[str, Any] | None, page_images: int) -> Json:
+def _content(
+    document: Json, changes: Mapping[str, Any] | None, page_images: int, duplicates: Mapping[str, Any] | None
+) -> Json:
     """Everything on the page but the thumbnails, by the names that the template uses."""
     clusters = document["clusters"]
     sizes = [*(len(cluster["images"]) for cluster in clusters), len(document["unclustered"])]
@@ -109,6 +116,7 @@ def _content(document: Json, changes: Mapping[str, Any] | None, page_images: int
         ],
         "unclustered": document["unclustered"][: shown[-1]],
         "rejected": document["rejected"][:_MAX_REJECTED_ROWS],
+        "twins": _twins(duplicates, page_images - sum(shown)) if duplicates else None,
         "countries": _countries(document),
         "names": {cluster["id"]: cluster["name"] or cluster["id"] for cluster in known},
         "numbers": _numbers(document),
@@ -171,6 +179,27 @@ def _section(cluster: Json, count: int, change: Json | None) -> Section:
     return Section(cluster, tiles, len(ordered) - len(tiles), change)
 
 
+def _twins(duplicates: Mapping[str, Any], budget: int) -> Json:
+    """The first groups of near and exact duplicates, with at most `budget` thumbnails; those beyond are text."""
+    groups = [group for level in ("near", "exact") for group in duplicates["groups"] if group["level"] == level]
+    shown: list[Json] = []
+    for group in groups[:_MAX_TWINS]:
+        images = group["images"][:_MAX_TWIN_IMAGES]
+        drawn = max(0, min(budget, len(images)))
+        budget -= drawn
+        shown.append(
+            {"level": group["level"], "hidden": len(group["images"]) - len(images), "reason": images[0]["reason"],
+             "images": [image | {"drawn": number < drawn} for number, image in enumerate(images)]}
+        )  # fmt: skip
+    megabytes = f"{duplicates['summary']['bytesSaved'] / 1e6:,.1f} MB"
+    return {
+        "summary": duplicates["summary"],
+        "megabytes": megabytes,
+        "groups": shown,
+        "hidden": len(groups) - len(shown),
+    }
+
+
 def _countries(document: Json) -> list[Json]:
     """Every country with how many clusters and images it has, by code."""
     clusters: defaultdict[str, int] = defaultdict(int)
@@ -231,7 +260,9 @@ def _asset(name: str) -> str:
 
 @functools.cache
 def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_asset("page.html.j2"))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_asset)
+    )
+    return environment.get_template("page.html.j2")

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import PublishRefusedError
+from pipeline.stages.published.families import family_problems
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -37,6 +38,7 @@ def validate(document: Mapping[str, Any]) -> None:
     problems = list(_schema_problems(CLUSTERS_SCHEMA, document))
     if not problems:  # the checks below read fields that only a document of the right shape has
         problems = [*_count_problems(document), *_key_problems(document), *_cluster_problems(document)]
+        problems += [*_index_problems(document), *family_problems(document)]
     _refuse("clusters.json", document, problems)
 
 
@@ -110,8 +112,9 @@ def _key_problems(document: Mapping[str, Any]) -> Iterator[str]:
         if count > 1:
             yield f"the image {key!r} stands in the document {count} times"
     ids = {cluster["id"] for cluster in document["clusters"]}
-    for field in ("id", "slug"):
-        for value, count in Counter(cluster[field] for cluster in document["clusters"]).items():
+    words = [word for cluster in document["clusters"] for word in (cluster["slug"], *cluster["aliases"])]
+    for field, values in (("id", [cluster["id"] for cluster in document["clusters"]]), ("slug or alias", words)):
+        for value, count in Counter(values).items():
             if count > 1:
                 yield f"{count} clusters have the {field} {value!r}"
     for image in document["unclustered"]:
@@ -145,6 +148,21 @@ def _cluster_problems(document: Mapping[str, Any]) -> Iterator[str]:
         odd = [number for number in numbers if not math.isfinite(number)]
         if odd:
             yield f"{name} has {len(odd)} numbers that are not finite, first {odd[0]}"
+
+
+def _index_problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """The index says the same as the clusters, in both directions."""
+    real = {
+        (cluster["id"], country["code"], len(country["images"]))
+        for cluster in document["clusters"] if cluster["status"] == "active" for country in cluster["countries"]
+    }  # fmt: skip
+    index = document["index"]
+    types = {(id_, one["country"], one["images"]) for id_, part in index["types"].items() for one in part}
+    countries = {(one["cluster"], code, one["images"]) for code, part in index["countries"].items() for one in part}
+    for name, found in (("types", types), ("countries", countries)):
+        odd = sorted(found ^ real)
+        if odd:
+            yield f"index.{name} and the clusters' countries differ in {len(odd)} entries, first {odd[0]}"
 
 
 def _refuse(name: str, document: Mapping[str, Any], problems: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""Outlets: the places beside the data directory that a published set is written to."""

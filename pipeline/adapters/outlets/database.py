@@ -1,0 +1,304 @@
+"""The database outlet: clusters and images as rows in SQLite or PostgreSQL, replaced per category in one transaction.
+
+What belongs here: the tables, reading a database's address, and writing a published document as rows. Not here: which
+version is published (`steps/publish.py`) and the database of people's decisions (`storage/`), which is another one.
+
+Rows come from clusters.json, so that a database never says anything else than the file. A reader sees the old rows of a
+category or the new ones; a failure at any row leaves the old ones. Passwords never appear in a message: those of
+drivers are cleaned before they are shown.
+"""
+
+import json
+import os
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TextClause,
+    create_engine,
+    delete,
+    event,
+    insert,
+    inspect,
+    text,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
+from pipeline.settings import without_secrets
+
+ROWS_PER_INSERT = 1000
+ANSWER_SECONDS = 60
+BUSY_SECONDS = 30  # how long SQLite waits for another program that writes
+
+Row = dict[str, Any]
+
+
+class DatabaseOutlet:
+    """Tables `clusters`, `images` and `publications` behind one address, their names beginning with `prefix`."""
+
+    def __init__(self, url: str, *, prefix: str = "") -> None:
+        """Raises `SettingsError` for an address that cannot be. Nothing is connected yet."""
+        self.shown = without_secrets(url)
+        self._url, self._arguments = _connection(url, self.shown)
+        self._metadata = MetaData()
+        self._clusters, self._images, self._publications = tables(self._metadata, prefix)
+
+    def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:  # noqa: ARG002 rows go by category
+        """Replace the rows of the set's category. A no-op where this very version is there.
+
+        Raises `OutletUnreachableError` where the database does not answer, `OutletError` where it says no.
+        """
+        document = json.loads(files["clusters.json"])
+        try:
+            engine = self._engine()
+            try:
+                self._make_tables(engine)
+                with engine.begin() as connection:
+                    self._replace(connection, document, version)
+            finally:
+                engine.dispose()
+        except SQLAlchemyError as error:
+            raise self._trouble(error) from None
+        except OSError as error:  # pg8000 lets the socket's own errors through
+            raise OutletUnreachableError(f"{self.shown} does not answer: {error}. Nothing in it was changed.") from None
+
+    def _engine(self) -> Engine:
+        engine = create_engine(self._url, connect_args=self._arguments, hide_parameters=True)
+        if self._url.get_backend_name() == "sqlite":
+            event.listen(engine, "connect", _strict_sqlite)
+            event.listen(engine, "begin", _begin_immediately)
+        return engine
+
+    def _make_tables(self, engine: Engine) -> None:
+        """Make what is missing. Refuses tables of these names that are not ours: we delete rows from them."""
+        found = inspect(engine)
+        for table in self._metadata.sorted_tables:
+            if found.has_table(table.name):
+                there = {column["name"] for column in found.get_columns(table.name)}
+                lacking = [column.name for column in table.columns if column.name not in there]
+                if lacking:
+                    raise OutletError(
+                        f"{self.shown} has a table {table.name} that is not ours: it lacks {', '.join(lacking)}. "
+                        "Nothing in it was changed. Set table_prefix of this outlet, or name another database."
+                    )
+        self._metadata.create_all(engine)
+
+    def _replace(self, connection: Connection, document: Mapping[str, Any], version: str) -> None:
+        category = _text(document["category"])
+        publications = self._publications
+        mine = publications.c.category == category
+        if connection.execute(publications.select().where(mine, publications.c.version == version)).first():
+            return
+        connection.execute(delete(self._images).where(self._images.c.category == category))
+        connection.execute(delete(self._clusters).where(self._clusters.c.category == category))
+        connection.execute(delete(publications).where(mine))
+        _insert(connection, self._clusters, cluster_rows(document))
+        _insert(connection, self._images, image_rows(document))
+        connection.execute(insert(publications), publication_row(document, version))
+
+    def _trouble(self, error: SQLAlchemyError) -> OutletError | OutletUnreachableError:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        said = without_secrets(str(cause)).replace(self._url.password or "\0", "***")
+        if isinstance(error, DBAPIError) and _may_pass(error):
+            return OutletUnreachableError(f"{self.shown} does not answer: {said}. Nothing in it was changed.")
+        return OutletError(f"{self.shown} refused the rows: {said}. What was there before is untouched.")
+
+
+def tables(metadata: MetaData, prefix: str) -> tuple[Table, Table, Table]:
+    """The tables clusters, images and publications; every image of a category has one row in `images`."""
+    clusters = Table(
+        f"{prefix}clusters",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("category", String, nullable=False, index=True),
+        Column("slug", String, nullable=False),
+        Column("aliases", JSON, nullable=False),
+        Column("name", String),
+        Column("description", String),
+        Column("status", String, nullable=False),
+        Column("needs_review", Boolean, nullable=False),
+        Column("images_count", Integer, nullable=False),
+        Column("cohesion", Float, nullable=False),
+        Column("representative_key", String, nullable=False),
+        Index(f"ux_{prefix}clusters_slug", "category", "slug", unique=True),
+    )
+    images = Table(
+        f"{prefix}images",
+        metadata,
+        Column("category", String, primary_key=True),
+        Column("key", String, primary_key=True),
+        Column("country", String),
+        Column("identifier", String),
+        Column("status", String, nullable=False),  # clustered, unclustered or rejected
+        Column("reason", String),
+        Column("cluster_id", String, ForeignKey(f"{prefix}clusters.id"), index=True),
+        Column("probability", Float),
+        Column("position", Integer),  # 0 is the most typical of its cluster
+        Column("nearest_cluster_id", String, ForeignKey(f"{prefix}clusters.id"), index=True),
+        Column("distance", Float),
+    )
+    publications = Table(
+        f"{prefix}publications",
+        metadata,
+        Column("category", String, primary_key=True),
+        Column("version", String, nullable=False),
+        Column("generated_at", String, nullable=False),
+        Column("encoder", String, nullable=False),
+        *(Column(name, Integer, nullable=False) for name in ("images", "clustered", "unclustered", "rejected")),
+        Column("clusters", Integer, nullable=False),
+    )
+    return clusters, images, publications
+
+
+def cluster_rows(document: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of `clusters`, in the document's order."""
+    for one in document["clusters"]:
+        yield {
+            "id": one["id"], "category": _text(document["category"]), "slug": one["slug"],
+            "aliases": one.get("aliases", []), "name": _text(one["name"]), "description": _text(one["description"]),
+            "status": one["status"], "needs_review": one["needsReview"], "images_count": one["size"],
+            "cohesion": one["cohesion"], "representative_key": _text(one["representativeImage"]["key"]),
+        }  # fmt: skip
+
+
+def image_rows(document: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of `images`: those in clusters, then the unclustered, then the rejected."""
+    empty: Row = dict.fromkeys(
+        ("country", "identifier", "reason", "cluster_id", "probability", "position", "nearest_cluster_id", "distance")
+    )
+    common = {**empty, "category": _text(document["category"])}
+    for cluster in document["clusters"]:
+        for position, image in enumerate(cluster["images"]):
+            yield {**common, **_image(image), "status": "clustered", "cluster_id": cluster["id"],
+                   "probability": image["probability"], "position": position}  # fmt: skip
+    for image in document["unclustered"]:
+        yield {**common, **_image(image), "status": "unclustered", "nearest_cluster_id": image["nearestCluster"],
+               "distance": image["distance"]}  # fmt: skip
+    for image in document["rejected"]:
+        yield {**common, "key": _text(image["key"]), "status": "rejected", "reason": _text(image["reason"])}
+
+
+def publication_row(document: Mapping[str, Any], version: str) -> Row:
+    """The one row of `publications` of this category: what is in the other two, and from when."""
+    return {"category": _text(document["category"]), "version": version, "generated_at": document["generatedAt"],
+            "encoder": document["model"]["encoder"], **document["summary"]}  # fmt: skip
+
+
+def _image(image: Mapping[str, Any]) -> Row:
+    return {"key": _text(image["key"]), "country": _text(image["country"]), "identifier": _text(image["identifier"])}
+
+
+def _text(value: str | None) -> str | None:
+    r"""Text that a database takes: no NUL, and lone surrogates (keys that are not UTF-8) as \\udcXX."""
+    return None if value is None else value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _insert(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, ROWS_PER_INSERT)):
+        if connection.dialect.name == "sqlite":
+            connection.execute(insert(table), chunk)
+        else:
+            connection.execute(_rows_from_json(connection, table), {"rows": json.dumps(chunk, ensure_ascii=False)})
+
+
+def _rows_from_json(connection: Connection, table: Table) -> TextClause:
+    """An INSERT of a chunk of rows that travels as one value.
+
+    pg8000 sends the rows of an executemany one by one, a round trip for each; a statement with 11,000 values takes over
+    a second to put together.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(quote(column.name) for column in table.columns)
+    name = quote(table.name)
+    return text(  # nothing but our own names, quoted
+        f"INSERT INTO {name} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))"  # noqa: S608
+    )
+
+
+def _connection(url: str, shown: str) -> tuple[URL, dict[str, Any]]:
+    """The address as SQLAlchemy takes it, and the driver's own arguments."""
+    try:
+        made = make_url(url)
+        if made.get_backend_name() in ("postgres", "postgresql"):
+            return _postgresql(made, shown)
+        made.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise SettingsError(
+            f"{shown!r} is no database address. Write sqlite:///file.db or postgresql://user@host/database "
+            "(a password with @ : / or # in it needs percent escapes, or the variable PGPASSWORD)."
+        ) from None
+    if not made.database:
+        raise SettingsError(f"{shown!r} names no file. Three slashes and a path, as in sqlite:///library.db.")
+    return made, {"timeout": BUSY_SECONDS}
+
+
+def _postgresql(made: URL, shown: str) -> tuple[URL, dict[str, Any]]:
+    if made.drivername not in ("postgres", "postgresql", "postgresql+pg8000"):
+        raise SettingsError(f"{shown!r} asks for another driver than the one we ship: write postgresql://.")
+    try:
+        import pg8000  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        raise SettingsError(f"{shown!r} needs the PostgreSQL driver: pip install 'image-cluster[postgres]'.") from None
+    query = dict(made.query)
+    arguments: dict[str, Any] = {"timeout": ANSWER_SECONDS, "application_name": "image-cluster"}
+    mode = str(query.pop("sslmode", "prefer"))
+    if mode in ("require", "verify-ca", "verify-full"):
+        arguments["ssl_context"] = _tls(verify=mode != "require", host=mode == "verify-full")
+    query.pop("channel_binding", None)
+    folder = str(query.pop("host", ""))
+    if folder.startswith("/"):
+        arguments["unix_sock"] = f"{folder}/.s.PGSQL.{made.port or 5432}"
+    if query:
+        raise SettingsError(
+            f"{shown!r} has query values that we do not know: {', '.join(sorted(query))}. Known: sslmode, host."
+        )
+    password = made.password or os.environ.get("PGPASSWORD")
+    return made.set(drivername="postgresql+pg8000", query={}, password=password), arguments
+
+
+def _tls(*, verify: bool, host: bool) -> ssl.SSLContext:
+    """What libpq's sslmode means: require encrypts and asks no certificate, verify-ca and verify-full do."""
+    context = ssl.create_default_context()
+    context.check_hostname = host
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    return context
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether trying again may help: a connection that broke, a database that is starting, busy or locked."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    said = str(error.orig)
+    # pg8000 gives the server's SQLSTATE: 08 connection, 40 conflict, 53 resources, 57 shut down or starting
+    return (
+        error.connection_invalidated
+        or any(f"'C': '{state}" in said for state in ("08", "40", "53", "57"))
+        or (isinstance(error, (InterfaceError, OperationalError)) and "'C': '" not in said and "locked" in said)
+        or (isinstance(error, InterfaceError) and "'C': '" not in said)
+    )
+
+
+def _strict_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.isolation_level = None  # the driver's own BEGIN comes late and commits before DDL
+
+
+def _begin_immediately(connection: Connection) -> None:
+    connection.execute(text("BEGIN IMMEDIATE"))

@@ -1,0 +1,75 @@
+"""Opens the outlet that a URL names: a folder, a bucket or a database.
+
+What belongs here: reading the URL, and what every outlet can do. Not here: how a set is placed in a folder or a bucket
+(`storage/publications.py`) and what a database's tables hold (`database.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.errors import SettingsError
+from pipeline.settings import OutletSettings, SourceSettings
+from pipeline.stages.manifest import Bucket
+from pipeline.storage.publications import publish_to_bucket, publish_to_folder
+
+
+class Outlet(Protocol):
+    """A place that a published set is written to. Readers of it see the set before or this one, never a mixture."""
+
+    def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:
+        """Let readers see this set. Placing what is there already changes nothing. Any failure leaves the old set."""
+        ...
+
+
+def open_outlet(outlet: OutletSettings, source: SourceSettings) -> Outlet:
+    """The outlet of these settings; nothing is written yet.
+
+    A bucket takes its endpoint, time-out and retries from the source where it has none of its own. Raises
+    `SettingsError` for an address that cannot be.
+    """
+    scheme, separator, _ = outlet.url.partition("://")
+    if not separator:
+        return FolderOutlet(Path(outlet.url))
+    if scheme.partition("+")[0] in ("sqlite", "postgresql", "postgres"):
+        from pipeline.adapters.outlets.database import DatabaseOutlet
+
+        return DatabaseOutlet(outlet.url, prefix=outlet.table_prefix)
+    if scheme not in ("s3", "r2", "file"):
+        raise SettingsError(
+            f"{outlet.shown!r} is no place to publish to. Give a folder, s3://bucket/prefix, r2://bucket/prefix, "
+            "sqlite:///file.db or postgresql://host/database."
+        )
+    from pipeline.adapters.buckets import open_bucket
+
+    return BucketOutlet(
+        open_bucket(
+            outlet.url,
+            endpoint_url=outlet.endpoint_url or source.endpoint_url,
+            region=outlet.region,
+            timeout_seconds=source.timeout_seconds,
+            retries=source.retries,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class FolderOutlet:
+    """A folder: `root/SLUG` is a link that is swung to the new set in one step."""
+
+    root: Path
+
+    def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        publish_to_folder(self.root, slug, version, files)
+
+
+@dataclass(frozen=True)
+class BucketOutlet:
+    """A bucket: the set below `SLUG/versions/VERSION/`, then `SLUG/clusters.json`."""
+
+    bucket: Bucket
+
+    def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:
+        publish_to_bucket(self.bucket, slug, version, files)

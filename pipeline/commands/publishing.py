@@ -1,0 +1,227 @@
+"""The commands around what is published: publish, changes, rollback.
+
+What belongs here: their arguments and what they print. Not here: the work (`steps/publish.py`,
+`steps/published_sets.py`), and how the commands share options (`common.py`).
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.common import category_options, console_of, stored_slugs, where_options, with_project
+from pipeline.errors import MissingArtifactError, PublishHeldError
+
+if TYPE_CHECKING:
+    from pipeline.steps.project import Project, Report
+
+
+def stop_where_held(reports: Iterable["Report"]) -> None:
+    """Say plainly what was not published, and why. Raises `PublishHeldError` (exit code 3) where there is any."""
+    held = [report for report in reports if "held" in report.facts]
+    if held:
+        raise PublishHeldError("\n".join(_why_held(report) for report in held))
+
+
+def _why_held(report: "Report") -> str:
+    facts, folder = report.facts, report.path
+    data = folder.parent.parent if folder else Path("data")
+    place = "" if data == Path("data") else f" --out {data}"
+    reasons = "".join(f"\n  - {text}" for text in facts["held"])
+    return (
+        f"{report.category} is not published, it waits for you to look at it:{reasons}\n"
+        f"  What is published stays, {facts['version']}. The new result: {facts['candidate_page']}\n"
+        f"  To publish it: image-cluster publish --accept {facts['candidate']} --category {report.category}{place}"
+    )
+
+
+@click.command()
+@click.option("--accept", "accepted", metavar="VERSION", help="Publish this candidate, which the guard held back.")
+@click.option("--candidates", "only_list", is_flag=True, help="List what waits to be accepted; publish nothing.")
+@click.option("--history", "show_history", is_flag=True, help="List what was published when; publish nothing.")
+@category_options
+@where_options
+@with_project
+def publish(
+    project: "Project",
+    categories: tuple[str, ...],
+    accepted: str | None,
+    only_list: bool,
+    show_history: bool,
+    as_json: bool,
+) -> None:
+    """Publish what is clustered, or a candidate that was held back.
+
+    A result that is very unlike the published one (published.guard in the settings) is not published: it waits as a
+    candidate, and this command ends with exit code 3. Look at its page, then accept it, or correct the settings.
+
+    \b
+    Examples:
+      image-cluster publish --candidates
+      image-cluster publish --accept 13 --category bollards
+      image-cluster publish --history --category bollards
+    """
+    if accepted is not None:
+        _accept(project, _only(_slugs(project, categories), "--accept"), accepted, as_json=as_json)
+    elif only_list:
+        _print(
+            _candidate_rows(project, _slugs(project, categories)),
+            as_json=as_json,
+            empty="Nothing waits to be accepted.",
+        )
+    elif show_history:
+        _print(_history_rows(project, _slugs(project, categories)), as_json=as_json, empty="Nothing is published yet.")
+    else:
+        from pipeline.steps.publish import publish as step
+
+        reports = [step(project, slug) for slug in stored_slugs(project, categories)]
+        console_of(project).close()
+        _print([_report_row(report) for report in reports], as_json=as_json, empty="")
+        stop_where_held(reports)
+
+
+@click.command()
+@click.option("--since", metavar="VERSION|DATE", help="Compare with this version, or with what was published then.")
+@category_options
+@where_options
+@with_project
+def changes(project: "Project", categories: tuple[str, ...], since: str | None, as_json: bool) -> None:
+    """Tell what changed: clusters that were born, split, merged or died, and where images moved.
+
+    Without --since: what the last publication changed, as in changes.json. Dates are in UTC.
+
+    \b
+    Examples:
+      image-cluster changes --category bollards
+      image-cluster changes --since 2026-11-01
+      image-cluster changes --since 12 --json | jq '.[0].summary'
+    """
+    from pipeline.console import print_json
+    from pipeline.steps.published_sets import changes_since, markdown
+
+    found = [changes_since(project, slug, since) for slug in _slugs(project, categories)]
+    if as_json:
+        print_json(found)
+        return
+    text = "\n".join(markdown(one) for one in found)
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(text))
+    else:
+        click.echo(text, nl=False)
+
+
+@click.command()
+@click.option("--to", "version", metavar="VERSION", help="The version to go back to. [the one before the current]")
+@category_options
+@where_options
+@with_project
+def rollback(project: "Project", categories: tuple[str, ...], version: str | None, as_json: bool) -> None:
+    """Let readers see an earlier version again, here and at every outlet, in one step.
+
+    What was rolled back does not come back by itself: later results wait as candidates until one is accepted.
+
+    \b
+    Examples:
+      image-cluster rollback --category bollards
+      image-cluster rollback --category bollards --to 12
+    """
+    from pipeline.console import print_json
+    from pipeline.steps.published_sets import rollback as go_back
+
+    done = go_back(project, _only(_slugs(project, categories), "rollback"), version)
+    if as_json:
+        print_json(done.__dict__)
+    else:
+        click.echo(done.text)
+
+
+def _accept(project: "Project", slug: str, version: str, *, as_json: bool) -> None:
+    from pipeline.console import print_json
+    from pipeline.steps.published_sets import accept
+
+    done = accept(project, slug, version)
+    if as_json:
+        print_json(done.__dict__)
+    else:
+        click.echo(done.text)
+
+
+def _slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
+    """The categories that are named, or all that are published."""
+    named = stored_slugs(project, categories)
+    if categories:
+        return named
+    slugs = [slug for slug in named if (project.layout.published / slug).exists()]
+    if not slugs:
+        raise MissingArtifactError(f"Nothing in {project.settings.data_dir} is published yet.")
+    return slugs
+
+
+def _only(slugs: list[str], what: str) -> str:
+    if len(slugs) != 1:
+        raise click.UsageError(f"{what} needs one --category; there are {', '.join(slugs)}.")
+    return slugs[0]
+
+
+def _candidate_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]]:
+    from pipeline.steps.published_sets import candidates
+
+    sets = project.layout.published / ".versions"
+    return [
+        {
+            "category": project.category_of(slug),
+            "candidate": one.version,
+            "at": one.at,
+            "clusters": one.summary["clusters"],
+            "unclustered": one.summary["unclustered"],
+            "why": "; ".join(concern["text"] for concern in one.concerns),
+            "page": str(sets / slug / one.version / "clusters.html"),
+        }
+        for slug, one in candidates(project, slugs).items()
+    ]
+
+
+def _history_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]]:
+    from pipeline.storage.history import read_history
+
+    return [
+        {
+            "category": project.category_of(slug),
+            "version": one.version,
+            "at": one.at,
+            "event": one.event,
+            "now": "*" if one is history.current else "",
+            **{name: one.summary[name] for name in ("images", "clusters", "unclustered")},
+            "headline": one.headline,
+        }
+        for slug in slugs
+        for history in [read_history(project.layout.published, slug)]
+        for one in reversed(history.publications)
+    ]
+
+
+def _report_row(report: "Report") -> dict[str, Any]:
+    state = "held" if "held" in report.facts else "unchanged" if report.unchanged else "published"
+    return {
+        "category": report.category,
+        "state": state,
+        "version": report.facts.get("candidate", report.facts.get("version", "")),
+        "headline": report.facts.get("headline", ""),
+        "folder": str(report.path or ""),
+    }
+
+
+def _print(rows: list[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+    from pipeline.console import print_json, print_rows
+
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_rows(rows)
+    else:
+        click.echo(empty, err=True)

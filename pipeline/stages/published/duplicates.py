@@ -1,0 +1,101 @@
+"""duplicates.json: groups of images that are the same picture, and which one is proposed to be kept.
+
+What belongs here: the document and its checks. Not here: finding duplicates (`stages/duplicates.py`), the section of
+the review page (`page.py`). A companion of its own, and not a part of clusters.json: see docs/duplicates.md.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PublishRefusedError
+from pipeline.stages.published.document import content_digest, country_code
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+SCHEMA_VERSION = 1
+FILE = "duplicates.json"
+DUPLICATES_SCHEMA = "duplicates.schema.json"
+LEVELS = ("exact", "near", "similar")
+
+
+def build_duplicates(
+    category: str, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], *, generated_at: str
+) -> dict[str, Any]:
+    """The document of one category.
+
+    `rows` are images in groups, the rows of a group together and its kept image first: group, level, kept, key,
+    country, identifier, width, height, bytes, hamming, distance, reason. `generated_at` is an RFC 3339 time.
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    names = ("country", "identifier", "key", "kept", "reason", "width", "height", "bytes", "distance", "hamming")
+    for row in rows:
+        group = groups.setdefault(row["group"], {"id": row["group"], "level": row["level"], "images": []})
+        image = {name: row[name] for name in names}
+        group["images"].append(image | {"country": country_code(row["country"])})
+    made = list(groups.values())
+    gone = [image for group in made for image in group["images"] if not image["kept"]]
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "category": category,
+        "generatedAt": generated_at,
+        "settings": dict(settings),
+        "summary": {
+            **{level: _count([group for group in made if group["level"] == level]) for level in LEVELS},
+            "proposedToGo": len(gone),
+            "bytesSaved": sum(image["bytes"] for image in gone),
+        },
+        "groups": made,
+    }
+
+
+def validate_duplicates(document: Mapping[str, Any]) -> None:
+    """Check the schema, that each group keeps what its level says, and that no image is twice on one level.
+
+    Raises `PublishRefusedError` with the first problems.
+    """
+    errors = _validator().iter_errors(document)  # pyright: ignore[reportUnknownMemberType]
+    problems = [error.message[:200] for error in errors]
+    if not problems:
+        problems = [
+            f"group {group['id']} keeps {kept} of {len(group['images'])} images"
+            for group in document["groups"]
+            if (kept := sum(image["kept"] for image in group["images"]))
+            != (len(group["images"]) if group["level"] == "similar" else 1)
+        ]
+        seen = [(group["level"], image["key"]) for group in document["groups"] for image in group["images"]]
+        problems += [f"{len(seen) - len(set(seen))} images are in two groups of one level"] * (
+            len(seen) != len(set(seen))
+        )
+    if problems:
+        raise PublishRefusedError(
+            f"duplicates.json of {document.get('category')!r} is not published: {'; '.join(problems[:5])}. "
+            "What is published stays in place. Run the stages of this category again; if it happens again, report it."
+        )
+
+
+def digest_with(digest: str, document: Mapping[str, Any] | None) -> str:
+    """The digest of a set of documents whose clusters.json has `digest`; without duplicates it is that one."""
+    if not document or not document["groups"]:
+        return digest
+    return hashlib.sha256(f"{digest} {content_digest(document)}".encode()).hexdigest()
+
+
+def schema_bytes() -> bytes:
+    """The text of the schema as it is published."""
+    return resources.files("pipeline.stages.published").joinpath(DUPLICATES_SCHEMA).read_bytes()
+
+
+@functools.cache
+def _validator() -> "Validator":
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema_bytes()))
+
+
+def _count(groups: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {"groups": len(groups), "images": sum(len(group["images"]) for group in groups)}

@@ -1,0 +1,122 @@
+"""The guard before publishing: is a new document so unlike the published one that a person should look first?
+
+What belongs here: the comparison, as a pure function with its figures. Not here: what a valid document is (`schema.py`,
+which refuses), what changed in detail (`changes.py`), and what is done with a result that is held back
+(`steps/publish.py`).
+
+A website should not lose half of its types overnight because an encoder was swapped or a bucket was half empty. None of
+the rules can tell a mistake from a wish, so a result that trips one waits for a person. The first publication has
+nothing to be compared with and never trips.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.settings import GuardParams
+
+MIN_UNCLUSTERED_IMAGES = 5  # fewer than this many more say nothing, whatever share of a small library they are
+_MAX_NAMES = 5
+
+Figure = int | float | str
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One rule that a new document trips: the setting that holds its threshold, in words, and the figures."""
+
+    rule: str
+    text: str
+    figures: Mapping[str, Figure]
+
+
+def examine(
+    previous: Mapping[str, Any] | None,
+    document: Mapping[str, Any],
+    params: GuardParams,
+    *,
+    ended_by_people: Collection[str] = (),
+    shaped_by_people: Collection[str] = (),
+) -> list[Concern]:
+    """What speaks against replacing `previous` by `document` (both clusters.json) without asking; empty: nothing.
+
+    `ended_by_people` are the ids of clusters that people themselves merged away: their names may go.
+    `shaped_by_people` are those whose members people chose, which may be as large as they like. Shares are of the
+    images that could be read.
+    """
+    if previous is None or not params.enabled:
+        return []
+    return [
+        *_fewer_clusters(previous, document, params, ended_by_people),
+        *_more_unclustered(previous, document, params),
+        *_one_large_cluster(previous, document, params, shaped_by_people),
+        *_names_lost(previous, document, params, ended_by_people),
+    ]
+
+
+def _fewer_clusters(
+    previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, ended_by_people: Collection[str]
+) -> Iterator[Concern]:
+    before = sum(cluster["id"] not in ended_by_people for cluster in previous["clusters"])
+    after = document["summary"]["clusters"]
+    if before - after > params.max_cluster_drop * before:
+        yield Concern(
+            "max_cluster_drop",
+            f"the clusters would fall from {before:,} to {after:,}, by more than {params.max_cluster_drop:.0%}",
+            {"clusters_before": before, "clusters_after": after, "limit": params.max_cluster_drop},
+        )
+
+
+def _more_unclustered(
+    previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams
+) -> Iterator[Concern]:
+    before, after = (one["summary"]["unclustered"] / max(1, _usable(one)) for one in (previous, document))
+    more = document["summary"]["unclustered"] - previous["summary"]["unclustered"]
+    if (
+        after > params.max_unclustered_growth * before
+        and after - before > params.min_unclustered_rise
+        and more >= MIN_UNCLUSTERED_IMAGES
+    ):
+        yield Concern(
+            "max_unclustered_growth",
+            f"the unclustered share would grow from {before:.1%} to {after:.1%}, "
+            f"to more than {params.max_unclustered_growth:g} times as much",
+            {"unclustered_before": round(before, 4), "unclustered_after": round(after, 4),
+             "limit": params.max_unclustered_growth},
+        )  # fmt: skip
+
+
+def _one_large_cluster(
+    previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, shaped_by_people: Collection[str]
+) -> Iterator[Concern]:
+    before, after = _largest_share(previous), _largest_share(document, shaped_by_people)
+    if before <= params.max_cluster_share < after:
+        yield Concern(
+            "max_cluster_share",
+            f"the largest cluster would pass {params.max_cluster_share:.0%} of the images: "
+            f"from {before:.1%} to {after:.1%}",
+            {"largest_before": round(before, 4), "largest_after": round(after, 4), "limit": params.max_cluster_share},
+        )
+
+
+def _names_lost(
+    previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, ended_by_people: Collection[str]
+) -> Iterator[Concern]:
+    if not params.forbid_losing_named:
+        return
+    there = {cluster["id"] for cluster in document["clusters"]} | set(ended_by_people)
+    lost = [one for one in previous["clusters"] if one["name"] is not None and one["id"] not in there]
+    if lost:
+        names = ", ".join(f"{one['name']!r} ({one['id']})" for one in lost[:_MAX_NAMES])
+        rest = f" and {len(lost) - _MAX_NAMES} more" if len(lost) > _MAX_NAMES else ""
+        named = "1 named cluster" if len(lost) == 1 else f"{len(lost)} named clusters"
+        yield Concern("forbid_losing_named", f"{named} would vanish: {names}{rest}", {"named_lost": len(lost)})
+
+
+def _usable(document: Mapping[str, Any]) -> int:
+    return document["summary"]["clustered"] + document["summary"]["unclustered"]
+
+
+def _largest_share(document: Mapping[str, Any], but: Collection[str] = ()) -> float:
+    sizes = (cluster["size"] for cluster in document["clusters"] if cluster["id"] not in but)
+    return max(sizes, default=0) / max(1, _usable(document))

@@ -1,0 +1,141 @@
+"""The changes in words: one sentence, and a Markdown table.
+
+What belongs here: telling a changes.json to people. Not here: finding out what changed (`changes.py`).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.stages.published.document import Json
+
+_MAX_ROWS = 50
+_MAX_PLACES = 4
+
+
+def headline(changes: Mapping[str, Any]) -> str:
+    """The changes as one sentence that can be read aloud."""
+    summary, category = changes["summary"], changes["category"]
+    moves = {"imagesAdded": "came", "imagesRemoved": "left", "imagesMoved": "moved"}
+    images = _join([f"{_many(summary[name], 'image')} {word}" for name, word in moves.items() if summary[name]])
+    if changes["previousGeneratedAt"] is None:
+        sizes = [cluster["sizeAfter"] for cluster in changes["clusters"] if cluster["sizeAfter"]]
+        grouped = f"{sum(sizes)} of {_many(summary['imagesAdded'], 'image')} are in {_many(len(sizes), 'cluster')}"
+        return f"{category} is published for the first time: {grouped}{_review(changes)}."
+    words = {
+        "grown": "grew",
+        "shrunk": "shrank",
+        "born": f"{_was(summary['born'])} born",
+        "merged": "merged",
+        "split": "came from a split",
+    }
+    words |= {"died": "died", "revived": "came back"}
+    happened = [(summary[fate], word) for fate, word in words.items() if summary[fate]]
+    fates = _join(
+        [f"{count if index else _many(count, 'cluster')} {word}" for index, (count, word) in enumerate(happened)]
+    )
+    if not images and not fates:
+        return f"Nothing changed in {category}: {_many(summary['kept'], 'cluster')} as before{_review(changes)}."
+    kept = f"{summary['kept']} {_was(summary['kept'])} kept" if summary["kept"] else ""
+    return f"In {category}, {'; '.join(part for part in (images, fates, kept) if part)}{_review(changes)}."
+
+
+def markdown(changes: Mapping[str, Any]) -> str:
+    """The changes as Markdown: the sentence, a table of at most 50 clusters that changed, and the rest in numbers."""
+    changed = [one for one in changes["clusters"] if one["fate"] != "kept" or one["reviewReason"] or _turnover(one)]
+    lines = [_escape(headline(changes))]
+    if changed:
+        names = {entry["id"]: entry["name"] for entry in changes["clusters"]}
+        lines += ["", "| Cluster | What became of it | Images | Came | Left | Countries | Review |"]
+        lines += ["|---|---|---:|---:|---:|---|---|", *(_row(entry, names) for entry in changed[:_MAX_ROWS])]
+    rest = [f"{len(changed) - _MAX_ROWS} more changed"] if len(changed) > _MAX_ROWS else []
+    if unchanged := len(changes["clusters"]) - len(changed):
+        rest.append(f"{_many(unchanged, 'cluster')} unchanged")
+    return "\n".join([*lines, *(["", f"{', '.join(rest)}."] if rest else [])]) + "\n"
+
+
+def _review(changes: Mapping[str, Any]) -> str:
+    waiting = sum(entry["reviewReason"] is not None for entry in changes["clusters"])
+    return f"; {waiting} {'asks' if waiting == 1 else 'ask'} to be reviewed" if waiting else ""
+
+
+def _turnover(entry: Json) -> int:
+    return entry["addedCount"] + entry["removedCount"]
+
+
+def _row(entry: Json, names: Mapping[str, str | None]) -> str:
+    cells = [
+        _cluster(entry),
+        _fate(entry, names),
+        f"{entry['sizeBefore']} → {entry['sizeAfter']}",
+        _moved(entry["addedCount"], entry["cameFrom"], "from", names),
+        _moved(entry["removedCount"], entry["wentTo"], "to", names),
+        _places(entry),
+        _escape(entry["reviewReason"] or ""),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _cluster(entry: Json) -> str:
+    said = {"waiting": "Unnamed, waits for a name", "unnamed": "Unnamed"}
+    name = said.get(entry["naming"], "") if not entry["name"] else _escape(entry["name"])
+    was = f" (was {_escape(entry['nameBefore'])})" if entry["naming"] == "renamed" else ""
+    return f"{name or 'Unnamed'}{was} `{_code(entry['id'])}`"
+
+
+def _fate(entry: Json, names: Mapping[str, str | None]) -> str:
+    word = "with" if entry["fate"] == "merged" else "from"
+    parents = _listed([id_ for id_ in entry["parents"] if id_ != entry["id"]], names)
+    into = _listed(entry["into"], names)
+    return f"{entry['fate']}{f' {word} {parents}' if parents else ''}{f', into {into}' if into else ''}"
+
+
+def _moved(count: int, places: Sequence[Json], word: str, names: Mapping[str, str | None]) -> str:
+    """`12 (9 from `c-1`, 2 from unclustered, ...)`: where images moved between, beside those that are new or gone."""
+    known = [one for one in places if one["place"] not in ("new", "gone")]
+    said = [f"{one['images']} {word} {_place(one['place'], names)}" for one in known[:_MAX_PLACES]]
+    return f"{count}{' (' + ', '.join([*said, *(['…'] if len(known) > _MAX_PLACES else [])]) + ')' if said else ''}"
+
+
+def _places(entry: Json) -> str:
+    parts: list[str] = []
+    for sign, name in (("+", "countriesGained"), ("\N{MINUS SIGN}", "countriesLost")):
+        codes, more = entry[name][:_MAX_PLACES], entry[f"{name}Count"] - _MAX_PLACES
+        parts += [f"{sign}{_escape(code)}" for code in codes] + ([f"{sign}{more} more"] if more > 0 else [])
+    # a cluster that was born or died gained or lost all of its countries: nothing to tell
+    return " ".join(parts) if entry["sizeBefore"] and entry["sizeAfter"] else ""
+
+
+def _listed(ids: Sequence[str], names: Mapping[str, str | None]) -> str:
+    more = [f"{len(ids) - _MAX_PLACES} more"] if len(ids) > _MAX_PLACES else []
+    return ", ".join([*(_place(id_, names) for id_ in ids[:_MAX_PLACES]), *more])
+
+
+def _place(place: str, names: Mapping[str, str | None]) -> str:
+    if place in ("unclustered", "rejected"):
+        return "set aside" if place == "rejected" else place
+    name = names.get(place)
+    return _escape(name) if name else f"`{_code(place)}`"
+
+
+def _escape(text: str) -> str:
+    """Text for Markdown: one line, and nothing in it is markup."""
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~!#$])", r"\\\1", line)
+
+
+def _code(text: str) -> str:
+    """Text for a Markdown code span inside a table."""
+    return re.sub(r"[`|\s]", " ", text)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _join(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)

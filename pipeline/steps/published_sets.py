@@ -1,0 +1,237 @@
+"""The sets that were published: showing one to readers, accepting a candidate, rolling back, what changed between two.
+
+What belongs here: what readers see, in the data directory and at every outlet, and the record of it. Not here: making
+a set (`publish.py`), placing one (`storage/publications.py`, `adapters/outlets/`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import CandidateError, ImageClusterError, MissingArtifactError
+from pipeline.stages.published import changes as change_report
+from pipeline.stages.published import news
+from pipeline.stages.published.document import decode
+from pipeline.steps.project import Project
+from pipeline.storage.history import (
+    Candidate,
+    Event,
+    History,
+    Publication,
+    number_of,
+    read_document,
+    read_history,
+    write_history,
+)
+from pipeline.storage.publications import drop_old_sets, swing
+
+
+@dataclass(frozen=True)
+class Done:
+    """What accepting or rolling back did, in a sentence; `changed` is False where it was so already."""
+
+    category: str
+    version: str
+    changed: bool
+    text: str
+
+
+def show_readers(
+    project: Project,
+    slug: str,
+    history: History,
+    version: str,
+    event: Event,
+    digest: str,
+    headline: str,
+    summary: dict[str, int],
+) -> None:
+    """Let readers of the data directory see a set that is there, and record it. The caller holds the lock."""
+    root = project.layout.published
+    swing(root, slug, version)
+    history.publications.append(Publication(version, project.now(), event, digest, headline, summary))
+    if event != "rolled back":
+        history.candidate, history.held = None, None
+    _forget_old(history, project.settings.published.history)
+    write_history(root, slug, history)
+    waiting = {history.candidate.version} if history.candidate else set[str]()
+    drop_old_sets(root, slug, {*history.versions(), *waiting})
+
+
+def place_at_outlets(project: Project, slug: str, history: History) -> None:
+    """Bring every outlet to what is published here; those that have it are left alone. The caller holds the lock.
+
+    An outlet in trouble does not keep the others from theirs; its error is raised at the end, and the next run tries
+    it again. Raises what the outlets raise.
+    """
+    current = history.current
+    if current is None:
+        return
+    from pipeline.adapters.outlets.registry import open_outlet
+
+    wanted = {outlet.shown for outlet in project.settings.published.outlets}
+    history.outlets = {name: version for name, version in history.outlets.items() if name in wanted}
+    trouble: list[ImageClusterError] = []
+    for outlet in project.settings.published.outlets:
+        if history.outlets.get(outlet.shown) == current.version:
+            continue
+        project.talk.notice(f"Publishing to {outlet.shown} …")
+        try:
+            open_outlet(outlet, project.settings.source).place(
+                slug, current.version, _files_of(project, slug, current.version)
+            )
+        except ImageClusterError as error:
+            trouble.append(error)
+        else:
+            history.outlets[outlet.shown] = current.version
+            write_history(project.layout.published, slug, history)
+    if trouble:
+        raise trouble[0]
+
+
+def candidates(project: Project, slugs: list[str]) -> dict[str, Candidate]:
+    """Slug → what waits to be accepted."""
+    found = {slug: read_history(project.layout.published, slug).candidate for slug in slugs}
+    return {slug: one for slug, one in found.items() if one is not None}
+
+
+def accept(project: Project, slug: str, wanted: str) -> Done:
+    """Publish a candidate: its set as it was computed, here and at every outlet. Accepting it twice changes nothing.
+
+    `wanted` is its version or the number in it. Raises `CandidateError` where there is no such candidate, and where
+    what is published is newer.
+    """
+    category = project.category_of(slug)
+    with project.lock(slug):
+        history = read_history(project.layout.published, slug)
+        current, waiting = history.current, history.candidate
+        if current is not None and _is(current, wanted):
+            place_at_outlets(project, slug, history)
+            return Done(category, current.version, False, f"{current.version} of {category} is published already.")
+        if waiting is None or not _is(waiting, wanted):
+            raise CandidateError(_no_candidate(category, wanted, history))
+        show_readers(
+            project, slug, history, waiting.version, "accepted", waiting.digest, waiting.headline, waiting.summary
+        )
+        place_at_outlets(project, slug, history)
+    return Done(category, waiting.version, True, f"{waiting.version} of {category} is published: {waiting.headline}")
+
+
+def rollback(project: Project, slug: str, wanted: str | None = None) -> Done:
+    """Let readers see an earlier set again, here and at every outlet; without `wanted` the one before the current.
+
+    Until a person accepts a result, later ones wait as candidates: what was rolled back must not come back overnight.
+    Raises `CandidateError` where there is no such version.
+    """
+    category = project.category_of(slug)
+    with project.lock(slug):
+        history = read_history(project.layout.published, slug)
+        current = history.current
+        if current is None:
+            raise MissingArtifactError(f"Nothing of {category} is published yet, so there is nothing to go back to.")
+        target = _earlier(category, history, wanted)
+        if target.version == current.version:
+            return Done(category, current.version, False, f"{current.version} of {category} is what readers see.")
+        history.held = f"a person rolled {category} back from {current.version} to {target.version} at {project.now()}"
+        if history.candidate is None:
+            history.candidate = Candidate(
+                current.version, project.now(), current.digest, current.headline, current.summary,
+                [{"rule": "rolled_back", "text": history.held, "figures": {}}],
+            )  # fmt: skip
+        # the hold is on disk before readers see the old set: a crash between the two must not lose it
+        write_history(project.layout.published, slug, history)
+        show_readers(
+            project, slug, history, target.version, "rolled back", target.digest, target.headline, target.summary
+        )
+        place_at_outlets(project, slug, history)
+    places = 1 + len(project.settings.published.outlets)
+    return Done(
+        category, target.version, True,
+        f"Readers of {category} see {target.version} again, as of {target.at} "
+        f"({target.summary.get('clusters', 0):,} clusters, {target.summary.get('images', 0):,} images), "
+        f"instead of {current.version}; in {places} place{'' if places == 1 else 's'}. New results wait until one is "
+        f"accepted: image-cluster publish --accept {history.candidate.version if history.candidate else 'VERSION'} "
+        f"--category {category}",
+    )  # fmt: skip
+
+
+def changes_since(project: Project, slug: str, since: str | None = None) -> dict[str, Any]:
+    """changes.json of what is published: as it was published, or compared with an earlier version or date.
+
+    `since` is a version, the number in it, or an RFC 3339 date or time in UTC: what readers saw then. Raises
+    `CandidateError` where the history does not go back so far.
+    """
+    root, category = project.layout.published, project.category_of(slug)
+    history = read_history(root, slug)
+    if history.current is None:
+        raise MissingArtifactError(f"Nothing of {category} is published yet. Run `image-cluster run SOURCE` first.")
+    current = history.current.version
+    if since is None:
+        return decode((root / ".versions" / slug / current / "changes.json").read_bytes())
+    before = _found(history, since) or _at(history, since)
+    if before is None:
+        raise CandidateError(f"There is no version or date {since} of {category}. {_known(history)}")
+    return change_report.build_changes(
+        read_document(root, slug, before.version), read_document(root, slug, current), {}
+    )
+
+
+def markdown(changes: dict[str, Any]) -> str:
+    """The changes as people read them."""
+    return news.markdown(changes)
+
+
+def _files_of(project: Project, slug: str, version: str) -> dict[str, bytes]:
+    folder = project.layout.published / ".versions" / slug / version
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _forget_old(history: History, kept: int) -> None:
+    newest = set(history.versions()[-kept:])
+    history.publications = [one for one in history.publications if one.version in newest]
+
+
+def _is(one: Publication | Candidate, wanted: str) -> bool:
+    return one.version == wanted or (wanted.isdigit() and one.number == int(wanted))
+
+
+def _found(history: History, wanted: str) -> Publication | None:
+    return next((one for one in reversed(history.publications) if _is(one, wanted)), None)
+
+
+def _at(history: History, date: str) -> Publication | None:
+    """What readers saw at a time: a bare date means its end."""
+    if len(date) < len("2026-01-01") or not date[:4].isdigit():
+        return None
+    until = date if "T" in date else f"{date}T23:59:59Z"
+    return next((one for one in reversed(history.publications) if one.at <= until), None)
+
+
+def _earlier(category: str, history: History, wanted: str | None) -> Publication:
+    if wanted is not None:
+        found = _found(history, wanted)
+        if found is None:
+            raise CandidateError(f"There is no published version {wanted} of {category}. {_known(history)}")
+        return found
+    versions = history.versions()
+    number = number_of(versions[-1])
+    older = [name for name in versions[:-1] if number_of(name) < number] or versions[:-1]
+    if not older:
+        raise CandidateError(f"{category} was published only once, so there is nothing before it to go back to.")
+    return _found(history, older[-1]) or history.publications[0]
+
+
+def _no_candidate(category: str, wanted: str, history: History) -> str:
+    current, waiting = history.current, history.candidate
+    now = f" {waiting.version} is waiting." if waiting else " Nothing is waiting."
+    number = number_of(wanted) or (int(wanted) if wanted.isdigit() else 0)
+    if current is not None and 0 < number < current.number:
+        return (
+            f"{wanted} of {category} is older than what is published, {current.version} from {current.at}.{now} "
+            "To go back to something that was published: image-cluster rollback --to VERSION."
+        )
+    return f"There is no candidate {wanted} of {category}.{now}"
+
+
+def _known(history: History) -> str:
+    rows = [f"{one.version} ({one.at})" for one in reversed(history.publications)][:10]
+    return f"The newest: {', '.join(rows)}." if rows else "Nothing is published yet."
