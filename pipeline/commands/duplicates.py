@@ -1,0 +1,63 @@
+"""`image-cluster duplicates`: which images are the same picture, which one to keep and why.
+
+What belongs here: the command. Not here: finding duplicates (`stages/duplicates.py`), what the document holds
+(`stages/published/duplicates.py`).
+"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.common import console_of, where_options, with_project
+
+if TYPE_CHECKING:
+    from pipeline.steps.project import Project
+
+
+@click.command()
+@click.argument("category")
+@click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=click.Choice(["exact", "near", "similar"]),
+    help="Only this level; may be repeated. [exact and near]",
+)
+@where_options
+@with_project
+def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_json: bool) -> None:
+    """List groups of images that are the same picture, the one to keep first, and why. Deletes nothing.
+
+    exact: the same bytes. near: perceptual hash and embedding agree. similar: the embedding alone agrees, which is no
+    duplicate; nothing of it is proposed to go.
+
+    \b
+    Examples:
+      image-cluster duplicates bollards
+      image-cluster duplicates bollards --level near --json | jq .summary
+      image-cluster duplicates bollards | awk -F'\\t' '$3 == "no" {print $4}'
+    """
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.duplicates import duplicates as find
+    from pipeline.steps.duplicates import duplicates_document
+
+    slug = project.slug_of(category)
+    found = find(project, slug).counts
+    document = duplicates_document(project, slug, levels or ("exact", "near"))
+    console_of(project).close()
+    project.talk.notice(
+        f"{found['images']:,} images: {found['exact_images']:,} in {found['exact_groups']:,} groups of exact copies, "
+        f"{found['near_images']:,} in {found['near_groups']:,} groups of near copies, {found['similar_images']:,} in "
+        f"{found['similar_groups']:,} groups that are similar only. {found['proposed_to_go']:,} could go, "
+        f"{found['bytes_saved'] / 1e6:,.1f} MB. Nothing was deleted."
+    )
+    if as_json:
+        print_json(document)
+        return
+    print_rows([
+        {"group": group["id"], "level": group["level"], "kept": "yes" if image["kept"] else "no", "key": image["key"],
+         "pixels": f"{image['width']}x{image['height']}", "bytes": image["bytes"],
+         "hamming": "" if image["hamming"] is None else image["hamming"], "distance": f"{image['distance']:.3f}",
+         "reason": image["reason"]}
+        for group in document["groups"] for image in group["images"]
+    ])  # fmt: skip

@@ -1,0 +1,130 @@
+"""`images`, `embeddings` → `duplicates`: groups of images that are the same picture, and which one to keep.
+
+What belongs here: which thumbnails have no signature yet, reading vectors, storing, and the list that people read. Not
+here: signatures and groups (`stages/signatures.py`, `stages/duplicates.py`). Nothing is deleted, here or anywhere.
+"""
+
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import polars as pl
+
+from pipeline.stages import duplicates as finding
+from pipeline.stages.embeddings import usable_cores
+from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.published import duplicates as documents
+from pipeline.stages.signatures import SIGNATURES_SCHEMA, signature
+from pipeline.steps.curation import kept_pairs
+from pipeline.steps.project import Project, Report
+from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.storage.artifacts import Artifact, digest
+
+CODE = 1  # counted up when the same inputs give another result
+SIGNATURE_CODE = 1  # counted up when a thumbnail gives another signature
+COLUMNS = ["image_id", "key", "content_hash", "size", "width", "height"]
+CHUNK = 1024  # thumbnails in memory
+
+
+def duplicates(project: Project, slug: str) -> Report:
+    """Bring `duplicates` up to date. Pairs of which people said that both are to be kept share no group."""
+    params = project.settings.duplicates
+    images, fingerprint = embedded_images(project, slug)
+    wanted = images.select(COLUMNS)
+    used = params.model_dump(exclude={"collapse"})
+    pairs = sorted((min(pair), max(pair)) for pair in kept_pairs(project, slug))
+
+    def compute(current: Artifact | None) -> dict[str, Any]:
+        signatures = _signatures(project, current, wanted["content_hash"].unique().sort().to_list())
+        contents = finding.by_quality(wanted, signatures)
+        vectors = project.vectors(fingerprint).read(contents["content_hash"].to_list())
+        found = finding.find_duplicates(wanted, contents, vectors, params, pairs)
+        unsigned = signatures["phash"].null_count()
+        return {
+            "tables": {
+                "duplicates": (found.table, finding.DUPLICATES_SCHEMA),
+                "signatures": (signatures, SIGNATURES_SCHEMA),
+            },
+            "params": used,
+            "facts": {**found.facts, "images": wanted.height, "without_thumbnail": unsigned,
+                      "signatures": SIGNATURE_CODE},
+        }  # fmt: skip
+
+    inputs = digest(wanted, fingerprint, used, pairs, CODE, SIGNATURE_CODE)
+    report = run_stage(project, slug, "duplicates", inputs, compute)
+    names = ("images", *(f"{level}_{what}" for level in finding.LEVELS for what in ("groups", "images")))
+    names += ("proposed_to_go", "bytes_saved")
+    report.counts = {name: int(report.facts[name]) for name in names}
+    return report
+
+
+def counts_as(project: Project, slug: str, hashes: pl.Series) -> pl.Series:
+    """For each content hash the one that it counts as when clustering: itself, unless `duplicates.collapse` is set.
+
+    Raises `MissingArtifactError` when it is set and the duplicates were never looked for.
+    """
+    if not project.settings.duplicates.collapse:
+        return hashes
+    table = project.store.require(slug, "duplicates").table("duplicates", finding.DUPLICATES_SCHEMA)
+    return pl.Series(hashes.name, finding.counts_as(table, hashes.to_list()), dtype=pl.String())
+
+
+def collapsed(project: Project, slug: str) -> list[str]:
+    """What clustering depends on beyond its own inputs: the version of the duplicates where they are collapsed."""
+    if not project.settings.duplicates.collapse:
+        return []
+    return [project.store.require(slug, "duplicates").provenance.fingerprint]
+
+
+def duplicates_document(project: Project, slug: str, levels: Collection[str] = finding.LEVELS) -> dict[str, Any]:
+    """duplicates.json with the groups of these levels, made when the duplicates were looked for."""
+    stored = project.store.require(slug, "duplicates")
+    table = stored.table("duplicates", finding.DUPLICATES_SCHEMA)
+    names = [*COLUMNS, "group", "identifier"]
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, names).drop("content_hash")
+    rows = (
+        table.filter(pl.col("level").is_in(list(levels)))
+        .join(images, on="image_id", how="left", maintain_order="left")
+        .with_columns(pl.col("distance").cast(pl.Float64()).round(4))
+        .rename({"group": "country", "group_id": "group", "size": "bytes"})
+    )
+    return documents.build_duplicates(
+        project.category_of(slug), rows.iter_rows(named=True), stored.provenance.params,
+        generated_at=stored.provenance.created_at,
+    )  # fmt: skip
+
+
+def published_duplicates(project: Project, slug: str) -> dict[str, Any] | None:
+    """duplicates.json as it is published, None where duplicates were never looked for. Raises `PublishRefusedError`."""
+    if project.store.current(slug, "duplicates") is None:
+        return None
+    document = duplicates_document(project, slug)
+    documents.validate_duplicates(document)
+    return document
+
+
+def _signatures(project: Project, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:
+    """The signature of every content, in the order of `hashes`; only those that are not stored yet are computed."""
+    held = pl.DataFrame(schema=SIGNATURES_SCHEMA)
+    if current is not None and current.provenance.facts.get("signatures") == SIGNATURE_CODE:
+        held = current.table("signatures", SIGNATURES_SCHEMA).filter(pl.col("phash").is_not_null())
+    known = set(held["content_hash"].to_list())
+    fresh = pl.DataFrame(
+        list(_computed(project, [name for name in hashes if name not in known])), schema=SIGNATURES_SCHEMA, orient="row"
+    )
+    wanted = pl.DataFrame({"content_hash": hashes}, schema={"content_hash": pl.String()})
+    return wanted.join(pl.concat([held, fresh]), on="content_hash", how="left", maintain_order="left")
+
+
+def _computed(project: Project, hashes: list[str]) -> Iterator[tuple[Any, ...]]:
+    def one(name: str) -> tuple[Any, ...]:
+        data = project.thumbnails.read(name)
+        found = signature(data) if data is not None else None
+        if found is None:
+            return (name, None, None, None, None)
+        return (name, found.phash, found.contrast, found.sharpness, found.tiny)
+
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="sign") as pool:
+        for start in range(0, len(hashes), CHUNK):
+            yield from pool.map(one, hashes[start : start + CHUNK])
+            project.talk.progress("compare", min(start + CHUNK, len(hashes)), len(hashes))
