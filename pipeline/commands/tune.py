@@ -1,0 +1,209 @@
+"""`image-cluster tune`: what each granularity would make of a category, and taking one over.
+
+What belongs here: the arguments, the table on stdout, what to do next on stderr. Not here: the sweep
+(`stages/tuning/`), storing it and changing the settings file (`steps/tune.py`).
+"""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.common import console_of, where_options, with_project
+
+if TYPE_CHECKING:
+    from pipeline.steps.project import Project, Report
+
+
+class Steps(click.ParamType[tuple[float, ...]]):
+    """Numbers from 0 to 1, separated by commas."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value  # pyright: ignore[reportUnknownVariableType]  # converted before
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as 0.2,0.4,0.6.", param, ctx)
+        if not all(0 <= number <= 1 for number in numbers):
+            self.fail(f"{value!r}: each number must lie from 0 (coarse) to 1 (fine).", param, ctx)
+        return numbers
+
+
+@click.command()
+@click.argument("category")
+@click.option("--steps", type=Steps(), help="Granularities to try, e.g. 0.2,0.4,0.6. [0.1 to 0.9 by 0.1]")
+@click.option(
+    "--runs",
+    type=click.IntRange(0, 50),
+    default=5,
+    show_default=True,
+    help="Random subsamples that stability is measured on; 0 leaves it out, which is several times as quick.",
+)
+@click.option("--apply", "value", metavar="VALUE", help="Write a granularity (or best) into the settings file.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Copy the report to this file as well.")
+@click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
+@where_options
+@with_project
+def tune(
+    project: "Project",
+    category: str,
+    steps: tuple[float, ...] | None,
+    runs: int,
+    value: str | None,
+    html: Path | None,
+    show: bool,
+    as_json: bool,
+) -> None:
+    """Show what each granularity would make of CATEGORY, and take one over.
+
+    Sweeps the granularity over the stored vectors: clusters, unclustered, largest cluster, validity and stability
+    without labels, and how many of the clusters of today would keep their id and name. Reads no image and changes no
+    cluster. The report shows a coarser setting, the one in force and a finer one side by side, with pictures.
+
+    \b
+    Examples:
+      image-cluster tune bollards
+      image-cluster tune bollards --open
+      image-cluster tune bollards --steps 0.4,0.5,0.6 --runs 0 --html tune.html
+      image-cluster tune bollards --apply 0.6
+      image-cluster tune bollards --apply best
+    """  # fmt: skip
+    slug = project.slug_of(category)
+    if value is not None and value != "best" and not (html or show or as_json):
+        _apply(project, slug, value)
+        return
+    report, rows = _sweep(project, slug, steps, runs)
+    if as_json:
+        _print_json(report, rows)
+    else:
+        _print_table(rows)
+    _tell(project, report, rows, html)
+    if value is not None:
+        _apply(
+            project,
+            slug,
+            str(report.facts["best"] or project.settings.labels.granularity) if value == "best" else value,
+        )
+    if show:
+        click.launch((html or _page(report)).resolve().as_uri())
+
+
+def _sweep(
+    project: "Project", slug: str, steps: tuple[float, ...] | None, runs: int
+) -> tuple["Report", list[dict[str, Any]]]:
+    from pipeline.stages.tuning.trials import STEPS
+    from pipeline.steps.tune import trials_of
+    from pipeline.steps.tune import tune as sweep
+
+    report = sweep(project, slug, steps=steps or STEPS, runs=runs)
+    console_of(project).close()
+    return report, trials_of(project, slug)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    head = ("setting", "clusters", "unclustered", "largest", "validity", "stability", "ids kept", "names kept", "")
+    lines = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        cells = [text.ljust(width) if column in (0, len(head) - 1) else text.rjust(width)
+                 for column, (text, width) in enumerate(zip(line, widths, strict=True))]  # fmt: skip
+        click.echo("  ".join(cells).rstrip())
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    worded = row["setting"] in ("auto", "coarse", "fine")
+    marks = [mark for mark, holds in (("now", row["current"]), ("best", row["best"])) if holds]
+    lost = f"loses {', '.join(row['names_lost'][:3])}{' …' if len(row['names_lost']) > 3 else ''}"
+    return (
+        f"{row['setting']} = {row['granularity']:.2f}" if worded else row["setting"],
+        f"{row['clusters']:,}",
+        f"{row['unclustered']:.1%}",
+        f"{row['largest']:.1%}",
+        "-" if row["validity"] is None else f"{row['validity']:.3f}",
+        "-" if row["stability"] is None else f"{row['stability']:.3f}",
+        f"{row['ids_kept']} of {row['ids']}" if row["ids"] else "-",
+        f"{row['names_kept']} of {row['names']}" if row["names"] else "-",
+        ", ".join([*marks, *([lost] if row["names_lost"] else [])]),
+    )
+
+
+def _print_json(report: "Report", rows: list[dict[str, Any]]) -> None:
+    from pipeline.console import print_json
+
+    facts = {name: report.facts[name] for name in ("images", "current", "best", "notes")}
+    print_json({"category": report.category, **facts, "report": str(_page(report)), "settings": rows})
+
+
+def _tell(project: "Project", report: "Report", rows: list[dict[str, Any]], html: Path | None) -> None:
+    for note in report.facts["notes"]:
+        project.talk.notice(note)
+    best = next((row for row in rows if row["best"]), None)
+    if best is None:
+        project.talk.notice("No setting gives two clusters or more.")
+    elif best["current"]:
+        project.talk.notice(f"{best['setting']} is in force, and no setting is clearly better by the figures.")
+    else:
+        project.talk.notice(
+            f"By the figures {best['setting']} is best. Look at the report, then: {_again(report.category)} "
+            f"--apply {best['setting']}"
+        )
+    page = _page(report)
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_bytes(page.read_bytes())
+    project.talk.notice(f"Report: {html or page}")
+
+
+def _apply(project: "Project", slug: str, value: str) -> None:
+    from pipeline.errors import SettingsError
+    from pipeline.settings import settings_path
+    from pipeline.steps.tune import apply_granularity
+    from pipeline.storage.layout import read_slugs
+
+    try:
+        value = f"{float(value):g}"
+    except ValueError:
+        if value not in ("auto", "coarse", "fine"):
+            raise SettingsError(
+                f"--apply {value}: a granularity is auto, coarse, fine, best, or a number from 0 (coarse) to 1 (fine)."
+            ) from None
+    file = click.get_current_context().params.get("settings_file") or settings_path()
+    if not apply_granularity(file, value):
+        project.talk.notice(f"{file} says labels.granularity: {value} already.")
+        return
+    project.talk.notice(f"{file} now says labels.granularity: {value}. No cluster has changed yet.")
+    if project.settings.labels.n_clusters is not None:
+        project.talk.notice(
+            f"labels.n_clusters is {project.settings.labels.n_clusters} and goes before it: unset that."
+        )
+    others = sorted(set(read_slugs(project.layout).values()) - {project.category_of(slug)})
+    if others:
+        project.talk.notice(f"It holds for every category of that file: {', '.join(others)} too.")
+    where = _where()
+    name = shlex.quote(project.category_of(slug))
+    project.talk.notice(
+        f"Next: image-cluster cluster --category {name}{where} && image-cluster visualize --category {name}{where}"
+    )
+
+
+def _again(category: str) -> str:
+    return f"image-cluster tune {shlex.quote(category)}{_where()}"
+
+
+def _where() -> str:
+    """The options of this call that the next one needs as well."""
+    given = click.get_current_context().params
+    names = {"--out": given.get("out"), "--settings": given.get("settings_file")}
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in names.items() if value is not None)
+
+
+def _page(report: "Report") -> Path:
+    from pipeline.steps.tune import PAGE
+
+    if report.path is None:
+        raise RuntimeError("A stored artefact has a path.")
+    return report.path / PAGE

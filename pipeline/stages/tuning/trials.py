@@ -1,0 +1,245 @@
+"""One category, many granularities: what each would give, in figures that need no labels.
+
+What belongs here: the sweep, its figures, which setting they speak for. Not here: how groups are found (`labels.py`),
+pictures (`chart.py`, `sheets.py`).
+
+Validity is the mean silhouette (Rousseeuw, 1987) in the space of the embeddings, an unclustered image counting 0, so
+that leaving images out never looks like an improvement. Stability is the mean agreement (adjusted mutual information;
+Vinh, Epps, Bailey, 2010) of clusterings of random subsamples with the clustering of all. Why these and not DBCV:
+docs/tuning.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.settings import ClusterParams, IdentityParams
+from pipeline.stages import labels as labelling
+from pipeline.stages import suggestions as suggesting
+from pipeline.stages.communities import NEIGHBOURS
+from pipeline.stages.identities import Identity, Ledger, match
+from pipeline.stages.neighbours import Neighbours, nearest_neighbours
+from pipeline.stages.resolution import silhouette
+
+STEPS = tuple(round(0.1 * step, 1) for step in range(1, 10))
+RUNS = 5
+SHARE = 0.8  # of the images in each subsample
+SAMPLE = 1000  # images that stability is measured on at most: it clusters `RUNS` times for every setting
+CLEARLY = 1.05  # what `best` must have over the setting that is in force, in validity: less is chance
+STEADY = 0.1  # how far below the steadiest setting `best` may lie, in stability
+GIANT = 0.8  # share of the images in one cluster above which a setting is no answer
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Survival:
+    """What would become of the clusters that there are: `kept` of `ids` keep their id, `names_kept` of `names` people's
+    names; `lost` are the names that would go, `identities[g]` says who group g would be."""
+
+    ids: int
+    kept: int
+    names: int
+    names_kept: int
+    lost: Sequence[str] = ()
+    identities: Sequence[Identity] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one setting gives.
+
+    `setting` as it stands in the settings file, `granularity` 0 to 1 as really used. `groups` int32 [n] per point, −1
+    for none. `unclustered` and `largest` are shares of the images. `validity` −1 to 1, None with fewer than two
+    clusters; `stability` up to 1, None likewise or where it was not measured.
+    """
+
+    setting: str
+    granularity: float
+    clusters: int
+    unclustered: float
+    largest: float
+    validity: float | None
+    stability: float | None
+    groups: np.ndarray
+    current: bool = False
+    effective: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    survival: Survival | None = None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The points of a category: `vectors` float32 [n, k] are what is clustered, `embeddings` float32 [n, d] of length 1
+    what it is judged by, `copies` int [n] how many images each point stands for."""
+
+    vectors: np.ndarray
+    embeddings: np.ndarray
+    copies: np.ndarray
+    neighbours: Neighbours | None = None
+
+
+def settings_to_try(steps: Sequence[float], current: str) -> list[str]:
+    """The settings of a sweep: each step, auto, and the one that is in force."""
+    numbers = [f"{step:g}" for step in sorted(set(steps))]
+    known = current in numbers or any(current not in WORDS and float(current) == step for step in steps)
+    return list(dict.fromkeys(["auto", *numbers, *([] if known else [current])]))
+
+
+WORDS = ("auto", "coarse", "fine")
+
+
+def sweep(
+    cloud: Cloud,
+    params: ClusterParams,
+    settings: Sequence[str],
+    *,
+    runs: int = RUNS,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> list[Trial]:
+    """One trial per setting, from coarse to fine. `params` gives everything but the granularity; a number of clusters
+    that it asks for is left aside. `on_progress` is told the images clustered so far and in all."""
+    samples = _samples(cloud, params, runs, sample, seed)
+    each = len(cloud.vectors) + sum(len(part.cloud.vectors) for part in samples)
+    trials: list[Trial] = []
+    for number, setting in enumerate(settings):
+        chosen = params.model_copy(update={"granularity": setting, "n_clusters": None})
+        done = number * each
+        found = _grouped(cloud, chosen)
+        done += len(cloud.vectors)
+        whole, agreements = found.groups, list[float]()
+        for part in samples:
+            if on_progress:
+                on_progress(done, each * len(settings))
+            groups = _grouped(part.cloud, chosen).groups
+            done += len(part.cloud.vectors)
+            if part.compared:
+                agreements.append(agreement(whole[part.rows], groups))
+            else:  # the sample that the subsamples are drawn from takes the place of all
+                whole = np.full(len(cloud.vectors), labelling.NONE, dtype=np.int32)
+                whole[part.rows] = groups
+        in_force = _same(setting, params.granularity) and params.n_clusters is None
+        trials.append(_trial(cloud, setting, found, agreements, current=in_force))
+    if on_progress:
+        on_progress(each * len(settings), each * len(settings))
+    return sorted(trials, key=lambda trial: (trial.granularity, trial.setting not in WORDS))
+
+
+def validity(embeddings: np.ndarray, groups: np.ndarray) -> float | None:
+    """How much nearer images are to their own cluster than to the next, −1 to 1; the unclustered count 0. None with
+    fewer than two clusters. Exact, in time that grows with images times clusters."""
+    inside = groups >= 0
+    if not inside.any() or groups.max() < 1:
+        return None
+    return silhouette(embeddings[inside], groups[inside]) * float(inside.mean())
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Adjusted mutual information of two clusterings int [n], 1 = the same, 0 = chance; unclustered is one group."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    return float(adjusted_mutual_info_score(one, other))
+
+
+def survive(
+    members: Sequence[frozenset[str]],
+    ledger: Ledger,
+    names: Mapping[str, str],
+    params: IdentityParams,
+    *,
+    category: str,
+) -> Survival:
+    """What would become of the clusters of `ledger` if these groups of content hashes took their place; nothing is
+    stored. `names` are people's names by cluster id."""
+    found = match(members, ledger, params, category=category, named=frozenset(names)).identities
+    held = {one.cluster_id for one in found}
+    named = [name for name in names if name in ledger.alive]
+    lost = sorted(names[name] for name in named if name not in held)
+    kept = sum(name in held for name in ledger.alive)
+    return Survival(len(ledger.alive), kept, len(named), len(named) - len(lost), lost, found)
+
+
+def best(trials: Sequence[Trial]) -> Trial | None:
+    """The setting with the best validity among those that are about as stable as the most stable one.
+
+    The one in force stays unless another is clearly better: every change costs names. None where no setting gives two
+    clusters.
+    """
+    fit = [trial for trial in trials if trial.validity is not None and trial.largest <= GIANT]
+    if not fit:
+        return None
+    steadiest = max((trial.stability or 0.0 for trial in fit), default=0.0)
+    fit = [trial for trial in fit if (trial.stability or 0.0) >= steadiest - STEADY]
+    winner = max(fit, key=lambda trial: (round(trial.validity or 0.0, 4), trial.setting == "auto"))
+    stays = [trial for trial in fit if trial.current]
+    if stays and (winner.validity or 0.0) < CLEARLY * (stays[0].validity or 0.0):
+        return stays[0]
+    return winner
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the points: `rows` int [m]; `compared` with the whole, or taking its place."""
+
+    rows: np.ndarray
+    cloud: Cloud
+    compared: bool = True
+
+
+def _grouped(cloud: Cloud, params: ClusterParams) -> labelling.Grouping:
+    """As `labels` would: with the sure suggestions taken, where the settings ask for that."""
+    found = labelling.group(cloud.vectors, params, neighbours=cloud.neighbours)
+    if params.accept_suggestions is None:
+        return found
+    suggestions = suggesting.suggest(cloud.vectors, found.groups)
+    groups, probability, _ = suggesting.accept(found.groups, found.probability, suggestions, params.accept_suggestions)
+    return replace(found, groups=groups, probability=probability)
+
+
+def _samples(cloud: Cloud, params: ClusterParams, runs: int, sample: int, seed: int) -> list[_Part]:
+    rng = np.random.default_rng(seed)
+    n = len(cloud.vectors)
+    if not runs or n < 2:
+        return []
+    rows = np.arange(n)
+    parts: list[_Part] = []
+    if n > sample:
+        rows = np.sort(rng.choice(n, sample, replace=False))
+        parts.append(_part(cloud, params, rows, compared=False))
+    for _ in range(runs):
+        drawn = np.sort(rng.choice(rows, max(2, round(SHARE * len(rows))), replace=False))
+        parts.append(_part(cloud, params, drawn, compared=True))
+    return parts
+
+
+def _part(cloud: Cloud, params: ClusterParams, rows: np.ndarray, *, compared: bool) -> _Part:
+    vectors = cloud.vectors[rows]
+    known = nearest_neighbours(vectors, NEIGHBOURS - 1) if params.method == "community" else None
+    return _Part(rows, Cloud(vectors, cloud.embeddings[:0], cloud.copies[rows], known), compared)
+
+
+def _trial(
+    cloud: Cloud, setting: str, found: labelling.Grouping, agreements: Sequence[float], *, current: bool
+) -> Trial:
+    groups = found.groups
+    images = max(int(cloud.copies.sum()), 1)
+    sizes = np.bincount(groups[groups >= 0], weights=cloud.copies[groups >= 0])
+    return Trial(
+        setting=setting,
+        granularity=float(found.effective.get("granularity", 0.5)),
+        clusters=len(sizes),
+        unclustered=float(cloud.copies[groups < 0].sum()) / images,
+        largest=float(sizes.max()) / images if len(sizes) else 0.0,
+        validity=validity(cloud.embeddings, groups),
+        stability=float(np.mean(agreements)) if agreements and len(sizes) > 1 else None,
+        groups=groups,
+        current=current,
+        effective=found.effective,
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or (one not in WORDS and other not in WORDS and float(one) == float(other))
