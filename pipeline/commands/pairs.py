@@ -1,0 +1,95 @@
+"""`image-cluster pairs`: saying of two images whether they belong together.
+
+What belongs here: the arguments of the commands. Not here: the file of ratings (`steps/pairs.py`) and what ratings
+teach (`stages/metric.py`).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.common import CONTEXT, Group, category_options, stored_slugs, where_options, with_project
+
+if TYPE_CHECKING:
+    from pipeline.steps.project import Project
+
+
+@click.group(cls=Group, context_settings=CONTEXT)
+def pairs() -> None:
+    """Say of two images whether they belong together; the next run learns from it.
+
+    Learning starts with 20 pairs of both sorts (labels.least_pairs), and only where it ranks pairs better that it was
+    not shown.
+
+    \b
+    Examples:
+      image-cluster pairs add bollards/de/de-001-800w.webp bollards/at/at-004-800w.webp --same
+      image-cluster pairs import rated.csv
+      image-cluster pairs list --json
+    """
+
+
+@pairs.command("add")
+@click.argument("one")
+@click.argument("other")
+@click.option("--same/--different", "same", required=True, default=None, help="What you say of the two.")
+@category_options
+@where_options
+@with_project
+def add(project: "Project", one: str, other: str, same: bool, categories: tuple[str, ...], as_json: bool) -> None:
+    """Rate two images, each named by its key, id or content hash.
+
+    \b
+    Examples:
+      image-cluster pairs add bollards/de/de-001-800w.webp bollards/at/at-004-800w.webp --same
+      image-cluster pairs add bollards/de/de-001-800w.webp bollards/fr/fr-002-800w.webp --different
+    """
+    _added(project, categories, [(one, other, same)], as_json=as_json)
+
+
+@pairs.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@category_options
+@where_options
+@with_project
+def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json: bool) -> None:
+    """Add every rating of a CSV file with the columns a, b, same; all of them, or none.
+
+    \b
+    Example:
+      image-cluster pairs import ratings.csv
+    """
+    from pipeline.steps.pairs import read_pairs
+
+    _added(project, categories, read_pairs(file, required="FILE"), as_json=as_json)
+
+
+@pairs.command("list")
+@category_options
+@where_options
+@with_project
+def list_(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
+    """Print the ratings that count, by content hash."""
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.pairs import pairs_of
+
+    rows = [{"category": project.category_of(slug), **pair._asdict()}
+            for slug in stored_slugs(project, categories) for pair in pairs_of(project, slug)]  # fmt: skip
+    (print_json if as_json else print_rows)(rows)
+
+
+def _added(
+    project: "Project", categories: tuple[str, ...], rows: list[tuple[str, str, bool]], *, as_json: bool
+) -> None:
+    from pipeline.console import print_json
+    from pipeline.steps.pairs import add_pairs, pairs_of
+
+    slugs = stored_slugs(project, categories)
+    path = add_pairs(project, slugs, rows)
+    held = {project.category_of(slug): len(pairs_of(project, slug)) for slug in slugs}
+    if as_json:
+        print_json({"added": len(rows), "pairs": held, "file": str(path)})
+    else:
+        counted = ", ".join(f"{number} in {category}" for category, number in held.items() if number)
+        click.echo(f"{len(rows)} added; ratings now: {counted} ({path})")

@@ -1,0 +1,165 @@
+"""Embeddings → the vectors that are compared: what ratings taught, and time and place beside the picture.
+
+What belongs here: gathering ratings, times and places of one category, and keeping what was made of them with
+`reduced`, so that whoever clusters or searches later uses the very same map. Not here: the map (`stages/metric.py`),
+the blocks (`stages/context.py`), reducing and clustering.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.settings import ClusterParams
+from pipeline.stages import context as beside
+from pipeline.stages import metric
+from pipeline.steps.manifest import DECLARED_SCHEMA
+from pipeline.steps.pairs import Pair, pairs_of
+from pipeline.steps.project import Project
+from pipeline.storage.artifacts import Artifact, digest
+
+METRIC_FILE = "metric.npz"
+CONTEXT_SCHEMA = pl.Schema(
+    {"content_hash": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
+)
+KNOBS = ("weights", "time_hours", "place_km", "least_pairs")
+SPACE_KNOBS = (*KNOBS, "pairs_file")  # of `labels`, but read where `reduced` is made
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the vectors are to be made of beside the embeddings. Nothing, with the settings as they come."""
+
+    params: ClusterParams
+    pairs: list[Pair] = field(default_factory=list[Pair])
+    context: pl.DataFrame | None = None
+
+    @property
+    def inputs(self) -> list[object]:
+        """What a stage's digest needs of it; empty where nothing is asked."""
+        if not self.pairs and self.context is None:
+            return []
+        knobs = {name: value for name, value in self.params.model_dump().items() if name in KNOBS}
+        return [knobs, [list(pair) for pair in self.pairs], self.context if self.context is not None else ""]
+
+
+@dataclass(frozen=True)
+class Space:
+    """How embeddings become the vectors that are compared; made once, stored with `reduced`.
+
+    `context` is filled: an image without a time or place has that of its look-alike.
+    """
+
+    params: ClusterParams
+    learned: metric.LearnedMap | None = None
+    context: pl.DataFrame | None = None
+    contrast: float = 1.0
+    effective: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def vectors(self, hashes: list[str], embeddings: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Float32 [n, d'] of length 1 from L2-normalised float32 [n, d], and what was done; else the input itself.
+
+        Each row depends on its own image only, so a library may come in parts.
+        """
+        vectors = embeddings if self.learned is None else self.learned.apply(embeddings)
+        if self.context is not None:
+            vectors = beside.join(vectors, _rows(self.context, hashes), self.params, self.contrast)
+        return vectors, self.effective
+
+    def stored(self) -> dict[str, Any]:
+        """Further tables and files of `reduced` that `stored_space` reads."""
+        found: dict[str, Any] = {"tables": {}, "files": {}}
+        if self.learned is not None and not self.learned.identity:
+            found["files"][METRIC_FILE] = self.learned.to_bytes()
+        if self.context is not None:
+            found["tables"]["context"] = (self.context, CONTEXT_SCHEMA)
+        return found
+
+
+def asked_of(project: Project, slug: str, images: pl.DataFrame) -> Asked:
+    """The ratings of this category, and its times and places where they have a weight; `images` has `IMAGES_SCHEMA`."""
+    params = project.settings.labels
+    weighed = params.weights.time > 0 or params.weights.place > 0
+    return Asked(params, pairs_of(project, slug), context_of(project, slug, images) if weighed else None)
+
+
+def space_of(asked: Asked, hashes: list[str], embeddings: np.ndarray) -> Space:
+    """Learn what `asked` gives to learn, on L2-normalised float32 [n, d] `embeddings` of distinct `hashes`."""
+    learned, effective, vectors = None, dict[str, Any](), embeddings
+    if asked.pairs:
+        row = {value: number for number, value in enumerate(hashes)}
+        rated = [metric.RatedPair(row[pair.a], row[pair.b], pair.same) for pair in asked.pairs]
+        learned = metric.learn_metric(embeddings, rated, asked.params)
+        effective["pairs"], vectors = learned.effective, learned.apply(embeddings)
+    if asked.context is None:
+        return Space(asked.params, learned, effective=effective)
+    contrast, known = beside.contrast_of(vectors), _rows(asked.context, hashes)
+    filled = beside.filled(vectors, known)
+    values = {"hours": filled.hours, "latitude": filled.places[:, 0], "longitude": filled.places[:, 1]}
+    context = pl.DataFrame({"content_hash": hashes, **values}, schema=CONTEXT_SCHEMA).fill_nan(None)
+    effective |= beside.effective(known, asked.params, contrast)
+    return Space(asked.params, learned, context, contrast, effective)
+
+
+def stored_space(reduced: Artifact) -> Space:
+    """The space that a stored `reduced` was made in: for its vectors, and for queries that are compared with them."""
+    facts = reduced.provenance.facts
+    params = ClusterParams.model_validate(facts.get("space_params", {}))
+    file, table = reduced.file(METRIC_FILE), reduced.file("context.parquet")
+    learned = metric.map_from_bytes(file.read_bytes()) if file.exists() else None
+    context = reduced.table("context", CONTEXT_SCHEMA) if table.exists() else None
+    effective = facts.get("space_effective", {})
+    return Space(params, learned, context, effective.get("contrast", 1.0), effective)
+
+
+def facts_of(asked: Asked, fingerprint: str, effective: dict[str, Any]) -> dict[str, Any]:
+    """What `reduced` records of the space; nothing where nothing was asked."""
+    if not asked.inputs:
+        return {}
+    knobs = {name: value for name, value in asked.params.model_dump().items() if name in KNOBS}
+    return {"space": digest(fingerprint, *asked.inputs), "space_params": knobs, "space_effective": effective,
+            "pairs": [list(pair) for pair in asked.pairs]}  # fmt: skip
+
+
+def context_of(project: Project, slug: str, images: pl.DataFrame) -> pl.DataFrame:
+    """Instant and place of each picture, `CONTEXT_SCHEMA`, one row per content hash, sorted by it.
+
+    What the bucket's manifest.json says goes before EXIF. Of copies of one picture the first that knows counts.
+    """
+    hours = (pl.col("taken_at").dt.epoch("ms") / 3_600_000).alias("hours")
+    camera = images.select("image_id", "content_hash", "latitude", "longitude", hours)
+    joined = camera.join(declared_of(project, slug), on="image_id", how="left", maintain_order="left", suffix="_said")
+    said = pl.col("latitude_said").is_not_null()
+    return (
+        joined.select(
+            "content_hash",
+            pl.coalesce("hours_said", "hours").alias("hours"),
+            pl.when(said).then("latitude_said").otherwise("latitude").alias("latitude"),
+            pl.when(said).then("longitude_said").otherwise("longitude").alias("longitude"),
+        )
+        .group_by("content_hash")
+        .agg(
+            pl.col("hours").drop_nulls().first(),
+            # latitude and longitude of one and the same copy
+            pl.col("latitude").filter(pl.col("longitude").is_not_null()).drop_nulls().first(),
+            pl.col("longitude").filter(pl.col("latitude").is_not_null()).drop_nulls().first(),
+        )
+        .select(list(CONTEXT_SCHEMA))
+        .sort("content_hash")
+    )
+
+
+def declared_of(project: Project, slug: str) -> pl.DataFrame:
+    """Times and places that manifest.json told when it was last read, `DECLARED_SCHEMA`; mostly empty."""
+    manifest = project.store.current(slug, "manifest")
+    if manifest is None or not (manifest.folder / "declared.parquet").exists():
+        return DECLARED_SCHEMA.to_frame()
+    return manifest.table("declared", DECLARED_SCHEMA)
+
+
+def _rows(context: pl.DataFrame, hashes: list[str]) -> beside.Context:
+    wanted = pl.DataFrame({"content_hash": hashes}, schema={"content_hash": pl.String()})
+    rows = wanted.join(context, on="content_hash", how="left", maintain_order="left")
+    values = rows.select("hours", "latitude", "longitude").fill_null(float("nan")).to_numpy()
+    return beside.Context(values[:, 0], values[:, 1:])
