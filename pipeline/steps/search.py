@@ -1,8 +1,13 @@
-"""A query image → the most similar images of a category.
+"""A query → the most similar images of one or more categories.
 
-What belongs here: finding the query's vector and naming the results. Not here: the index (`stages/similarity.py`).
+What belongs here: opening the stored indexes and keeping them open, what a query's vector is, naming the results. Not
+here: the index itself (`stages/similarity.py`), limits and uploads (`service/search.py`).
 """
 
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +16,129 @@ import polars as pl
 
 from pipeline.errors import ImageClusterError, UnknownNameError
 from pipeline.stages import similarity as searching
+from pipeline.stages.embeddings import Encoder
 from pipeline.stages.images import Rejected, decode
 from pipeline.steps.project import Project
-from pipeline.storage.artifacts import Artifact
+from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs
+
+SAME = 0.99999  # what a copy scores: rounding to float16 leaves the last digits open
+
+
+@dataclass(frozen=True)
+class Found:
+    """One result: `score` is the cosine, 1 = the same picture."""
+
+    score: float
+    image_id: str
+    content_hash: str
+    key: str
+    slug: str
+
+
+class OpenIndex:
+    """One stored version of a category's index, mapped into memory, with the images of its rows."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.slug = artifact.slug
+        self.version = artifact.provenance.version
+        self.fingerprint = str(artifact.provenance.facts.get("embeddings", ""))
+        self.ids = artifact.table("ids", searching.IDS_SCHEMA).sort("row")
+        self._path = artifact.file("index.faiss")
+
+    @cached_property
+    def index(self) -> Any | None:
+        return searching.open_mapped(self._path)
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Image id → row."""
+        return {name: row for row, name in enumerate(self.ids["image_id"].to_list())}
+
+    def row_of(self, query: str) -> int | None:
+        """The row of an image id or a key, None where there is none."""
+        if query in self.rows:
+            return self.rows[query]
+        found = self.ids.filter(pl.col("key") == query)
+        return int(found["row"][0]) if found.height else None
+
+    def vector(self, row: int) -> np.ndarray:
+        """The stored vector of a row, float32 [d]."""
+        return searching.vector_of(self.index, row)
+
+    def mask(self, image_ids: Iterable[str]) -> np.ndarray:
+        """Bool [rows]: which rows are among these images."""
+        allowed = np.zeros(self.ids.height, dtype=bool)
+        allowed[[self.rows[name] for name in image_ids if name in self.rows]] = True
+        return allowed
+
+    def search(self, vector: np.ndarray, top_k: int, allowed: np.ndarray | None = None) -> list[Found]:
+        """The `top_k` images nearest to float [d] `vector`, best first."""
+        if self.index is None:
+            return []
+        if len(vector) != self.index.d:
+            raise ImageClusterError(
+                f"The vector has {len(vector)} numbers, those of category {self.slug} have {self.index.d}: they come "
+                "from another encoder."
+            )
+        names, hashes, keys = (self.ids[column] for column in ("image_id", "content_hash", "key"))
+        return [
+            Found(min(hit.score, 1.0), names[hit.row], hashes[hit.row], keys[hit.row], self.slug)
+            for hit in searching.search(self.index, vector, top_k, allowed)
+        ]
+
+
+class Indexes:
+    """The open index of each category; one that was replaced on disk is opened anew at its next use. Thread-safe."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._open: dict[str, OpenIndex] = {}
+        self._lock = threading.Lock()
+
+    def get(self, slug: str) -> OpenIndex | None:
+        """The current index of a category, None before the first."""
+        artifact = self._project.store.current(slug, "similarity")
+        if artifact is None:
+            return None
+        held = self._open.get(slug)
+        if held is None or held.version != artifact.provenance.version:
+            with self._lock:
+                held = self._open.get(slug)
+                if held is None or held.version != artifact.provenance.version:
+                    held = self._open[slug] = OpenIndex(artifact)
+        return held
+
+    def all(self, slugs: Iterable[str] | None = None) -> list[OpenIndex]:
+        """The indexes of these categories, or of all that have one."""
+        wanted = sorted(read_slugs(self._project.layout)) if slugs is None else list(slugs)
+        return [index for slug in wanted if (index := self.get(slug)) is not None]
+
+    def holding(self, image: str) -> tuple[OpenIndex, int] | None:
+        """The index and row of an image id or key."""
+        for index in self.all():
+            row = index.row_of(image)
+            if row is not None:
+                return index, row
+        return None
+
+
+def search_indexes(
+    indexes: Sequence[OpenIndex],
+    vector: np.ndarray,
+    *,
+    top_k: int,
+    min_score: float = -1.0,
+    allowed: Callable[[OpenIndex], np.ndarray | None] = lambda _: None,
+    own: str | None = None,
+) -> list[Found]:
+    """The best of several indexes together. `allowed` gives each its mask; `own`, the image asked about, comes first,
+    and it and its copies score exactly 1."""
+    hits = [hit for index in indexes for hit in index.search(vector, top_k, allowed(index))]
+    if own is not None:
+        hits = [_exactly(hit) if hit.score >= SAME or hit.image_id == own else hit for hit in hits]
+    best = sorted(hits, key=lambda hit: (hit.image_id != own, -round(hit.score, 5), hit.key))
+    return [hit for hit in best if hit.score >= min_score][:top_k]
 
 
 def find_similar(
@@ -25,54 +149,53 @@ def find_similar(
     Rows hold score (cosine, 1 = the same), key and image_id, best first. A member finds itself first.
     Raises `UnknownNameError` naming the nearest keys.
     """
-    slugs = [project.slug_of(category)] if category else sorted(read_slugs(project.layout))
-    indexes = [project.store.require(slug, "similarity") for slug in slugs if _has_index(project, slug, category)]
-    for artifact in indexes:
-        ids = artifact.table("ids", searching.IDS_SCHEMA)
-        row = ids.filter((pl.col("key") == query) | (pl.col("image_id") == query))
-        if row.height:
-            store = project.vectors(str(artifact.provenance.facts["embeddings"]))
-            return _search(artifact, ids, store.read([row["content_hash"][0]])[0], top_k, min_score)
+    indexes = Indexes(project)
+    if category is not None:
+        slug = project.slug_of(category)
+        project.store.require(slug, "similarity")
+        chosen = indexes.all([slug])
+    else:
+        chosen = indexes.all()
+    for index in chosen:
+        row = index.row_of(query)
+        if row is not None:
+            own = str(index.ids["image_id"][row])
+            hits = search_indexes([index], index.vector(row), top_k=top_k, min_score=min_score, own=own)
+            return [_row(hit) for hit in hits]
     path = Path(query)
     if not path.is_file():
         raise UnknownNameError(
-            f"{query!r} is no image of {project.settings.data_dir} and no file.{_near(indexes, query)}"
+            f"{query!r} is no image of {project.settings.data_dir} and no file.{_near(chosen, query)}"
         )
-    vector = _embed_file(project, path)
-    hits = [
-        row for one in indexes for row in _search(one, one.table("ids", searching.IDS_SCHEMA), vector, top_k, min_score)
-    ]
-    return sorted(hits, key=lambda hit: (-hit["score"], hit["key"]))[:top_k]
+    hits = search_indexes(chosen, embed_bytes(project, path.read_bytes(), str(path)), top_k=top_k, min_score=min_score)
+    return [_row(hit) for hit in hits]
 
 
-def _has_index(project: Project, slug: str, category: str | None) -> bool:
-    return category is not None or project.store.current(slug, "similarity") is not None
-
-
-def _search(
-    artifact: Artifact, ids: pl.DataFrame, vector: np.ndarray, top_k: int, min_score: float
-) -> list[dict[str, Any]]:
-    if not ids.height:
-        return []
-    index = searching.load(artifact.file("index.faiss").read_bytes())
-    return [
-        {"score": round(hit.score, 4), "key": ids["key"][hit.row], "image_id": ids["image_id"][hit.row]}
-        for hit in searching.search(index, vector, top_k)
-        if hit.score >= min_score
-    ]
-
-
-def _embed_file(project: Project, path: Path) -> np.ndarray:
-    decoded = decode(path.read_bytes(), project.settings.images)
+def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | None = None) -> np.ndarray:
+    """The vector of an image file, float32 [d]. Raises `ImageClusterError` saying what is wrong with the file."""
+    decoded = decode(data, project.settings.images)
     if isinstance(decoded, Rejected):
-        raise ImageClusterError(f"{path} cannot be searched for: {decoded.reason}.")
-    encoder = project.encoder
-    return encoder.encode(encoder.prepare(decoded.pixels)[None])[0]
+        raise ImageClusterError(f"{name} cannot be searched for: {decoded.reason}")
+    model = encoder or project.encoder
+    return model.encode(model.prepare(decoded.pixels)[None])[0]
 
 
-def _near(indexes: list[Artifact], query: str) -> str:
+def vectors_fingerprint(project: Project, encoder: Encoder) -> str:
+    """What the vectors of this encoder are filed under: an index of another one cannot be asked with them."""
+    return digest(encoder.fingerprint, project.settings.images.background)
+
+
+def _exactly(hit: Found) -> Found:
+    return Found(1.0, hit.image_id, hit.content_hash, hit.key, hit.slug)
+
+
+def _row(hit: Found) -> dict[str, Any]:
+    return {"score": round(hit.score, 4), "key": hit.key, "image_id": hit.image_id}
+
+
+def _near(indexes: list[OpenIndex], query: str) -> str:
     import difflib
 
-    keys = [key for one in indexes for key in one.table("ids", searching.IDS_SCHEMA)["key"].to_list()]
+    keys = [key for one in indexes for key in one.ids["key"].to_list()]
     near = difflib.get_close_matches(query, keys, n=3, cutoff=0.6)
     return f" Did you mean {', '.join(near)}?" if near else ""

@@ -1,0 +1,142 @@
+"""`image-cluster serve`: the REST API and its pages over one data directory.
+
+What belongs here: options, the socket, start and end. Not here: the application (`service/`). Everything heavy is
+imported inside the command.
+"""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.common import where_options, with_project
+
+if TYPE_CHECKING:
+    import socket
+
+    from pipeline.steps.project import Project
+
+
+def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """A port number; auto is 0, for which the system chooses a free one."""
+    if value is None:
+        return None
+    if value == "auto":
+        return 0
+    if value.isdecimal() and 1 <= int(value) <= 65_535:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither auto nor a number from 1 to 65535.")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; off this machine a token is needed. [127.0.0.1]")
+@click.option("--port", callback=_port, help="Port, or auto for a free one. [8765]")
+@click.option("--read-only", is_flag=True, help="Change nothing: no decisions, no uploads, no runs.")
+@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the token. [IMAGE_CLUSTER_TOKEN]"
+)
+@click.option("--insecure", is_flag=True, help="Off this machine, let everybody in without a token.")
+@where_options
+@with_project
+def serve(
+    project: "Project",
+    host: str | None,
+    port: int | None,
+    read_only: bool,
+    open_browser: bool,
+    token_file: Path | None,
+    insecure: bool,
+    as_json: bool,
+) -> None:
+    """Serve the library: REST API, search, decisions, uploads, runs. Ctrl-C ends it.
+
+    Prints its address on stdout as soon as it listens. The API is described at /api/v1/openapi.json.
+
+    \b
+    Examples:
+      image-cluster serve --open
+      image-cluster serve --port auto --read-only
+      IMAGE_CLUSTER_TOKEN=… image-cluster serve --host 0.0.0.0
+    """
+    from pipeline.service.options import EVENTS_VARIABLE, Options, choose_token
+
+    params = project.settings.service
+    chosen = host or params.host
+    token = choose_token(chosen, token_file=token_file, insecure=insecure)
+    listening = _listen(chosen, params.port if port is None else port)
+    options = Options(
+        host=chosen,
+        port=listening.getsockname()[1],
+        read_only=read_only,
+        token=token,
+        events_secret=os.environ.get(EVENTS_VARIABLE) or None,
+        allowed_hosts=tuple(params.allowed_hosts),
+        public_reads=params.public_reads,
+    )
+    if token is None and not options.loopback:
+        project.talk.notice(
+            f"WARNING: --insecure: everybody who reaches {chosen}:{options.port} can read and change everything here."
+        )
+    _run(project, options, listening, open_browser=open_browser, as_json=as_json)
+
+
+def _listen(host: str, port: int) -> "socket.socket":
+    """A socket that listens. Raises `SettingsError` saying why it cannot be had."""
+    import socket
+
+    from pipeline.errors import SettingsError
+
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, socket.SOCK_STREAM)
+        if sys.platform != "win32":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(128)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port, or --port auto."
+        ) from error
+    return made
+
+
+def _run(project: "Project", options: Any, listening: "socket.socket", *, open_browser: bool, as_json: bool) -> None:
+    import json
+    import webbrowser
+
+    import uvicorn
+
+    from pipeline.service.app import create_app
+    from pipeline.service.options import is_loopback
+
+    shown = options.host if is_loopback(options.host) or options.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
+
+    class Server(uvicorn.Server):
+        """Says where it is once it answers."""
+
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                click.echo(json.dumps({"url": url}) if as_json else url)
+                sys.stdout.flush()
+                if open_browser:
+                    webbrowser.open(url)
+
+    config = uvicorn.Config(
+        create_app(project, options),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,  # an open event stream must not hold up Ctrl-C
+        h11_max_incomplete_event_size=64 * 1024,
+        limit_concurrency=512,
+        proxy_headers=False,
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down already, and then raises the signal again
+        Server(config).run(sockets=[listening])
+    project.talk.notice("Stopped.")

@@ -1,0 +1,102 @@
+"""The application: routes under /api/v1 and /api, the pages at the root, security around all of it.
+
+What belongs here: putting it together. Not here: any route (`routes/`, `page/`), starting a server
+(`commands/serve.py`).
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from pipeline.service import page, problems
+from pipeline.service.context import Service
+from pipeline.service.models import ProblemDocument
+from pipeline.service.options import Options
+from pipeline.service.routes import (
+    categories,
+    clusters,
+    curation,
+    events,
+    health,
+    images,
+    login,
+    map_points,
+    runs,
+    similarity,
+    tagging,
+    uploads,
+    vectors,
+)
+from pipeline.service.security import Security
+from pipeline.steps.project import Project
+
+API = "/api/v1"
+SMALL_BODY = 4 << 20  # bytes; routes that take more say so
+ABOUT = """\
+Reads come from the tables that the pipeline stored, with what people decided over them. Writes are decisions, uploads
+and runs. Errors are RFC 9457 problem documents whose `detail` says what to do next. Lists come in pages: send the
+`cursor` of one page to get the next.
+"""
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"content": {problems.MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}, "description": text}
+    for status, text in (
+        (400, "The request cannot be read."), (401, "The token is missing."), (403, "Not from here, or read-only."),
+        (404, "There is no such thing; the nearest are named."), (409, "It does not fit what is there now."),
+        (413, "Larger than the limits allow."), (421, "Not our name in the Host header."),
+        (422, "A value does not hold."), (502, "The bucket or Dagster said no."), (503, "Busy; try again."),
+    )
+}  # fmt: skip
+
+
+class Application(FastAPI):
+    """FastAPI inside our security: its own layers, such as the limit on bodies, are inside of that too."""
+
+    started_with: Options = Options()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """All layers, the outermost first."""
+        return Security(super().build_middleware_stack(), self.started_with)
+
+
+def create_app(project: Project, options: Options) -> FastAPI:
+    """The application over one data directory. Background work begins with the server."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        service: Service = app.state.service
+        service.start()
+        yield
+        for run in service.stop():
+            project.talk.notice(f"The run {run['id']} ({run['category'] or run['kind']}) goes on by itself.")
+
+    app = Application(
+        title="image-cluster",
+        version=version("image-cluster"),
+        description=ABOUT,
+        lifespan=lifespan,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # both pages of documentation load scripts from another server
+        redoc_url=None,
+        max_body_size=SMALL_BODY,
+        # nothing leaves the machine, whatever the environment says
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.started_with = options
+    app.state.service = Service(project, options)
+    problems.install(app)
+    params = project.settings.service
+    for router in (
+        health.router, categories.router, clusters.router, images.router, map_points.router, tagging.router,
+        curation.router, runs.router, events.router, similarity.router(params), vectors.router(params),
+        uploads.router(params),
+    ):  # fmt: skip
+        app.include_router(router, prefix=API, responses=PROBLEMS)
+        app.include_router(router, prefix="/api", include_in_schema=False)
+    app.include_router(health.router, include_in_schema=False)
+    app.include_router(login.router, include_in_schema=False)
+    app.include_router(page.router)
+    return app

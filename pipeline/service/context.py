@@ -1,0 +1,83 @@
+"""What all requests share: the library, search, the encoder, decisions, runs and the queue, made once.
+
+What belongs here: putting these together, starting and stopping them. Not here: any of them, and HTTP.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from pipeline.service.database import ServiceDatabase
+from pipeline.service.encoders import Encoders
+from pipeline.service.library import Library
+from pipeline.service.options import Options
+from pipeline.service.problems import Problem
+from pipeline.service.queue import Queue
+from pipeline.service.runs import Row, Runs
+from pipeline.service.search import Decoders, Searcher
+from pipeline.service.thumbnails import Thumbnails
+from pipeline.steps.curation import Curation
+from pipeline.steps.project import Project
+
+QUEUE_PATIENCE_SECONDS = 900.0  # a model that is converted for the first time may take minutes; nobody waits for that
+
+
+class Service:
+    """Everything behind the API of one data directory."""
+
+    def __init__(self, project: Project, options: Options) -> None:
+        self.project, self.options = project, options
+        self.params = project.settings.service
+        root = project.layout.root
+        self.curation = _curation(project, read_only=options.read_only)
+        self.library = Library(project, self.curation)
+        self.encoders = Encoders(project, read_only=options.read_only)
+        self.decoders = Decoders(project, self.params)
+        self.searcher = Searcher(project, self.library, self.encoders, self.decoders)
+        self.thumbnails = Thumbnails(project)
+        self.database = ServiceDatabase(root / "service" / "service.sqlite3", read_only=options.read_only)
+        self.runs = Runs(project.settings, self.database, root / "service" / "runs")
+        # the queue reads the bucket in a thread of its own, so it has a project, and a view of the bucket, of its own
+        beside = Project(project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk)
+        self.queue = Queue(self.database, self.params, beside, self.library.forget)
+
+    def start(self) -> None:
+        """Begin to work in the background."""
+        if not self.options.read_only:
+            self.runs.start()
+            self.queue.start()
+
+    def stop(self) -> list[Row]:
+        """Stop what works in the background; returns the runs that go on by themselves."""
+        left: list[Row] = []
+        if not self.options.read_only:
+            self.queue.stop()
+            left = self.runs.stop()
+        self.decoders.close()
+        self.database.close()
+        if self.curation is not None:
+            self.curation.store.close()
+        return left
+
+    def decisions(self) -> Curation:
+        """Where decisions go. Raises `Problem` where there are none to be had."""
+        if self.curation is None:
+            raise Problem(409, "nothing-decided", "Nothing was ever decided here, and this service is read-only.")
+        return self.curation
+
+
+def service_of(request: Request) -> Service:
+    """The service of the application that a request came to."""
+    return request.app.state.service
+
+
+Shared = Annotated[Service, Depends(service_of)]
+
+
+def _curation(project: Project, *, read_only: bool) -> Curation | None:
+    """The decisions; None for a read-only view of a library in which nothing was ever decided."""
+    configured = project.settings.curation.database_url
+    if read_only and configured is None and not Path(project.layout.root / "curation.sqlite3").exists():
+        return None
+    return Curation(project, read_only=read_only)

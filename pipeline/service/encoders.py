@@ -1,0 +1,102 @@
+"""The encoder of a running service: loaded in the background, shared by searches and the queue.
+
+What belongs here: when it is loaded, who waits for it, one forward pass at a time. Not here: encoders
+(`adapters/encoders/`).
+"""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import ImageClusterError, TransientError
+from pipeline.service.problems import Problem
+from pipeline.stages.embeddings import Encoder
+from pipeline.steps.project import Project
+
+PATIENCE_SECONDS = 60.0  # how long a request waits for the encoder to load
+
+
+class SharedEncoder:
+    """An encoder that several threads may use: `encode` runs for one of them at a time."""
+
+    def __init__(self, inner: Encoder) -> None:
+        self._inner, self._lock = inner, threading.Lock()
+        self.name, self.dimension = inner.name, inner.dimension
+        self.fingerprint, self.device = inner.fingerprint, inner.device
+
+    def prepare(self, pixels: np.ndarray) -> np.ndarray:
+        """Uint8 [h, w, 3] → uint8 [3, H, W]."""
+        return self._inner.prepare(pixels)
+
+    def encode(self, batch: np.ndarray) -> np.ndarray:
+        """Uint8 [n, 3, H, W] → float32 [n, dimension]."""
+        with self._lock:
+            return self._inner.encode(batch)
+
+
+class Encoders:
+    """Loads the project's encoder once, in a thread of its own, and its text side when it is first asked for."""
+
+    def __init__(self, project: Project, *, read_only: bool = False) -> None:
+        self._project, self._read_only = project, read_only
+        self._ready = threading.Event()
+        self._started = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._encoder: SharedEncoder | None = None
+        self._error: ImageClusterError | None = None
+        self._text: Any = None
+        self._text_lock = threading.Lock()
+
+    @property
+    def state(self) -> str:
+        """not loaded, loading, ready or failed."""
+        if self._encoder is not None:
+            return "ready"
+        return "failed" if self._error is not None else "loading" if self._thread is not None else "not loaded"
+
+    def start(self) -> None:
+        """Begin to load, unless that is done or under way; a failed load is tried again."""
+        with self._started:
+            if self._error is not None:
+                self._error, self._thread = None, None
+                self._ready.clear()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._load, name="encoder", daemon=True)
+                self._thread.start()
+
+    def get(self, seconds: float = PATIENCE_SECONDS) -> SharedEncoder:
+        """The encoder, waited for. Raises what loading it raised, `TransientError` while it is still loading."""
+        self.start()
+        if not self._ready.wait(seconds):
+            raise TransientError(f"The encoder {self._project.settings.encoder.spec} is still loading. Try again soon.")
+        if self._encoder is None:
+            raise self._error or TransientError("The encoder did not load. Try again.")
+        return self._encoder
+
+    def text(self, words: str) -> np.ndarray:
+        """The vector of a text, float32 [d], of length 1. Raises `Problem` where the encoder has no text side."""
+        from pipeline.adapters.encoders.text import TEXT_FAMILIES, open_text_encoder
+
+        spec = self._project.settings.encoder.spec
+        if spec.partition(":")[0] not in TEXT_FAMILIES:
+            raise Problem(
+                422, "no-text-side", f"The encoder {spec} sees pictures only. Search by text takes one that reads too, "
+                "such as open_clip:ViT-B-32/laion2b_s34b_b79k: set encoder.spec and run again.",
+            )  # fmt: skip
+        with self._text_lock:
+            if self._text is None:
+                self._text = open_text_encoder(spec)
+            return self._text.encode([words])[0]
+
+    def _load(self) -> None:
+        try:
+            cache = self._project.layout.cache
+            self._encoder = SharedEncoder(self._project.load_encoder(None if self._read_only else cache))
+        except ImageClusterError as error:
+            self._error = error
+        except Exception as error:
+            self._error = TransientError(f"The encoder did not load: {type(error).__name__}: {error}.")
+            raise
+        finally:
+            self._ready.set()

@@ -1,0 +1,239 @@
+"""The library as people see it: computed rows with their decisions over them, kept in memory for reading.
+
+What belongs here: one snapshot per category, and when it is made anew. Not here: reading tables (`base.py`), what a
+decision does (`curation/replay.py`), shapes of answers (`models.py`).
+
+A snapshot never changes once it is made, so a request that holds one sees one consistent library. 100,000 images take
+about 100 MB.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import monotonic
+from typing import Any, Literal
+
+import polars as pl
+
+from pipeline.curation.replay import Curated
+from pipeline.service.base import Base, read_base, versions_of
+from pipeline.steps.curation import Curation
+from pipeline.steps.project import Project
+from pipeline.storage.artifacts import digest
+from pipeline.storage.layout import read_slugs
+
+LOOK_SECONDS = 0.5  # how long a change by another process may stay unseen
+
+State = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One category. `frame` is the base's with cluster_id as people want it, and `state`; same rows, same order."""
+
+    base: Base
+    frame: pl.DataFrame
+    curated: Curated | None
+    reasons: dict[str, list[str]]
+
+    @property
+    def slug(self) -> str:
+        return self.base.slug
+
+    @cached_property
+    def version(self) -> str:
+        """Changes whenever anything in here does."""
+        return digest([list(one) for one in self.base.versions], self.curated.events if self.curated else 0)
+
+    @cached_property
+    def rows_by_cluster(self) -> dict[str, list[int]]:
+        """Cluster id → rows, the most typical first."""
+        ordered = (
+            self.frame.lazy().with_row_index("row").filter(pl.col("state") == "clustered")
+            .sort("rank", "image_id", nulls_last=True).group_by("cluster_id", maintain_order=True).agg("row")
+        ).collect()  # fmt: skip
+        return dict(ordered.iter_rows())
+
+    @cached_property
+    def rows_by_state(self) -> dict[str, list[int]]:
+        """State → rows in order of their key."""
+        ordered = self.frame.lazy().with_row_index("row").sort("key").group_by("state").agg("row").collect()
+        return dict(ordered.iter_rows())
+
+    @cached_property
+    def unclustered(self) -> list[int]:
+        """Rows of the unclustered, those nearest to a cluster first."""
+        loose = self.frame.lazy().with_row_index("row").filter(pl.col("state") == "unclustered")
+        return loose.sort("distance", "key", nulls_last=True).collect()["row"].to_list()
+
+    @cached_property
+    def rows_by_group(self) -> dict[str, list[int]]:
+        """Group → rows in order of their key."""
+        ordered = self.frame.lazy().with_row_index("row").sort("key").group_by("group").agg("row").collect()
+        return {group: rows for group, rows in ordered.iter_rows() if group is not None}
+
+    @cached_property
+    def rows_by_hash(self) -> dict[str, list[int]]:
+        """Content hash → rows."""
+        found: dict[str, list[int]] = {}
+        for row, value in enumerate(self.frame["content_hash"].to_list()):
+            if value is not None:
+                found.setdefault(value, []).append(row)
+        return found
+
+    @cached_property
+    def rows_by_tag(self) -> dict[str, list[int]]:
+        """Tag → rows in order of their key."""
+        keys = self.frame["key"]
+        found: dict[str, list[int]] = {}
+        for value, tags in (self.curated.tags if self.curated else {}).items():
+            for tag in tags:
+                found.setdefault(tag, []).extend(self.rows_by_hash.get(value, ()))
+        return {tag: sorted(rows, key=keys.__getitem__) for tag, rows in sorted(found.items()) if rows}
+
+    def tags_of(self, content_hash: str | None) -> tuple[str, ...]:
+        return self.curated.tags.get(content_hash, ()) if self.curated and content_hash else ()
+
+    @cached_property
+    def clusters(self) -> dict[str, dict[str, Any]]:
+        """Cluster id → everything that a list of clusters says of it."""
+        names, groups = self.frame["image_id"], self.frame["group"].to_list()
+        hashes = self.frame["content_hash"]
+        chosen = self.frame["chosen"].to_list()
+        found: dict[str, dict[str, Any]] = {}
+        for cluster, rows in self.rows_by_cluster.items():
+            held = self.curated.clusters.get(cluster) if self.curated else None
+            computed = self.base.clusters.get(cluster, {})
+            spread = sorted((row for row in rows if chosen[row] is not None), key=lambda row: chosen[row])
+            first = [row for row in rows[:1000] if held and hashes[row] == held.representative][:1]
+            picked = list(dict.fromkeys([*first, *(spread or rows[:6])]))
+            spread_over = _counted(groups, rows)
+            found[cluster] = {
+                "id": cluster,
+                "category": self.base.category,
+                "name": held.name if held else None,
+                "description": held.description if held else None,
+                "status": held.status if held else "active",
+                "size": len(rows),
+                "cohesion": computed.get("cohesion"),
+                "needs_review": cluster in self.reasons,
+                "review_reasons": self.reasons.get(cluster, []),
+                "representative": names[picked[0]],
+                "representatives": [names[row] for row in picked],
+                "groups": [{"group": name, "images": number} for name, number in spread_over],
+                "group_count": len(spread_over),
+                "fate": computed.get("fate"),
+                "parents": computed.get("parents", []),
+                "merged": list(held.merged) if held else [],
+                "former_names": list(held.former_names) if held else [],
+                "made_by_people": held.made_by_people if held else False,
+            }
+        return found
+
+    def find_cluster(self, cluster: str) -> str | None:
+        """The id that a cluster goes by now, also from one that was merged into it."""
+        known = self.curated.redirects.get(cluster, cluster) if self.curated else cluster
+        return known if known in self.rows_by_cluster else None
+
+    def records(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Rows as values, in that order."""
+        return self.frame[list(rows)].to_dicts() if rows else []
+
+
+def _counted(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, int]]:
+    counts = Counter(group for row in rows if (group := groups[row]) is not None)
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+class Library:
+    """The snapshots of all categories. Thread-safe; one thread makes a snapshot, the others wait for it."""
+
+    def __init__(self, project: Project, curation: Curation | None) -> None:
+        self._project, self._curation = project, curation
+        self._held: dict[str, tuple[float, Snapshot]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def slugs(self) -> dict[str, str]:
+        """Slug → category."""
+        return read_slugs(self._project.layout)
+
+    def all(self) -> list[Snapshot]:
+        return [self.get(slug) for slug in sorted(self.slugs())]
+
+    def get(self, slug: str) -> Snapshot:
+        """The snapshot of a known category, at most `LOOK_SECONDS` behind what is stored."""
+        held = self._held.get(slug)
+        if held is not None and monotonic() - held[0] < LOOK_SECONDS:
+            return held[1]
+        with self._locks.setdefault(slug, threading.Lock()):
+            held = self._held.get(slug)
+            if held is not None and monotonic() - held[0] < LOOK_SECONDS:
+                return held[1]
+            snapshot = self._renewed(slug, held[1] if held else None)
+            self._held[slug] = (monotonic(), snapshot)
+            return snapshot
+
+    def forget(self, slug: str) -> None:
+        """Look again at the next use: something was decided or computed just now."""
+        held = self._held.get(slug)
+        if held is not None:
+            self._held[slug] = (float("-inf"), held[1])
+
+    def image(self, image_id: str) -> tuple[Snapshot, int] | None:
+        """The category and row of an image."""
+        for snapshot in self.all():
+            row = snapshot.base.row_of.get(image_id)
+            if row is not None:
+                return snapshot, row
+        return None
+
+    def cluster(self, cluster: str) -> tuple[Snapshot, str] | None:
+        """The category of a cluster, and the id that it goes by now."""
+        for snapshot in self.all():
+            found = snapshot.find_cluster(cluster)
+            if found is not None:
+                return snapshot, found
+        return None
+
+    def _renewed(self, slug: str, held: Snapshot | None) -> Snapshot:
+        versions = versions_of(self._project, slug)
+        same = held is not None and held.base.versions == versions
+        decided = self._curation is not None and any(name == "identities" for name, _ in versions)
+        last = self._curation.store.last(slug) if self._curation is not None and decided else 0
+        if held is not None and same and last == (held.curated.events if held.curated else 0):
+            return held
+        base = held.base if held is not None and same else read_base(self._project, slug)
+        if self._curation is None or not decided:
+            return Snapshot(base, _with_state(base.frame, None), None, {})
+        curated = self._curation.curated(slug)
+        return Snapshot(base, _with_state(base.frame, curated), curated, self._curation.review_reasons(slug))
+
+
+def _with_state(frame: pl.DataFrame, curated: Curated | None) -> pl.DataFrame:
+    """Cluster and state of every row, as people want them."""
+    cluster = pl.col("cluster_id")
+    excluded = pl.lit(False)  # a column expression, not a flag
+    if curated is not None:
+        if curated.redirects:
+            cluster = cluster.replace(dict(curated.redirects))
+        if curated.placed:
+            moved = pl.DataFrame(
+                {"content_hash": list(curated.placed), "moved_to": list(curated.placed.values())},
+                schema={"content_hash": pl.String, "moved_to": pl.String},
+            ).with_columns(moved=pl.lit(True))
+            frame = frame.join(moved, on="content_hash", how="left", maintain_order="left")
+            cluster = pl.when(pl.col("moved").fill_null(value=False)).then(pl.col("moved_to")).otherwise(cluster)
+        if curated.excluded:
+            excluded = pl.col("content_hash").is_in(list(curated.excluded)).fill_null(value=False)
+    known = pl.col("cluster_id").is_not_null() | pl.col("probability").is_not_null()
+    frame = frame.with_columns(known=known, cluster_id=pl.when(~excluded).then(cluster), excluded=excluded)
+    state = (
+        pl.when(pl.col("status") != "ok").then(pl.lit("rejected"))
+        .when(pl.col("excluded")).then(pl.lit("excluded"))
+        .when(pl.col("cluster_id").is_not_null()).then(pl.lit("clustered"))
+        .when(pl.col("known")).then(pl.lit("unclustered"))
+        .otherwise(pl.lit("new"))
+    )  # fmt: skip
+    return frame.with_columns(state=state).drop("known", "excluded", "moved", "moved_to", strict=False)

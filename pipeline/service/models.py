@@ -1,0 +1,220 @@
+"""The shapes of requests and answers, as the OpenAPI document shows them.
+
+What belongs here: pydantic models of the API, and the functions that fill those of the library. Not here: how the
+values come about.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.service.library import Snapshot
+
+ImageId = str
+Words = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
+
+
+class Shape(BaseModel):
+    """Base of every answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemDocument(BaseModel):
+    """An RFC 9457 problem: what went wrong, and in `detail` what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    nearest: list[str] | None = Field(default=None, description="The known names nearest to the one that was given.")
+    errors: list[dict[str, str]] | None = Field(default=None, description="What is wrong where, for 422.")
+
+
+class CategoryShape(Shape):
+    """One category and what is in it; images = clustered + unclustered + new + rejected + excluded."""
+
+    slug: str
+    category: str
+    images: int
+    clusters: int
+    clustered: int
+    unclustered: int
+    rejected: int
+    excluded: int
+    new: int = Field(description="Embedded and searchable, clustered at the next run.")
+    needs_review: int
+    groups: int
+    tags: list[dict[str, Any]]
+    encoder: dict[str, Any]
+    updated_at: str
+    version: str = Field(description="Changes whenever anything in the category does.")
+
+
+class GroupCount(Shape):
+    group: str
+    images: int
+
+
+class ClusterShape(Shape):
+    """One cluster as people want it."""
+
+    id: str
+    category: str
+    name: str | None
+    description: str | None
+    status: str
+    size: int
+    cohesion: float | None
+    needs_review: bool
+    review_reasons: list[str]
+    representative: ImageId
+    representatives: list[ImageId]
+    groups: list[GroupCount] = Field(description="The most frequent first; in a list of clusters, the first twelve.")
+    group_count: int
+    fate: str | None
+    parents: list[str]
+    merged: list[str]
+    former_names: list[str]
+    made_by_people: bool
+
+
+class ClusterDetail(ClusterShape):
+    """A cluster with its revision, which a decision may name so that it is not made on what is out of date."""
+
+    revision: int
+
+
+class ImageShape(Shape):
+    """One image. `state` says where it is; its cluster, or the nearest one and the distance to it."""
+
+    image_id: ImageId
+    category: str
+    key: str
+    group: str | None
+    identifier: str
+    state: Words
+    reason: str | None
+    content_hash: str | None
+    width: int | None
+    height: int | None
+    format: str | None
+    bytes: int | None
+    taken_at: str | None = Field(description="ISO 8601 as the camera's clock showed it, without a zone.")
+    date: str | None = Field(description="When it was taken, else last modified (UTC), ISO 8601 without a zone.")
+    latitude: float | None
+    longitude: float | None
+    cluster: str | None
+    cluster_name: str | None
+    probability: float | None
+    nearest_cluster: str | None
+    distance: float | None
+    tags: list[str]
+
+
+class ClusterPage(Shape):
+    items: list[ClusterShape]
+    total: int
+    cursor: str | None
+
+
+class ImagePage(Shape):
+    items: list[ImageShape]
+    total: int
+    cursor: str | None
+
+
+class Hit(Shape):
+    score: float = Field(description="Cosine similarity; 1 = the same picture.")
+    image: ImageShape
+
+
+class HitList(Shape):
+    items: list[Hit]
+    searched: int = Field(description="How many images were compared.")
+
+
+class Embedding(Shape):
+    image_id: ImageId
+    dimension: int
+    fingerprint: str = Field(description="Vectors with the same one can be compared.")
+    vector: list[float]
+
+
+class RunShape(Shape):
+    """One run. `done` of `total` are those of `phase`."""
+
+    id: str
+    kind: Literal["pipeline", "vectors", "dagster"]
+    category: str | None
+    state: Literal["queued", "running", "succeeded", "failed", "died", "cancelled"]
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    settings: dict[str, Any]
+    phase: str | None
+    done: int | None
+    total: int | None
+    message: str | None
+    error: str | None
+    result: Any
+    dagster_run: str | None
+
+
+class RunList(Shape):
+    items: list[RunShape]
+
+
+class QueueItem(Shape):
+    id: int
+    category: str
+    key: str
+    source: Literal["upload", "notification"]
+    state: Literal["waiting", "working", "done", "failed"]
+    added_at: str
+    ended_at: str | None
+    attempts: int
+    message: str | None
+
+
+class QueueList(Shape):
+    counts: dict[str, int]
+    items: list[QueueItem]
+
+
+class Decided(Shape):
+    """The events that a request stored, one per category that it touched."""
+
+    events: list[dict[str, Any]]
+
+
+def image_shapes(snapshot: Snapshot, rows: Sequence[int]) -> list[ImageShape]:
+    """The images of these rows, in that order."""
+    clusters = snapshot.clusters
+    return [
+        ImageShape.model_construct(
+            image_id=row["image_id"], category=snapshot.base.category, key=row["key"], group=row["group"],
+            identifier=row["identifier"], state=row["state"],
+            reason=None if row["status"] == "ok" else f"{row['status']}: {row['reason']}",
+            content_hash=row["content_hash"], width=row["width"], height=row["height"], format=row["format"],
+            bytes=row["size"], taken_at=_moment(row["taken_at"]), date=_moment(row["date"]), latitude=row["latitude"],
+            longitude=row["longitude"], cluster=row["cluster_id"],
+            cluster_name=clusters[row["cluster_id"]]["name"] if row["cluster_id"] in clusters else None,
+            probability=_rounded(row["probability"]) if row["state"] == "clustered" else None,
+            nearest_cluster=row["nearest_cluster"] if row["state"] == "unclustered" else None,
+            distance=_rounded(row["distance"]) if row["state"] == "unclustered" else None,
+            tags=list(snapshot.tags_of(row["content_hash"])),
+        )
+        for row in snapshot.records(rows)
+    ]  # fmt: skip
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat()

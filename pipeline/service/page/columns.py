@@ -1,0 +1,68 @@
+"""What only the page's own scripts ask for: suggested names, tiles of some images, what colours the map.
+
+What belongs here: small answers beside the pages. Not here: the pages (`views.py`), the API (`service/routes/`).
+"""
+
+import json
+import threading
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
+
+from pipeline.curation.suggest import Carried, suggest
+from pipeline.service.base import Versions
+from pipeline.service.context import Shared
+from pipeline.service.library import Snapshot
+from pipeline.service.models import image_shapes
+from pipeline.service.page.render import environment, snapshot_of
+
+router = APIRouter()
+_suggested: dict[str, tuple[Versions, dict[str, str]]] = {}
+_lock = threading.Lock()
+
+
+@router.get("/c/{slug}/suggestions")
+def suggestions(service: Shared, slug: str) -> dict[str, str]:
+    """Cluster id → a name that it could have. Asked for after the first paint: it reads every key once per run."""
+    snapshot = snapshot_of(service, slug)
+    with _lock:
+        held = _suggested.get(slug)
+        if held is None or held[0] != snapshot.base.versions:
+            held = _suggested[slug] = (snapshot.base.versions, _suggestions(snapshot))
+    return held[1]
+
+
+@router.get("/c/{slug}/map/columns")
+def map_columns(service: Shared, slug: str) -> Response:
+    """For each point of the map its country (an index), and for each tag the points that have it."""
+    snapshot = snapshot_of(service, slug)
+    shown = snapshot.frame.with_row_index("row").filter(pl.col("x").is_not_null() & (pl.col("state") != "excluded"))
+    place = {row: point for point, row in enumerate(shown["row"].to_list())}
+    groups = sorted(snapshot.rows_by_group, key=lambda one: (-len(snapshot.rows_by_group[one]), one))
+    number = {group: index for index, group in enumerate(groups)}
+    document: dict[str, Any] = {
+        "version": snapshot.version,
+        "groups": groups,
+        "group": [number.get(one, len(groups)) for one in shown["group"].to_list()],
+        "tags": {tag: [place[row] for row in rows if row in place] for tag, rows in snapshot.rows_by_tag.items()},
+    }
+    return Response(json.dumps(document, separators=(",", ":")), media_type="application/json")
+
+
+@router.get("/c/{slug}/tiles", response_class=HTMLResponse)
+def tiles(service: Shared, slug: str, id: Annotated[list[str], Query(max_length=200)]) -> str:  # noqa: A002
+    """The tiles of these images, in this order; what is not there is left out."""
+    snapshot = snapshot_of(service, slug)
+    rows = [snapshot.base.row_of[one] for one in id if one in snapshot.base.row_of]
+    parts: Any = environment().get_template("parts.html.j2").module
+    return str(parts.tiles(image_shapes(snapshot, rows)))
+
+
+def _suggestions(snapshot: Snapshot) -> dict[str, str]:
+    keys, groups = snapshot.frame["key"].to_list(), snapshot.frame["group"].to_list()
+    carried = {
+        cluster: [Carried(keys[row], groups[row]) for row in rows] for cluster, rows in snapshot.rows_by_cluster.items()
+    }
+    return suggest(carried, snapshot.base.category)

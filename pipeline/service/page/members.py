@@ -1,0 +1,111 @@
+"""One cluster, as a person looks at it: its images in sections, and what changed since the last look.
+
+What belongs here: order, sections, and the comparison with the last review. Not here: the page (`views.py`), why a
+cluster asks for a review (`curation/review.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.curation.review import change_since_review
+from pipeline.service.library import Snapshot
+from pipeline.service.models import ImageShape, image_shapes
+from pipeline.stages.published.document import country_code
+
+Order = Literal["typical", "edge", "country", "time"]
+ORDERS: dict[Order, str] = {
+    "typical": "Most typical first", "edge": "Least typical first", "country": "By country", "time": "By time",
+}  # fmt: skip
+CORE, EDGE, PLACED = "Core", "Edge: the least typical", "Placed here by people"
+SHOWN_CHANGES = 24
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Rows in the order in which they are shown, and the heading that each stands under."""
+
+    rows: list[int]
+    heading: dict[int, str]
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SinceReview:
+    """What came and went since people last looked; the lists are cut, the numbers are not."""
+
+    came: list[ImageShape]
+    went: list[ImageShape]
+    number_came: int
+    number_went: int
+    share: float
+
+
+def sections(snapshot: Snapshot, cluster: str, order: Order) -> Sections:
+    """The images of a cluster under their headings.
+
+    Edge are those whose similarity to the centroid lies more than one standard deviation below the cluster's mean.
+    """
+    rows = snapshot.rows_by_cluster[cluster]
+    match order:
+        case "country":
+            groups = snapshot.frame["group"]
+            heading = {row: country_code(groups[row]) or "No country" for row in rows}
+            rows = sorted(rows, key=lambda row: heading[row])
+        case "time":
+            dates = snapshot.frame["date"]
+            heading = {row: f"{dates[row]:%Y-%m}" if dates[row] is not None else "No date" for row in rows}
+            rows = sorted(rows, key=lambda row: heading[row], reverse=True)
+        case _:
+            heading = _typicality(snapshot, cluster, rows)
+            parts = (PLACED, CORE, EDGE) if order == "typical" else (EDGE, PLACED, CORE)
+            ranked = rows if order == "typical" else rows[::-1]
+            rows = sorted(ranked, key=lambda row: parts.index(heading[row]))
+    sizes: dict[str, int] = {}
+    for row in rows:
+        sizes[heading[row]] = sizes.get(heading[row], 0) + 1
+    return Sections(rows, heading, sizes)
+
+
+def under_headings(snapshot: Snapshot, found: Sections, rows: Sequence[int]) -> list[tuple[str, list[ImageShape]]]:
+    """One page of rows as images under their headings."""
+    made: list[tuple[str, list[ImageShape]]] = []
+    for row, image in zip(rows, image_shapes(snapshot, rows), strict=True):
+        if not made or made[-1][0] != found.heading[row]:
+            made.append((found.heading[row], []))
+        made[-1][1].append(image)
+    return made
+
+
+def since_review(snapshot: Snapshot, cluster: str) -> SinceReview | None:
+    """None where nobody ever looked, or nothing is different."""
+    held = snapshot.curated.clusters.get(cluster) if snapshot.curated else None
+    if held is None or held.baseline is None:
+        return None
+    came, went, share = change_since_review(held)
+    if not came and not went:
+        return None
+
+    def images(hashes: frozenset[str]) -> list[ImageShape]:
+        rows = [row for value in sorted(hashes) for row in snapshot.rows_by_hash.get(value, ())[:1]]
+        return image_shapes(snapshot, rows[:SHOWN_CHANGES])
+
+    return SinceReview(images(came), images(went), len(came), len(went), share)
+
+
+def _typicality(snapshot: Snapshot, cluster: str, rows: Sequence[int]) -> dict[int, str]:
+    similarity = snapshot.frame["similarity"]
+    hashes = snapshot.frame["content_hash"]
+    placed = snapshot.curated.placed if snapshot.curated else {}
+    computed = snapshot.base.frame["cluster_id"]
+    homes = {cluster, *(snapshot.clusters[cluster]["merged"])}
+    own = [row for row in rows if similarity[row] is not None and computed[row] in homes]
+    values = np.array([similarity[row] for row in own], dtype=np.float64)
+    floor = float(values.mean() - values.std()) if len(values) >= 4 else -1.0
+    known = dict(zip(own, values.tolist(), strict=True))
+    return {
+        row: PLACED if row not in known and hashes[row] in placed else EDGE if known.get(row, 1.0) < floor else CORE
+        for row in rows
+    }

@@ -1,0 +1,121 @@
+"""The pages beside the clusters: what fits nowhere, what was set aside, duplicates, runs.
+
+What belongs here: one function for each page. Not here: the wall, one cluster, finding and the map (`views.py`).
+"""
+
+from typing import Any
+
+import polars as pl
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from pipeline.curation.decisions import KeepBoth, active_events
+from pipeline.service.context import Service, Shared
+from pipeline.service.library import Snapshot
+from pipeline.service.models import image_shapes
+from pipeline.service.page import walls
+from pipeline.service.page.render import PageRoute, show, snapshot_of
+from pipeline.service.page.views import TILES, Cursor, Limit
+from pipeline.service.paging import cut
+from pipeline.service.routes.runs import run_shape
+from pipeline.stages import duplicates as finding
+from pipeline.storage.history import read_history
+
+router = APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)
+GROUPS, RUNS, PUBLICATIONS = 30, 30, 20
+Row = dict[str, Any]
+
+
+@router.get("/c/{slug}/unclustered")
+def unclustered(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = None) -> HTMLResponse:
+    """What fits nowhere, the nearest to a cluster first."""
+    snapshot = snapshot_of(service, slug)
+    distance, names = snapshot.frame["distance"], snapshot.frame["image_id"]
+    rows = sorted(snapshot.rows_by_state.get("unclustered", []),
+                  key=lambda row: (2.0 if distance[row] is None else distance[row], names[row]))  # fmt: skip
+    page = cut(rows, lambda row: str(names[row]), cursor, limit or TILES)
+    items = [(image, _nearest(snapshot, image.nearest_cluster)) for image in image_shapes(snapshot, page.items)]
+    return show(service, snapshot, "unclustered", items=items, page=page, tags=list(snapshot.rows_by_tag))
+
+
+@router.get("/c/{slug}/rejected")
+def rejected(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = None) -> HTMLResponse:
+    """What people left out, and what could not be used, with the reasons."""
+    snapshot = snapshot_of(service, slug)
+    states, names = snapshot.rows_by_state, snapshot.frame["image_id"]
+    rows = [*states.get("excluded", []), *states.get("rejected", [])]
+    page = cut(rows, lambda row: str(names[row]), cursor, limit or TILES)
+    status = snapshot.frame["status"]
+    reasons: dict[str, int] = {}
+    for row in states.get("rejected", []):
+        reasons[status[row]] = reasons.get(status[row], 0) + 1
+    return show(
+        service, snapshot, "rejected", images=image_shapes(snapshot, page.items), page=page, reasons=reasons,
+        excluded=len(states.get("excluded", [])), tags=list(snapshot.rows_by_tag),
+    )  # fmt: skip
+
+
+@router.get("/c/{slug}/duplicates")
+def duplicates(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = None) -> HTMLResponse:
+    """Groups of images that are the same picture, and which one is proposed to be kept."""
+    snapshot = snapshot_of(service, slug)
+    stored = service.project.store.current(slug, "duplicates")
+    groups = _groups(service, snapshot, stored) if stored is not None else []
+    page = cut(groups, lambda one: str(one["id"]), cursor, limit or GROUPS)
+    for group in page.items:
+        group["images"] = image_shapes(snapshot, group["rows"])
+        group["rest"] = _rest(group)
+    return show(service, snapshot, "duplicates", groups=page.items, page=page, looked_for=stored is not None)
+
+
+@router.get("/c/{slug}/runs")
+def runs(service: Shared, slug: str) -> HTMLResponse:
+    """What ran, what it changed, and the button that runs it now."""
+    snapshot = snapshot_of(service, slug)
+    history = read_history(service.project.layout.published, slug)
+    wanted = [one for one in service.runs.last(10 * RUNS) if one["slug"] == slug][:RUNS]
+    return show(
+        service, snapshot, "runs", runs=[run_shape(one) for one in wanted],
+        publications=history.publications[::-1][:PUBLICATIONS], candidate=history.candidate,
+        encoder=snapshot.base.encoder, updated_at=snapshot.base.updated_at,
+        dagster=service.params.dagster_url.rstrip("/") if service.params.dagster_url else None,
+    )  # fmt: skip
+
+
+def _nearest(snapshot: Snapshot, cluster: str | None) -> Row | None:
+    """The card of the nearest cluster, as it is now."""
+    found = snapshot.find_cluster(cluster) if cluster else None
+    return walls.card(snapshot, snapshot.clusters[found], 3) if found else None
+
+
+def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
+    """Groups with at least two images that are neither left out nor said to be different."""
+    table = stored.table("duplicates", finding.DUPLICATES_SCHEMA).filter(pl.col("level") != "similar")
+    state, row_of = snapshot.frame["state"], snapshot.base.row_of
+    different = _kept_both(service, snapshot)
+    groups: dict[str, Row] = {}
+    for one in table.iter_rows(named=True):
+        row = row_of.get(one["image_id"])
+        if row is None or state[row] == "excluded":
+            continue
+        group = groups.setdefault(
+            one["group_id"], {"id": one["group_id"], "level": one["level"], "rows": [], "hashes": set(), "said": {}}
+        )
+        group["rows"].append(row)
+        group["hashes"].add(one["content_hash"])
+        group["said"][one["image_id"]] = {"kept": one["kept"], "reason": one["reason"]}
+    return [one for one in groups.values()
+            if len(one["rows"]) > 1 and not any(one["hashes"] <= said for said in different)]  # fmt: skip
+
+
+def _rest(group: Row) -> list[str]:
+    """Ids of the images to leave out. A copy of the kept content is not among them: leaving it out leaves both out."""
+    kept = {one.content_hash for one in group["images"] if group["said"][one.image_id]["kept"]}
+    return [one.image_id for one in group["images"] if one.content_hash not in kept]
+
+
+def _kept_both(service: Service, snapshot: Snapshot) -> list[frozenset[str]]:
+    if service.curation is None:
+        return []
+    held = active_events(service.curation.store.events(snapshot.slug))
+    return [frozenset(one.decision.images) for one in held if isinstance(one.decision, KeepBoth)]

@@ -1,0 +1,177 @@
+"""Templates and static files of the curation page.
+
+What belongs here: the template environment, what every page shows around its content, and serving the files in
+`static/`. Not here: any page (`views.py`, `more_views.py`).
+
+Templates escape everything: names, tags and keys are text. Scripts and styles are files, so that the content policy
+needs no exception. A file's address holds a digest of all of them: a browser keeps it for ever, and an upgrade is seen
+at once.
+"""
+
+import hashlib
+import mimetypes
+from collections.abc import Callable, Coroutine, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pipeline.adapters.encoders.text import TEXT_FAMILIES
+from pipeline.errors import ImageClusterError
+from pipeline.service.context import Service
+from pipeline.service.library import Snapshot
+from pipeline.service.problems import Problem, status_of
+from pipeline.stages.published.document import country_code
+
+router = APIRouter()
+FOR_EVER = "private, max-age=31536000, immutable"
+TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+NAVIGATION = (
+    ("clusters", "", "Clusters"), ("find", "/find", "Find"), ("map", "/map", "Map"),
+    ("unclustered", "/unclustered", "Unclustered"), ("rejected", "/rejected", "Rejected"),
+    ("duplicates", "/duplicates", "Duplicates"), ("runs", "/runs", "Runs"),
+)  # fmt: skip
+
+
+@cache
+def static_files() -> dict[str, bytes]:
+    """Name → content of every file of `static/`, read once."""
+    folder = resources.files("pipeline.service.page") / "static"
+    return {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file() and not one.name.startswith(".")}
+
+
+@cache
+def static_version() -> str:
+    """Changes when any static file does."""
+    total = hashlib.blake2b(digest_size=6)
+    for name, data in sorted(static_files().items()):
+        total.update(f"{name}\0{len(data)}\0".encode() + data)
+    return total.hexdigest()
+
+
+@router.get("/static/{version}/{name}")
+def static_file(version: str, name: str) -> Response:
+    """One of the files; of an older version too, so that a page that is open goes on."""
+    data = static_files().get(name)
+    if data is None:
+        raise Problem(404, "unknown-file", f"There is no file {name[:100]!r} of the page. Load the page again.")
+    suffix = f".{name.rpartition('.')[2]}"
+    kind = TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    caching = FOR_EVER if version == static_version() else "no-cache"
+    return Response(data, media_type=kind, headers={"Cache-Control": caching})
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """The icon, for browsers that ask for it here."""
+    return static_file(static_version(), "icon.svg")
+
+
+@cache
+def environment() -> Environment:
+    """The templates. Everything is escaped; a misspelt name is an error."""
+    made = Environment(
+        loader=PackageLoader("pipeline.service.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = {"number": _number, "percent": _percent, "code": country_code, "plural": _plural, "moment": _moment}
+    made.filters.update(cast("Any", filters))
+    return made
+
+
+def _number(value: float) -> str:
+    return f"{value:,}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def _moment(text: object) -> str:
+    """A time to the minute, as people read it."""
+    return str(text).replace("T", " ").replace("Z", "")[:16]
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page: the template `here`.html.j2 with `values` and what every page has around it."""
+    states = {name: len(rows) for name, rows in snapshot.rows_by_state.items()} if snapshot else {}
+    counts = {
+        "clusters": len(snapshot.rows_by_cluster) if snapshot else 0,
+        "unclustered": states.get("unclustered", 0),
+        "rejected": states.get("rejected", 0) + states.get("excluded", 0),
+    }
+    text = environment().get_template(f"{here}.html.j2").render(
+        here=values.pop("tab", here),
+        script=here if f"{here}.js" in static_files() else "common",
+        category=snapshot.base.category if snapshot else None,
+        slug=snapshot.slug if snapshot else None,
+        categories=service.library.slugs(),
+        navigation=NAVIGATION,
+        counts=counts,
+        version=snapshot.version if snapshot else "",
+        read_only=service.options.read_only,
+        reads_text=service.project.settings.encoder.spec.partition(":")[0] in TEXT_FAMILIES,
+        static=f"/static/{static_version()}",
+        **values,
+    )  # fmt: skip
+    return HTMLResponse(text, status)
+
+
+def snapshot_of(service: Service, slug: str) -> Snapshot:
+    """The snapshot of a category by its slug. Raises `Missing`."""
+    if slug not in service.library.slugs():
+        raise Missing(f"There is no category “{slug[:100]}”.")
+    return service.library.get(slug)
+
+
+def groups_of(snapshot: Snapshot) -> list[tuple[str, int]]:
+    """Groups with the number of their images, by name."""
+    return sorted((group, len(rows)) for group, rows in snapshot.rows_by_group.items())
+
+
+def thumbnails_of(snapshot: Snapshot, image_ids: Sequence[str]) -> list[str]:
+    """Content hashes of images, for those that have one."""
+    hashes = snapshot.frame["content_hash"]
+    found = (hashes[snapshot.base.row_of[name]] for name in image_ids if name in snapshot.base.row_of)
+    return [value for value in found if value is not None]
+
+
+class Missing(Problem):
+    """There is no such page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(404, "unknown-page", text)
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with errors shown to people."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError:
+                text, status = "This address holds a value that cannot be. Go back, and choose again.", 422
+            except ImageClusterError as error:
+                text, status = str(error), error.status if isinstance(error, Problem) else status_of(error)
+            return await run_in_threadpool(
+                lambda: show(request.app.state.service, None, "error", status=status, text=text, tab="")
+            )
+
+        return handled

@@ -1,0 +1,110 @@
+// @ts-check
+// One cluster: its name and text, its images, its history.
+
+import { alertOf, api, decide, keys, many, onRefresh, readOnly, slug, the, undoEvents } from "./common.js";
+import { ask, pickCluster } from "./dialogs.js";
+import { imageActions } from "./images.js";
+import { filtersAct, showAgain } from "./lists.js";
+import { Selection } from "./selection.js";
+
+onRefresh(() => showAgain());
+filtersAct();
+
+const head = () => the("head", HTMLElement).dataset;
+const id = head().id ?? "";
+const nameOf = () => head().name || id;
+/** What was seen, so that nobody decides on what is out of date. */
+const revisions = () => ({ [id]: Number(head().revision) });
+
+const selection = new Selection({});
+selection.onTiles();
+selection.actions = {
+  ...imageActions(() => selection.chosen(), () => selection.clear(), [id]),
+  split: () => void split(),
+  representative: () => void representative(),
+};
+
+async function split() {
+  const images = selection.chosen();
+  if (!images.length) return;
+  const name = await ask({ title: `Split ${many(images.length, "image")} off “${nameOf()}”`, label: "Name of the new cluster (may be left out)", ok: "Split off", optional: true });
+  if (name === null) return;
+  const decision = { kind: "split", cluster: id, images, ...(name ? { name } : {}) };
+  const events = await decide([decision], `Split ${many(images.length, "image")} off${name ? ` as “${name}”` : ""}.`, {
+    after: (made) => made[0] && { text: "Open", href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` },
+  });
+  if (events.length) selection.clear();
+}
+
+async function representative() {
+  const image = selection.chosen()[0];
+  if (image) await decide([{ kind: "representative", cluster: id, image }], `This image stands for “${nameOf()}” now.`);
+}
+
+const review = () => decide([{ kind: "review", cluster: id }], `Reviewed “${nameOf()}”.`);
+
+async function merge() {
+  const into = await pickCluster(`Merge “${nameOf()}” into`, [id]);
+  if (into) await decide([{ kind: "merge", clusters: [id], into: into.id }], `Merged into “${into.name}”.`, { still: true }).then((made) => {
+    if (made.length) location.href = `/c/${slug}/cluster/${into.id}`;
+  });
+}
+
+async function hide() {
+  const active = head().status === "active";
+  await decide([{ kind: "status", cluster: id, status: active ? "hidden" : "active" }], active ? `Hid “${nameOf()}”: not published.` : `“${nameOf()}” is shown again.`);
+}
+
+async function note() {
+  const text = await ask({ title: `A note on “${nameOf()}”`, label: "For the history", ok: "Note" });
+  if (text) await decide([{ kind: "note", cluster: id, text }], "Noted.");
+}
+
+async function selectAll() {
+  try {
+    /** @type {string[]} */
+    const ids = [];
+    let cursor = "";
+    do {
+      const page = await api(`/api/v1/clusters/${encodeURIComponent(id)}/images?limit=1000${cursor ? `&cursor=${cursor}` : ""}`);
+      ids.push(...page.items.map((/** @type {{image_id: string}} */ one) => one.image_id));
+      cursor = page.cursor ?? "";
+    } while (cursor);
+    selection.set(ids);
+  } catch (error) { alertOf(error); }
+}
+
+/** @type {Record<string, () => void>} */
+const doing = { review: () => void review(), merge: () => void merge(), hide: () => void hide(), note: () => void note(), "select-all": () => void selectAll() };
+document.addEventListener("click", (event) => {
+  if (!(event.target instanceof Element)) return;
+  const action = event.target.closest("[data-do]")?.getAttribute("data-do");
+  if (action) doing[action]?.();
+  const undo = event.target.closest("[data-undo]")?.getAttribute("data-undo");
+  if (undo) void undoEvents([Number(undo)]);
+});
+
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  if (field instanceof HTMLInputElement && field.id === "name") {
+    const name = field.value.trim();
+    void decide([{ kind: "rename", cluster: id, name: name || null }], name ? `Named “${name}”.` : "Took the name away.", { revisions: revisions() });
+  } else if (field instanceof HTMLTextAreaElement && field.id === "description") {
+    const description = field.value.trim();
+    void decide([{ kind: "describe", cluster: id, description: description || null }], description ? "Described." : "Took the description away.", { revisions: revisions() });
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target instanceof HTMLInputElement && event.target.id === "name") event.target.blur();
+});
+
+if (!readOnly) {
+  keys({
+    "e": ["Name it", () => the("name", HTMLInputElement).select()],
+    "r": ["Reviewed", () => void review()],
+    "m": ["Merge into another", () => void merge()],
+    "s": ["Split the selected off", () => void split()],
+    "p": ["Let this image stand for the cluster", () => void representative()],
+  });
+}
+keys({ "b": ["Back to the clusters", () => { location.href = `/c/${slug}`; }] });

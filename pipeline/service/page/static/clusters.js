@@ -1,0 +1,151 @@
+// @ts-check
+// The wall: naming in place, merging, reviewing, hiding.
+
+import { actor, alertOf, api, base, decide, done, keys, many, onRefresh, readOnly, slug, the } from "./common.js";
+import { pickCluster } from "./dialogs.js";
+import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
+import { Selection } from "./selection.js";
+
+onRefresh(() => showAgain());
+filtersAct();
+
+const selection = new Selection({ merge: () => void merge(), review: () => void review(), hide: () => void hide() });
+list().addEventListener("click", (event) => {
+  const box = event.target;
+  if (box instanceof HTMLInputElement && box.type === "checkbox") {
+    const item = items().find((one) => one.contains(box));
+    if (item) selection.toggle(item, event.shiftKey);
+  }
+});
+
+/** @param {string[]} ids */
+const cards = (ids) => items().filter((one) => ids.includes(one.dataset.id ?? ""));
+/** @param {HTMLElement | undefined} card */
+const nameOf = (card) => card?.dataset.name || card?.dataset.id || "";
+
+// --- names ------------------------------------------------------------------------------------------------------------
+
+/** @type {Record<string, string>} */
+let suggestions = {};
+
+/** Name a card; what it says is stored without waiting. @param {HTMLInputElement} input */
+async function nameIt(input) {
+  const card = /** @type {HTMLElement | null} */ (input.closest("[data-id]"));
+  const id = card?.dataset.id, name = input.value.trim(), was = card?.dataset.name ?? "";
+  if (!card || !id || name === was || readOnly) { input.value = was; return; }
+  card.dataset.name = name;
+  showSuggestion(card);
+  try {
+    const event = await api(`${base}/decisions`, { method: "POST", json: { decision: { kind: "rename", cluster: id, name: name || null }, actor: actor() } });
+    input.value = card.dataset.name = event.decision.name ?? "";
+    input.classList.add("saved");
+    setTimeout(() => input.classList.remove("saved"), 900);
+    count(was, card.dataset.name ?? "");
+    done([event.number], name ? `Named “${event.decision.name}”.` : "Took the name away.");
+  } catch (error) {
+    card.dataset.name = was;
+    input.value = was;
+    alertOf(error);
+  }
+}
+
+/** Keep the number of unnamed ones true. @param {string} was @param {string} is */
+function count(was, is) {
+  const place = document.getElementById("unnamed-count");
+  if (place && !was !== !is) place.textContent = String(Number(place.textContent) + (is ? -1 : 1));
+}
+
+list().addEventListener("keydown", (event) => {
+  const input = event.target;
+  if (!(input instanceof HTMLInputElement) || !input.matches("input.name")) return;
+  const card = /** @type {HTMLElement} */ (input.closest("[data-id]"));
+  if (event.key === "Enter") {
+    event.preventDefault();
+    void nameIt(input);
+    void step(event.shiftKey ? -1 : 1, "input.name").then((next) => { if (next instanceof HTMLInputElement) next.select(); });
+  } else if (event.key === "Escape") {
+    event.preventDefault();
+    input.value = card.dataset.name ?? "";
+    focusItem(card);
+  } else if (event.key === "ArrowRight" && input.value === "" && suggestions[card.dataset.id ?? ""]) {
+    event.preventDefault();
+    input.value = suggestions[card.dataset.id ?? ""] ?? "";
+  }
+});
+list().addEventListener("change", (event) => {
+  if (event.target instanceof HTMLInputElement && event.target.matches("input.name")) void nameIt(event.target);
+});
+list().addEventListener("click", (event) => {
+  const chip = event.target instanceof Element ? event.target.closest(".suggestion") : null;
+  const card = /** @type {HTMLElement | null} */ (chip?.closest("[data-id]") ?? null);
+  const input = /** @type {HTMLInputElement | null} */ (card?.querySelector("input.name") ?? null);
+  if (!card || !input) return;
+  input.value = suggestions[card.dataset.id ?? ""] ?? "";
+  input.focus();
+});
+
+/** @param {HTMLElement} card */
+function showSuggestion(card) {
+  const suggested = suggestions[card.dataset.id ?? ""], chip = /** @type {HTMLElement | null} */ (card.querySelector(".suggestion"));
+  const input = /** @type {HTMLInputElement | null} */ (card.querySelector("input.name"));
+  if (!chip || !input) return;
+  chip.hidden = !suggested || !!card.dataset.name || readOnly;
+  chip.textContent = `Use “${suggested ?? ""}”`;
+  if (suggested && !card.dataset.name) input.placeholder = `${suggested}?`;
+}
+const showSuggestions = () => items().forEach(showSuggestion);
+document.addEventListener("shown", showSuggestions);
+api(`/c/${slug}/suggestions`).then((found) => { suggestions = found; showSuggestions(); }).catch(console.error); // names can be given without
+
+// --- decisions about clusters -----------------------------------------------------------------------------------------
+
+/** Into the one that has a name, else into the largest. */
+async function merge() {
+  const ids = selection.chosen();
+  if (ids.length < 2) {
+    const card = cards(ids)[0];
+    if (!card) return;
+    const into = await pickCluster(`Merge “${nameOf(card)}” into`, ids);
+    if (into) await merged([...ids, into.id], into.id, into.name);
+    return;
+  }
+  const sorted = cards(ids).sort((a, b) => Number(!!b.dataset.name) - Number(!!a.dataset.name) || Number(b.dataset.size) - Number(a.dataset.size));
+  const into = sorted[0];
+  if (into) await merged(ids, into.dataset.id ?? "", nameOf(into));
+}
+
+/** @param {string[]} clusters @param {string} into @param {string} name */
+async function merged(clusters, into, name) {
+  selection.clear();
+  await decide([{ kind: "merge", clusters, into }], `Merged ${many(clusters.length, "cluster")} into “${name}”.`, { link: { text: "Open", href: `/c/${slug}/cluster/${into}` } });
+}
+
+async function review() {
+  const ids = selection.chosen();
+  if (!ids.length) return;
+  selection.clear();
+  await decide(ids.map((cluster) => ({ kind: "review", cluster })), `Reviewed ${ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster")}.`);
+}
+
+async function hide() {
+  const ids = selection.chosen(), shown = cards(ids).some((one) => one.dataset.status === "active");
+  if (!ids.length) return;
+  selection.clear();
+  const what = ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster");
+  await decide(ids.map((cluster) => ({ kind: "status", cluster, status: shown ? "hidden" : "active" })), shown ? `Hid ${what}: not published.` : `${what} shown again.`);
+}
+
+keys({
+  "Enter": ["Open", () => { /** @type {HTMLElement | null | undefined} */ (currentItem()?.querySelector(".open"))?.click(); }],
+  "/": ["Search", () => the("search", HTMLInputElement).focus()],
+  ...(readOnly ? {} : {
+    "e": /** @type {[string, () => void]} */ (["Name it; Enter goes on to the next, → takes the suggestion", () => {
+      const item = currentItem() ?? items()[0], input = item && focusItem(item, "input.name");
+      if (input instanceof HTMLInputElement) input.select();
+    }]),
+    "r": /** @type {[string, () => void]} */ (["Reviewed", () => void review()]),
+    "m": /** @type {[string, () => void]} */ (["Merge the selected, or this one into another", () => void merge()]),
+    "x": /** @type {[string, () => void]} */ (["Hide, or show again", () => void hide()]),
+  }),
+});
+

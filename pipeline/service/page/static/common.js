@@ -1,0 +1,272 @@
+// @ts-check
+// What every view shares: talking to the API, toasts with undo, keys. Text from the library only ever becomes
+// text (textContent, value), never markup.
+
+/** @typedef {{ category: string, number: number }} StoredEvent */
+/** @typedef {{ label: string, run: (event: KeyboardEvent) => void, hidden?: boolean }} Binding */
+
+export const slug = document.body.dataset.slug ?? "";
+export const category = document.body.dataset.category ?? "";
+export const readOnly = "readOnly" in document.body.dataset;
+
+/**
+ * The element of that id, which must be there and of that kind.
+ * @template {Element} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+export function the(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`#${id} is missing`);
+  return found;
+}
+
+/**
+ * @param {string} tag
+ * @param {string} [text]
+ * @param {string} [className]
+ */
+export function made(tag, text = "", className = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (className) element.className = className;
+  return element;
+}
+
+/** @param {number} count @param {string} word */
+export const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
+/** What the service refused, in its own words. */
+export class Refused extends Error {
+  /** @param {string} text @param {number} status */
+  constructor(text, status) {
+    super(text);
+    this.status = status;
+  }
+}
+
+/**
+ * Ask the service; returns the JSON of its answer.
+ * @param {string} path
+ * @param {{ method?: string, json?: unknown, body?: FormData, signal?: AbortSignal, key?: string }} [options]
+ * @returns {Promise<any>}
+ */
+export async function api(path, { method = "GET", json, body, signal, key } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json" };
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body: json === undefined ? body : JSON.stringify(json), signal });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Refused("The service does not answer. Is it still running?", 0);
+  }
+  if (answer.status === 401) location.href = "/login";
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({}));
+    throw new Refused(problem.detail ?? `The service answered ${answer.status}.`, answer.status);
+  }
+  return answer.json();
+}
+
+export const base = `/api/v1/categories/${encodeURIComponent(slug)}`;
+
+// --- toasts -----------------------------------------------------------------------------------------------------------
+
+const TOAST_MS = 9000;
+
+/**
+ * Say something for a while, with what can be done about it.
+ * @param {string} text
+ * @param {{ undo?: number[], link?: { text: string, href: string } }} [options]
+ */
+export function toast(text, { undo, link } = {}) {
+  const box = made("div", "", "toast");
+  box.append(made("span", text));
+  if (link) {
+    const a = /** @type {HTMLAnchorElement} */ (made("a", link.text));
+    a.href = link.href;
+    box.append(a);
+  }
+  if (undo?.length) {
+    const button = made("button", "Undo");
+    button.addEventListener("click", () => { box.remove(); void undoEvents(undo); });
+    box.append(button);
+  }
+  const place = the("toasts", HTMLElement);
+  place.append(box);
+  while (place.children.length > 3) place.firstElementChild?.remove();
+  lastingUntilLeft(box, TOAST_MS);
+}
+
+/** @param {unknown} error */
+export function alertOf(error) {
+  if (error instanceof DOMException && error.name === "AbortError") return;
+  const text = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Refused)) console.error(error);
+  const box = made("div", "", "toast alert");
+  const close = made("button", "Close");
+  close.addEventListener("click", () => box.remove());
+  box.append(made("span", text), close);
+  the("alerts", HTMLElement).replaceChildren(box);
+  lastingUntilLeft(box, 3 * TOAST_MS);
+}
+
+/** Gone after a while, but not while somebody points at it or is in it. @param {HTMLElement} box @param {number} ms */
+function lastingUntilLeft(box, ms) {
+  const look = () => { if (box.matches(":hover, :focus-within")) setTimeout(look, 1500); else box.remove(); };
+  setTimeout(look, ms);
+}
+
+// --- decisions --------------------------------------------------------------------------------------------------------
+
+export const actor = () => localStorage.getItem("actor") || "page";
+const STACK = `undo:${slug}`;
+/** @returns {number[][]} */
+const stack = () => JSON.parse(sessionStorage.getItem(STACK) ?? "[]");
+/** @param {number[][]} value */
+const keep = (value) => sessionStorage.setItem(STACK, JSON.stringify(value.slice(-100)));
+
+/** @type {() => Promise<void>} */
+let refresher = async () => {};
+/** How the view shows itself anew after a decision. @param {() => Promise<void>} refresh */
+export function onRefresh(refresh) { refresher = refresh; }
+export const refresh = () => refresher().catch(alertOf);
+
+/**
+ * Remember events for undo, and say what was done.
+ * @param {number[]} numbers
+ * @param {string} text
+ * @param {{ link?: { text: string, href: string } }} [options]
+ */
+export function done(numbers, text, options = {}) {
+  if (!numbers.length) return;
+  keep([...stack(), numbers]);
+  toast(text, { undo: numbers, ...options });
+}
+
+/**
+ * Store decisions one after the other. Returns the numbers of the events; says what was refused.
+ * @param {Record<string, unknown>[]} decisions
+ * @param {string} text
+ * @param {{ link?: { text: string, href: string }, revisions?: Record<string, number>, still?: boolean,
+ *   after?: (events: any[]) => { text: string, href: string } | undefined }} [options]
+ */
+export async function decide(decisions, text, { link, revisions, still = false, after } = {}) {
+  if (readOnly) { alertOf(new Refused("This is a read-only view: nothing can be decided here.", 403)); return []; }
+  /** @type {any[]} */
+  const events = [];
+  try {
+    for (const decision of decisions) {
+      /** @type {Record<string, unknown>} */
+      const json = { decision, actor: actor(), if_revision: events.length ? {} : revisions ?? {} };
+      events.push(await api(`${base}/decisions`, { method: "POST", json, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` }));
+    }
+  } catch (error) {
+    alertOf(error);
+    if (error instanceof Refused && error.status === 409) await refresh();
+  }
+  const numbers = events.map((event) => /** @type {number} */ (event.number));
+  const whole = events.length === decisions.length ? text : `${text} (only ${events.length} of ${decisions.length})`;
+  done(numbers, whole, { link: link ?? after?.(events) });
+  if (events.length && !still) await refresh();
+  return events;
+}
+
+/** Take events back, the last one first. @param {number[]} numbers */
+export async function undoEvents(numbers) {
+  keep(stack().filter((one) => one.join() !== numbers.join()));
+  try {
+    for (const number of [...numbers].reverse()) {
+      await api(`${base}/undo`, { method: "POST", json: { number, actor: actor() } });
+    }
+    toast(numbers.length === 1 ? "Undone." : `Undone: ${numbers.length} decisions.`);
+  } catch (error) { alertOf(error); }
+  document.dispatchEvent(new CustomEvent("undone", { detail: numbers }));
+  await refresh();
+}
+
+export async function undoLast() {
+  const last = stack().at(-1);
+  if (last) await undoEvents(last);
+  else toast("Nothing was decided in this tab that could be undone. Older decisions stand in each cluster's history.");
+}
+
+// --- keys -------------------------------------------------------------------------------------------------------------
+
+/** @type {Map<string, Binding>} */
+const bindings = new Map();
+
+/** @param {Record<string, [string, (event: KeyboardEvent) => void] | [string, (event: KeyboardEvent) => void, boolean]>} wanted */
+export function keys(wanted) {
+  for (const [key, [label, run, hidden]] of Object.entries(wanted)) bindings.set(key, { label, run, hidden: hidden ?? false });
+}
+
+/** @param {EventTarget | null} target */
+export const typing = (target) =>
+  target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement ||
+  (target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button"].includes(target.type));
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (typing(event.target)) {
+    if (event.key === "Escape") /** @type {HTMLElement} */ (event.target).blur();
+    return;
+  }
+  const binding = bindings.get(event.key);
+  if (!binding) return;
+  // a control that has the focus keeps its own keys
+  if ((event.key === "Enter" || event.key === " ") && event.target instanceof Element &&
+      event.target.closest("button:not(.pick), summary, a:not(.open), label, input")) return;
+  if (event.key.startsWith("Arrow") && event.target instanceof HTMLInputElement) return;
+  event.preventDefault();
+  binding.run(event);
+});
+
+const SHOWN = /** @type {Record<string, string>} */ ({ " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" });
+
+export function showHelp() {
+  const list = the("help-keys", HTMLElement);
+  list.replaceChildren();
+  for (const [key, { label, hidden }] of bindings) {
+    if (hidden) continue;
+    const dt = made("dt");
+    dt.append(made("kbd", SHOWN[key] ?? key));
+    list.append(dt, made("dd", label));
+  }
+  the("actor", HTMLInputElement).value = localStorage.getItem("actor") ?? "";
+  the("help", HTMLDialogElement).showModal();
+}
+
+the("actor", HTMLInputElement).addEventListener("input", () => localStorage.setItem("actor", the("actor", HTMLInputElement).value.trim()));
+the("help-button", HTMLElement).addEventListener("click", showHelp);
+document.getElementById("category")?.addEventListener("change", (event) => {
+  const here = document.querySelector("nav a[aria-current]")?.getAttribute("href")?.split("/").slice(3).join("/") ?? "";
+  location.href = `/c/${/** @type {HTMLSelectElement} */ (event.target).value}${here ? `/${here}` : ""}`;
+});
+document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+/** Country codes get the country's name as a title, and in lists beside them. @param {ParentNode} root */
+export function nameCountries(root) {
+  const names = new Intl.DisplayNames(["en"], { type: "region", fallback: "none" });
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-country]"))) {
+    const code = element.dataset.country ?? "";
+    const name = /^[A-Z]{2}$/.test(code) ? names.of(code) : undefined;
+    if (!name) continue;
+    if (!(element instanceof HTMLOptionElement)) element.title = name;
+    else if (!element.text.includes(name)) element.text = element.text.replace(code, `${code} ${name}`);
+  }
+}
+nameCountries(document);
+
+keys({
+  "?": ["This list", showHelp],
+  "u": ["Undo the last decision of this tab", () => void undoLast()],
+});
+
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close("cancel"); });
+}

@@ -1,0 +1,89 @@
+// @ts-check
+// Asking for a line of text, and for a cluster.
+
+import { alertOf, api, base, made, many, the } from "./common.js";
+
+/** @typedef {{ id: string, name: string }} ClusterChoice */
+
+/** @param {HTMLDialogElement} dialog @returns {Promise<void>} */
+function shown(dialog) {
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(), { once: true }));
+}
+the("ask-cancel", HTMLElement).addEventListener("click", () => the("ask", HTMLDialogElement).close("cancel"));
+the("picker-cancel", HTMLElement).addEventListener("click", () => the("picker", HTMLDialogElement).close("cancel"));
+
+/**
+ * Ask for one line of text; null when cancelled.
+ * @param {{ title: string, text?: string, label: string, value?: string, ok?: string, tags?: boolean, optional?: boolean }} question
+ */
+export async function ask({ title, text = "", label, value = "", ok = "OK", tags = false, optional = false }) {
+  const dialog = the("ask", HTMLDialogElement), input = the("ask-input", HTMLInputElement);
+  the("ask-title", HTMLElement).textContent = title;
+  the("ask-text", HTMLElement).textContent = text;
+  the("ask-label", HTMLElement).textContent = label;
+  the("ask-ok", HTMLElement).textContent = ok;
+  input.value = value;
+  input.required = !optional;
+  if (tags) input.setAttribute("list", "all-tags"); else input.removeAttribute("list");
+  await shown(dialog);
+  return dialog.returnValue === "ok" ? input.value.trim() : null;
+}
+
+/**
+ * Have a cluster chosen; null when cancelled.
+ * @param {string} title
+ * @param {string[]} [without] ids that are not offered
+ * @returns {Promise<ClusterChoice | null>}
+ */
+export async function pickCluster(title, without = []) {
+  const dialog = the("picker", HTMLDialogElement), input = the("picker-input", HTMLInputElement), list = the("picker-list", HTMLElement);
+  the("picker-title", HTMLElement).textContent = title;
+  /** @type {ClusterChoice | null} */
+  let chosen = null;
+  /** @type {AbortController | undefined} */
+  let asking;
+  const search = async () => {
+    asking?.abort();
+    asking = new AbortController();
+    const query = new URLSearchParams({ limit: "30", q: input.value.trim() });
+    if (!input.value.trim()) query.delete("q");
+    try {
+      const found = await api(`${base}/clusters?${query}`, { signal: asking.signal });
+      list.replaceChildren(...found.items.filter((/** @type {any} */ one) => !without.includes(one.id)).map(row));
+      list.querySelector("button")?.classList.add("first");
+      if (!list.children.length) list.append(made("li", "No cluster has that in its name.", "soft"));
+    } catch (error) { alertOf(error); }
+  };
+  const row = (/** @type {any} */ one) => {
+    const item = made("li"), button = /** @type {HTMLButtonElement} */ (made("button"));
+    const image = /** @type {HTMLImageElement} */ (made("img"));
+    button.type = "button";
+    image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
+    image.alt = "";
+    const text = made("span", one.name ?? one.id);
+    text.append(made("small", `${many(one.size, "image")}${one.name ? "" : ", unnamed"}`));
+    button.append(image, text);
+    button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id }; dialog.close("ok"); });
+    item.append(button);
+    return item;
+  };
+  const onKey = (/** @type {KeyboardEvent} */ event) => {
+    const buttons = [...list.querySelectorAll("button")];
+    const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    if (event.key === "Enter" && document.activeElement === input) { event.preventDefault(); buttons[0]?.click(); }
+    else if (event.key === "ArrowDown") { event.preventDefault(); buttons[Math.min(at + 1, buttons.length - 1)]?.focus(); }
+    else if (event.key === "ArrowUp") { event.preventDefault(); (buttons[at - 1] ?? input).focus(); }
+  };
+  input.value = "";
+  list.replaceChildren();
+  input.addEventListener("input", search);
+  dialog.addEventListener("keydown", onKey);
+  void search();
+  await shown(dialog);
+  input.removeEventListener("input", search);
+  dialog.removeEventListener("keydown", onKey);
+  asking?.abort();
+  return chosen;
+}

@@ -1,0 +1,294 @@
+// @ts-check
+// Finding: what looks like an image, a picture that is brought, or words; narrowed, rated, tagged. Without a question
+// it is the library through the same filters.
+
+import { actor, alertOf, api, base, decide, keys, made, many, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
+import { askTag, imageActions, tagImages, tileOf } from "./images.js";
+import { list } from "./lists.js";
+import { Selection } from "./selection.js";
+
+/** @typedef {{ kind: "none" } | { kind: "image", id: string } | { kind: "text", words: string }
+ *   | { kind: "upload", file: File, url: string }} Question */
+
+const drop = the("drop", HTMLElement), form = the("filters", HTMLFormElement), found = the("found", HTMLElement);
+const start = new URL(location.href).searchParams;
+/** @type {Question} */
+let question = drop.dataset.image ? { kind: "image", id: drop.dataset.image }
+  : start.get("text") ? { kind: "text", words: start.get("text") ?? "" } : { kind: "none" };
+/** Rated images, with the events of the pairs that they made. @type {Map<string, { liked: boolean, events: number[] }>} */
+const rated = new Map();
+/** @type {Map<string, import("./images.js").Picture>} */
+const known = new Map();
+let cursor = "";
+
+const selection = new Selection({});
+selection.onTiles();
+selection.actions = imageActions(() => selection.chosen(), () => selection.clear());
+onRefresh(() => look());
+
+for (const [name, value] of start) {
+  const field = form.elements.namedItem(name);
+  if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) {
+    if (field instanceof HTMLSelectElement && ![...field.options].some((one) => one.value === value)) field.add(new Option(value, value));
+    field.value = value;
+  }
+}
+if (question.kind === "text") the("words", HTMLInputElement).value = question.words;
+
+/** @param {string} name */
+const value = (name) => String(new FormData(form).get(name) ?? "");
+
+// --- asking -----------------------------------------------------------------------------------------------------------
+
+/** @type {AbortController | undefined} */
+let asking;
+
+/** Ask again with everything as it is set, and show the answer. */
+async function look() {
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  showQuestion();
+  stateInAddress();
+  list().setAttribute("aria-busy", "true");
+  try {
+    if (question.kind === "none") await browse(signal); else await similar(signal);
+  } catch (error) {
+    if (!signal.aborted) {
+      alertOf(error);
+      found.textContent = error instanceof Error ? error.message : "";
+    }
+  } finally {
+    if (!signal.aborted) list().removeAttribute("aria-busy");
+  }
+}
+
+/** @param {AbortSignal} signal */
+async function similar(signal) {
+  const one = (/** @type {string} */ name) => (value(name) ? [value(name)] : []);
+  const liked = [...rated].filter(([, how]) => how.liked).map(([id]) => id);
+  const disliked = [...rated].filter(([, how]) => !how.liked).map(([id]) => id);
+  const floor = Number(value("floor")) / 100;
+  const options = {
+    ...(question.kind === "image" ? { image_id: question.id } : question.kind === "text" ? { text: question.words } : {}),
+    top_k: Number(value("top") || 50), min_score: floor > 0 ? floor : -1, liked, disliked,
+    filters: {
+      categories: [slug], groups: one("group"), clusters: one("cluster"), tags: one("tag"),
+      since: value("since") || null, until: value("until") ? `${value("until")}T23:59:59` : null,
+    },
+  };
+  const answer = await api("/api/v1/similarity/find", { method: "POST", ...asked(options), signal });
+  const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
+  for (const id of disliked) { const image = known.get(id); if (image) tiles.push(rateable(image, null)); }
+  show(tiles);
+  found.textContent = `${many(answer.items.length, "image")} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}`;
+  cursor = "";
+  nothing(answer.items.length ? "" : "Nothing is that much alike. Lower the floor, or take a filter away.");
+}
+
+/** A picture goes along with every question about it: nothing of it is kept. @param {Record<string, unknown>} options */
+function asked(options) {
+  if (question.kind !== "upload") return { json: options };
+  const body = new FormData();
+  body.set("file", question.file);
+  body.set("options", JSON.stringify(options));
+  return { body };
+}
+
+/** @param {AbortSignal} [signal] */
+async function browse(signal) {
+  const query = new URLSearchParams({ category: slug, limit: "120" });
+  for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
+  const page = await api(`/api/v1/images?${query}`, { signal });
+  show(page.items.map((/** @type {any} */ image) => remembered(image)));
+  found.textContent = `${many(page.total, "image")}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
+  cursor = page.cursor ?? "";
+  nothing(page.total ? "" : "No image fits these filters.");
+}
+
+async function onward() {
+  if (!cursor || question.kind !== "none") return;
+  const query = new URLSearchParams({ category: slug, limit: "120", cursor });
+  cursor = "";
+  for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
+  const page = await api(`/api/v1/images?${query}`);
+  list().append(...page.items.map((/** @type {any} */ image) => remembered(image)));
+  cursor = page.cursor ?? "";
+  selection.show();
+}
+new IntersectionObserver((entries) => { if (entries.some((one) => one.isIntersecting)) onward().catch(alertOf); }, { rootMargin: "800px" })
+  .observe(the("more", HTMLElement));
+
+/** @param {import("./images.js").Picture} image @param {string} [mark] */
+function remembered(image, mark = image.cluster_name ?? "") {
+  known.set(image.image_id, image);
+  const tile = tileOf(image, mark);
+  if (question.kind === "none") tile.querySelector(".rate")?.remove();
+  return tile;
+}
+
+/** @param {import("./images.js").Picture} image @param {number | null} score */
+function rateable(image, score) {
+  const tile = remembered(image, score === null ? "left out" : score.toFixed(2)), how = rated.get(image.image_id);
+  tile.querySelector(".like")?.setAttribute("aria-pressed", String(how?.liked === true));
+  tile.querySelector(".dislike")?.setAttribute("aria-pressed", String(how?.liked === false));
+  tile.classList.toggle("liked", how?.liked === true);
+  if (readOnly) tile.querySelector(".rate")?.remove();
+  return tile;
+}
+
+/** @param {HTMLElement[]} tiles */
+function show(tiles) {
+  const focused = document.activeElement, id = /** @type {HTMLElement | null} */ (focused?.closest("#list [data-id]"))?.dataset.id;
+  const part = focused?.className ?? "";
+  list().replaceChildren(...tiles);
+  nameCountries(list());
+  selection.show();
+  const again = id ? tiles.find((one) => one.dataset.id === id) : undefined;
+  if (again && part) /** @type {HTMLElement | null} */ (again.querySelector(`.${part.split(" ")[0]}`))?.focus({ preventScroll: true });
+  const tagAll = document.getElementById("tag-all");
+  if (tagAll) { tagAll.hidden = !tiles.length; tagAll.textContent = `Tag all ${shownIds().length}…`; }
+}
+
+/** @param {string} text */
+function nothing(text) {
+  const place = the("nothing", HTMLElement);
+  place.hidden = !text;
+  place.replaceChildren(made("p", text));
+}
+
+/** What is shown and not left out. */
+const shownIds = () => /** @type {HTMLElement[]} */ ([...list().children]).map((one) => one.dataset.id ?? "").filter((id) => rated.get(id)?.liked !== false);
+
+// --- the question -----------------------------------------------------------------------------------------------------
+
+function showQuestion() {
+  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".asked-only"))) one.hidden = question.kind === "none";
+  the("ask-clear", HTMLElement).hidden = question.kind === "none";
+  the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
+  if (question.kind !== "text" && question.kind !== "upload") return;
+  const text = made("div");
+  text.append(made("b", question.kind === "text" ? `“${question.words}”` : "Like this picture"), made("p", question.kind === "text" ? "Images that these words describe" : question.file.name, "soft"));
+  const asked = the("asked", HTMLElement);
+  asked.replaceChildren();
+  if (question.kind === "upload") {
+    const image = document.createElement("img");
+    image.src = question.url;
+    image.alt = "";
+    asked.append(image);
+  }
+  asked.append(text);
+}
+
+function stateInAddress() {
+  const url = new URL(location.pathname, location.href);
+  if (question.kind === "image") url.searchParams.set("image", question.id);
+  if (question.kind === "text") url.searchParams.set("text", question.words);
+  for (const [name, field] of new FormData(form)) {
+    const untouched = (name === "floor" && field === "0") || (name === "top" && field === "50");
+    if (field && !untouched) url.searchParams.set(name, String(field));
+  }
+  history.replaceState(null, "", url);
+}
+
+/** Compare a picture; it is sent for that, and not kept. @param {File | undefined} file */
+async function bring(file) {
+  if (!file) return;
+  question = { kind: "upload", file, url: URL.createObjectURL(file) };
+  rated.clear();
+  found.textContent = "Looking at the picture …";
+  await look();
+}
+the("file", HTMLInputElement).addEventListener("change", (event) => void bring(/** @type {HTMLInputElement} */ (event.target).files?.[0]));
+for (const name of ["dragover", "dragenter"]) document.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+document.addEventListener("dragleave", (event) => { if (!(event.relatedTarget instanceof Node)) drop.classList.remove("over"); });
+document.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); void bring(event.dataTransfer?.files[0]); });
+document.addEventListener("paste", (event) => { const file = event.clipboardData?.files[0]; if (file) void bring(file); });
+document.getElementById("words-form")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const words = the("words", HTMLInputElement).value.trim();
+  if (!words) return;
+  question = { kind: "text", words };
+  rated.clear();
+  void look();
+});
+
+let timer = 0;
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", (event) => {
+  the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
+  clearTimeout(timer);
+  timer = setTimeout(look, event.target instanceof HTMLInputElement ? 150 : 0);
+});
+
+// --- rating -----------------------------------------------------------------------------------------------------------
+
+/** Pairs that a rating teaches: with the image that was asked for, else with those that are liked. @param {string} id @param {boolean} same */
+function pairs(id, same) {
+  const others = question.kind === "image" ? [question.id] : [...rated].filter(([other, how]) => how.liked && other !== id).map(([other]) => other).slice(0, 1);
+  return others.filter((other) => other !== id).map((other) => ({ kind: "pair", a: other, b: id, same }));
+}
+
+/** @param {string} id @param {boolean} liked */
+async function rate(id, liked) {
+  const before = rated.get(id);
+  rated.delete(id);
+  if (before?.events.length) for (const number of before.events) await api(`${base}/undo`, { method: "POST", json: { number, actor: actor() } }).catch(alertOf);
+  if (before?.liked !== liked) {
+    rated.set(id, { liked, events: [] });
+    const wanted = pairs(id, liked);
+    const kept = wanted.length ? decide(wanted, liked ? "More like this one." : "Not like this one.", { still: true }) : undefined;
+    await look();
+    rated.get(id)?.events.push(...((await kept) ?? []).map((event) => event.number));
+    return;
+  }
+  await look();
+}
+list().addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest(".rate button") : null;
+  const id = /** @type {HTMLElement | null} */ (button?.closest("[data-id]"))?.dataset.id;
+  if (button && id) void rate(id, button.classList.contains("like"));
+});
+document.addEventListener("undone", (event) => {
+  const numbers = /** @type {CustomEvent<number[]>} */ (event).detail;
+  for (const [id, how] of rated) if (how.events.some((one) => numbers.includes(one))) rated.delete(id);
+});
+
+/** @param {boolean} liked */
+function rateCurrent(liked) {
+  const id = /** @type {HTMLElement | null} */ (document.querySelector("#list .current"))?.dataset.id;
+  if (id && question.kind !== "none" && !readOnly) void rate(id, liked);
+}
+
+// --- tagging all ------------------------------------------------------------------------------------------------------
+
+document.getElementById("tag-all")?.addEventListener("click", async () => {
+  const ids = await everything();
+  const tag = await askTag(`Tag all ${many(ids.length, "image")}`);
+  if (!tag || !(await tagImages(ids, tag))) return;
+  const filter = the("filter-tag", HTMLSelectElement);
+  if (![...filter.options].some((one) => one.value === tag)) filter.add(new Option(tag, tag));
+});
+
+/** All results: of a question those shown, of filters alone every page. */
+async function everything() {
+  if (question.kind !== "none" || !cursor) return shownIds();
+  const ids = shownIds();
+  for (let next = cursor; next; ) {
+    const query = new URLSearchParams({ category: slug, limit: "1000", cursor: next });
+    for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
+    const page = await api(`/api/v1/images?${query}`);
+    ids.push(...page.items.map((/** @type {any} */ one) => one.image_id));
+    next = page.cursor ?? "";
+  }
+  return [...new Set(ids)];
+}
+the("select-shown", HTMLElement).addEventListener("click", () => selection.set(shownIds()));
+
+keys({
+  "/": ["Search", () => (document.getElementById("words") ?? the("filter-tag", HTMLElement)).focus()],
+  "+": ["Like this one", () => rateCurrent(true)],
+  "-": ["Not like this one", () => rateCurrent(false)],
+});
+
+void look();

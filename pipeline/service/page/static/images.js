@@ -1,0 +1,165 @@
+// @ts-check
+// Images, wherever they are shown: tiles made from what the API returns, the large view, and what can be decided about
+// the selected ones.
+
+import { alertOf, api, actor, decide, done, keys, made, many, readOnly, refresh, Refused, slug, the } from "./common.js";
+import { ask, pickCluster } from "./dialogs.js";
+import { currentItem, items } from "./lists.js";
+
+/** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
+ *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
+ *   height: number | null, date: string | null }} Picture */
+
+/** @param {string | null} group */
+const code = (group) => (group && /^[A-Za-z]{2}$/.test(group) ? group.toUpperCase() : group ?? "");
+
+/** A tile, as the server makes them. @param {Picture} image @param {string} [mark] @returns {HTMLElement} */
+export function tileOf(image, mark = "") {
+  const tile = /** @type {HTMLElement} */ (the("tile-template", HTMLTemplateElement).content.firstElementChild?.cloneNode(true));
+  Object.assign(tile.dataset, {
+    id: image.image_id, key: image.key, hash: image.content_hash ?? "", cluster: image.cluster ?? "",
+    clusterName: image.cluster_name ?? "", group: code(image.group), tags: image.tags.join(", "), state: image.state,
+    probability: image.probability?.toFixed(2) ?? "", pixels: image.width ? `${image.width} × ${image.height}` : "",
+    date: (image.date ?? "").replace("T", " ").slice(0, 16),
+  });
+  tile.querySelector(".pick")?.setAttribute("aria-label", image.key);
+  const picture = tile.querySelector("img");
+  if (picture) picture.src = image.content_hash ? `/api/v1/thumbnails/${image.content_hash}?size=256` : "";
+  const group = tile.querySelector(".group"), text = tile.querySelector(".mark-text");
+  if (group) group.textContent = code(image.group);
+  if (text) text.textContent = mark;
+  return tile;
+}
+
+/** The tile of an item, which may be the item itself. @param {HTMLElement} item */
+const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement | null} */ (item.querySelector(".tile")));
+
+// --- the large view ---------------------------------------------------------------------------------------------------
+
+/** @type {HTMLElement[]} */
+let row = [];
+let at = 0;
+
+/** @param {HTMLElement | null} item */
+export function openViewer(item) {
+  const tile = item && tileIn(item);
+  if (!tile) return;
+  row = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile")]);
+  at = row.indexOf(tile);
+  if (at < 0) { row = [tile]; at = 0; }
+  fill();
+  const dialog = the("viewer", HTMLDialogElement);
+  if (!dialog.open) dialog.showModal();
+}
+
+function fill() {
+  const tile = row[at];
+  if (!tile) return;
+  const data = tile.dataset, id = encodeURIComponent(data.id ?? ""), image = the("viewer-image", HTMLImageElement);
+  const original = `/api/v1/images/${id}/original`;
+  image.src = `/api/v1/thumbnails/${data.hash}`;
+  const large = new Image();
+  large.onload = () => { if (row[at] === tile) image.src = original; };
+  large.src = original;
+  image.alt = data.key ?? "";
+  the("viewer-key", HTMLElement).textContent = data.key ?? "";
+  const facts = the("viewer-facts", HTMLElement);
+  facts.replaceChildren();
+  for (const [name, value] of [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], ["Country", data.group], ["Tags", data.tags], ["Pixels", data.pixels], ["Date", data.date], ["Id", data.id]]) {
+    if (value) facts.append(made("dt", name), made("dd", value));
+  }
+  the("viewer-similar", HTMLAnchorElement).href = `/c/${slug}/find?image=${id}`;
+  the("viewer-original", HTMLAnchorElement).href = original;
+}
+
+/** @param {number} by */
+function turn(by) {
+  at = (at + by + row.length) % row.length;
+  fill();
+}
+the("viewer-previous", HTMLElement).addEventListener("click", () => turn(-1));
+the("viewer-next", HTMLElement).addEventListener("click", () => turn(1));
+the("viewer", HTMLElement).addEventListener("keydown", (event) => {
+  const by = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, k: -1, ArrowRight: 1, j: 1 })[event.key];
+  if (by) { event.preventDefault(); turn(by); }
+});
+document.addEventListener("dblclick", (event) => {
+  const pick = event.target instanceof Element ? event.target.closest(".tile .pick") : null;
+  if (pick) openViewer(/** @type {HTMLElement} */ (pick.closest(".tile")));
+});
+
+// --- decisions about images -------------------------------------------------------------------------------------------
+
+/** @param {string[]} ids @param {string} to @param {string} name */
+export const move = (ids, to, name) =>
+  decide([{ kind: "move", images: ids, to }], `Moved ${many(ids.length, "image")} to “${name}”.`,
+    { link: { text: "Open", href: `/c/${slug}/cluster/${to}` } });
+
+/** Tag, or take a tag off. @param {string[]} ids @param {string} tag @param {boolean} [off] */
+export async function tagImages(ids, tag, off = false) {
+  if (readOnly) { alertOf(new Refused("This is a read-only view: nothing can be decided here.", 403)); return false; }
+  try {
+    const made = await api(`/api/v1/tagging/${off ? "remove" : "apply"}`, { method: "POST", json: { image_ids: ids, tag, actor: actor() } });
+    const numbers = made.events.map((/** @type {{number: number}} */ event) => event.number);
+    const text = off ? `Took “${tag}” off ${many(ids.length, "image")}.` : `Tagged ${many(ids.length, "image")} “${tag}”.`;
+    done(numbers, text, off ? {} : { link: { text: "Show them", href: `/c/${slug}/find?tag=${encodeURIComponent(tag)}` } });
+    await refresh();
+    return true;
+  } catch (error) {
+    alertOf(error);
+    return false;
+  }
+}
+
+/** @param {string} title */
+export const askTag = (title) => ask({ title, label: "Tag", ok: "Tag", tags: true });
+
+/**
+ * What the bar and the keys do with images.
+ * @param {() => string[]} chosen
+ * @param {() => void} clear
+ * @param {string[]} [without] clusters that are no targets
+ */
+export function imageActions(chosen, clear, without = []) {
+  /** @param {(ids: string[]) => Promise<unknown>} work */
+  const withThem = (work) => async () => {
+    const ids = chosen();
+    if (!ids.length) return;
+    const made = await work(ids);
+    if (made && (!Array.isArray(made) || made.length)) clear();
+  };
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    "move": withThem(async (ids) => {
+      const to = await pickCluster(`Move ${many(ids.length, "image")} to`, without);
+      return to && move(ids, to.id, to.name);
+    }),
+    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Took ${many(ids.length, "image")} out: unclustered.`)),
+    "exclude": withThem((ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${many(ids.length, "image")}.`)),
+    "tag": withThem(async (ids) => { const tag = await askTag(`Tag ${many(ids.length, "image")}`); return tag && tagImages(ids, tag); }),
+    "untag": withThem(async (ids) => {
+      const tag = await ask({ title: `Take a tag off ${many(ids.length, "image")}`, label: "Tag", ok: "Take off", tags: true, value: commonTag(ids) });
+      return tag && tagImages(ids, tag, true);
+    }),
+    "similar": () => { const id = chosen()[0]; if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; },
+    "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? currentItem()),
+  };
+  keys({
+    "Enter": ["Open large", () => openViewer(currentItem()), true],
+    "o": ["Open large (also Enter, double click)", () => openViewer(currentItem())],
+    "f": ["Find similar", () => actions["similar"]?.()],
+    ...(readOnly ? {} : {
+      "v": /** @type {[string, () => void]} */ (["Move to another cluster", () => actions["move"]?.()]),
+      "t": /** @type {[string, () => void]} */ (["Tag", () => actions["tag"]?.()]),
+      "x": /** @type {[string, () => void]} */ (["Exclude", () => actions["exclude"]?.()]),
+    }),
+  });
+  return actions;
+}
+
+/** A tag that all of them have, for taking off. @param {string[]} ids */
+function commonTag(ids) {
+  const wanted = new Set(ids);
+  const lists = items().filter((one) => wanted.has(one.dataset.id ?? "")).map((one) => (tileIn(one)?.dataset.tags ?? "").split(", "));
+  return lists[0]?.find((tag) => tag && lists.every((one) => one.includes(tag))) ?? "";
+}

@@ -1,0 +1,320 @@
+// @ts-check
+// The map: all images as points, thumbnails as one comes near, colours, lasso, and what can be done with what it caught.
+
+import { alertOf, api, base, keys, made, many, onRefresh, slug, the } from "./common.js";
+import { imageActions } from "./images.js";
+import { list } from "./lists.js";
+import { Selection } from "./selection.js";
+import { inside, NoWebGL, Points } from "./points.js";
+
+/** @typedef {{ id: string, name: string | null, size: number }} Cluster */
+/** @typedef {{ version: string, groups: string[], group: number[], tags: Record<string, number[]> }} Columns */
+/** @typedef {{ label: string, colour: [number, number, number], points: () => number[] }} Entry */
+
+const THUMBNAILS = 90, FEW = 2500, TILES = 48, LEGEND = 60;
+const stage = the("stage", HTMLElement), canvas = the("points", HTMLCanvasElement), near = the("near", HTMLElement);
+const polygon = /** @type {SVGPolygonElement} */ (the("lasso-shape", SVGElement).querySelector("polygon"));
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+/** @type {Points | undefined} */
+let points;
+/** @type {string[]} */
+let ids = [];
+/** @type {Int32Array} */
+let clusterOf = new Int32Array();
+/** @type {Cluster[]} */
+let clusters = [];
+/** @type {Columns | undefined} */
+let columns;
+/** @type {Map<string, number>} */
+let pointOf = new Map();
+/** Points in an order that has nothing to do with where they lie. @type {Uint32Array} */
+let rank = new Uint32Array();
+
+const selection = new Selection({});
+selection.onTiles();
+const caught = () => [...caughtIds];
+/** @type {Set<string>} */
+let caughtIds = new Set();
+selection.actions = { ...imageActions(() => (selection.ids.size ? [...selection.ids] : caught()), () => choose([])) };
+selection.bar.addEventListener("click", (event) => { if (event.target instanceof Element && event.target.closest("[data-action=clear]")) choose([]); });
+document.addEventListener("selected", () => {
+  if (!points) return;
+  const chosen = new Uint8Array(points.n);
+  for (const id of selection.ids) { const i = pointOf.get(id); if (i !== undefined) chosen[i] = 1; }
+  points.choose(chosen);
+});
+
+// --- fetching ---------------------------------------------------------------------------------------------------------
+
+async function load() {
+  const answer = await fetch(`${base}/map?format=binary`);
+  if (!answer.ok) throw new Error(`The map cannot be had: ${answer.status}.`);
+  const data = await answer.arrayBuffer(), view = new DataView(data);
+  const length = view.getUint32(4, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)));
+  const n = head.count, at = 8 + length;
+  clusters = head.clusters;
+  clusterOf = new Int32Array(data, at + 8 * n, n);
+  const bytes = new Uint8Array(data, at + 12 * n, 8 * n);
+  const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+  ids = Array.from({ length: n }, (_, i) => {
+    let id = "";
+    for (let k = 0; k < 8; k++) id += hex[bytes[8 * i + k] ?? 0];
+    return id;
+  });
+  pointOf = new Map(ids.map((id, i) => [id, i]));
+  rank = Uint32Array.from({ length: n }, (_, i) => Math.imul(i + 1, 2654435761) >>> 0);
+  const held = (points ??= new Points(canvas, moved));
+  held.set(new Float32Array(data, at, n), new Float32Array(data, at + 4 * n, n));
+  stage.dataset.points = String(n);
+  the("map-found", HTMLElement).textContent = n ? many(n, "image") : "No image has a place on the map yet. Run the category first.";
+  near.replaceChildren();
+  shown.clear();
+  await paint();
+}
+
+/** After a decision: the same places, other clusters. */
+onRefresh(async () => {
+  columns = undefined;
+  const kept = [...caughtIds];
+  await load();
+  choose(kept.filter((id) => pointOf.has(id)));
+});
+
+// --- colours ----------------------------------------------------------------------------------------------------------
+
+/** Colours far from one another, one after the other. @param {number} index @returns {[number, number, number]} */
+function colourOf(index) {
+  const hue = (index * 137.508) % 360, light = (dark.matches ? 0.74 : 0.56) + ([0, 0.09, -0.08][Math.floor(index / 7) % 3] ?? 0);
+  const chroma = 0.14, a = chroma * Math.cos((hue * Math.PI) / 180), b = chroma * Math.sin((hue * Math.PI) / 180);
+  const l = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3, m = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3, s = (light - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  const linear = [4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s, -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s, -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s];
+  const gamma = linear.map((v) => Math.round(255 * Math.min(1, Math.max(0, v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055))));
+  return [gamma[0] ?? 0, gamma[1] ?? 0, gamma[2] ?? 0];
+}
+const grey = () => /** @type {[number, number, number]} */ (dark.matches ? [120, 114, 104] : [150, 143, 132]);
+
+async function paint() {
+  if (!points) return;
+  const by = the("colour", HTMLSelectElement).value;
+  if (by !== "cluster") columns ??= await api(`/c/${slug}/map/columns`);
+  const colours = new Uint8Array(4 * points.n), none = grey();
+  const palette = Array.from({ length: 512 }, (_, i) => colourOf(i));
+  const tagged = by.startsWith("tag:") ? new Set(columns?.tags[by.slice(4)] ?? []) : undefined;
+  const kind = (/** @type {number} */ i) => tagged ? (tagged.has(i) ? 0 : -1) : by === "group" ? columns?.group[i] ?? -1 : clusterOf[i] ?? -1;
+  const last = by === "group" ? columns?.groups.length ?? 0 : Infinity;
+  for (let i = 0; i < points.n; i++) {
+    const k = kind(i), off = k < 0 || k >= last, [r, g, b] = off ? none : palette[k % palette.length] ?? none;
+    colours[4 * i] = r; colours[4 * i + 1] = g; colours[4 * i + 2] = b; colours[4 * i + 3] = off ? 130 : 225;
+  }
+  points.paint(colours);
+  const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => (wanted < 0 ? kind(i) < 0 || kind(i) >= last : kind(i) === wanted));
+  const names = tagged ? [by.slice(4)] : by === "group" ? (columns?.groups ?? []).map((one) => (/^[a-z]{2}$/i.test(one) ? one.toUpperCase() : one)) : clusters.map((one) => one.name ?? one.id);
+  const entries = names.slice(0, LEGEND).map((label, k) => ({ label, colour: palette[k % palette.length] ?? none, points: () => of(k) }));
+  legend([...entries, { label: tagged ? "without the tag" : by === "group" ? "no country" : "unclustered", colour: none, points: () => of(-1) }], names.length - LEGEND);
+}
+
+/** @param {Entry[]} entries @param {number} left */
+function legend(entries, left) {
+  const place = the("legend", HTMLElement);
+  place.replaceChildren(...entries.map(({ label, colour, points: of }) => {
+    const item = made("li"), button = /** @type {HTMLButtonElement} */ (made("button")), dot = made("span", "", "dot");
+    button.type = "button";
+    dot.style.background = `rgb(${colour.join(" ")})`;
+    button.append(dot, made("span", label));
+    button.addEventListener("click", () => choose(of().map((i) => ids[i] ?? "")));
+    item.append(button);
+    return item;
+  }));
+  if (left > 0) place.append(made("li", `and ${left} smaller ones`, "soft"));
+}
+the("colour", HTMLElement).addEventListener("change", () => void paint().catch(alertOf));
+dark.addEventListener("change", () => void paint().catch(alertOf));
+
+// --- thumbnails -------------------------------------------------------------------------------------------------------
+
+/** @type {Map<number, HTMLImageElement>} */
+const shown = new Map();
+let thumbnailTimer = 0, side = 0;
+
+/** After each frame: thumbnails go along at once, and are chosen anew when the map rests. */
+function moved() {
+  for (const [i, image] of shown) put(i, image);
+  clearTimeout(thumbnailTimer);
+  thumbnailTimer = setTimeout(thumbnails, 120);
+}
+
+/** @param {number} i @param {HTMLImageElement} image */
+function put(i, image) {
+  if (!points) return;
+  const [x, y] = points.screen(i);
+  image.style.transform = `translate(${x - side / 2}px, ${y - side / 2}px)`;
+}
+
+/** Thumbnails that do not cover one another, and only where few enough points are in view. */
+function thumbnails() {
+  if (!points) return;
+  const inView = [...points.within(0, 0, points.width, points.height)];
+  /** @type {number[]} */
+  const wanted = [];
+  if (inView.length <= FEW) {
+    side = Math.round(Math.min(104, Math.max(44, 0.62 * Math.sqrt((points.width * points.height) / Math.max(1, inView.length)))));
+    /** @type {Map<number, [number, number]>} */
+    const taken = new Map();
+    const across = Math.ceil(points.width / side) + 3;
+    for (const i of inView.sort((a, b) => (rank[a] ?? 0) - (rank[b] ?? 0))) {
+      const [x, y] = points.screen(i), cell = Math.floor(x / side) + 1 + across * (Math.floor(y / side) + 1);
+      const free = [-across - 1, -across, -across + 1, -1, 0, 1, across - 1, across, across + 1].every((by) => {
+        const other = taken.get(cell + by);
+        return !other || Math.abs(other[0] - x) >= side || Math.abs(other[1] - y) >= side;
+      });
+      if (!free) continue;
+      taken.set(cell, [x, y]);
+      wanted.push(i);
+      if (wanted.length === THUMBNAILS) break;
+    }
+  }
+  const keep = new Set(wanted);
+  for (const [i, image] of shown) if (!keep.has(i)) { image.remove(); shown.delete(i); }
+  for (const i of wanted) {
+    const image = shown.get(i) ?? thumbnail(i);
+    image.style.width = image.style.height = `${side}px`;
+    image.style.borderColor = `rgb(${[0, 1, 2].map((k) => points?.colours[4 * i + k] ?? 0).join(" ")})`;
+    image.classList.toggle("selected", caughtIds.has(ids[i] ?? ""));
+    put(i, image);
+  }
+}
+
+/** Seen once it is there: until then its point is. @param {number} i */
+function thumbnail(i) {
+  const image = document.createElement("img");
+  image.alt = "";
+  image.decoding = "async";
+  image.addEventListener("load", () => image.classList.add("ready"));
+  image.src = `/api/v1/images/${ids[i]}/thumbnail?size=128`;
+  shown.set(i, image);
+  near.append(image);
+  return image;
+}
+
+// --- choosing ---------------------------------------------------------------------------------------------------------
+
+/** @param {string[]} wanted */
+function choose(wanted) {
+  caughtIds = new Set(wanted);
+  selection.set(wanted);
+  thumbnails();
+  void showTiles(wanted).catch(alertOf);
+}
+
+/** @param {string[]} wanted */
+async function showTiles(wanted) {
+  const place = list(), title = the("picked-title", HTMLElement);
+  title.hidden = !wanted.length;
+  title.textContent = `Selected: ${many(wanted.length, "image")}`;
+  the("picked-more", HTMLElement).textContent = wanted.length > TILES ? `Shown are ${TILES} of them; what you do is done with all.` : "";
+  if (!wanted.length) { place.replaceChildren(); return; }
+  const query = wanted.slice(0, TILES).map((id) => `id=${id}`).join("&");
+  const answer = await fetch(`/c/${slug}/tiles?${query}`);
+  if (!answer.ok) throw new Error(`The selected images cannot be shown: ${answer.status}.`);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (caughtIds.has(wanted[0] ?? "")) place.replaceChildren(...fresh.querySelectorAll(".tile"));
+  selection.show();
+}
+
+/** @param {[number, number][]} corners on the canvas */
+function catchWithin(corners) {
+  if (!points || corners.length < 3) return;
+  const xs = corners.map(([x]) => x), ys = corners.map(([, y]) => y), held = points;
+  const found = [...points.within(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys))].filter((i) => inside(corners, ...held.screen(i)));
+  choose(found.map((i) => ids[i] ?? ""));
+}
+
+// --- pointers ---------------------------------------------------------------------------------------------------------
+
+let lassoing = false;
+/** @param {boolean} on */
+function lassoMode(on) {
+  lassoing = on;
+  the("lasso", HTMLElement).setAttribute("aria-pressed", String(on));
+  stage.classList.toggle("lassoing", on);
+}
+the("lasso", HTMLElement).addEventListener("click", () => lassoMode(!lassoing));
+
+/** @type {Map<number, { x: number, y: number }>} */
+const down = new Map();
+/** @type {[number, number][] | null} */
+let drawn = null;
+let travelled = 0;
+/** @param {PointerEvent | WheelEvent} event @returns {[number, number]} */
+const on = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+
+canvas.addEventListener("pointerdown", (event) => {
+  canvas.setPointerCapture(event.pointerId);
+  down.set(event.pointerId, { x: event.clientX, y: event.clientY });
+  travelled = 0;
+  drawn = down.size === 1 && (lassoing || event.shiftKey) ? [on(event)] : null;
+});
+canvas.addEventListener("pointermove", (event) => {
+  const last = down.get(event.pointerId);
+  if (!last || !points) return;
+  const dx = event.clientX - last.x, dy = event.clientY - last.y;
+  travelled += Math.hypot(dx, dy);
+  if (drawn) {
+    drawn.push(on(event));
+    polygon.setAttribute("points", drawn.map((one) => one.join(",")).join(" "));
+  } else if (down.size === 1) {
+    points.pan(dx, dy);
+  } else {
+    const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
+    if (other) {
+      const before = Math.hypot(last.x - other.x, last.y - other.y), after = Math.hypot(event.clientX - other.x, event.clientY - other.y);
+      const box = canvas.getBoundingClientRect();
+      points.pan(dx / 2, dy / 2);
+      points.zoomBy(after / Math.max(1, before), (event.clientX + other.x) / 2 - box.left, (event.clientY + other.y) / 2 - box.top);
+    }
+  }
+  down.set(event.pointerId, { x: event.clientX, y: event.clientY });
+});
+const up = (/** @type {PointerEvent} */ event) => {
+  if (!down.delete(event.pointerId)) return;
+  polygon.setAttribute("points", "");
+  if (drawn && travelled > 12) catchWithin(drawn);
+  else if (travelled < 5 && points) {
+    const i = points.nearest(...on(event), Math.max(10, side / 2)), id = i === null ? undefined : ids[i];
+    if (id === undefined) choose([]);
+    else choose(event.shiftKey || event.ctrlKey ? [...caughtIds].filter((one) => one !== id).concat(caughtIds.has(id) ? [] : [id]) : [id]);
+  }
+  drawn = null;
+};
+canvas.addEventListener("pointerup", up);
+canvas.addEventListener("pointercancel", up);
+canvas.addEventListener("wheel", (event) => {
+  event.preventDefault();
+  const step = event.deltaMode === 1 ? 30 * event.deltaY : event.deltaY;
+  points?.zoomBy(Math.exp(-Math.max(-200, Math.min(200, step)) / 320), ...on(event));
+}, { passive: false });
+the("zoom-in", HTMLElement).addEventListener("click", () => points?.zoomBy(1.6));
+the("zoom-out", HTMLElement).addEventListener("click", () => points?.zoomBy(1 / 1.6));
+the("whole", HTMLElement).addEventListener("click", () => points?.whole());
+
+/** On the canvas the arrows move it. @param {number} dx @param {number} dy */
+canvas.addEventListener("keydown", (event) => {
+  const by = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] })[event.key];
+  if (by) { event.preventDefault(); points?.pan(...by); }
+});
+keys({
+  "l": ["Lasso (or shift and drag)", () => lassoMode(!lassoing)],
+  "+": ["Zoom in", () => points?.zoomBy(1.6)],
+  "-": ["Zoom out", () => points?.zoomBy(1 / 1.6)],
+  "0": ["The whole map", () => points?.whole()],
+  "Escape": ["Clear the selection", () => choose([])],
+});
+
+load().catch((error) => {
+  if (!(error instanceof NoWebGL)) { alertOf(error); return; }
+  const said = the("map-said", HTMLElement);
+  said.hidden = false;
+  said.textContent = error.message;
+});

@@ -1,0 +1,70 @@
+// @ts-check
+// What fits nowhere: accepting the nearest cluster, one by one or all that are alike enough.
+
+import { alertOf, api, base, decide, keys, many, onRefresh, readOnly, the } from "./common.js";
+import { pickCluster } from "./dialogs.js";
+import { imageActions, move } from "./images.js";
+import { currentItem, showAgain } from "./lists.js";
+import { Selection } from "./selection.js";
+
+/** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
+
+const selection = new Selection({});
+selection.onTiles();
+selection.actions = imageActions(() => selection.chosen(), () => selection.clear());
+
+/** @type {Waiting[]} */
+let waiting = [];
+onRefresh(async () => { await showAgain(); await loadWaiting(); });
+
+/** @param {HTMLElement | null} item */
+async function accept(item) {
+  const { id, near, nearName } = item?.dataset ?? {};
+  if (id && near) await move([id], near, nearName ?? near);
+}
+document.addEventListener("click", async (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-do]") : null;
+  const item = /** @type {HTMLElement | null} */ (button?.closest("[data-id]") ?? null);
+  if (button?.getAttribute("data-do") === "accept") await accept(item);
+  if (button?.getAttribute("data-do") === "move" && item?.dataset.id) {
+    const to = await pickCluster("Move 1 image to");
+    if (to) await move([item.dataset.id], to.id, to.name);
+  }
+});
+
+// --- all above a floor ------------------------------------------------------------------------------------------------
+
+const form = document.getElementById("accept-form");
+
+async function loadWaiting() {
+  if (!form) return;
+  waiting = [];
+  let cursor = "";
+  do {
+    const page = await api(`${base}/unclustered?limit=1000${cursor ? `&cursor=${cursor}` : ""}`);
+    waiting.push(...page.items);
+    cursor = page.cursor ?? "";
+  } while (cursor);
+  showCount();
+}
+
+const above = () => waiting.filter((one) => one.nearest_cluster !== null && one.distance !== null && 1 - one.distance >= Number(the("floor", HTMLInputElement).value) / 100);
+
+function showCount() {
+  if (!form) return;
+  the("floor-shown", HTMLElement).textContent = `${the("floor", HTMLInputElement).value} %`;
+  the("accept-count", HTMLElement).textContent = many(above().length, "image");
+  the("accept-all", HTMLButtonElement).disabled = !above().length;
+}
+form?.addEventListener("input", showCount);
+form?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  /** @type {Map<string, string[]>} */
+  const byCluster = new Map();
+  for (const one of above()) byCluster.set(one.nearest_cluster ?? "", [...(byCluster.get(one.nearest_cluster ?? "") ?? []), one.image_id]);
+  const decisions = [...byCluster].map(([to, images]) => ({ kind: "move", images, to }));
+  if (decisions.length) await decide(decisions, `Accepted ${many(above().length, "image")} into ${many(decisions.length, "cluster")}.`);
+});
+loadWaiting().catch(alertOf);
+
+if (!readOnly) keys({ "y": ["Accept the nearest cluster", () => void accept(currentItem())] });

@@ -1,0 +1,110 @@
+"""The pages on which clusters are curated: the wall, one cluster, finding, the map.
+
+What belongs here: one function for each page, which gathers what its template shows. Not here: the pages beside them
+(`more_views.py`), decisions (the page's scripts post them to `service/routes/curation.py`).
+
+A list comes in parts: `cursor` asks for the next, and `limit` is how much of it a browser has loaded, so that it can
+ask for the same again after a decision.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from pipeline.service.context import Service, Shared
+from pipeline.service.library import Snapshot
+from pipeline.service.models import image_shapes
+from pipeline.service.page import members, walls
+from pipeline.service.page.render import Missing, PageRoute, groups_of, show, snapshot_of
+from pipeline.service.paging import cut
+from pipeline.steps.library import history_rows
+
+router = APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)
+CARDS, TILES, MOST = 60, 120, 1000
+SHOWN_HISTORY = 30
+Cursor = Annotated[str | None, Query(max_length=1000)]
+Limit = Annotated[int | None, Query(ge=1, le=MOST)]
+
+
+@router.get("/")
+def home(service: Shared) -> Response:
+    """The first category, or what to do when there is none."""
+    slugs = sorted(service.library.slugs())
+    return RedirectResponse(f"/c/{slugs[0]}", 303) if slugs else show(service, None, "empty", tab="")
+
+
+@router.get("/c/{slug}")
+def clusters(
+    service: Shared,
+    slug: str,
+    wanted: Annotated[walls.Wanted, Depends()],
+    cursor: Cursor = None,
+    limit: Limit = None,
+) -> HTMLResponse:
+    """The wall of clusters."""
+    snapshot = snapshot_of(service, slug)
+    found = walls.wall(snapshot, wanted)
+    page = cut(found, lambda one: str(one["id"]), cursor, limit or CARDS)
+    return show(
+        service, snapshot, "clusters", cards=[walls.card(snapshot, one) for one in page.items], page=page,
+        wanted=wanted, which=walls.WHICH, orders=walls.ORDERS, groups=groups_of(snapshot),
+        tags=list(snapshot.rows_by_tag), reviews=sum(one in snapshot.rows_by_cluster for one in snapshot.reasons),
+        unnamed=sum(one["name"] is None and one["status"] == "active" for one in snapshot.clusters.values()),
+    )  # fmt: skip
+
+
+@router.get("/c/{slug}/cluster/{cluster}")
+def one_cluster(
+    service: Shared, slug: str, cluster: str, order: members.Order = "typical", cursor: Cursor = None,
+    limit: Limit = None,
+) -> Response:  # fmt: skip
+    """One cluster."""
+    snapshot = snapshot_of(service, slug)
+    found = snapshot.find_cluster(cluster)
+    if found is None:
+        raise Missing(f"There is no cluster {cluster[:100]} in {snapshot.base.category} now. It may have died, or "
+                      "lost its last image; its history is kept.")  # fmt: skip
+    if found != cluster:
+        return RedirectResponse(f"/c/{slug}/cluster/{found}", 303)
+    ordered = members.sections(snapshot, found, order)
+    names = snapshot.frame["image_id"]
+    page = cut(ordered.rows, lambda row: str(names[row]), cursor, limit or TILES)
+    revision = service.curation.store.revision(slug, found) if service.curation else 0
+    return show(
+        service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[found], order=order,
+        orders=members.ORDERS, sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
+        page=page, since=members.since_review(snapshot, found), revision=revision, tags=list(snapshot.rows_by_tag),
+        history=history_rows(service.project, slug, found, SHOWN_HISTORY) if _decided(service, snapshot) else [],
+    )  # fmt: skip
+
+
+@router.get("/c/{slug}/find")
+def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
+    """Finding: by an image, a picture, words, or filters alone. The grid is filled by the page's script."""
+    snapshot = snapshot_of(service, slug)
+    row = snapshot.base.row_of.get(image)
+    if image and row is None:
+        raise Missing(f"There is no image {image} in {snapshot.base.category}.")
+    return show(
+        service, snapshot, "find", image=image_shapes(snapshot, [row])[0] if row is not None else None,
+        groups=groups_of(snapshot), tags=list(snapshot.rows_by_tag), named=_named(snapshot),
+    )  # fmt: skip
+
+
+@router.get("/c/{slug}/map")
+def map_page(service: Shared, slug: str) -> HTMLResponse:
+    """The map. Its points are fetched by the page's script."""
+    snapshot = snapshot_of(service, slug)
+    return show(service, snapshot, "map", tags=list(snapshot.rows_by_tag))
+
+
+def _decided(service: Service, snapshot: Snapshot) -> bool:
+    return service.curation is not None and snapshot.curated is not None
+
+
+def _named(snapshot: Snapshot) -> list[tuple[str, str, int]]:
+    """Id, name and size of the clusters that one can choose from: the named ones, then the largest."""
+    rows = sorted(snapshot.clusters.values(), key=lambda one: (one["name"] is None, (one["name"] or "").casefold(),
+                                                               -one["size"]))  # fmt: skip
+    return [(one["id"], one["name"] or one["id"], one["size"]) for one in rows[:500]]

@@ -1,0 +1,58 @@
+"""Long lists page by page: opaque cursors that survive a change of the list.
+
+What belongs here: cursors, and cutting a page. Not here: any list.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pipeline.service.problems import Problem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page; `cursor` asks for the next one, None at the end. `total` counts the whole list."""
+
+    items: Sequence[T]
+    total: int
+    cursor: str | None
+
+
+def cut(items: Sequence[T], name: Callable[[T], str], cursor: str | None, limit: int) -> Page[T]:
+    """The page of `items` after `cursor`.
+
+    A cursor holds the last item's name and position: where the list changed in between, the page begins after that
+    item wherever it is now, or, when it is gone, where it was.
+    """
+    start = 0
+    if cursor:
+        last, position = _read(cursor)
+        if 0 < position <= len(items) and name(items[position - 1]) == last:
+            start = position
+        else:
+            start = next((at + 1 for at, item in enumerate(items) if name(item) == last), min(position, len(items)))
+    page = items[start : start + limit]
+    end = start + len(page)
+    more = end < len(items) and len(page) > 0
+    return Page(page, len(items), _write(name(page[-1]), end) if more else None)
+
+
+def _write(last: str, position: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([last, position]).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> tuple[str, int]:
+    try:
+        value: Any = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        last, position = value
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        last, position = None, None
+    if not isinstance(last, str) or not isinstance(position, int) or position < 0:
+        raise Problem(422, "invalid-cursor", "This cursor was not made here. Leave it out to begin at the start.")
+    return last, position

@@ -1,0 +1,128 @@
+"""Errors as RFC 9457 problem documents: what went wrong, and what to do next.
+
+What belongs here: the document, and which status each class of error becomes. Not here: the errors
+(`pipeline/errors.py`) and where they are raised.
+"""
+
+import difflib
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from pipeline import errors
+
+MEDIA_TYPE = "application/problem+json"
+SHOWN_ERRORS = 20
+BUSY_SECONDS = 5
+TOO_LARGE_TEXT = "The body is larger than this address takes. The limits stand in the settings, section service."
+COMPARED = 2000  # names that are compared letter by letter
+LONGEST_NAME = 200
+
+STATUS: dict[type[Exception], int] = {
+    errors.UnknownNameError: 404,
+    errors.ConflictError: 409,
+    errors.MissingArtifactError: 409,
+    errors.PublishRefusedError: 409,
+    errors.DecisionError: 422,
+    errors.SettingsError: 422,
+    errors.ObjectMissingError: 404,
+    errors.EncoderError: 503,
+    errors.BucketError: 502,
+    errors.TransientError: 503,
+    errors.NewerSchemaError: 503,
+}
+
+
+class Problem(errors.ImageClusterError):
+    """A refusal with its HTTP status. `slug` names the kind of problem, `more` are further members of the document."""
+
+    def __init__(self, status: int, slug: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.slug, self.more = status, slug, more
+
+
+def unknown(what: str, given: str, known: Iterable[str], *, hint: str = "") -> Problem:
+    """404 with the nearest of `known`."""
+    near = _near(given[:LONGEST_NAME], list(dict.fromkeys(known)))
+    said = f" The nearest: {', '.join(near)}." if near else (f" {hint}" if hint else "")
+    return Problem(404, f"unknown-{what}", f"There is no {what} {given[:200]!r}.{said}", nearest=near)
+
+
+def _near(given: str, known: list[str]) -> list[str]:
+    if len(known) > COMPARED:  # comparing with every one of 100,000 takes seconds; a slip is at one end or the other
+        ends = (given[:4], given[-4:])
+        known = [one for one in known if one.startswith(ends[0]) or one.endswith(ends[1])][:COMPARED]
+    return difflib.get_close_matches(given, known, n=3, cutoff=0.5)
+
+
+def document(status: int, slug: str, detail: str, instance: str, more: dict[str, Any]) -> dict[str, Any]:
+    """The members of a problem document."""
+    title = HTTPStatus(status).phrase if slug == "about:blank" else slug.replace("-", " ").capitalize()
+    kind = slug if slug == "about:blank" else f"/problems/{slug}"
+    return {"type": kind, "title": title, "status": status, "detail": detail, "instance": instance, **more}
+
+
+def response(request: Request, status: int, slug: str, detail: str, **more: Any) -> JSONResponse:
+    """A problem as an answer."""
+    headers = dict(more.pop("headers", None) or {})
+    if status == 503:
+        headers.setdefault("Retry-After", str(BUSY_SECONDS))
+    return JSONResponse(
+        document(status, slug, detail, request.url.path, more), status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def status_of(error: Exception) -> int:
+    """The status of the nearest class in `STATUS`; 400 for what is nobody's in particular."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app answered as a problem document."""
+    app.add_exception_handler(errors.ImageClusterError, _expected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _expected(request: Request, error: Exception) -> Response:
+    if isinstance(error, Problem):
+        return response(request, error.status, error.slug, str(error), **error.more)
+    name = type(error).__name__.removesuffix("Error")
+    slug = "".join(f"-{sign.lower()}" if sign.isupper() else sign for sign in name).strip("-")
+    return response(request, status_of(error), slug, str(error))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    found: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
+    shown = [
+        {"where": ".".join(str(part) for part in one["loc"]), "problem": str(one["msg"])}
+        for one in found[:SHOWN_ERRORS]
+    ]
+    first = f"{shown[0]['where']}: {shown[0]['problem']}" if shown else "The request does not hold"
+    rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    detail = f"{first}{rest}. See {request.scope.get('root_path', '')}/api/v1/openapi.json."
+    return response(request, 422, "invalid-request", detail, errors=shown)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    said = {
+        404: f"There is nothing at {request.url.path[:200]}. The API is described at /api/v1/openapi.json.",
+        405: f"{request.method} is not possible here.",
+        413: TOO_LARGE_TEXT,
+    }
+    detail = said.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
+    return response(request, status, "about:blank", detail, headers=headers)
+
+
+def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001  # it is logged by the server
+    detail = "Something went wrong that should not have. The log of `image-cluster serve` says what; please report it."
+    return response(request, 500, "about:blank", detail)

@@ -1,0 +1,110 @@
+"""Clusters: lists with sorting and filters, one cluster, its images.
+
+What belongs here: reading. Not here: decisions about clusters (`curation.py`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+
+from pipeline.service.context import Shared
+from pipeline.service.library import Snapshot
+from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, ImagePage
+from pipeline.service.paging import cut
+from pipeline.service.routes.common import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Id,
+    Limit,
+    Slug,
+    category_of,
+    checked_limit,
+    cluster_of,
+    page_of_images,
+)
+
+GROUPS_SHOWN = 12  # of each cluster in a list; there may be hundreds
+router = APIRouter(tags=["library"])
+Sort = Literal["size", "-size", "name", "-name", "cohesion", "-cohesion", "groups", "-groups", "id", "-id"]
+
+
+class ClusterFilter:
+    """Which clusters a list holds."""
+
+    def __init__(
+        self,
+        sort: Annotated[Sort, Query(description="- before it: the largest first.")] = "-size",
+        status: Annotated[Literal["active", "unusable", "hidden"] | None, Query()] = None,
+        named: Annotated[bool | None, Query(description="Only those with, or without, a name.")] = None,
+        needs_review: Annotated[bool | None, Query()] = None,
+        group: Annotated[str | None, Query(max_length=200, description="Only those with images of it.")] = None,
+        q: Annotated[str | None, Query(max_length=200, description="Text in name, former names or id.")] = None,
+        min_size: Annotated[int, Query(ge=1, le=10**9)] = 1,
+        max_size: Annotated[int, Query(ge=1, le=10**9)] = 10**9,
+    ) -> None:
+        self.sort, self.status, self.named, self.needs_review = sort, status, named, needs_review
+        self.group, self.q, self.min_size, self.max_size = group, q, min_size, max_size
+
+    def apply(self, clusters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The clusters that fit, sorted; equal ones by id."""
+        kept = sorted((one for one in clusters if self._fits(one)), key=lambda one: one["id"])
+        key = self.sort.removeprefix("-")
+        return sorted(kept, key=lambda one: _value(one, key), reverse=self.sort.startswith("-"))
+
+    def _fits(self, one: dict[str, Any]) -> bool:
+        words = [one["id"], one["name"] or "", *one["former_names"], *one["merged"]]
+        return (
+            self.min_size <= one["size"] <= self.max_size
+            and (self.status is None or one["status"] == self.status)
+            and (self.named is None or (one["name"] is not None) == self.named)
+            and (self.needs_review is None or one["needs_review"] == self.needs_review)
+            and (self.group is None or any(found["group"] == self.group for found in one["groups"]))
+            and (self.q is None or any(self.q.casefold() in word.casefold() for word in words))
+        )
+
+
+@router.get("/categories/{category}/clusters")
+def list_clusters(
+    service: Shared,
+    category: Slug,
+    wanted: Annotated[ClusterFilter, Depends()],
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> ClusterPage:
+    """The clusters of a category, the largest first."""
+    found = wanted.apply(list(category_of(service, category).clusters.values()))
+    page = cut(found, lambda one: str(one["id"]), cursor, checked_limit(service, limit))
+    items = [ClusterShape(**{**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in page.items]
+    return ClusterPage(items=items, total=page.total, cursor=page.cursor)
+
+
+@router.get("/clusters/{cluster}")
+def get_cluster(service: Shared, cluster: Id) -> ClusterDetail:
+    """One cluster, also by an id that was merged into it."""
+    return detail(service, *cluster_of(service, cluster))
+
+
+@router.get("/clusters/{cluster}/images")
+def list_cluster_images(service: Shared, cluster: Id, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> ImagePage:
+    """The images of a cluster, the most typical first."""
+    snapshot, found = cluster_of(service, cluster)
+    return page_of_images(service, snapshot, snapshot.rows_by_cluster[found], cursor, limit)
+
+
+def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
+    """A cluster with its revision."""
+    curation = service.curation
+    revision = curation.store.revision(snapshot.slug, cluster) if curation is not None else 0
+    return ClusterDetail(**snapshot.clusters[cluster], revision=revision)
+
+
+def _value(one: dict[str, Any], key: str) -> Any:
+    match key:
+        case "groups":
+            return one["group_count"]
+        case "name":
+            return (one["name"] or "").casefold()
+        case "cohesion":
+            return one["cohesion"] or 0.0
+        case _:
+            return one[key]

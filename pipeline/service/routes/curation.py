@@ -1,0 +1,211 @@
+"""Decisions about clusters and images, their history, and undo.
+
+What belongs here: the HTTP side. Not here: what a decision is (`curation/decisions.py`) and does
+(`curation/replay.py`). The service writes events, never clusters.
+
+Images are named by their ids here and by content hash in the events. `if_revision` is the revision of a cluster that
+the person saw; when it has moved on, the answer is 409 and nothing is stored. With an Idempotency-Key a request that
+is sent twice stores one event.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from pydantic import Field, ValidationError
+
+from pipeline.curation.decisions import Decision, Event, active_events, parse_decision
+from pipeline.service.context import Service, Shared
+from pipeline.service.models import ClusterDetail, Shape
+from pipeline.service.problems import Problem, unknown
+from pipeline.service.routes.clusters import detail
+from pipeline.service.routes.common import Id, Slug, category_of, cluster_of, image_of
+from pipeline.steps.curation import new_cluster_id
+
+router = APIRouter(tags=["decisions"])
+KINDS = ("rename", "describe", "status", "review", "merge", "split", "move", "exclude", "include", "representative",
+         "tag", "untag", "note", "pair", "keep_both")  # fmt: skip
+OF_IMAGES = ("images", "image", "a", "b")
+SHOWN_IMAGES = 20
+
+Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Who decides.")]
+Why = Annotated[str | None, Field(max_length=4000, description="A remark for the history.")]
+Key = Annotated[str | None, Header(max_length=200)]
+
+
+class DecisionRequest(Shape):
+    """A decision: its kind, and what that kind needs. Images by their ids."""
+
+    decision: dict[str, Any] = Field(
+        max_length=10, description=f"`kind` is one of {', '.join(KINDS)}.",
+        examples=[{"kind": "rename", "cluster": "c-a3bwn6n5", "name": "White post, red cap"}],
+    )  # fmt: skip
+    actor: Actor = "api"
+    why: Why = None
+    if_revision: dict[str, int] = Field(default={}, max_length=100, description="Cluster id → revision that was seen.")
+
+
+class EventShape(Shape):
+    """A decision as it was stored."""
+
+    category: str
+    number: int
+    at: str
+    actor: str
+    why: str | None
+    decision: dict[str, Any]
+    undone: bool
+
+
+class History(Shape):
+    items: list[EventShape]
+
+
+class UndoRequest(Shape):
+    number: int | None = Field(default=None, ge=1, le=2**31 - 1, description="The event; none: the last that holds.")
+    actor: Actor = "api"
+    why: Why = None
+
+
+@router.post("/categories/{category}/decisions", status_code=201)
+def make_decision(service: Shared, category: Slug, body: DecisionRequest, idempotency_key: Key = None) -> EventShape:
+    """Store a decision. What is published follows at the next run, what this API shows at once."""
+    snapshot = category_of(service, category)
+    decision = _decision(service, snapshot.slug, body.decision)
+    made = decide(service, snapshot.slug, decision, actor=body.actor, why=body.why, key=idempotency_key,
+                  expected=body.if_revision)  # fmt: skip
+    return EventShape(**made)
+
+
+@router.post("/categories/{category}/undo", status_code=201)
+def undo_decision(service: Shared, category: Slug, body: UndoRequest) -> EventShape:
+    """Take back a decision. An undo is an event too, and can be undone."""
+    slug = category_of(service, category).slug
+    made = service.decisions().undo(slug, body.number, actor=body.actor, why=body.why)
+    service.library.forget(slug)
+    return EventShape(**event_shape(service, slug, made))
+
+
+@router.get("/categories/{category}/history")
+def category_history(service: Shared, category: Slug, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> History:
+    """The last decisions of a category, the newest first."""
+    return _history(service, category_of(service, category).slug, limit=limit)
+
+
+@router.get("/clusters/{cluster}/history")
+def cluster_history(service: Shared, cluster: Id, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> History:
+    """The decisions that touched a cluster, the newest first."""
+    snapshot, found = cluster_of(service, cluster)
+    return _history(service, snapshot.slug, cluster=found, limit=limit)
+
+
+@router.get("/images/{image_id}/history")
+def image_history(service: Shared, image_id: Id, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> History:
+    """The decisions that touched an image, the newest first."""
+    snapshot, row = image_of(service, image_id)
+    value = snapshot.frame["content_hash"][row]
+    return History(items=[]) if value is None else _history(service, snapshot.slug, image=value, limit=limit)
+
+
+class ClusterChange(Shape):
+    """New values of a cluster; what is left out stays."""
+
+    name: str | None = Field(default=None, max_length=120)
+    description: str | None = Field(default=None, max_length=4000)
+    status: str | None = Field(default=None, pattern="^(active|unusable|hidden)$")
+    actor: Actor = "api"
+    if_revision: int | None = Field(default=None, ge=0)
+
+
+@router.patch("/clusters/{cluster}")
+def change_cluster(service: Shared, cluster: Id, body: ClusterChange) -> ClusterDetail:
+    """Rename, describe or set the status of a cluster; null takes a name or description away. One event for each."""
+    snapshot, found = cluster_of(service, cluster)
+    expected = {found: body.if_revision} if body.if_revision is not None else {}
+    kinds = {"name": "rename", "description": "describe", "status": "status"}
+    values = [
+        {"kind": kind, "cluster": found, field: getattr(body, field)}
+        for field, kind in kinds.items()
+        if field in body.model_fields_set and not (field == "status" and body.status is None)
+    ]
+    decisions = [_parsed(value) for value in values]
+    for number, decision in enumerate(decisions):
+        decide(service, snapshot.slug, decision, actor=body.actor, expected=expected if number == 0 else None)
+    snapshot, found = cluster_of(service, found)
+    return detail(service, snapshot, found)
+
+
+def decide(
+    service: Service,
+    slug: str,
+    decision: Decision,
+    *,
+    actor: str,
+    why: str | None = None,
+    key: str | None = None,
+    expected: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """Store a decision and have the library look again; returns the event as it is shown."""
+    made = service.decisions().decide(slug, decision, actor=actor, why=why, key=key, expected=expected)
+    service.library.forget(slug)
+    return event_shape(service, slug, made)
+
+
+def event_shape(service: Service, slug: str, event: Event, *, undone: bool = False) -> dict[str, Any]:
+    """An event as it is shown: long lists of images are counted beyond `SHOWN_IMAGES`."""
+    value = event.decision.model_dump(mode="json")
+    images = value.get("images")
+    if isinstance(images, list) and len(images) > SHOWN_IMAGES:
+        value["images_in_all"] = len(images)
+        value["images"] = images[:SHOWN_IMAGES]
+    return {"category": service.project.category_of(slug), "number": event.number, "at": event.at,
+            "actor": event.actor, "why": event.why, "decision": value, "undone": undone}  # fmt: skip
+
+
+def _history(
+    service: Service, slug: str, *, limit: int, cluster: str | None = None, image: str | None = None
+) -> History:
+    if service.curation is None:
+        return History(items=[])
+    store = service.curation.store
+    holding = {event.number for event in active_events(store.events(slug))}
+    found = store.touching(slug, cluster=cluster, image=image, limit=limit)
+    return History(items=[
+        EventShape(**event_shape(service, slug, event, undone=event.number not in holding
+                                 and getattr(event.decision, "kind", "") != "undo"))
+        for event in found
+    ])  # fmt: skip
+
+
+def _decision(service: Service, slug: str, value: dict[str, Any]) -> Decision:
+    """The decision with image ids turned into content hashes; a split gets the id of its new cluster here."""
+    if value.get("kind") not in KINDS:
+        raise unknown("kind of decision", str(value.get("kind")), KINDS, hint=f"Kinds: {', '.join(KINDS)}.")
+    given = dict(value)
+    for field in OF_IMAGES:
+        named = given.get(field)
+        if isinstance(named, list):
+            given[field] = list(dict.fromkeys(_hash(service, slug, one) for one in named))
+        elif named is not None:
+            given[field] = _hash(service, slug, named)
+    if given["kind"] == "split" and "new_cluster" not in given and isinstance(given.get("images"), list):
+        given["new_cluster"] = new_cluster_id(slug, given["images"], service.decisions().store.last(slug))
+    return _parsed(given)
+
+
+def _parsed(value: dict[str, Any]) -> Decision:
+    try:
+        return parse_decision(value)
+    except ValidationError as error:
+        found = [{"where": ".".join(map(str, one["loc"][1:])), "problem": one["msg"]} for one in error.errors()[:20]]
+        first = f"{found[0]['where'] or 'decision'}: {found[0]['problem']}"
+        raise Problem(422, "invalid-decision", f"{first}.", errors=found) from error
+
+
+def _hash(service: Service, slug: str, image_id: Any) -> str:
+    if not isinstance(image_id, str):
+        raise Problem(422, "invalid-decision", "Images are named by their ids.")
+    snapshot, row = image_of(service, image_id)
+    value = snapshot.frame["content_hash"][row]
+    if snapshot.slug != slug or value is None:
+        raise Problem(409, "not-decidable", f"The image {image_id} is of {snapshot.base.category}, or was never read.")
+    return value

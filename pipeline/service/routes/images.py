@@ -1,0 +1,175 @@
+"""Images: one by one, by cluster, group, tag or state; thumbnails and originals.
+
+What belongs here: reading. Not here: uploads (`uploads.py`), search (`similarity.py`).
+
+An original is read from the bucket by the key that the library holds for an id; no part of a path ever comes from a
+request. Whatever it is, it is sent as the picture that it was decoded as, in a sandbox.
+"""
+
+import io
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from pipeline.service.context import Shared
+from pipeline.service.library import Snapshot
+from pipeline.service.models import ClusterDetail, Embedding, ImagePage, ImageShape, image_shapes
+from pipeline.service.problems import Problem, unknown
+from pipeline.service.routes.clusters import detail
+from pipeline.service.routes.common import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Id,
+    Limit,
+    category_of,
+    cluster_of,
+    etag_of,
+    image_of,
+    page_of_images,
+    unchanged,
+)
+from pipeline.service.thumbnails import LARGEST, SMALLEST
+from pipeline.service.uploads import FORMATS
+from pipeline.stages.image_formats import identify
+
+router = APIRouter(tags=["images"])
+FOR_EVER = "private, max-age=31536000, immutable"  # what is named by its content never changes
+SANDBOX = "default-src 'none'; style-src 'none'; sandbox"
+PIECE = 1 << 18
+Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Content hash.")]
+Size = Annotated[int | None, Query(ge=SMALLEST, le=LARGEST, description="Longer side in pixels, at most.")]
+WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}, 304: {"description": "Unchanged."}}
+
+
+@router.get("/images")
+def list_images(
+    service: Shared,
+    category: Annotated[str, Query(max_length=200)],
+    cluster: Annotated[str | None, Query(max_length=100)] = None,
+    group: Annotated[str | None, Query(max_length=200)] = None,
+    tag: Annotated[str | None, Query(max_length=60)] = None,
+    state: Annotated[Literal["clustered", "unclustered", "rejected", "excluded", "new"] | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> ImagePage:
+    """Images of a category: of a cluster (the most typical first), a group, a tag, a state, or of all these at once."""
+    snapshot = category_of(service, category)
+    return page_of_images(service, snapshot, _rows(service, snapshot, cluster, group, tag, state), cursor, limit)
+
+
+@router.get("/images/{image_id}")
+def get_image(service: Shared, image_id: Id) -> ImageShape:
+    """One image."""
+    snapshot, row = image_of(service, image_id)
+    return image_shapes(snapshot, [row])[0]
+
+
+@router.get("/images/{image_id}/cluster")
+def get_image_cluster(service: Shared, image_id: Id) -> ClusterDetail:
+    """The cluster of an image."""
+    snapshot, row = image_of(service, image_id)
+    cluster = snapshot.frame["cluster_id"][row]
+    if cluster is None:
+        image = image_shapes(snapshot, [row])[0]
+        near = f"; the nearest is {image.nearest_cluster}" if image.nearest_cluster else ""
+        raise Problem(404, "no-cluster", f"The image {image_id} is in no cluster: it is {image.state}{near}.",
+                      nearest=[image.nearest_cluster] if image.nearest_cluster else [])  # fmt: skip
+    return detail(service, snapshot, cluster)
+
+
+@router.get("/images/{image_id}/embedding")
+def get_embedding(service: Shared, image_id: Id) -> Embedding:
+    """The stored vector of an image, of length 1."""
+    vector, fingerprint = service.searcher.embedding(image_id)
+    values = [round(float(one), 6) for one in vector]
+    return Embedding(image_id=image_id, dimension=len(values), fingerprint=fingerprint, vector=values)
+
+
+@router.get("/images/{image_id}/thumbnail", response_class=Response, responses=WEBP)
+def get_image_thumbnail(service: Shared, request: Request, image_id: Id, size: Size = None) -> Response:
+    """The thumbnail of an image, WebP."""
+    snapshot, row = image_of(service, image_id)
+    value = snapshot.frame["content_hash"][row]
+    if value is None:
+        raise Problem(404, "no-thumbnail", f"The image {image_id} was never read, so there is nothing to show.")
+    return _thumbnail(service, request, value, size, "no-cache")
+
+
+@router.get("/thumbnails/{content_hash}", response_class=Response, responses=WEBP)
+def get_thumbnail(service: Shared, request: Request, content_hash: Hash, size: Size = None) -> Response:
+    """The thumbnail of a content, WebP. It never changes, so a browser asks once."""
+    return _thumbnail(service, request, content_hash, size, FOR_EVER)
+
+
+@router.get(
+    "/images/{image_id}/original",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {}}}, 304: {"description": "Unchanged."}},
+)
+def get_original(service: Shared, request: Request, image_id: Id) -> Response:
+    """The image itself, as it lies in the bucket."""
+    snapshot, row = image_of(service, image_id)
+    status, key, value = (snapshot.frame[column][row] for column in ("status", "key", "content_hash"))
+    if status != "ok":
+        raise Problem(409, "set-aside", f"The image {image_id} was set aside as {status}; it is not handed on.")
+    etag = etag_of(value, snapshot.frame["etag"][row])
+    if (known := unchanged(request, etag)) is not None:
+        return known
+    limit = service.params.max_original_megabytes
+    size = snapshot.frame["size"][row]
+    found = service.project.bucket.head(key) if size is None or size < 0 else None
+    size = found.size if found is not None else size or 0
+    if size > limit * 1e6:
+        raise Problem(
+            413, "too-large", f"The original has {size / 1e6:.1f} MB; service.max_original_megabytes is {limit:g}."
+        )
+    data = service.project.bucket.read(key)
+    kind = identify(data)[0]
+    if kind is None or len(data) > limit * 1e6:
+        raise Problem(409, "changed", f"The object {key} is no longer the image that was read. Run its category again.")
+    extension, media_type = FORMATS.get(kind, ("bin", "application/octet-stream"))
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": SANDBOX,
+        "Content-Disposition": f'inline; filename="{image_id}.{extension}"',
+        "Content-Length": str(len(data)),
+    }
+    stream = io.BytesIO(data)
+    return StreamingResponse(iter(lambda: stream.read(PIECE), b""), media_type=media_type, headers=headers)
+
+
+def _thumbnail(service: Any, request: Request, content_hash: str, size: int | None, caching: str) -> Response:
+    etag = etag_of(content_hash, size, "webp")
+    headers = {"ETag": etag, "Cache-Control": caching, "Content-Security-Policy": SANDBOX}
+    known = unchanged(request, etag)
+    if known is not None:
+        known.headers.update(headers)
+        return known
+    return Response(service.thumbnails.get(content_hash, size), media_type="image/webp", headers=headers)
+
+
+def _rows(
+    service: Any, snapshot: Snapshot, cluster: str | None, group: str | None, tag: str | None, state: str | None
+) -> list[int]:
+    """Rows that fit everything that is asked, in the order of the first of these."""
+    lists: list[list[int]] = []
+    if cluster is not None:
+        found = snapshot.find_cluster(cluster)
+        if found is None:
+            cluster_of(service, cluster)  # 404 where there is none at all
+            raise unknown("cluster", cluster, snapshot.rows_by_cluster)
+        lists.append(snapshot.rows_by_cluster[found])
+    if group is not None:
+        if group not in snapshot.rows_by_group:
+            raise unknown("group", group, snapshot.rows_by_group)
+        lists.append(snapshot.rows_by_group[group])
+    if tag is not None:
+        lists.append(snapshot.rows_by_tag.get(tag, []))
+    if state is not None:
+        lists.append(snapshot.rows_by_state.get(state, []))
+    if not lists:
+        return list(range(snapshot.frame.height))
+    others = [set(one) for one in lists[1:]]
+    return [row for row in lists[0] if all(row in other for other in others)]

@@ -1,0 +1,100 @@
+"""The map: every image's place and cluster, compact, for 100,000 points at once.
+
+What belongs here: the two formats. Not here: how places are found (`stages/reduced.py`).
+
+The binary format, little-endian: the four bytes ICM1, uint32 length of a JSON head, the head (padded with blanks to a
+multiple of 8), then for n points in one order: float32 x [n], float32 y [n], int32 cluster [n] (the index in the head's
+`clusters`, −1 where the image is unclustered; a number in an array, which no page shows), and n ids of 8 bytes, which
+read as 16 hexadecimal digits.
+"""
+
+import json
+import threading
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import polars as pl
+from fastapi import APIRouter, Query, Request, Response
+
+from pipeline.service.context import Shared
+from pipeline.service.library import Snapshot
+from pipeline.service.routes.common import Slug, category_of, etag_of, unchanged
+
+router = APIRouter(tags=["library"])
+BINARY = "application/octet-stream"
+HELD = 4  # answers that are kept: a map is asked for again and again, and costs 50 ms to make
+_held: dict[str, bytes] = {}
+_lock = threading.Lock()
+
+
+@router.get(
+    "/categories/{category}/map",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}, BINARY: {}}}, 304: {"description": "Unchanged."}},
+)
+def get_map(
+    service: Shared,
+    request: Request,
+    category: Slug,
+    format: Annotated[Literal["json", "binary"], Query()] = "json",  # noqa: A002  # the name in the address
+) -> Response:
+    """Places of all images that have one. JSON: columns `ids`, `x`, `y`, `cluster` (index in `clusters`, or null)."""
+    snapshot = category_of(service, category)
+    etag = etag_of(snapshot.slug, snapshot.version, format)
+    headers = {"ETag": etag}
+    known = unchanged(request, etag)
+    if known is not None:
+        return known
+    with _lock:
+        data = _held.get(etag)
+        if data is None:
+            data = _json(snapshot) if format == "json" else _binary(snapshot)
+            while len(_held) >= HELD:
+                _held.pop(next(iter(_held)))
+            _held[etag] = data
+    return Response(data, media_type="application/json" if format == "json" else BINARY, headers=headers)
+
+
+def _points(snapshot: Snapshot) -> tuple[list[dict[str, Any]], pl.DataFrame]:
+    """The clusters, the largest first, and the points with `index`, null for the unclustered."""
+    clusters = sorted(snapshot.clusters.values(), key=lambda one: (-one["size"], one["id"]))
+    head = [{"id": one["id"], "name": one["name"], "size": one["size"]} for one in clusters]
+    numbers = pl.DataFrame(
+        {"cluster_id": [one["id"] for one in clusters], "index": range(len(clusters))},
+        schema={"cluster_id": pl.String, "index": pl.Int32},
+    )
+    shown = snapshot.frame.filter(pl.col("x").is_not_null() & (pl.col("state") != "excluded"))
+    points = shown.select("image_id", "x", "y", "cluster_id").join(
+        numbers, on="cluster_id", how="left", maintain_order="left"
+    )
+    return head, points
+
+
+def _json(snapshot: Snapshot) -> bytes:
+    clusters, points = _points(snapshot)
+    columns = {
+        "ids": points["image_id"].to_list(),
+        "x": points["x"].cast(pl.Float64).round(4).to_list(),
+        "y": points["y"].cast(pl.Float64).round(4).to_list(),
+        "cluster": points["index"].to_list(),
+    }
+    document = {"category": snapshot.base.category, "count": points.height, "clusters": clusters, **columns}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _binary(snapshot: Snapshot) -> bytes:
+    clusters, points = _points(snapshot)
+    head = json.dumps(
+        {"category": snapshot.base.category, "count": points.height, "clusters": clusters}, separators=(",", ":")
+    ).encode()
+    head += b" " * (-(len(head) + 8) % 8)
+    parts = [
+        b"ICM1",
+        len(head).to_bytes(4, "little"),
+        head,
+        points["x"].to_numpy().astype("<f4").tobytes(),
+        points["y"].to_numpy().astype("<f4").tobytes(),
+        points["index"].fill_null(-1).to_numpy().astype("<i4").tobytes(),
+        np.frombuffer(bytes.fromhex("".join(points["image_id"].to_list())), dtype=np.uint8).tobytes(),
+    ]
+    return b"".join(parts)

@@ -1,0 +1,170 @@
+"""Finding what looks like an image, a vector, a picture or words.
+
+What belongs here: the three ways to ask over HTTP. Not here: answering (`service/search.py`).
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field, model_validator
+from starlette.datastructures import UploadFile
+
+from pipeline.service.context import Service, Shared
+from pipeline.service.models import Hit, HitList, Shape, image_shapes
+from pipeline.service.problems import Problem
+from pipeline.service.routes.common import image_of, inlined_schema, read_json
+from pipeline.service.search import Filters, Question
+from pipeline.settings import ServiceParams
+
+MOST = 10_000
+MOST_RATED = 1000
+DEFAULT_TOP = 50
+TopK = Annotated[int, Query(ge=1, le=MOST, description="How many results.")]
+MinScore = Annotated[float, Query(ge=-1, le=1, description="Leave out what is less similar.")]
+Names = Annotated[list[str], Query(max_length=100)]
+Ids = Annotated[list[str], Field(max_length=MOST_RATED)]
+
+
+class FindFilters(Shape):
+    """What results must be. Of categories, groups and clusters one is enough; every tag must be there."""
+
+    categories: list[str] = Field(default=[], max_length=100, description="None: that of the image, else all.")
+    groups: list[str] = Field(default=[], max_length=1000)
+    clusters: list[str] = Field(default=[], max_length=1000)
+    tags: list[str] = Field(default=[], max_length=100)
+    since: datetime | None = Field(default=None, description="Taken, or else last modified, at this time or later.")
+    until: datetime | None = None
+
+
+class FindOptions(Shape):
+    """How to look, whatever the question is."""
+
+    top_k: int = Field(default=DEFAULT_TOP, ge=1, le=MOST)
+    min_score: float = Field(default=-1.0, ge=-1, le=1)
+    filters: FindFilters = FindFilters()
+    liked: Ids = Field(default=[], description="Ids that are what is meant: the query moves towards them.")
+    disliked: Ids = Field(default=[], description="Ids that are not: the query moves away, and they are left out.")
+
+
+class FindRequest(FindOptions):
+    """What to look for, exactly one of the three, and how."""
+
+    image_id: str | None = Field(default=None, max_length=100, examples=["03a880e7a3b6c83f"])
+    vector: list[float] | None = Field(default=None, min_length=1, max_length=65_536)
+    text: str | None = Field(default=None, min_length=1, max_length=1000)
+
+    @model_validator(mode="after")
+    def _one_question(self) -> "FindRequest":
+        if sum(one is not None for one in (self.image_id, self.vector, self.text)) != 1:
+            raise ValueError("give exactly one of image_id, vector and text")
+        return self
+
+
+def router(params: ServiceParams) -> APIRouter:
+    """The routes, with the limits of the settings."""
+    made = APIRouter(tags=["search"])
+    made.add_api_route("/similarity/find", find_by_id, methods=["GET"])
+    upload = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": "A picture; it is decoded and forgotten."},
+            "options": {"type": "string", "description": "JSON: top_k, min_score, filters, liked, disliked."},
+        },
+    }
+    content = {
+        "application/json": {"schema": inlined_schema(FindRequest)},
+        "multipart/form-data": {"schema": upload},
+    }
+    made.add_api_route(
+        "/similarity/find",
+        find,
+        methods=["POST"],
+        response_model=HitList,
+        openapi_extra={"requestBody": {"required": True, "content": content}},
+        max_body_size=int(params.max_upload_megabytes * 1e6),
+    )
+    return made
+
+
+def find_by_id(
+    service: Shared,
+    image_id: Annotated[str, Query(max_length=100)],
+    top_k: TopK = DEFAULT_TOP,
+    min_score: MinScore = -1.0,
+    category: Names = [],  # noqa: B006  # FastAPI copies defaults
+    group: Names = [],  # noqa: B006
+    cluster: Names = [],  # noqa: B006
+    tag: Names = [],  # noqa: B006
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> HitList:
+    """The images most similar to one of the library, best first; itself first, with score 1."""
+    filters = FindFilters(categories=category, groups=group, clusters=cluster, tags=tag, since=since, until=until)
+    options = FindOptions(top_k=top_k, min_score=min_score, filters=filters)
+    return _answer(service, service.searcher.from_image(image_id), options)
+
+
+async def find(service: Shared, request: Request) -> HitList:
+    """The images most similar to an image, a vector, words, or a picture that is sent (multipart, `file`).
+
+    Refined by what is liked and disliked.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        data, options = await _upload(request)
+        return await run_in_threadpool(_find_upload, service, data, options)
+    if kind == "application/json":
+        return await run_in_threadpool(_find_json, service, await request.body())
+    raise Problem(415, "unknown-format", "Send application/json, or multipart/form-data with a `file`.")
+
+
+async def _upload(request: Request) -> tuple[bytes, str]:
+    async with request.form(max_files=1, max_fields=4) as form:
+        file, options = form.get("file"), form.get("options", "{}")
+        if not isinstance(file, UploadFile):
+            raise Problem(422, "no-file", "The form has no `file`. Send the picture as one.")
+        if not isinstance(options, str):
+            raise Problem(422, "invalid-request", "`options` must be JSON text, not a file.")
+        return await file.read(), options
+
+
+def _find_upload(service: Service, data: bytes, text: str) -> HitList:
+    options = read_json(FindOptions, text.encode())
+    return _answer(service, service.searcher.from_upload(data), options)
+
+
+def _find_json(service: Service, data: bytes) -> HitList:
+    body = read_json(FindRequest, data)
+    return _answer(service, _question(service, body), body)
+
+
+def _question(service: Service, body: FindRequest) -> Question:
+    if body.image_id is not None:
+        return service.searcher.from_image(body.image_id)
+    if body.vector is not None:
+        return service.searcher.from_vector(body.vector)
+    return service.searcher.from_text(body.text or "")
+
+
+def _answer(service: Service, question: Question, options: FindOptions) -> HitList:
+    liked, disliked, wanted = options.liked, options.disliked, options.filters
+    filters = Filters(wanted.categories, wanted.groups, wanted.clusters, wanted.tags, wanted.since, wanted.until)
+    both = set(liked) & set(disliked)
+    if both:
+        raise Problem(422, "liked-and-disliked", f"{min(both)} is liked and disliked at once.")
+    for one in (*liked, *disliked):
+        image_of(service, one)
+    answer = service.searcher.ask(
+        question, filters, top_k=options.top_k, min_score=options.min_score, liked=liked, disliked=disliked
+    )
+    items: list[Hit] = []
+    for slug in dict.fromkeys(snapshot.slug for _, snapshot, _ in answer.hits):
+        here = [(hit, snapshot, row) for hit, snapshot, row in answer.hits if snapshot.slug == slug]
+        shapes = image_shapes(here[0][1], [row for _, _, row in here])
+        items += [Hit.model_construct(score=round(hit.score, 4), image=shape)
+                  for (hit, _, _), shape in zip(here, shapes, strict=True)]  # fmt: skip
+    places = {hit.image_id: place for place, (hit, _, _) in enumerate(answer.hits)}
+    return HitList(items=sorted(items, key=lambda one: places[one.image.image_id]), searched=answer.searched)

@@ -1,0 +1,91 @@
+"""Uploads into the bucket, and the queue that reads them.
+
+What belongs here: the HTTP side. Not here: what is accepted (`service/uploads.py`), the queue (`service/queue.py`).
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+
+from pipeline.service.context import Shared
+from pipeline.service.database import moment
+from pipeline.service.models import QueueItem, QueueList, Shape
+from pipeline.service.problems import Problem
+from pipeline.service.uploads import store_uploads
+from pipeline.settings import ServiceParams
+
+
+class Uploaded(Shape):
+    """What became of one file; `image_id` finds it once it has been read, in seconds."""
+
+    name: str
+    status: str
+    key: str | None
+    image_id: str | None
+    content_hash: str
+    reason: str | None
+
+
+class UploadAnswer(Shape):
+    items: list[Uploaded]
+    stored: int
+    refused: int
+
+
+def router(params: ServiceParams) -> APIRouter:
+    """The routes, with the limits of the settings."""
+    made = APIRouter(tags=["uploads"])
+    made.add_api_route(
+        "/images", upload_images, methods=["POST"], status_code=202,
+        max_body_size=int(params.max_upload_megabytes * 1e6),
+        form_limits={"max_files": params.max_upload_files, "max_fields": 10},
+    )  # fmt: skip
+    made.add_api_route("/queue", list_queue, methods=["GET"])
+    return made
+
+
+def upload_images(
+    service: Shared,
+    files: Annotated[
+        list[UploadFile], File(description="Pictures; their content is checked, their names are not used.")
+    ],
+    category: Annotated[str, Form(max_length=200)],
+    group: Annotated[str | None, Form(max_length=60)] = None,
+) -> UploadAnswer:
+    """Store pictures in the bucket, below their category. They are searchable in seconds, clustered at the next run."""
+    if len(files) > service.params.max_upload_files:
+        raise Problem(
+            413, "too-many-files", f"{len(files)} files; service.max_upload_files is {service.params.max_upload_files}."
+        )
+    given = ((one.filename or "", one.file.read()) for one in files)
+    slug, stored = store_uploads(service.project, service.decoders, category, group or None, given)
+    kept = [one for one in stored if one.key is not None]
+    if not kept:
+        raise Problem(
+            422,
+            "no-picture",
+            f"None of the {len(stored)} files can be used. {stored[0].name or 'The first'}: {stored[0].reason}",
+            errors=[{"where": one.name, "problem": one.reason or ""} for one in stored],
+        )
+    service.queue.add([(slug, one.key) for one in kept if one.key is not None], "upload")
+    items = [Uploaded(name=one.name, status=one.status, key=one.key, image_id=one.image_id,
+                      content_hash=one.content_hash, reason=one.reason) for one in stored]  # fmt: skip
+    return UploadAnswer(items=items, stored=len(kept), refused=len(stored) - len(kept))
+
+
+def list_queue(
+    service: Shared,
+    state: Annotated[list[Literal["waiting", "working", "done", "failed"]], Query(max_length=4)] = [],  # noqa: B006
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> QueueList:
+    """What waits to be read, the newest first, and what became of what was."""
+    slugs = service.library.slugs()
+    items = [
+        QueueItem(
+            id=row["id"], category=slugs.get(row["slug"]) or str(row["slug"]), key=row["key"], source=row["source"],
+            state=row["state"], added_at=moment(row["added_at"]) or "", ended_at=moment(row["ended_at"]),
+            attempts=row["attempts"], message=row["message"],
+        )
+        for row in service.queue.items(limit, state)
+    ]  # fmt: skip
+    return QueueList(counts=service.queue.counts(), items=items)

@@ -1,0 +1,273 @@
+"""Runs: rows in a table, each done by a process of its own, or by Dagster.
+
+What belongs here: starting, following, cancelling, and finding out what became of a run whose server died. Not here:
+the work (`worker.py`), talking to Dagster (`dagster_client.py`), the HTTP side (`routes/runs.py`).
+
+A worker is in a session of its own, so it outlives the service: a service that is started anew goes on following it. A
+run whose process is gone without having said how it ended is marked as died.
+"""
+
+import json
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from time import time
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlalchemy import insert, select, update
+
+from pipeline.errors import ImageClusterError
+from pipeline.service.dagster_client import DagsterClient
+from pipeline.service.database import ServiceDatabase, run_table
+from pipeline.service.options import EVENTS_VARIABLE, TOKEN_VARIABLE
+from pipeline.service.problems import Problem, unknown
+from pipeline.settings import Settings
+
+LOOK_SECONDS = 0.3
+DAGSTER_SECONDS = 2.0
+IDLE_SECONDS = 5.0
+ALL = 10_000
+GRACE_SECONDS = 15.0  # from its start until a worker must hold its lock
+OPEN = ("queued", "running")
+LINES_AT_ONCE = 1 << 20
+Row = dict[str, Any]
+
+
+class Runs:
+    """The runs of one data directory; a thread follows those that are not at an end."""
+
+    def __init__(self, settings: Settings, database: ServiceDatabase, folder: Path) -> None:
+        self._settings, self._database, self._folder = settings, database, folder
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._offsets: dict[str, int] = {}
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="runs", daemon=True)
+        url = settings.service.dagster_url
+        self._dagster = DagsterClient(url) if url else None
+        self._looked_at_dagster = 0.0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> list[Row]:
+        """Stop following; returns the runs that go on by themselves."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        return [row for row in self.last(100) if row["state"] == "running"]
+
+    def launch(self, category: str, slug: str, changed: dict[str, Any], settings: Settings) -> Row:
+        """Have a category run; `changed` are the settings that differ from the service's own. Raises `Problem`."""
+        if self._dagster is not None:
+            if changed:
+                raise Problem(
+                    422, "settings-belong-to-dagster", "Runs are launched in Dagster, which has its own settings "
+                    "file. Leave settings out, or change them there.",
+                )  # fmt: skip
+            elsewhere = self._dagster.launch(slug)
+            row = self._row("dagster", category, slug, {}) | {"state": "running", "started_at": time()}
+            return self._add(row | {"elsewhere": elsewhere})
+        waiting = [one for one in self.last(1000) if one["state"] == "queued" and one["slug"] == slug]
+        if waiting and waiting[0]["settings"] == changed:
+            return waiting[0]  # it has not begun, so it will see whatever this one was meant to see
+        row = self._row("pipeline", category, slug, changed)
+        job = {"kind": "pipeline", "categories": [category], "settings": settings.model_dump(mode="json")}
+        self._write_job(row["id"], job)
+        return self._add(row)
+
+    def launch_vectors(self, arrays: bytes, parameters: dict[str, Any]) -> Row:
+        """Have posted vectors grouped by a process of its own; `arrays` is the .npz that it reads."""
+        row = self._row("vectors", None, None, parameters)
+        folder = self._write_job(row["id"], {"kind": "vectors", "parameters": parameters})
+        (folder / "vectors.npz").write_bytes(arrays)
+        return self._add(row)
+
+    def get(self, run_id: str) -> Row:
+        """One run. Raises `Problem` 404 with the nearest."""
+        with self._database.begin() as connection:
+            found = connection.execute(select(run_table).where(run_table.c.id == run_id)).mappings().first()
+            if found is not None:
+                return dict(found)
+            known = connection.scalars(select(run_table.c.id).order_by(run_table.c.created_at.desc()).limit(1000))
+            raise unknown("run", run_id, list(known))
+
+    def last(self, limit: int, states: Sequence[str] = ()) -> list[Row]:
+        """The last `limit` runs, the newest first."""
+        query = select(run_table).order_by(run_table.c.created_at.desc()).limit(limit)
+        if states:
+            query = query.where(run_table.c.state.in_(states))
+        with self._database.begin() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def result(self, run_id: str) -> bytes:
+        """What a run returned, JSON. Raises `Problem` where it has not."""
+        row = self.get(run_id)
+        path = self._folder / row["id"] / "result.json"
+        if row["state"] != "succeeded" or not path.exists():
+            raise Problem(409, "no-result", f"The run {run_id} is {row['state']} and has no result.")
+        return path.read_bytes()
+
+    def cancel(self, run_id: str) -> Row:
+        """Ask a run to stop; what it finished is kept. Raises `Problem` for one that is at its end."""
+        row = self.get(run_id)
+        if row["state"] not in OPEN:
+            raise Problem(409, "run-has-ended", f"The run {run_id} has ended already: {row['state']}.")
+        if row["kind"] == "dagster":
+            if self._dagster is not None:
+                self._dagster.terminate(row["elsewhere"])
+        elif row["state"] == "queued":
+            self._change(run_id, state="cancelled", ended_at=time())
+        elif row["pid"] is not None and self._alive(row):
+            os.kill(row["pid"], signal.SIGINT)
+        return self.get(run_id)
+
+    def lines(self, run_id: str, offset: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
+        """What a run said after byte `offset`, each with the offset behind it, and the last of these."""
+        path = self._folder / run_id / "progress.jsonl"
+        if not path.exists():
+            return [], offset
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(LINES_AT_ONCE)
+        found: list[tuple[int, dict[str, Any]]] = []
+        for line in data.splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
+            offset += len(line)
+            found.append((offset, json.loads(line)))
+        return found, offset
+
+    def _row(self, kind: str, category: str | None, slug: str | None, settings: dict[str, Any]) -> Row:
+        row: Row = dict.fromkeys(run_table.c.keys())
+        return row | {"id": secrets.token_hex(8), "kind": kind, "category": category, "slug": slug,
+                      "state": "queued", "created_at": time(), "settings": settings}  # fmt: skip
+
+    def _write_job(self, run_id: str, job: dict[str, Any]) -> Path:
+        folder = self._folder / run_id
+        folder.mkdir(parents=True)
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        return folder
+
+    def _add(self, row: Row) -> Row:
+        with self._database.begin() as connection:
+            connection.execute(insert(run_table).values(row))
+        self._wake.set()
+        return row
+
+    def _change(self, run_id: str, **values: Any) -> None:
+        with self._database.begin() as connection:
+            connection.execute(update(run_table).where(run_table.c.id == run_id).values(values))
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            busy = True
+            try:
+                busy = self._look()
+            except Exception:  # one bad look, such as a full disk, must not end the following for good
+                logging.getLogger(__name__).exception("The runs could not be looked at; trying again")
+            self._wake.wait(LOOK_SECONDS if busy else IDLE_SECONDS)
+            self._wake.clear()
+
+    def _look(self) -> bool:
+        """Follow what runs and begin what waits; returns whether there is anything to follow."""
+        for row in self.last(ALL, ["running"]):
+            self._look_at(row)
+        running, queued = self.last(ALL, ["running"]), self.last(ALL, ["queued"])
+        free = self._settings.service.concurrent_runs - sum(row["kind"] != "dagster" for row in running)
+        for row in queued[::-1][: max(0, free)]:
+            self._begin(row)
+        return bool(running or queued)
+
+    def _begin(self, row: Row) -> None:
+        folder = self._folder / row["id"]
+        secret = (TOKEN_VARIABLE, EVENTS_VARIABLE)
+        environment = {name: value for name, value in os.environ.items() if name not in secret}
+        with (folder / "log.txt").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.service.worker", str(folder.resolve())],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+            )  # fmt: skip
+        self._children[row["id"]] = child
+        self._change(row["id"], state="running", started_at=time(), pid=child.pid)
+
+    def _look_at(self, row: Row) -> None:
+        if row["kind"] == "dagster":
+            self._look_at_dagster(row)
+            return
+        alive = self._alive(row)  # asked before reading: what it said last is then among the lines
+        found, self._offsets[row["id"]] = self.lines(row["id"], self._offsets.get(row["id"], 0))
+        changes: Row = {}
+        for _, line in found:
+            changes |= _change_of(line)
+        if not alive and "state" not in changes:
+            changes |= {"state": "died", "error": self._last_words(row["id"])}
+        if changes.get("state"):
+            changes["ended_at"] = time()
+            self._children.pop(row["id"], None)
+            if changes["state"] == "succeeded" and row["kind"] == "pipeline":
+                changes["result"] = json.loads((self._folder / row["id"] / "result.json").read_bytes())
+        if changes:
+            self._change(row["id"], **changes)
+
+    def _alive(self, row: Row) -> bool:
+        child = self._children.get(row["id"])
+        if child is not None:
+            return child.poll() is None
+        try:
+            with FileLock(self._folder / row["id"] / "alive", timeout=0):
+                return time() - (row["started_at"] or 0) < GRACE_SECONDS and _exists(row["pid"])
+        except Timeout:
+            return True
+
+    def _last_words(self, run_id: str) -> str:
+        log = self._folder / run_id / "log.txt"
+        said = log.read_text(encoding="utf-8", errors="replace")[-1000:].strip() if log.exists() else ""
+        return "The process ended without a word. What it finished is kept: run again." + (f" {said}" if said else "")
+
+    def _look_at_dagster(self, row: Row) -> None:
+        if self._dagster is None or time() - self._looked_at_dagster < DAGSTER_SECONDS:
+            return
+        self._looked_at_dagster = time()
+        try:
+            state, phase, done, total = self._dagster.status(row["elsewhere"])
+        except ImageClusterError as error:
+            self._change(row["id"], message=str(error))
+            return
+        ended = {"ended_at": time()} if state not in OPEN else {}
+        self._change(row["id"], state=state, phase=phase, done=done, total=total, **ended)
+
+
+def _change_of(line: dict[str, Any]) -> Row:
+    match line["event"]:
+        case "progress":
+            return {"phase": line["phase"], "done": line["done"], "total": line["total"]}
+        case "notice":
+            return {"message": line["text"]}
+        case "done":
+            return {"state": "succeeded"}
+        case "cancelled":
+            return {"state": "cancelled"}
+        case "failed":
+            return {"state": "failed", "error": line["error"]}
+        case _:
+            return {}
+
+
+def _exists(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

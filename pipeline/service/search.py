@@ -1,0 +1,223 @@
+"""Similarity search as the API offers it: from an image, a vector, an upload or words, filtered, and refined.
+
+What belongs here: the query's vector, filters as masks, the pool that decodes uploads. Not here: the indexes
+(`steps/search.py`), the HTTP side (`routes/similarity.py`).
+"""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.service.encoders import Encoders
+from pipeline.service.library import Library, Snapshot
+from pipeline.service.problems import Problem, unknown
+from pipeline.settings import ServiceParams
+from pipeline.stages import similarity as searching
+from pipeline.stages.images import Decoded, Rejected, decode
+from pipeline.steps.project import Project
+from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes, vectors_fingerprint
+
+WAITING_PER_THREAD = 4  # uploads that may wait for one decoding thread
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What results must be; empty means anything. `tags` must all be there, of the others one is enough."""
+
+    categories: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    clusters: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything but the category is asked for."""
+        return bool(self.groups or self.clusters or self.tags or self.since or self.until)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query's vector, and the encoder that it must have come from; None: any of that dimension."""
+
+    vector: np.ndarray
+    fingerprint: str | None = None
+    own: str | None = None
+    home: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Results, best first, each with its record of the library."""
+
+    hits: list[tuple[Found, Snapshot, int]] = field(default_factory=list["tuple[Found, Snapshot, int]"])
+    searched: int = 0
+
+
+class Decoders:
+    """The bounded pool in which uploaded pictures are decoded: no flood of uploads takes more than its share."""
+
+    def __init__(self, project: Project, params: ServiceParams) -> None:
+        self._params = project.settings.images.model_copy(
+            update={"max_megapixels": params.max_upload_megapixels, "max_megabytes": params.max_upload_megabytes}
+        )
+        self._pool = ThreadPoolExecutor(params.decode_threads, thread_name_prefix="decode")
+        self._room = threading.BoundedSemaphore(params.decode_threads * (1 + WAITING_PER_THREAD))
+
+    def decode(self, data: bytes) -> Decoded | Rejected:
+        """Decode one picture. Raises a 503 `Problem` when too many wait already."""
+        if not self._room.acquire(blocking=False):
+            raise Problem(503, "busy", "Too many pictures are being decoded at this moment. Try again in a moment.")
+        try:
+            return self._pool.submit(decode, data, self._params).result()
+        finally:
+            self._room.release()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Searcher:
+    """Answers questions about what looks like what."""
+
+    def __init__(self, project: Project, library: Library, encoders: Encoders, decoders: Decoders) -> None:
+        self.project, self.library, self.encoders, self.decoders = project, library, encoders, decoders
+        self.indexes = Indexes(project)
+
+    def from_image(self, image_id: str) -> Question:
+        """The question what looks like an image of the library."""
+        index, row = self._place(image_id)
+        return Question(index.vector(row), index.fingerprint, image_id, index.slug)
+
+    def from_vector(self, vector: Sequence[float]) -> Question:
+        """The question what lies near a vector; it is brought to length 1."""
+        data = np.asarray(vector, dtype=np.float32)
+        length = float(np.linalg.norm(data))
+        if not np.isfinite(length) or length < 1e-12:
+            raise Problem(422, "invalid-vector", "The vector must hold finite numbers that are not all zero.")
+        return Question(data / length)
+
+    def from_upload(self, data: bytes) -> Question:
+        """The question what looks like a picture, which is decoded, embedded and forgotten."""
+        decoded = self.decoders.decode(data)
+        if isinstance(decoded, Rejected):
+            status = 413 if decoded.status == "too_large" else 422
+            raise Problem(status, decoded.status.replace("_", "-"), f"This cannot be searched for: {decoded.reason}")
+        encoder = self.encoders.get()
+        vector = encoder.encode(encoder.prepare(decoded.pixels)[None])[0]
+        return Question(vector, vectors_fingerprint(self.project, encoder))
+
+    def from_text(self, words: str) -> Question:
+        """The question what words describe."""
+        vector = self.encoders.text(words)
+        return Question(vector, vectors_fingerprint(self.project, self.encoders.get()))
+
+    def ask(
+        self,
+        question: Question,
+        filters: Filters,
+        *,
+        top_k: int,
+        min_score: float = -1.0,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
+    ) -> Answer:
+        """The best `top_k`; with `liked` or `disliked` ids the query moves (Rocchio) and the disliked stay out."""
+        slugs = [self._slug(name) for name in filters.categories] or ([question.home] if question.home else None)
+        indexes = [one for one in self.indexes.all(slugs) if self._comparable(one, question)]
+        if not indexes:
+            raise Problem(
+                409, "nothing-to-search", "There is no index that this can be compared with: nothing is embedded yet, "
+                "or with another encoder. Run `image-cluster run` first.",
+            )  # fmt: skip
+        vector, own = question.vector, question.own
+        if liked or disliked:
+            vector = searching.refined(vector, self._vectors(liked), self._vectors(disliked))
+            own = None
+        masks = {one.slug: self._mask(one, filters, disliked) for one in indexes}
+        found = search_indexes(
+            indexes, vector, top_k=top_k, min_score=min_score, allowed=lambda one: masks[one.slug], own=own
+        )
+        snapshots = {one.slug: self.library.get(one.slug) for one in indexes}
+        placed = [(hit, snapshots[hit.slug], snapshots[hit.slug].base.row_of.get(hit.image_id)) for hit in found]
+        searched = sum(one.ids.height if (m := masks[one.slug]) is None else int(m.sum()) for one in indexes)
+        return Answer([(hit, snapshot, row) for hit, snapshot, row in placed if row is not None], searched)
+
+    def embedding(self, image_id: str) -> tuple[np.ndarray, str]:
+        """The stored vector of an image and the fingerprint that it is filed under."""
+        index, row = self._place(image_id)
+        return index.vector(row), index.fingerprint
+
+    def _place(self, image_id: str) -> tuple[OpenIndex, int]:
+        for index in self.indexes.all():
+            if image_id in index.rows:
+                return index, index.rows[image_id]
+        found = self.library.image(image_id)
+        if found is None:
+            raise unknown("image", image_id, (name for one in self.indexes.all() for name in one.rows))
+        snapshot, row = found
+        status = snapshot.frame["status"][row]
+        why = f"it was set aside as {status}" if status != "ok" else "it is not embedded yet; run again"
+        raise Problem(409, "no-embedding", f"The image {image_id} has no vector: {why}.")
+
+    def _vectors(self, image_ids: Sequence[str]) -> np.ndarray:
+        vectors = [index.vector(row) for index, row in map(self._place, image_ids)]
+        return np.stack(vectors) if vectors else np.empty((0, 1), np.float32)
+
+    def _comparable(self, index: OpenIndex, question: Question) -> bool:
+        if index.index is None:
+            return False
+        if question.fingerprint is not None:
+            return index.fingerprint == question.fingerprint
+        return bool(index.index.d == len(question.vector))
+
+    def _slug(self, name: str) -> str:
+        slugs = self.library.slugs()
+        found = name if name in slugs else next((slug for slug, category in slugs.items() if category == name), None)
+        if found is None:
+            raise unknown("category", name, [*slugs, *slugs.values()])
+        return found
+
+    def _mask(self, index: OpenIndex, filters: Filters, without: Sequence[str]) -> np.ndarray | None:
+        """Bool [rows of the index]: what the filters leave; None for everything."""
+        snapshot = self.library.get(index.slug)
+        left_out = snapshot.rows_by_state.get("excluded", [])
+        if not filters.narrow and not without and not left_out:
+            return None
+        keep = np.ones(snapshot.frame.height, dtype=bool) & (snapshot.frame["state"] != "excluded").to_numpy()
+        for expression in _conditions(filters, snapshot):
+            keep &= snapshot.frame.select(expression.fill_null(value=False)).to_series().to_numpy()
+        for tag in filters.tags:
+            tagged = np.zeros_like(keep)
+            tagged[snapshot.rows_by_tag.get(tag, [])] = True
+            keep &= tagged
+        names: Any = snapshot.frame["image_id"].filter(pl.Series(keep)).to_list()
+        mask = index.mask(names)
+        mask[[index.rows[name] for name in without if name in index.rows]] = False
+        return mask
+
+
+def _conditions(filters: Filters, snapshot: Snapshot) -> list[pl.Expr]:
+    conditions: list[pl.Expr] = []
+    if filters.groups:
+        conditions.append(pl.col("group").is_in(list(filters.groups)))
+    if filters.clusters:
+        found = [snapshot.find_cluster(one) for one in filters.clusters]
+        conditions.append(pl.col("cluster_id").is_in([one for one in found if one is not None]))
+    if filters.since is not None:
+        conditions.append(pl.col("date") >= _utc(filters.since))
+    if filters.until is not None:
+        conditions.append(pl.col("date") <= _utc(filters.until))
+    return conditions
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC without saying so, as the tables keep it; a time without a zone is taken for UTC."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment

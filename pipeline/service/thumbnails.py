@@ -1,0 +1,62 @@
+"""Thumbnails as they are sent: WebP in the size that was asked for, kept in memory while they are wanted.
+
+What belongs here: turning stored thumbnails into what a page shows. Not here: the stored ones
+(`storage/thumbnails.py`), originals (`routes/images.py`).
+"""
+
+import io
+import threading
+from collections import OrderedDict
+
+from PIL import Image
+
+from pipeline.service.problems import Problem
+from pipeline.steps.project import Project
+
+MEMORY_BYTES = 64 << 20
+QUALITY = 78
+SMALLEST, LARGEST = 16, 512
+
+
+class Thumbnails:
+    """Thumbnails by content hash and size, at most `MEMORY_BYTES` of them. Thread-safe."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._held: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, content_hash: str, size: int | None) -> bytes:
+        """WebP whose longer side is `size` at most, never enlarged; None: as large as it is stored.
+
+        Raises `Problem` 404 where there is none: the image was set aside, or its thumbnail was deleted.
+        """
+        key = (content_hash, size)
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        stored = self._project.thumbnails.read(content_hash)
+        if stored is None:
+            raise Problem(404, "no-thumbnail", f"There is no thumbnail of the content {content_hash}.")
+        made = _webp(stored, size)
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = made
+                self._bytes += len(made)
+            while self._bytes > MEMORY_BYTES:
+                self._bytes -= len(self._held.popitem(last=False)[1])
+        return made
+
+
+def _webp(data: bytes, size: int | None) -> bytes:
+    if size is None and data[8:12] == b"WEBP":
+        return data
+    with Image.open(io.BytesIO(data), formats=("JPEG", "WEBP", "PNG")) as image:
+        small = image.convert("RGB")
+        if size is not None and max(small.size) > size:
+            small.thumbnail((size, size), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        small.save(out, "WEBP", quality=QUALITY, method=2)
+    return out.getvalue()

@@ -1,0 +1,208 @@
+"""Vectors that other programs post → groups: what a request may hold, and the answer. Keeps nothing.
+
+What belongs here: reading JSON, .npy and Arrow bodies, parameters, the shape of the answer. Not here: the grouping
+(`stages/labels.py`), time and place (`stages/context.py`), the HTTP side (`routes/vectors.py`).
+"""
+
+import io
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.service.problems import Problem
+from pipeline.settings import ClusterParams, Params, ReductionParams
+from pipeline.stages import context as beside
+from pipeline.stages import labels as labelling
+from pipeline.stages import reduced as reducing
+
+MOST_DIMENSIONS = 65_536
+
+
+class VectorParams(Params):
+    """How posted vectors are grouped."""
+
+    labels: ClusterParams = Field(
+        default_factory=ClusterParams,
+        description="As the settings' section labels. A time or place that is posted counts with weight 1, unless "
+        "labels.weights says otherwise.",
+    )
+    reduced: ReductionParams = Field(default_factory=ReductionParams, description="As the settings' section reduced.")
+
+
+@dataclass(frozen=True)
+class Posted:
+    """`vectors` float32 [n, d], finite; `ids` [n] or None; `hours` float [n] and `places` float [n, 2] or None."""
+
+    vectors: np.ndarray
+    ids: list[str] | None = None
+    hours: np.ndarray | None = None
+    places: np.ndarray | None = None
+
+    def to_npz(self) -> bytes:
+        """All of it as one .npz."""
+        arrays = {"vectors": self.vectors, "hours": self.hours, "places": self.places,
+                  "ids": None if self.ids is None else np.array(self.ids, dtype=np.str_)}  # fmt: skip
+        out = io.BytesIO()
+        held: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+        np.savez(out, **held)
+        return out.getvalue()
+
+
+def read_posted(path: Path) -> Posted:
+    """What `to_npz` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        ids = [str(one) for one in stored["ids"]] if "ids" in stored else None
+        return Posted(stored["vectors"], ids, stored.get("hours"), stored.get("places"))
+
+
+def posted(
+    vectors: Any, ids: list[str] | None = None, time: list[Any] | None = None, place: list[Any] | None = None
+) -> Posted:
+    """Check what was sent. `time` holds seconds since 1970 or ISO 8601, `place` [north, east]; None = not known.
+
+    Raises `Problem` saying which row is wrong.
+    """
+    try:
+        data = np.asarray(vectors, dtype=np.float32)
+    except (ValueError, TypeError) as error:
+        raise _wrong("vectors must be rows of numbers, all of one length") from error
+    if data.ndim != 2 or not data.shape[0] or not 1 <= data.shape[1] <= MOST_DIMENSIONS:
+        raise _wrong(f"vectors must be a table of n rows and d numbers; this has the shape {list(data.shape)}")
+    wrong = np.flatnonzero(~np.isfinite(data).all(axis=1))
+    if len(wrong):
+        raise _wrong(f"row {int(wrong[0])} of the vectors holds a number that is not finite")
+    for name, values in (("ids", ids), ("time", time), ("place", place)):
+        if values is not None and len(values) != len(data):
+            raise _wrong(f"there are {len(data)} vectors but {len(values)} {name}")
+    if ids is not None and len(set(ids)) != len(ids):
+        raise _wrong(f"the id {Counter(ids).most_common(1)[0][0]!r} is there more than once")
+    hours = None if time is None else np.array([_hours(row, one) for row, one in enumerate(time)], dtype=np.float64)
+    places = None if place is None else np.array([_place(row, one) for row, one in enumerate(place)], dtype=np.float64)
+    return Posted(data, ids, hours, places)
+
+
+def from_npy(data: bytes) -> Posted:
+    """Vectors from the bytes of a .npy file, a table of numbers; nothing in it is ever run."""
+    try:
+        array: Any = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, SyntaxError, MemoryError) as error:
+        raise _wrong(f"this is no .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise _wrong("a .npy file must hold one table of numbers")
+    return posted(array)
+
+
+def from_arrow(data: bytes) -> Posted:
+    """Vectors from an Arrow IPC stream or file: a list column `vector`, and where there are, id, time, latitude and
+    longitude."""
+    import pyarrow as pa
+
+    try:
+        reader: Any = pa.ipc.open_file(data) if data[:6] == b"ARROW1" else pa.ipc.open_stream(data)
+        table: Any = reader.read_all()
+        names: list[str] = table.column_names
+        if "vector" not in names:
+            raise _wrong(f"the table has no column vector, only {', '.join(names[:10])}")
+        column: Any = table.column("vector").combine_chunks()
+        flat: Any = column.flatten()
+        width, rest = divmod(len(flat), max(1, len(column)))
+        if rest or flat.null_count or column.null_count:
+            raise _wrong("the vectors are not all of one length")
+        lengths = {len(one) for one in column}
+        if len(lengths) > 1:
+            raise _wrong("the vectors are not all of one length")
+        vectors = flat.to_numpy(zero_copy_only=False).reshape(len(column), width)
+        ids = [str(one) for one in table.column("id").to_pylist()] if "id" in names else None
+        time = table.column("time").to_pylist() if "time" in names else None
+        both = "latitude" in names and "longitude" in names
+        place = list(zip(*(table.column(one).to_pylist() for one in ("latitude", "longitude")), strict=True)) if both \
+            else None  # fmt: skip
+    except (pa.ArrowException, AttributeError, TypeError) as error:
+        raise _wrong(f"this is no Arrow stream with a list column vector: {str(error)[:200]}") from error
+    return posted(vectors, ids, time, place)
+
+
+def group_posted(given: Posted, params: VectorParams) -> dict[str, Any]:
+    """The groups. Row i of `cluster`, `probability` and `outlier_score` speaks of vector i; null = unclustered."""
+    lengths = np.linalg.norm(given.vectors, axis=1, keepdims=True)
+    unit = (given.vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    context = _context(given)
+    labels = _weighted(given, params.labels)
+    contrast = beside.contrast_of(unit)
+    whole = beside.join(unit, beside.filled(unit, context), labels, contrast)
+    method = params.reduced.method
+    if method == "auto":
+        method = "none" if labels.method == "community" else "umap"
+    reduction = reducing.reduce(whole, params.reduced.model_copy(update={"method": method}))
+    found = labelling.group(reduction.vectors, labels)
+    groups = [None if group == labelling.NONE else int(group) for group in found.groups]
+    sizes = Counter(group for group in groups if group is not None)
+    known = given.hours is not None or given.places is not None
+    told = beside.effective(context, labels, contrast) if known else {}
+    return {
+        "ids": given.ids,
+        "cluster": groups,
+        "probability": [round(float(one), 4) for one in found.probability],
+        "outlier_score": [round(float(one), 4) for one in found.outlier_score],
+        "clusters": [{"cluster": group, "size": size} for group, size in sorted(sizes.items())],
+        "unclustered": groups.count(None),
+        "duplicates": _duplicates(unit),
+        "settings": {"labels": found.effective, "reduced": reduction.effective, **told},
+    }
+
+
+def _context(given: Posted) -> beside.Context:
+    n = len(given.vectors)
+    hours = np.full(n, np.nan) if given.hours is None else given.hours
+    return beside.Context(hours, np.full((n, 2), np.nan) if given.places is None else given.places)
+
+
+def _weighted(given: Posted, params: ClusterParams) -> ClusterParams:
+    """The parameters with weight 1 for what was posted and not weighed, and 0 for what was not posted."""
+    asked = params.weights.model_fields_set
+    time = params.weights.time if "time" in asked else 1.0
+    place = params.weights.place if "place" in asked else 1.0
+    known = {"time": time if given.hours is not None else 0.0, "place": place if given.places is not None else 0.0}
+    return params.model_copy(update={"weights": params.weights.model_copy(update=known)})
+
+
+def _duplicates(unit: np.ndarray) -> list[list[int]]:
+    """Rows that hold the same vector, to the precision of float16, in groups of two or more."""
+    rows: dict[bytes, list[int]] = {}
+    for row, vector in enumerate(unit.astype(np.float16)):
+        rows.setdefault(vector.tobytes(), []).append(row)
+    return [same for same in rows.values() if len(same) > 1]
+
+
+def _hours(row: int, value: Any) -> float:
+    if value is None:
+        return float("nan")
+    try:
+        if isinstance(value, datetime | str):
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 3600
+        hours = float(value) / 3600
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        raise _wrong(f"time {row} is no moment: give seconds since 1970 or ISO 8601") from error
+    if not abs(hours) < 1e9:
+        raise _wrong(f"time {row} is no moment: give seconds since 1970 or ISO 8601")
+    return hours
+
+
+def _place(row: int, value: Any) -> tuple[float, float]:
+    if value is None or (len(value) == 2 and value[0] is None):
+        return float("nan"), float("nan")
+    north, east = float(value[0]), float(value[1])
+    if not (-90 <= north <= 90 and -180 <= east <= 180):
+        raise _wrong(f"place {row} is [{north:g}, {east:g}]: give degrees north (-90 to 90) and east (-180 to 180)")
+    return north, east
+
+
+def _wrong(text: str) -> Problem:
+    return Problem(422, "invalid-vectors", f"{text[:1].upper()}{text[1:]}.")

@@ -1,0 +1,100 @@
+"""One run in a process of its own: `python -m pipeline.service.worker FOLDER`.
+
+What belongs here: reading the job, doing it, and saying how far it is, one JSON value a line. Not here: who starts it
+and who reads that (`runs.py`).
+
+In the folder: `job.json` (kind, settings, categories), `progress.jsonl`, `result.json`, and `alive`, which is locked
+for as long as this process lives, so that a service that was started anew can tell.
+"""
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any, TextIO
+
+from filelock import FileLock
+
+from pipeline.errors import ImageClusterError
+from pipeline.settings import Settings
+from pipeline.storage.files import write_atomically
+
+LINES_PER_SECOND = 10
+
+
+class JsonTalk:
+    """A `Talk` that writes JSON lines; of a phase's progress no more than `LINES_PER_SECOND`."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out, self._last, self._phase = out, 0.0, ""
+
+    def say(self, event: str, **values: Any) -> None:
+        self._out.write(json.dumps({"event": event, **values}, ensure_ascii=False, default=str) + "\n")
+        self._out.flush()
+
+    def notice(self, text: str) -> None:
+        self.say("notice", text=text)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        now = monotonic()
+        if phase == self._phase and done < total and now - self._last < 1 / LINES_PER_SECOND:
+            return
+        self._last, self._phase = now, phase
+        self.say("progress", phase=phase, done=done, total=total)
+
+
+def main(folder: Path) -> int:
+    """Do the job in `folder`; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background hands down "ignore"
+    job: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    with FileLock(folder / "alive"), (folder / "progress.jsonl").open("a", encoding="utf-8") as out:
+        talk = JsonTalk(out)
+        try:
+            result = KINDS[job["kind"]](folder, job, talk)
+        except ImageClusterError as error:
+            talk.say("failed", error=str(error))
+            return error.exit_code
+        except KeyboardInterrupt:
+            talk.say("cancelled")
+            return 1
+        except BaseException as error:  # a bug, or no memory: whoever waits for this run must hear of it
+            talk.say("failed", error=f"{type(error).__name__}: {error}")
+            raise
+        write_atomically(folder / "result.json", json.dumps(result, ensure_ascii=False, default=str).encode())
+        talk.say("done")
+    return 0
+
+
+def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+    """All steps of the categories, as `image-cluster run`."""
+    from pipeline.steps.manifest import select_categories
+    from pipeline.steps.project import Project
+    from pipeline.steps.run import run_category
+
+    project = Project(Settings.model_validate(job["settings"]), talk=talk)
+    slugs = select_categories(project, job["categories"])
+    summaries: list[Any] = []
+    for number, slug in enumerate(slugs):
+        talk.progress("categories", number, len(slugs))
+        summaries.append(run_category(project, slug).summary())
+    talk.progress("categories", len(slugs), len(slugs))
+    return summaries
+
+
+def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+    """The grouping of posted vectors."""
+    from pipeline.service.vectors import VectorParams, group_posted, read_posted
+
+    talk.progress("cluster", 0, 1)
+    posted = read_posted(folder / "vectors.npz")
+    answer = group_posted(posted, VectorParams.model_validate(job["parameters"]))
+    talk.progress("cluster", 1, 1)
+    return answer
+
+
+KINDS: dict[str, Callable[[Path, dict[str, Any], JsonTalk], Any]] = {"pipeline": _pipeline, "vectors": _vectors}
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

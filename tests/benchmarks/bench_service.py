@@ -1,0 +1,232 @@
+"""How long reading takes over 100,000 images: `python -m tests.benchmarks.bench_service [--images N] [--rounds N]`.
+
+What belongs here: a synthetic library of that size, a real server in a process of its own, times per kind of request.
+Not here: what the answers must be (`tests/service/`). The bar is 50 ms at the 95th percentile for every read.
+"""
+
+import argparse
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import polars as pl
+
+from pipeline.settings import Settings
+from pipeline.stages import identities as identity
+from pipeline.stages import images as imaging
+from pipeline.stages import reduced as reducing
+from pipeline.stages import representatives as representing
+from pipeline.stages import similarity as searching
+from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.steps.project import Project
+from pipeline.storage.layout import write_slugs
+
+BAR = 0.050
+DIMENSION = 512
+CLUSTERS = 800
+
+
+def filled(schema: pl.Schema, **columns: object) -> pl.DataFrame:
+    """A frame of that schema; columns that are not given are null."""
+    given = pl.DataFrame(columns)
+    missing = [pl.lit(None).cast(kind).alias(name) for name, kind in schema.items() if name not in columns]
+    return given.with_columns(missing).select([pl.col(name).cast(kind) for name, kind in schema.items()])
+
+
+def library(root: Path, count: int) -> None:
+    """A data directory with one category of `count` images, as the stages would have stored it."""
+    project = Project(Settings.model_validate({"data_dir": root, "source": {"url": str(root)}}))
+    rng = np.random.default_rng(0)
+    ids = sorted({secrets.token_hex(8) for _ in range(count)})
+    hashes = [f"{number:032x}" for number in range(len(ids))]
+    keys = [f"big/g{number % 60}/{number:07d}.jpg" for number in range(len(ids))]
+    cluster = (rng.pareto(1.2, len(ids)) * 12).astype(int) % CLUSTERS
+    names = np.array([f"c-{number:08d}" for number in range(CLUSTERS)])
+    loose = rng.random(len(ids)) < 0.1
+    owner = [None if one else str(name) for one, name in zip(loose, names[cluster], strict=True)]
+    vectors = (
+        rng.normal(size=(len(ids), DIMENSION)).astype(np.float32) * 0.4
+        + rng.normal(size=(CLUSTERS, DIMENSION))[cluster]
+    )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    write_slugs(project.layout, {"big": "big"})
+
+    def write(name: str, tables: dict[str, tuple[pl.DataFrame, pl.Schema]], **more: object) -> None:
+        project.store.write("big", name, tables, fingerprint="bench", created_at=project.now(), **more)
+
+    groups = [f"g{number % 60}" for number in range(len(ids))]
+    base = {
+        "image_id": ids,
+        "key": keys,
+        "group": groups,
+        "identifier": keys,
+        "etag": hashes,
+        "size": [50_000] * len(ids),
+    }
+    write(
+        "images",
+        {
+            "images": (
+                filled(
+                    imaging.IMAGES_SCHEMA,
+                    **base,
+                    status=["ok"] * len(ids),
+                    content_hash=hashes,
+                    width=[800] * len(ids),
+                    height=[600] * len(ids),
+                ),
+                imaging.IMAGES_SCHEMA,
+            )
+        },
+    )
+    write("manifest", {"manifest": (filled(MANIFEST_SCHEMA, **base), MANIFEST_SCHEMA)})
+    sizes = pl.DataFrame({"cluster_id": owner}).drop_nulls().group_by("cluster_id").len()
+    clusters = filled(
+        identity.CLUSTERS_SCHEMA,
+        cluster_id=sizes["cluster_id"],
+        fate=["born"] * sizes.height,
+        parents=[[]] * sizes.height,
+        size=sizes["len"],
+    )
+    write(
+        "identities",
+        {
+            "clusters": (clusters, identity.CLUSTERS_SCHEMA),
+            "members": (
+                filled(
+                    identity.MEMBERS_SCHEMA,
+                    image_id=ids,
+                    content_hash=hashes,
+                    cluster_id=owner,
+                    probability=rng.random(len(ids)),
+                ),
+                identity.MEMBERS_SCHEMA,
+            ),
+            "ledger": (pl.DataFrame(schema=identity.LEDGER_SCHEMA), identity.LEDGER_SCHEMA),
+        },
+    )
+    held = [(name, one) for name, one in zip(ids, owner, strict=True) if one is not None]
+    ranks = filled(
+        representing.MEMBERS_SCHEMA,
+        image_id=[one for one, _ in held],
+        cluster_id=[one for _, one in held],
+        rank=list(range(len(held))),
+        similarity=[0.9] * len(held),
+    )
+    schema = representing.clusters_schema(2)
+    write(
+        "representatives",
+        {
+            "clusters": (filled(schema, cluster_id=sizes["cluster_id"], size=sizes["len"]), schema),
+            "members": (ranks, representing.MEMBERS_SCHEMA),
+        },
+        facts={"dimension": 2},
+    )
+    schema = reducing.reduced_schema(0)
+    places = {"image_id": ids, "content_hash": hashes, "x": rng.normal(size=len(ids)), "y": rng.normal(size=len(ids))}
+    write(
+        "reduced",
+        {
+            "reduced": (
+                pl.DataFrame(places)
+                .with_columns(
+                    pl.Series("vector", np.empty((len(ids), 0), np.float32), dtype=schema["vector"]),
+                    pl.col("x", "y").cast(pl.Float32),
+                )
+                .select(list(schema)),
+                schema,
+            )
+        },
+        facts={"dimension": 0},
+    )
+    table = pl.DataFrame({"row": range(len(ids)), "image_id": ids, "content_hash": hashes, "key": keys})
+    write(
+        "similarity",
+        {"ids": (table.cast({"row": pl.Int64}), searching.IDS_SCHEMA)},
+        files={"index.faiss": searching.build(vectors)},
+        facts={"embeddings": "bench"},
+    )
+
+
+def measure(ask: Callable[[], httpx.Response], rounds: int) -> tuple[float, float, int]:
+    """Median and 95th percentile in seconds, and the bytes of one answer, after one request that warms up."""
+    ask().raise_for_status()
+    times: list[float] = []
+    size = 0
+    for _ in range(rounds):
+        started = time.perf_counter()
+        size = len(ask().raise_for_status().content)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times), statistics.quantiles(times, n=20)[-1], size
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=100)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        library(Path(folder) / "data", given.images)
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "pipeline.cli", "serve", "--port", "auto", "--out", str(Path(folder) / "data")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ.copy())
+        try:
+            url = process.stdout.readline().strip() if process.stdout else ""
+            print(f"listening after {time.perf_counter() - started:.1f} s")
+            return report(url, given.rounds)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def report(url: str, rounds: int) -> int:
+    """Print a table; returns 1 where a read is above the bar."""
+    with httpx.Client(base_url=f"{url}/api/v1", timeout=120) as client:
+        started = time.perf_counter()
+        client.get("/categories").raise_for_status()
+        print(f"first answer (the library is read) after {time.perf_counter() - started:.1f} s")
+        names = [one["image_id"] for one in client.get("/images?category=big&limit=1000").json()["items"]]
+        clusters = [one["id"] for one in client.get("/categories/big/clusters").json()["items"]]
+        rng = np.random.default_rng(1)
+
+        def some(values: list[str]) -> str:
+            return values[int(rng.integers(len(values)))]
+
+        deep = client.get("/images", params={"category": "big", "limit": 1000}).json()["cursor"]
+        reads: dict[str, Callable[[], httpx.Response]] = {
+            "categories": lambda: client.get("/categories"),
+            "clusters, 100 of the largest": lambda: client.get("/categories/big/clusters"),
+            "one cluster": lambda: client.get(f"/clusters/{some(clusters)}"),
+            "100 images of a cluster": lambda: client.get(f"/clusters/{some(clusters)}/images"),
+            "100 images after a cursor": lambda: client.get("/images", params={"category": "big", "cursor": deep}),
+            "100 images of a group": lambda: client.get("/images?category=big&group=g7"),
+            "100 unclustered": lambda: client.get("/categories/big/unclustered"),
+            "one image": lambda: client.get(f"/images/{some(names)}"),
+            "its embedding": lambda: client.get(f"/images/{some(names)}/embedding"),
+            "50 most similar": lambda: client.get("/similarity/find", params={"image_id": some(names), "top_k": 50}),
+            "50 most similar of a group": lambda: client.get(
+                "/similarity/find", params={"image_id": some(names), "top_k": 50, "group": "g7"}
+            ),
+            "map, binary": lambda: client.get("/categories/big/map?format=binary"),
+            "map, JSON": lambda: client.get("/categories/big/map"),
+        }
+        worst = 0.0
+        print(f"{'read':<32}{'median':>10}{'p95':>10}{'bytes':>12}")
+        for name, ask in reads.items():
+            median, high, size = measure(ask, rounds)
+            worst = max(worst, high)
+            print(f"{name:<32}{median * 1000:>7.1f} ms{high * 1000:>7.1f} ms{size:>12,}")
+    print(f"the slowest p95 is {worst * 1000:.1f} ms; the bar is {BAR * 1000:.0f} ms")
+    return int(worst > BAR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

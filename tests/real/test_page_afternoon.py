@@ -1,0 +1,457 @@
+"""A person's afternoon on the curation page, in a real browser over a real server and a small real library.
+
+What the page shows is asked of the page, what was decided is asked of the service behind it.
+"""
+
+import io
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline.curation.decisions import active_events
+from tests.real.conftest import QUIET
+from tests.service.site import Client, Site, picture
+
+pytestmark = pytest.mark.real
+
+KINDS = {
+    "red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 200), "yellow": (220, 200, 40),
+    "pink": (220, 60, 200), "cyan": (40, 200, 210),
+}  # fmt: skip
+EVIL = "<img src=x onerror=boom()>"
+VIEWS = ("", "/find", "/map", "/unclustered", "/rejected", "/duplicates", "/runs")
+
+
+def draw(root: Path) -> None:
+    """60 images of six kinds, three that fit nowhere (one with a hostile name), a copy and a broken one."""
+    for number, colour in enumerate(KINDS.values()):
+        for seed in range(10):
+            group = ["de", "at", "fr"][seed % 3]
+            path = root / f"bollards/{group}/{group}-{number}{seed:02d}-800w.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture(colour, number * 100 + seed).save(path)
+    odd = np.zeros((60, 80, 3), np.uint8)
+    odd[:30], odd[30:] = (200, 30, 30), (250, 250, 250)
+    Image.fromarray(odd).save(root / "bollards/de/odd-1.png")
+    odd[:, :40] = (30, 40, 200)
+    Image.fromarray(odd).save(root / "bollards/de/odd-2.png")
+    odd[:], odd[:, 40:] = 0, 255
+    Image.fromarray(odd).save(root / f"bollards/at/{EVIL}.png")
+    (root / "bollards/fr/copy.png").write_bytes((root / "bollards/de/de-000-800w.png").read_bytes())
+    (root / "bollards/fr/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    root = tmp_path_factory.mktemp("afternoon")
+    draw(root / "library")
+    site = Site(root, reduced={"method": "pca"})
+    site.run()
+    site.publish()
+    with site.serve() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def drawing_browser(browser: Browser) -> Iterator[Browser]:
+    """Chromium that draws WebGL without a graphics card."""
+    args = [one for one in QUIET if one != "--disable-gpu"] + ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(found for name in names if (found := shutil.which(name)))
+    made = browser.browser_type.launch(executable_path=path, args=args)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shown(drawing_browser: Browser, served: Client) -> Iterator[Page]:
+    """A fresh tab; an error of a script or a breach of the content policy fails the test. Decisions are taken back."""
+    context = drawing_browser.new_context(
+        base_url=served.url, viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    expect.set_options(timeout=10_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    context.close()
+    curation = served.service.decisions()
+    for event in reversed(active_events(curation.store.events("bollards"))):
+        curation.undo("bollards", event.number, actor="test")
+    served.service.library.forget("bollards")
+    assert errors == []
+
+
+def decided(served: Client, kind: str) -> list[dict[str, Any]]:
+    """The decisions of that kind that hold, the newest first."""
+    items = served.get("/categories/bollards/history").raise_for_status().json()["items"]
+    return [one["decision"] for one in items if one["decision"]["kind"] == kind and not one["undone"]]
+
+
+def clusters(served: Client) -> dict[str, dict[str, Any]]:
+    served.service.library.forget("bollards")
+    return {one["id"]: one for one in served.clusters()}
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """What is stored without the page waiting for it."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def sizes(found: dict[str, dict[str, Any]]) -> dict[str, int]:
+    return {name: one["size"] for name, one in found.items()}
+
+
+def toast(page: Page, text: str | re.Pattern[str]) -> None:
+    expect(page.locator("#toasts")).to_contain_text(text)
+
+
+def test_a_name_is_typed_in_place_and_enter_goes_on_to_the_next(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards")
+    expect(shown.locator(".card")).to_have_count(6)
+    shown.keyboard.press("j")
+    shown.keyboard.press("e")
+    for name in ("Red ones", "Green ones"):
+        shown.keyboard.type(name)
+        shown.keyboard.press("Enter")
+        toast(shown, f"Named “{name}”")
+    third = shown.locator(".card").nth(2)
+    expect(third.locator("input.name")).to_be_focused()
+    names = {one["name"] for one in clusters(served).values()}
+    assert {"Red ones", "Green ones"} <= names
+    expect(shown.locator("#unnamed-count")).to_have_text("4")
+    shown.keyboard.press("Escape")
+    shown.keyboard.press("u")
+    expect(shown.locator(".card").nth(1).locator("input.name")).to_have_value("")
+    assert "Green ones" not in {one["name"] for one in clusters(served).values()}
+
+
+def test_clusters_are_merged_and_the_merge_undone_without_a_mouse(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards")
+    before = clusters(served)
+    for key in ("j", " ", "j", " ", "m"):
+        shown.keyboard.press(key)
+    expect(shown.locator(".card")).to_have_count(5)
+    toast(shown, "Merged 2 clusters into")
+    assert len(clusters(served)) == 5
+    shown.keyboard.press("u")
+    expect(shown.locator(".card")).to_have_count(6)
+    assert {name: one["size"] for name, one in clusters(served).items()} == {
+        n: one["size"] for n, one in before.items()
+    }
+
+
+def test_a_cluster_is_reviewed_hidden_and_found_again_by_filters(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards")
+    shown.keyboard.press("j")
+    first = shown.locator(".card.current").get_attribute("data-id")
+    shown.keyboard.press("r")
+    toast(shown, "Reviewed")
+    shown.keyboard.press("x")
+    expect(shown.locator(".card")).to_have_count(5)
+    shown.get_by_role("radio", name="Hidden").check()
+    expect(shown.locator(".card")).to_have_count(1)
+    assert shown.locator(".card").get_attribute("data-id") == first
+    assert clusters(served)[str(first)]["status"] == "hidden"
+    assert decided(served, "review")[0]["cluster"] == first
+    shown.get_by_role("radio", name="All").check()
+    shown.keyboard.press("/")
+    shown.locator("#search").fill(str(first)[:6])
+    expect(shown.locator(".card")).to_have_count(0)
+    expect(shown.locator("#nothing")).to_contain_text("No cluster fits")
+
+
+def open_first(shown: Page, served: Client) -> str:
+    name = max(clusters(served).values(), key=lambda one: one["size"])["id"]
+    shown.goto(f"/c/bollards/cluster/{name}")
+    return str(name)
+
+
+def test_images_are_split_off_as_a_cluster_with_a_name_and_history_takes_it_back(shown: Page, served: Client) -> None:
+    name = open_first(shown, served)
+    picks = shown.locator("#list .pick")
+    picks.nth(0).click()
+    picks.nth(3).click(modifiers=["Shift"])
+    expect(shown.locator("#selected-count")).to_have_text("4")
+    shown.keyboard.press("s")
+    shown.locator("#ask-input").fill("Four of them")
+    shown.keyboard.press("Enter")
+    toast(shown, "Split 4 images off as “Four of them”")
+    expect(shown.locator("#head .card-facts")).to_contain_text("7 images")
+    assert {"Four of them": 4}.items() <= {one["name"]: one["size"] for one in clusters(served).values()}.items()
+    shown.locator("#history").get_by_role("button", name="Undo").first.click()
+    expect(shown.locator("#head .card-facts")).to_contain_text("11 images")
+    assert clusters(served)[name]["size"] == 11
+
+
+def test_images_are_moved_excluded_and_one_is_chosen_to_stand_for_the_cluster(shown: Page, served: Client) -> None:
+    name = open_first(shown, served)
+    target = next(one for one in clusters(served) if one != name)
+    shown.locator("#list .pick").nth(1).click()
+    moved = shown.locator("#list .tile.selected").get_attribute("data-id")
+    shown.keyboard.press("v")
+    shown.locator("#picker-input").fill(target)
+    expect(shown.locator("#picker-list button")).to_have_count(1)
+    shown.keyboard.press("Enter")
+    toast(shown, "Moved 1 image to")
+    assert decided(served, "move")[0]["to"] == target
+    assert served.get(f"/images/{moved}").json()["cluster"] == target
+    expect(shown.locator("#list .tile")).to_have_count(10)
+    shown.locator("#list .pick").nth(4).click()
+    stands = shown.locator("#list .tile.selected").get_attribute("data-id")
+    shown.keyboard.press("p")
+    toast(shown, "stands for")
+    assert clusters(served)[name]["representative"] == stands
+    shown.keyboard.press("Escape")
+    shown.locator("#list .pick").nth(2).focus()
+    shown.keyboard.press("x")
+    toast(shown, "Excluded 1 image")
+    expect(shown.locator("#list .tile")).to_have_count(9)
+    shown.goto("/c/bollards/rejected")
+    shown.get_by_role("button", name="Take back").click()
+    toast(shown, "Taken back")
+    assert decided(served, "include")
+
+
+def test_what_came_and_went_since_the_review_is_shown_side_by_side(shown: Page, served: Client) -> None:
+    name = open_first(shown, served)
+    shown.locator("#list .pick").nth(1).click()
+    shown.get_by_role("button", name="Take out").click()
+    expect(shown.locator("#head .card-facts")).to_contain_text("10 images")
+    shown.keyboard.press("r")
+    expect(shown.locator("#history li").first).to_contain_text("reviewed")
+    expect(shown.locator("#since .since")).to_have_count(0)
+    served.post("/categories/bollards/undo", json={"number": max(event_numbers(served)) - 1}).raise_for_status()
+    shown.reload()
+    expect(shown.locator("#since summary")).to_have_text(re.compile("1 image came, 0 went"))
+    expect(shown.locator("#since .tile")).to_have_count(1)
+    assert clusters(served)[name]["size"] == 11
+
+
+def event_numbers(served: Client) -> list[int]:
+    return [one["number"] for one in served.get("/categories/bollards/history").json()["items"]]
+
+
+def test_a_frame_drawn_over_the_grid_selects_what_it_touches(shown: Page, served: Client) -> None:
+    open_first(shown, served)
+    one, two = shown.locator("#list .tile").nth(0).bounding_box(), shown.locator("#list .tile").nth(2).bounding_box()
+    assert one
+    assert two
+    shown.mouse.move(one["x"] + 10, one["y"] + 10)
+    shown.mouse.down()
+    shown.mouse.move(two["x"] + 20, two["y"] + 60, steps=6)
+    shown.mouse.up()
+    expect(shown.locator("#selected-count")).to_have_text("3")
+    shown.keyboard.press("Escape")
+    expect(shown.locator("#selection")).to_be_hidden()
+    shown.locator("[data-do=select-all]").click()
+    expect(shown.locator("#selected-count")).to_have_text("11")
+
+
+def test_similar_images_are_tagged_all_at_once_and_found_by_that_tag(shown: Page, served: Client) -> None:
+    open_first(shown, served)
+    shown.locator("#list .pick").first.focus()
+    shown.keyboard.press("f")
+    expect(shown.locator("#list .tile")).to_have_count(50)
+    expect(shown.locator("#list .tile .mark-text").first).to_have_text("1.00")
+    shown.locator("#floor").fill("95")
+    expect(shown.locator("#list .tile")).not_to_have_count(50)
+    expect(shown.locator("#found")).to_contain_text(re.compile(r"^1[01] images"))
+    count = shown.locator("#list .tile").count()
+    shown.locator("#tag-all").click()
+    shown.locator("#ask-input").fill("style_001")
+    shown.keyboard.press("Enter")
+    toast(shown, f"Tagged {count} images “style_001”")
+    shown.get_by_role("link", name="Show them").click()
+    expect(shown.locator("#found")).to_contain_text(f"{count} images with the tag “style_001”")
+    expect(shown.locator("#list .tile")).to_have_count(count)
+    assert len(served.ids(tag="style_001")) == count
+    shown.goto("/c/bollards?tag=style_001")
+    expect(shown.locator(".card")).to_have_count(1)
+
+
+def test_a_picture_that_is_brought_is_compared_and_not_kept(shown: Page, served: Client) -> None:
+    before = len(served.ids())
+    file = io.BytesIO()
+    picture(KINDS["cyan"], 999).save(file, "PNG")
+    shown.goto("/c/bollards/find")
+    expect(shown.locator("#found")).to_have_text("65 images")
+    shown.locator("#file").set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    expect(shown.locator("#asked")).to_contain_text("mine.png")
+    expect(shown.locator("#found")).to_contain_text("50 images of")
+    found = shown.locator("#list .tile").first.get_attribute("data-cluster")
+    same = served.get(f"/clusters/{found}/images").json()["items"]
+    assert {re.search(r"-(\d)\d\d-", one["key"])[1] for one in same} == {"5"}  # pyright: ignore[reportOptionalSubscript]
+    assert len(served.ids()) == before
+    shown.locator("#file").set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"not a picture"})
+    expect(shown.locator("#alerts")).to_contain_text("cannot be searched for")
+
+
+def test_thumbs_rank_the_list_anew_at_once_and_are_kept_as_pairs(shown: Page, served: Client) -> None:
+    red, blue = (served.ids(cluster=name)[0] for name in list(clusters(served))[:2])
+    shown.goto(f"/c/bollards/find?image={red}")
+    tiles = shown.locator("#list .tile")
+    expect(tiles).to_have_count(50)
+    order = [one.get_attribute("data-id") for one in tiles.all()]
+    far = shown.locator(f"#list .tile[data-id='{blue}']")
+    rank = order.index(blue) if blue in order else 50
+    (far if blue in order else tiles.nth(30)).get_by_role("button", name="Like this", exact=True).click()
+    expect(shown.locator("#found")).to_contain_text("1 rating")
+    new = [one.get_attribute("data-id") for one in tiles.all()]
+    assert new != order
+    assert blue not in order or new.index(blue) < rank
+    liked = shown.locator("#list .tile.liked").get_attribute("data-id")
+    out = next(one for one in new[3:] if one not in (red, liked))
+    shown.locator(f"#list .tile[data-id='{out}']").get_by_role("button", name="Not like this").click()
+    expect(shown.locator("#found")).to_contain_text("2 ratings")
+    expect(shown.locator(f"#list .tile[data-id='{out}'] .mark-text")).to_have_text("left out")
+    eventually(lambda: [one["same"] for one in decided(served, "pair")] == [False, True])
+
+
+def test_unclustered_images_are_accepted_one_by_one_and_all_above_a_floor(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards/unclustered")
+    waiting = served.get("/categories/bollards/unclustered").json()["items"]
+    expect(shown.locator(".pair")).to_have_count(len(waiting))
+    near = shown.locator(".pair").first.get_attribute("data-near")
+    shown.keyboard.press("j")
+    shown.keyboard.press("y")
+    expect(shown.locator(".pair")).to_have_count(len(waiting) - 1)
+    assert decided(served, "move")[0]["to"] == near
+    shown.locator("#floor").fill("5")
+    above = sum(one["distance"] <= 0.95 for one in waiting[1:])
+    assert 0 < above < len(waiting) - 1
+    expect(shown.locator("#accept-count")).to_have_text(f"{above} image{'s' * (above > 1)}")
+    shown.locator("#accept-all").click()
+    expect(shown.locator(".pair")).to_have_count(len(waiting) - 1 - above)
+    toast(shown, f"Accepted {above} image")
+    shown.keyboard.press("u")
+    expect(shown.locator(".pair")).to_have_count(len(waiting) - 1)
+
+
+def test_the_map_draws_every_image_and_a_lasso_selects(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards/map")
+    stage = shown.locator("#stage")
+    expect(stage).to_have_attribute("data-points", "64")
+    expect(shown.locator("#legend li")).to_have_count(7)
+    expect(shown.locator("#near img.ready").first).to_be_visible()
+    canvas = np.asarray(Image.open(io.BytesIO(shown.locator("#points").screenshot())).convert("RGB"), dtype=np.int32)
+    assert len(np.unique(canvas.reshape(-1, 3), axis=0)) > 50, "nothing is drawn"
+    box = stage.bounding_box()
+    assert box
+    shown.keyboard.press("l")
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
+    shown.mouse.move(box["x"] + box["width"] * 0.02, box["y"] + box["height"] * 0.02)
+    shown.mouse.down()
+    for x, y in corners:
+        shown.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=4)
+    shown.mouse.up()
+    expect(shown.locator("#selected-count")).to_have_text("64")
+    expect(shown.locator("#list .tile")).to_have_count(48)
+    shown.keyboard.press("Escape")
+    largest = max(clusters(served).values(), key=lambda one: one["size"])
+    shown.locator("#legend button").first.click()
+    expect(shown.locator("#selected-count")).to_have_text(str(largest["size"]))
+    shown.locator("[data-action=tag]").click()
+    shown.locator("#ask-input").fill("from the map")
+    shown.keyboard.press("Enter")
+    toast(shown, f"Tagged {largest['size']} images")
+    assert len(served.ids(tag="from the map")) == largest["size"]
+
+
+def test_a_run_is_started_and_followed_to_its_end(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards/runs")
+    expect(shown.locator("#published")).to_contain_text("is published for the first time")
+    shown.route("**/api/v1/cluster/run", lambda route: route.fulfill(status=202, json={"id": "r1"}))
+    lines = [
+        ("progress", '{"phase": "embed", "done": 3, "total": 12}'),
+        ("state", '{"state": "failed", "error": "The bucket said no."}'),
+    ]
+    body = "".join(f"event: {name}\ndata: {data}\n\n" for name, data in lines)
+    shown.route("**/api/v1/runs/r1/events", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+    shown.get_by_role("button", name="Run now").click()
+    expect(shown.locator("#alerts")).to_contain_text("The bucket said no.")
+    expect(shown.get_by_role("button", name="Run now")).to_be_enabled()
+
+
+def test_names_tags_and_keys_are_text_never_markup(shown: Page, served: Client) -> None:
+    name = open_first(shown, served)
+    shown.add_init_script("window.boom = () => { throw new Error('markup ran'); }")
+    shown.locator("#name").fill(EVIL)
+    shown.keyboard.press("Enter")
+    toast(shown, EVIL)
+    shown.locator("#list .pick").first.click()
+    shown.keyboard.press("t")
+    shown.locator("#ask-input").fill(f"t {EVIL}")
+    shown.keyboard.press("Enter")
+    toast(shown, "Tagged 1 image")
+    for path in (f"/cluster/{name}", *VIEWS, f"/find?tag=t%20{EVIL}"):
+        shown.goto(f"/c/bollards{path}")
+        shown.wait_for_load_state("networkidle")
+        assert shown.locator("img[src='x']").count() == 0, path
+    shown.goto("/c/bollards")
+    expect(shown.locator(f".card[data-id='{name}'] input.name")).to_have_value(EVIL)
+    shown.goto("/c/bollards/unclustered")
+    hostile = shown.get_by_role("button", name=f"bollards/at/{EVIL}.png")
+    hostile.focus()
+    shown.keyboard.press("o")
+    expect(shown.locator("#viewer-key")).to_have_text(f"bollards/at/{EVIL}.png")
+
+
+def test_the_keys_are_listed_and_a_dialog_keeps_them_to_itself(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards")
+    shown.keyboard.press("?")
+    keys = shown.locator("#help-keys")
+    for text in ("Name it; Enter goes on to the next", "Merge the selected", "Undo the last decision", "Search"):
+        expect(keys).to_contain_text(text)
+    shown.keyboard.press("j")
+    assert shown.locator(".card.current").count() == 0
+    shown.locator("#actor").fill("Ada")
+    shown.keyboard.press("Escape")
+    expect(shown.locator("#help")).to_be_hidden()
+    shown.keyboard.press("j")
+    shown.keyboard.press("r")
+    toast(shown, "Reviewed")
+    assert served.get("/categories/bollards/history").json()["items"][0]["actor"] == "Ada"
+
+
+@pytest.mark.parametrize("view", [*VIEWS, "/cluster"], ids=lambda view: view or "clusters")
+def test_at_360_pixels_nothing_has_to_be_scrolled_sideways(shown: Page, served: Client, view: str) -> None:
+    shown.set_viewport_size({"width": 360, "height": 740})
+    shown.goto(f"/c/bollards{view}{'/' + next(iter(clusters(served))) if view == '/cluster' else ''}")
+    shown.wait_for_load_state("networkidle")
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_stands_in_the_way_of_assistive_technology(shown: Page, served: Client, scheme: Any) -> None:
+    shown.emulate_media(color_scheme=scheme)
+    name, image = next(iter(clusters(served))), served.ids()[0]
+    served.post("/categories/bollards/decisions", json={"decision": {"kind": "review", "cluster": name}})
+    moved = served.ids(cluster=name)[0]
+    served.post("/categories/bollards/decisions", json={"decision": {"kind": "exclude", "images": [moved]}})
+    found: list[str] = []
+    views = (*VIEWS, f"/cluster/{name}", f"/find?image={image}")
+    for path in views if scheme == "light" else ("", "/map", "/runs", *views[-2:]):
+        shown.goto(f"/c/bollards{path}")
+        shown.wait_for_load_state("networkidle")
+        if path in ("", "/find"):
+            shown.keyboard.press("?" if path == "" else "j")
+        rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+        results = Axe().run(shown, options=rules).response["violations"]
+        found += [f"{path}: {one['id']} {one['nodes'][0]['html'][:160]}"
+                  for one in results if one["impact"] in ("serious", "critical")]  # fmt: skip
+    assert found == []

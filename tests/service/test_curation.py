@@ -1,0 +1,122 @@
+"""Decisions over HTTP: seen at once, kept once, never made on what is out of date, and taken back."""
+
+from tests.service.site import Site, problem
+
+
+def test_a_name_is_seen_at_once_and_can_be_taken_back(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        body = {
+            "decision": {"kind": "rename", "cluster": cluster, "name": "Red post"},
+            "actor": "anna",
+            "why": "see de",
+        }
+        made = client.post("/categories/bollards/decisions", json=body)
+        assert made.status_code == 201
+        assert made.json()["number"] == 1
+        found = client.get(f"/clusters/{cluster}").json()
+        assert (found["name"], found["revision"]) == ("Red post", 1)
+        image = client.ids(cluster=cluster)[0]
+        assert client.get(f"/images/{image}").json()["cluster_name"] == "Red post"
+        assert client.get("/categories/bollards/clusters", params={"q": "red p"}).json()["total"] == 1
+        client.post("/categories/bollards/undo", json={}).raise_for_status()
+        assert client.get(f"/clusters/{cluster}").json()["name"] is None
+        history = client.get(f"/clusters/{cluster}/history").json()["items"]
+        assert [(one["decision"]["kind"], one["undone"]) for one in history] == [("undo", False), ("rename", True)]
+        assert history[1]["actor"] == "anna"
+
+
+def test_a_decision_on_what_is_out_of_date_is_refused(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        client.patch(f"/clusters/{cluster}", json={"name": "First", "if_revision": 0}).raise_for_status()
+        problem(client.patch(f"/clusters/{cluster}", json={"name": "Second", "if_revision": 0}), 409)
+        assert client.get(f"/clusters/{cluster}").json()["name"] == "First"
+        changed = client.patch(f"/clusters/{cluster}", json={"status": "hidden", "description": "d", "if_revision": 1})
+        assert changed.json()["status"] == "hidden"
+        assert changed.json()["name"] == "First"
+        assert client.patch(f"/clusters/{cluster}", json={"name": None}).json()["name"] is None
+
+
+def test_the_same_request_twice_is_one_decision(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        body = {"decision": {"kind": "note", "cluster": cluster, "text": "once"}}
+        numbers = {
+            client.post("/categories/bollards/decisions", json=body, headers={"Idempotency-Key": "k1"}).json()["number"]
+            for _ in range(2)
+        }
+        assert numbers == {1}
+
+
+def test_merges_moves_splits_and_exclusions_show_in_every_list(site: Site) -> None:
+    with site.serve() as client:
+
+        def decide(**decision: object) -> None:
+            answer = client.post("/categories/bollards/decisions", json={"decision": decision})
+            assert answer.status_code == 201, answer.text
+
+        first, second = [one["id"] for one in client.clusters()[:2]]
+        one, other, *rest = client.ids(cluster=first)
+        decide(kind="move", images=[one], to=second)
+        assert client.get(f"/images/{one}/cluster").json()["id"] == second
+        decide(kind="exclude", images=[other])
+        assert client.get(f"/images/{other}").json()["state"] == "excluded"
+        found = client.get("/similarity/find", params={"image_id": rest[0], "top_k": 100}).json()["items"]
+        assert other not in [hit["image"]["image_id"] for hit in found]
+        decide(kind="split", cluster=first, images=rest[:2], name="Special")
+        special = client.get(f"/images/{rest[0]}/cluster").json()
+        assert (special["name"], special["size"], special["made_by_people"]) == ("Special", 2, True)
+        decide(kind="merge", clusters=[second], into=first)
+        assert client.get(f"/clusters/{second}").json()["id"] == first
+        assert one in client.ids(cluster=first)
+        total = client.get("/categories/bollards").json()
+        assert total["images"] == 38
+        assert sum(total[part] for part in ("clustered", "unclustered", "rejected", "excluded", "new")) == 38
+
+
+def test_what_makes_no_sense_is_refused_in_words(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+
+        def refused(status: int, **decision: object) -> str:
+            return problem(client.post("/categories/bollards/decisions", json={"decision": decision}), status)["detail"]
+
+        assert "rename" in refused(404, kind="rname", cluster=cluster)
+        assert cluster in refused(404, kind="rename", cluster=f"{cluster[:-1]}0", name="x")
+        refused(422, kind="rename", cluster=cluster, name="x" * 500)
+        refused(422, kind="rename", cluster=cluster, name="x", more=1)
+        refused(422, kind="merge", clusters=[cluster], into=cluster)
+        refused(404, kind="move", images=["0000000000000000"], to=cluster)
+        refused(409, kind="exclude", images=[client.ids("posts")[0]])
+        problem(client.post("/categories/bollards/undo", json={}), 422)
+        assert client.get("/categories/bollards/history").json()["items"] == []
+
+
+def test_a_tag_on_all_results_of_a_search_filters_and_goes_again(site: Site) -> None:
+    with site.serve() as client:
+        hits = client.get("/similarity/find", params={"image_id": client.ids()[0], "top_k": 12}).json()["items"]
+        names = [hit["image"]["image_id"] for hit in hits]
+        both = [*names, client.ids("posts")[0]]
+        made = client.post("/tagging/apply", json={"image_ids": both, "tag": " style_001 "}).json()["events"]
+        assert {one["category"] for one in made} == {"bollards", "posts"}
+        assert set(names) <= set(client.ids(tag="style_001"))
+        assert client.get(f"/images/{names[0]}").json()["tags"] == ["style_001"]
+        assert client.get("/categories/bollards").json()["tags"][0]["tag"] == "style_001"
+        undo = {"events": [{"category": one["category"], "number": one["number"]} for one in made]}
+        client.post("/tagging/undo", json=undo).raise_for_status()
+        assert client.ids(tag="style_001") == []
+        problem(client.post("/tagging/undo", json=undo), 409)
+        problem(client.post("/tagging/undo", json={"events": [{"category": "bollards", "number": 99}]}), 404)
+        client.post("/tagging/apply", json={"image_ids": names, "tag": "a"}).raise_for_status()
+        client.post("/tagging/remove", json={"image_ids": names[:1], "tag": "a"}).raise_for_status()
+        assert names[0] not in client.ids(tag="a")
+
+
+def test_one_unknown_id_and_nothing_is_tagged(site: Site) -> None:
+    with site.serve() as client:
+        name = client.ids()[0]
+        problem(client.post("/tagging/apply", json={"image_ids": [name, f"{name[:-1]}z"], "tag": "x"}), 404)
+        broken = client.ids(state="rejected")
+        problem(client.post("/tagging/apply", json={"image_ids": [name, *broken], "tag": "x"}), 409)
+        assert client.ids(tag="x") == []
