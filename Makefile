@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-fast dev check lint types bench bench-quality lock settings clean
+.PHONY: help demo test test-fast dev serve check lint types bench bench-quality bench-identity nights bench-clustering lock settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test-fast: $(READY) ## Tests that need no server, browser or long wait
 dev: $(READY) ## The Dagster web UI and daemon on http://127.0.0.1:3000
 	$(BIN)/image-cluster dev $(ARGS)
 
+serve: $(READY) ## The REST API and its pages on http://127.0.0.1:8765 (ARGS=--read-only, ARGS="--port auto --open")
+	$(BIN)/image-cluster serve $(ARGS)
+
 check: $(READY) ## Do the settings hold, does the bucket answer, does the encoder load?
 	$(BIN)/image-cluster check $(ARGS)
 
@@ -43,6 +46,15 @@ bench: $(READY) ## Embedding rate against a plain loop and the machine's own lim
 
 bench-quality: $(READY) ## Grouping on many libraries, ours beside its peers (takes an hour; ARGS=--quick)
 	$(BIN)/python -m tests.benchmarks.quality $(ARGS)
+
+bench-identity: $(READY) ## How many images keep their cluster id, into docs/identity.md (ARGS=--quick)
+	$(BIN)/python -m tests.benchmarks.bench_identity --write docs/identity.md $(ARGS)
+
+nights: $(READY) ## Thirty nights of a growing library, into docs/nights.md
+	$(BIN)/python -m tests.benchmarks.simulate_nights --write docs/nights.md $(ARGS)
+
+bench-clustering: $(READY) ## Seconds and memory of grouping by size, ours beside its peers (ARGS=--sizes 10000,100000)
+	$(BIN)/python -m tests.benchmarks.bench_clustering $(ARGS)
 
 lock: ## Compile requirements.lock anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock

@@ -30,7 +30,9 @@ UNCHANGED = "unchanged"  # what the state of a materialization begins with where
 
 
 @contextmanager
-def expected_errors(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Generator[None]:
+def expected_errors(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext,
+) -> Generator[None]:
     """Turn trouble that people can do something about into a one-line failure of the step.
 
     Permanent trouble ends the step at once, transient trouble after `RETRIES` further tries; a bug is left alone. The
@@ -41,7 +43,8 @@ def expected_errors(context: dg.AssetExecutionContext | dg.AssetCheckExecutionCo
     except PermanentError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except TransientError as error:
-        tried = context.op_execution_context.retry_number
+        op = context if isinstance(context, dg.OpExecutionContext) else context.op_execution_context
+        tried = op.retry_number
         if tried >= RETRIES:
             raise dg.Failure(description=f"{error} Tried {tried + 1} times.", allow_retries=False) from None
         context.log.warning(str(error))
@@ -73,15 +76,15 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue]:
     return values
 
 
-def markdown_table(rows: list[dict[str, Any]]) -> str:
+def markdown_table(rows: list[dict[str, Any]], most: int = SAMPLE) -> str:
     """The first rows as a Markdown table, saying how many were left out."""
     if not rows:
         return ""
     names = list(rows[0])
     lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    lines += [f"| {' | '.join(_cell(row.get(name)) for name in names)} |" for row in rows[:SAMPLE]]
-    if len(rows) > SAMPLE:
-        lines += ["", f"and {len(rows) - SAMPLE} more"]
+    lines += [f"| {' | '.join(_cell(row.get(name)) for name in names)} |" for row in rows[:most]]
+    if len(rows) > most:
+        lines += ["", f"and {len(rows) - most} more"]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ cluster (`pipeline/stages/representatives.py`), the review page (`pipeline/stage
 
 import base64
 import io
+from collections.abc import Sequence
 
 from PIL import Image
 
@@ -37,10 +38,13 @@ def contact_sheet(project: Project, slug: str) -> str:
     return f"![{len(thumbnails)} clusters](data:image/webp;base64,{base64.b64encode(data).decode()}){more}"
 
 
-def grid(thumbnails: list[bytes]) -> Image.Image:
+def grid(thumbnails: Sequence[bytes | None]) -> Image.Image:
+    """The thumbnails in rows of `COLUMNS`; None leaves its place empty."""
     across = min(COLUMNS, len(thumbnails))
     sheet = Image.new("RGB", (across * TILE, -(-len(thumbnails) // across) * TILE), "white")
     for number, data in enumerate(thumbnails):
+        if data is None:
+            continue
         with Image.open(io.BytesIO(data)) as opened:
             tile = opened.convert("RGB")
         tile.thumbnail((TILE - 4, TILE - 4))

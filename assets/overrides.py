@@ -11,6 +11,7 @@ step (Dagster itself checks types and names before the launch, but no bounds).
 """
 
 import types
+from collections.abc import Collection
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -20,12 +21,15 @@ from pydantic import Field, create_model
 from pipeline.settings import Params
 
 
-def overrides(params: type[Params]) -> type[dg.Config]:
-    """A Dagster config class with the scalar fields of `params`, each optional; lists and maps stay with the file."""
+def overrides(params: type[Params], *, without: Collection[str] = ()) -> type[dg.Config]:
+    """A Dagster config class with the scalar fields of `params`, each optional; lists and maps stay with the file.
+
+    `without` are knobs that other stages read as well: set for one step of a run, they would not hold for the others.
+    """
     fields: dict[str, Any] = {}
     for name, field in params.model_fields.items():
         kind = _scalar(f"{params.__name__}_{name}", field.annotation)
-        if kind is not None:
+        if kind is not None and name not in without:
             said = f"{field.description} Unset: as the settings say."
             fields[name] = (kind | None, Field(default=None, description=said))
     return create_model(f"{params.__name__}Overrides", __base__=dg.Config, **fields)

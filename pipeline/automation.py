@@ -13,14 +13,16 @@ One run per category: one that fails leaves the others alone, and Dagster shows 
 from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import Field
 
-from assets.common import CATEGORY
+from assets.common import CATEGORY, expected_errors
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.settings import AutomationParams
 from pipeline.stages.keys import slug_map
 from pipeline.stages.watch import WatchState, decide, look
 from pipeline.steps.manifest import categories
 from pipeline.steps.project import Project
+from pipeline.steps.published_sets import accept, changes_since, markdown
 from pipeline.storage.layout import read_slugs, write_slugs
 from resources.project import ProjectResource
 
@@ -31,9 +33,36 @@ TRIGGER = "image-cluster/trigger"
 
 REFRESH = dg.define_asset_job(
     JOB_NAME,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("tuning"),  # which is for a person who chooses
     description="Everything for one category: looks at the bucket, reads and embeds what is new, clusters, publishes.",
 )
+
+
+class Accepted(dg.Config):
+    """Which candidate is let through."""
+
+    category: str = Field(description="The category, or its partition's name.")
+    candidate: str = Field(description="The candidate's version, as the check nothing_waits_for_a_person names it.")
+
+
+@dg.op(name="accept", description="Publishes a candidate that the guard held back, here and at every outlet.")
+def accept_one(context: dg.OpExecutionContext, config: Accepted, project: ProjectResource) -> None:
+    """Let readers see what waits; the partition's materialization says so."""
+    with expected_errors(context):
+        opened = project.open(context.log)
+        slug = opened.slug_of(config.category)
+        done = accept(opened, slug, config.candidate)
+    context.log.info(done.text)
+    if done.changed:
+        said = {"headline": done.text, "version": done.version,
+                "changes": dg.MetadataValue.md(markdown(changes_since(opened, slug)))}  # fmt: skip
+        context.log_event(dg.AssetMaterialization("published", metadata=said, partition=slug))
+
+
+@dg.job(name="accept_candidate", description="Publishes a result that was held back, once a person has looked at it.")
+def accept_candidate() -> None:
+    """One op: `accept`."""
+    accept_one()
 
 
 def nightly_schedule(params: AutomationParams) -> dg.ScheduleDefinition:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.clusters import clusters
 from pipeline.commands.common import (
     CONTEXT,
     Group,
@@ -25,6 +26,11 @@ from pipeline.commands.common import (
     where_options,
     with_project,
 )
+from pipeline.commands.duplicates import duplicates
+from pipeline.commands.pairs import pairs
+from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
+from pipeline.commands.serve import serve
+from pipeline.commands.tune import tune
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project
@@ -41,6 +47,7 @@ def main() -> None:
       image-cluster run s3://my-bucket/images --category bollards --sample 50
       image-cluster run r2://my-bucket --endpoint-url https://ACCOUNT_ID.r2.cloudflarestorage.com
       image-cluster similar bollards/de/de-001-800w.webp --top-k 10
+      image-cluster clusters rename c-7k3m9qwx "White Cylindrical"
       image-cluster check
     """
 
@@ -68,13 +75,15 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
     from pipeline.console import print_json, print_summary
     from pipeline.steps.run import run as run_steps
 
-    summaries = [done.summary() for done in run_steps(project, categories, sample=sample)]
+    finished = run_steps(project, categories, sample=sample)
+    summaries = [done.summary() for done in finished]
     console_of(project).close()
     if as_json:
         print_json(summaries)
     else:
         for summary in summaries:
             print_summary(summary)
+    stop_where_held(done.reports["published"] for done in finished)
 
 
 @main.command()
@@ -156,14 +165,15 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
       open "$(image-cluster visualize --category bollards)"
     """
     from pipeline.console import print_json
-    from pipeline.steps.publish import publish
+    from pipeline.steps.publish import publish as publish_step
 
-    for slug in stored_slugs(project, categories):
-        report = publish(project, slug)
+    reports = [publish_step(project, slug) for slug in stored_slugs(project, categories)]
+    for report in reports:
         if as_json:
             print_json({"category": report.category, **report.counts, "folder": str(report.path)})
         elif report.path is not None:
-            click.echo(str(report.path / "clusters.html"))
+            click.echo(str(report.facts.get("candidate_page", report.path / "clusters.html")))
+    stop_where_held(reports)
 
 
 @main.command()
@@ -235,7 +245,8 @@ def show_settings() -> None:
 def sql(project: "Project", query: str, as_json: bool) -> None:
     """Ask the stored tables in SQL (DuckDB; read only).
 
-    Tables: image_manifest, images, reduced, labels, clusters, members, cluster_summaries, representatives.
+    Tables: image_manifest, images, duplicates, signatures, reduced, labels, suggestions, clusters, members, families,
+    cluster_summaries, representatives, tuning.
 
     \b
     Example:
@@ -285,6 +296,16 @@ def dev(host: str, port: int) -> None:
     from pipeline.dev import start
 
     sys.exit(start(host, port))
+
+
+main.add_command(changes)
+main.add_command(clusters)
+main.add_command(duplicates)
+main.add_command(pairs)
+main.add_command(publish)
+main.add_command(rollback)
+main.add_command(serve)
+main.add_command(tune)
 
 
 if __name__ == "__main__":

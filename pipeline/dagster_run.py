@@ -120,7 +120,7 @@ def _report(artifact: str, category: str, metadata: Any) -> Report:
         artifact,
         category,
         counts=counts,
-        facts={"headline": plain.get("headline", "")},
+        facts={name: plain[name] for name in ("headline", "mode", "why") if name in plain},
         effective=plain.get("effective") or {},
         seconds=plain["seconds"],
         unchanged=str(plain["state"]).startswith(UNCHANGED),

@@ -21,6 +21,7 @@ from typing import Any
 import dagster as dg
 
 from assets import (
+    duplicates,
     embeddings,
     identities,
     images,
@@ -30,14 +31,16 @@ from assets import (
     reduced,
     representatives,
     similarity,
+    tuning,
 )
-from pipeline.automation import JOB_NAME, REFRESH, bucket_sensor, nightly_schedule
+from pipeline.automation import JOB_NAME, REFRESH, accept_candidate, bucket_sensor, nightly_schedule
 from pipeline.settings import AutomationParams, load_settings
 from resources.bucket import BucketResource
 from resources.project import ProjectResource
 
 ASSET_MODULES: list[ModuleType] = [
-    manifest, images, embeddings, reduced, labels, identities, representatives, similarity, published,
+    manifest, images, embeddings, duplicates, reduced, labels, identities, representatives, similarity, published,
+    tuning,
 ]  # fmt: skip
 
 
@@ -55,7 +58,7 @@ def build_defs(
     return dg.Definitions(
         assets=dg.load_assets_from_modules(ASSET_MODULES),
         asset_checks=dg.load_asset_checks_from_modules(ASSET_MODULES),
-        jobs=[REFRESH],
+        jobs=[REFRESH, accept_candidate],
         schedules=[nightly_schedule(params)],
         sensors=[bucket_sensor(params)],
         resources={"project": ProjectResource(bucket=BucketResource()), **(resource_overrides or {})},

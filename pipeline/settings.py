@@ -7,6 +7,7 @@ by `adapters/buckets.py` at the moment they are needed. Imports nothing of the p
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -18,6 +19,12 @@ from pipeline.errors import SettingsError
 
 DEFAULT_FILE = Path("image-cluster.yaml")
 FILE_VARIABLE = "IMAGE_CLUSTER_SETTINGS"
+
+
+def without_secrets(text: str) -> str:
+    """`text` with the password of every address in it replaced by ***, and query values that name a secret too."""
+    text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:password|secret|token|key)[^=&\s]*=)[^&\s'\"]+", r"\1***", text)
 
 
 class Params(BaseModel):
@@ -96,6 +103,36 @@ class EncoderParams(Params):
     )
 
 
+class DuplicateParams(Params):
+    """Which images count as the same picture. Nothing is ever deleted."""
+
+    max_hamming: int = Field(
+        default=10, ge=0, le=32, description="near: most bits of 64 in which two perceptual hashes may differ."
+    )
+    max_distance: float = Field(
+        default=0.25, ge=0.0, le=1.0, description="near: largest cosine distance of two embeddings."
+    )
+    max_difference: float = Field(
+        default=40.0,
+        ge=0.0,
+        le=255.0,
+        description="near: largest difference of any place, in colour values, of two thumbnails laid over one another.",
+    )
+    min_contrast: float = Field(
+        default=8.0,
+        ge=0.0,
+        le=127.0,
+        description="near: a picture of less contrast (standard deviation of its grey values) has no hash to trust.",
+    )
+    similar_distance: float = Field(
+        default=0.05, ge=0.0, le=1.0, description="similar: largest cosine distance, where the embedding alone decides."
+    )
+    collapse: bool = Field(
+        default=False,
+        description="Whether near duplicates count as one image when clustering, so that many copies make no cluster.",
+    )
+
+
 class ReductionParams(Params):
     """How vectors are reduced before they are clustered, and laid out on the map."""
 
@@ -114,6 +151,14 @@ class ReductionParams(Params):
     seed: int = Field(default=42, ge=0, le=2**31 - 1, description="Fixes the layout; a seeded UMAP uses one thread.")
 
 
+class ContextWeights(Params):
+    """What counts how much when images are compared; 1 each: another time weighs as much as another picture."""
+
+    visual: float = Field(default=1.0, gt=0, le=100, description="The picture itself.")
+    time: float = Field(default=0.0, ge=0, le=100, description="When it was taken; 0 = does not count.")
+    place: float = Field(default=0.0, ge=0, le=100, description="Where it was taken; 0 = does not count.")
+
+
 class ClusterParams(Params):
     """How reduced vectors become groups."""
 
@@ -125,7 +170,9 @@ class ClusterParams(Params):
         default="auto",
         coerce_numbers_to_str=True,
         pattern=r"^(auto|coarse|fine|0(\.\d+)?|1(\.0+)?|\.\d+)$",
-        description="community: auto, coarse, fine, or a number from 0 (few broad groups) to 1 (many narrow ones).",
+        description="How fine: auto, coarse, fine, or a number from 0 (few broad groups) to 1 (many narrow ones); "
+        "`image-cluster tune` shows what each gives. auto means: community finds it, HDBSCAN takes min_cluster_size, "
+        "k-means 20 clusters.",
     )
     min_cluster_size: int = Field(
         default=3, ge=2, le=100_000, description="community, HDBSCAN: the smallest group that counts as a cluster."
@@ -143,9 +190,57 @@ class ClusterParams(Params):
         default=None,
         ge=2,
         le=100_000,
-        description="The number of clusters, for those who know it. Unset: community finds it, k-means takes 20.",
+        description="The number of clusters, for those who know it (community, k-means). Unset: granularity decides.",
     )
     seed: int = Field(default=42, ge=0, le=2**31 - 1, description="community, k-means: where they start.")
+    recluster: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether all images are clustered again, or new ones placed into the clusters that are there. "
+        "auto: again when much changed (see the next two); always; never, as long as no setting changes.",
+    )
+    recluster_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="auto: clusters again when images that came or went since the last full clustering are more than "
+        "this share of it; 0 clusters at every change.",
+    )
+    recluster_days: int | None = Field(
+        default=7,
+        ge=1,
+        le=3650,
+        description="auto: clusters again after so many days, if anything changed, and finds what new kinds came; "
+        "unset: never by time.",
+    )
+    weights: ContextWeights = Field(
+        default_factory=ContextWeights,
+        description="How much picture, time and place count. Time and place are EXIF's, or those of manifest.json.",
+    )
+    time_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=1e6,
+        description="Hours apart that are nearly the same time; three times as much is another time altogether.",
+    )
+    place_km: float = Field(
+        default=10.0,
+        gt=0,
+        le=5000,
+        description="Kilometres apart that are nearly the same place; three times as much is another place altogether.",
+    )
+    pairs_file: str | None = Field(
+        default=None,
+        description="CSV of rated pairs (a,b,same) that images are compared by. Unset: pairs.csv of the data directory",
+    )
+    least_pairs: int = Field(
+        default=20, ge=10, le=1_000_000, description="Rated pairs from which on they teach how images are compared."
+    )
+    accept_suggestions: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Unclustered images join the nearest cluster from this confidence on (0 to 1). Unset: they do not.",
+    )
 
 
 class IdentityParams(Params):
@@ -156,6 +251,13 @@ class IdentityParams(Params):
         gt=0.0,
         le=1.0,
         description="Least share of common members (Jaccard, by content hash) at which a group inherits an id.",
+    )
+    min_similarity: float = Field(
+        default=0.95,
+        ge=0.5,
+        le=1.0,
+        description="Least cosine similarity of centroids at which a group inherits the id of a cluster whose images "
+        "are all but gone; 1 never follows.",
     )
 
 
@@ -170,9 +272,44 @@ class RepresentativeParams(Params):
 class OutletSettings(Params):
     """One place that the published documents are written to, beside the data directory."""
 
-    url: str = Field(min_length=1, description="A folder, s3://bucket/prefix or r2://bucket/prefix.")
+    url: str = Field(
+        min_length=1,
+        description="A folder, s3://bucket/prefix, r2://bucket/prefix, sqlite:///file.db or postgresql://host/name.",
+    )
     endpoint_url: str | None = Field(default=None, description="As for the source.")
     region: str = Field(default="auto", description="As for the source.")
+    table_prefix: str = Field(
+        default="", pattern=r"^[a-z_]{0,30}$", description="What the names of a database's tables begin with."
+    )
+
+    @property
+    def shown(self) -> str:
+        """The address for people, logs and records: without a password."""
+        return without_secrets(self.url)
+
+
+class GuardParams(Params):
+    """When a new result waits for a person instead of replacing what is published."""
+
+    enabled: bool = Field(default=True, description="Whether results are compared with what is published at all.")
+    max_cluster_drop: float = Field(
+        default=0.5, gt=0, le=1, description="Holds back when the clusters fall by more than this share; 1 = never."
+    )
+    max_unclustered_growth: float = Field(
+        default=2.0, ge=1, le=1000, description="Holds back when the unclustered share grows to more than so many times"
+    )
+    min_unclustered_rise: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="... but only where it rises by more than this share of the images (and by at least 5 images).",
+    )
+    max_cluster_share: float = Field(
+        default=0.5, gt=0, le=1, description="Holds back when the largest cluster passes this share; 1 = never."
+    )
+    forbid_losing_named: bool = Field(
+        default=True, description="Holds back when a cluster that people named would vanish."
+    )
 
 
 class PublishParams(Params):
@@ -194,6 +331,31 @@ class PublishParams(Params):
         le=1,
         description="The check warns when one cluster holds more than this share of the images.",
     )
+    history: int = Field(
+        default=30, ge=2, le=1000, description="Published sets that are kept in the data directory, to roll back to."
+    )
+    guard: GuardParams = Field(
+        default_factory=GuardParams,
+        description="When a new result waits for a person instead of replacing what is published.",
+    )
+
+
+class CurationParams(Params):
+    """Where people's decisions are kept, and what asks to be looked at again."""
+
+    database_url: str | None = Field(
+        default=None,
+        description="postgresql://… or sqlite:///PATH; unset: curation.sqlite3 in the data directory. A password "
+        "belongs in the variable IMAGE_CLUSTER_DATABASE_URL, which goes before this.",
+    )
+    review_change: float = Field(
+        default=0.333,
+        gt=0,
+        le=1,
+        description="A named cluster asks to be reviewed when more than this share of it came or went since the last "
+        "look.",
+    )
+    review_new_size: int = Field(default=5, ge=1, description="A new cluster asks from this many images on.")
 
 
 class AutomationParams(Params):
@@ -210,6 +372,50 @@ class AutomationParams(Params):
     timezone: str = Field(default="UTC", description="Time zone of that expression.")
 
 
+class ServiceParams(Params):
+    """The REST service: where it listens, and its limits."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that it listens on. See `serve --help`.")
+    port: int = Field(default=8765, ge=1, le=65_535, description="Its port.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list[str],
+        description="Further names that a request may address the service by, for instance behind a proxy.",
+    )
+    public_reads: bool = Field(
+        default=False, description="Off loopback: whether reading needs no token. Writing always needs it."
+    )
+    max_page: int = Field(default=1000, ge=10, le=100_000, description="Most items that one answer lists.")
+    max_upload_files: int = Field(default=50, ge=1, le=10_000, description="Most files in one upload.")
+    max_upload_megabytes: float = Field(default=100.0, gt=0, le=10_000, description="Largest upload as a whole.")
+    max_upload_megapixels: float = Field(
+        default=50.0, gt=0, le=2000, description="Larger uploaded pictures are refused before they are decoded."
+    )
+    max_original_megabytes: float = Field(default=100.0, gt=0, le=4000, description="Largest original handed on.")
+    max_vectors_megabytes: float = Field(default=256.0, gt=0, le=16_384, description="Largest body of posted vectors.")
+    vectors_inline: int = Field(
+        default=5000, ge=1, le=1_000_000, description="Up to so many posted vectors are answered at once, else by a run"
+    )
+    upload_folder: str = Field(
+        default="uploads",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$",
+        description="The folder, below its category, that uploads without a group go to.",
+    )
+    decode_threads: int = Field(default=2, ge=1, le=64, description="Uploaded pictures decoded at the same time.")
+    concurrent_runs: int = Field(default=1, ge=1, le=64, description="Runs at the same time; further ones wait.")
+    queue_seconds: float = Field(
+        default=1.0, ge=0, le=3600, description="How long the queue waits for more uploads before it reads them."
+    )
+    queue_attempts: int = Field(default=8, ge=1, le=100, description="Tries of a queued item, with back-off.")
+    events_window_seconds: int = Field(
+        default=300, ge=10, le=86_400, description="How old a signed bucket notification may be."
+    )
+    dagster_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="A Dagster web server, as http://127.0.0.1:3000: runs are launched there and not here.",
+    )
+
+
 class Settings(Params):
     """The whole of image-cluster.yaml."""
 
@@ -217,12 +423,15 @@ class Settings(Params):
     source: SourceSettings = Field(default_factory=SourceSettings)
     images: ImageParams = Field(default_factory=ImageParams)
     encoder: EncoderParams = Field(default_factory=EncoderParams)
+    duplicates: DuplicateParams = Field(default_factory=DuplicateParams)
     reduced: ReductionParams = Field(default_factory=ReductionParams)
     labels: ClusterParams = Field(default_factory=ClusterParams)
     identities: IdentityParams = Field(default_factory=IdentityParams)
     representatives: RepresentativeParams = Field(default_factory=RepresentativeParams)
     published: PublishParams = Field(default_factory=PublishParams)
+    curation: CurationParams = Field(default_factory=CurationParams)
     automation: AutomationParams = Field(default_factory=AutomationParams)
+    service: ServiceParams = Field(default_factory=ServiceParams)
 
 
 def settings_path(environment: Mapping[str, str] | None = None) -> Path:
@@ -275,7 +484,7 @@ def _explain(name: str, node: "yaml.Node | None", problem: Any) -> str:
         near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
         return f"{where}there is no setting {path}. {hint}"
-    return f"{where}{path} is {problem['input']!r}: {problem['msg']}."
+    return without_secrets(f"{where}{path} is {problem['input']!r}: {problem['msg']}.")
 
 
 def _line_of(node: Any, location: list[str]) -> int:

@@ -1,6 +1,7 @@
 """The commented image-cluster.yaml, made from the parameter classes, so that no knob is described twice.
 
-What belongs here: turning `settings.py` into text. Not here: any knob.
+What belongs here: turning `settings.py` into text, and changing one value in a text that people wrote. Not here: any
+knob.
 """
 
 import json
@@ -8,11 +9,13 @@ import textwrap
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import yaml
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pipeline.settings import Settings
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings, parse_settings
 
 HEAD = """\
 # image-cluster.yaml: every knob with its default, meaning and bounds. Delete what you do not change.
@@ -36,20 +39,75 @@ def settings_text(changed: dict[str, dict[str, Any]] | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _knobs(section: BaseModel, changed: dict[str, Any]) -> list[str]:
+def with_value(text: str, section: str, knob: str, value: str, *, name: str = "settings") -> str:
+    """The text of a settings file with one knob at `value` (plain YAML), every other character as it was.
+
+    Raises `SettingsError`, `name` being the file, where the text or the value does not hold, or where the text is
+    written in a way that cannot be changed in one place.
+    """
+    before = parse_settings(text, name=name).model_dump()
+    changed = _changed(text, section, knob, value)
+    after = parse_settings(changed, name=name).model_dump()
+    wanted = parse_settings(f"{section}: {{{knob}: {value}}}", name=name).model_dump()[section][knob]
+    if after != {**before, section: {**before[section], knob: wanted}}:
+        raise SettingsError(
+            f"{name} is written in a way that cannot be changed here. Write it yourself: {knob}: {value}, in {section}."
+        )
+    return changed
+
+
+def _changed(text: str, section: str, knob: str, value: str) -> str:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    held = _entry(root, section)
+    if held is None:
+        gap = "" if not text or text.endswith("\n") else newline
+        return f"{text}{gap}{newline if text else ''}{section}:{newline}  {knob}: {value}{newline}"
+    key, node = held
+    found = _entry(node, knob)
+    if found is not None:
+        old = found[1]
+        space = "" if old.start_mark.index > found[0].end_mark.index + 1 else " "
+        return f"{text[: old.start_mark.index]}{space}{value}{text[old.end_mark.index :]}"
+    line = f"{knob}: {value}"
+    if isinstance(node, yaml.MappingNode) and node.flow_style:
+        at, comma = node.start_mark.index + 1, ", " if node.value else ""
+        return f"{text[:at]}{line}{comma}{text[at:]}"
+    if isinstance(node, yaml.MappingNode):
+        first = node.value[0][0].start_mark
+        return f"{text[: first.index]}{line}{newline}{' ' * first.column}{text[first.index :]}"
+    end = text.find("\n", key.end_mark.index)  # an empty section, or one whose knobs are all commented out
+    at = len(text) if end < 0 else end + 1
+    gap = newline if end < 0 else ""
+    return f"{text[:at]}{gap}  {line}{newline}{text[at:]}"
+
+
+def _entry(node: Any, name: str) -> tuple[Any, Any] | None:
+    """Key and value of one name in a mapping."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next(((key, value) for key, value in node.value if key.value == name), None)
+
+
+def _knobs(section: BaseModel, changed: dict[str, Any], indent: str = "  ") -> list[str]:
     lines: list[str] = []
     for name, field in type(section).model_fields.items():
-        lines.extend(_knob(name, field, changed.get(name, getattr(section, name)), indent="  "))
+        value = changed.get(name, getattr(section, name))
+        if isinstance(value, BaseModel):
+            lines.extend([*_comment(field, indent), f"{indent}{name}:", *_knobs(value, {}, indent + "  ")])
+        else:
+            lines.extend(_knob(name, field, value, indent=indent))
     return lines
 
 
 def _knob(name: str, field: FieldInfo, value: Any, *, indent: str) -> list[str]:
+    return [*_comment(field, indent), f"{indent}{name}: {_plain(value)}"]
+
+
+def _comment(field: FieldInfo, indent: str) -> list[str]:
     bounds = _bounds(field)
     about = f"{field.description or ''}{f' ({bounds})' if bounds else ''}"
-    comment = textwrap.wrap(
-        about, width=110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# "
-    )
-    return [*comment, f"{indent}{name}: {_plain(value)}"]
+    return textwrap.wrap(about, width=110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
 
 
 def _bounds(field: FieldInfo) -> str:

@@ -21,12 +21,14 @@ LINEAGE = {
     "image_manifest": set(),
     "images": {"image_manifest"},
     "embeddings": {"images"},
+    "duplicates": {"images", "embeddings"},
     "reduced": {"images", "embeddings"},
-    "labels": {"reduced"},
+    "labels": {"reduced", "duplicates"},
     "identities": {"labels"},
     "representatives": {"identities"},
     "similarity": {"images", "embeddings"},
-    "published": {"representatives"},
+    "published": {"representatives", "duplicates"},
+    "tuning": {"reduced", "identities"},
 }
 
 
@@ -39,7 +41,7 @@ def test_the_definitions_can_be_loaded() -> None:
     dg.Definitions.validate_loadable(build_defs())
 
 
-def test_the_nine_assets_hang_together_as_the_design_says(graph: Any) -> None:
+def test_the_assets_hang_together_as_the_design_says(graph: Any) -> None:
     found = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()

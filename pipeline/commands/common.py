@@ -70,9 +70,10 @@ clustering_options = options(
     click.option("--reducer", type=click.Choice(["auto", "umap", "pca", "none"]), help="How vectors are reduced."),
     click.option("--clusterer", type=click.Choice(["community", "hdbscan", "kmeans"]), help="How groups are found."),
     click.option("--min-cluster-size", type=click.IntRange(min=2), help="Smallest group (not k-means)."),
-    click.option("--granularity", help="auto, coarse, fine, or 0 (few broad groups) to 1 (many narrow ones)."),
+    click.option("--granularity", help="auto, coarse, fine, or 0 (few broad groups) to 1 (many narrow); see tune."),
     click.option("--clusters", type=click.IntRange(min=2), help="Number of clusters, if you know it."),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of reducer and clusterer."),
+    click.option("--recluster", is_flag=True, help="Cluster all images again, however few of them are new."),
 )
 
 
@@ -86,7 +87,7 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
 
         console = Console(quiet=quiet)
         names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
-                 "min_cluster_size", "granularity", "clusters", "seed")  # fmt: skip
+                 "min_cluster_size", "granularity", "clusters", "seed", "recluster")  # fmt: skip
         settings = settings_from(settings_file, {name: given.pop(name, None) for name in names})
         try:
             return function(project=Project(settings, talk=console), **given)
@@ -114,6 +115,8 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
             values[section][knob] = given[name]
     if given.get("seed") is not None:
         values["reduced"]["seed"] = values["labels"]["seed"] = given["seed"]
+    if given.get("recluster"):
+        values["labels"]["recluster"] = "always"
     if given.get("out") is not None:
         values["data_dir"] = given["out"]
     try:

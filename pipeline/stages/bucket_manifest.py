@@ -4,10 +4,12 @@ What belongs here: its format, its check, and what an entry says. Not here: fetc
 sensor `stages/watch.py`), and how its entries become a manifest (`stages/manifest.py`).
 """
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from pipeline.errors import BucketError
@@ -24,6 +26,23 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, alias_generator=to_camel)
 
 
+def _moment(value: Any) -> datetime | None:
+    """An ISO 8601 time, for UTC where it names no zone; None for anything else: a caption's whim stops no run."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
+def _degrees(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 class VariantEntry(_Model):
     """One size of an image. A bare string in the document is its key."""
 
@@ -33,7 +52,10 @@ class VariantEntry(_Model):
 
 
 class Entry(_Model):
-    """One image as the bucket's owner describes it. `last_updated` is the document's, copied down."""
+    """One image as the bucket's owner describes it. `last_updated` is the document's, copied down.
+
+    `taken_at`, `latitude`, `longitude`: when and where, as far as the owner knows; what cannot be read is unknown.
+    """
 
     id: str = Field(min_length=1)
     category: str = Field(min_length=1)
@@ -45,6 +67,9 @@ class Entry(_Model):
     variants: dict[str, VariantEntry | str | None] = Field(default_factory=dict[str, "VariantEntry | str | None"])
     scraped_at: datetime | None = None
     last_updated: datetime | None = None
+    taken_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    latitude: Annotated[float | None, BeforeValidator(_degrees)] = None
+    longitude: Annotated[float | None, BeforeValidator(_degrees)] = None
 
 
 class _Document(_Model):
@@ -98,6 +123,15 @@ def entry_time(entry: Entry) -> datetime:
     """When an entry was scraped, else when the document was updated, else 1970; UTC-aware."""
     time = entry.scraped_at or entry.last_updated or _EPOCH
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def entry_context(entry: Entry) -> tuple[float | None, float | None, float | None]:
+    """(hours since 1970 in UTC, latitude, longitude) as an entry tells them; both of a place, or neither."""
+    hours = entry.taken_at.timestamp() / 3600 if entry.taken_at else None
+    latitude, longitude = entry.latitude, entry.longitude
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return hours, None, None
+    return hours, latitude, longitude
 
 
 def entry_digests(entries: Iterable[Entry], categories: Categories) -> dict[str, CategoryDigest]:

@@ -10,12 +10,12 @@ on the votes, which is why two seeds agree. Why this and not its relatives: docs
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
 
-from pipeline.stages.neighbours import fuzzy_graph, nearest_neighbours
+from pipeline.stages.neighbours import Neighbours, fuzzy_graph, nearest_neighbours
 from pipeline.stages.noise import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.resolution import (
     LEAST_DIVIDED,
@@ -38,6 +38,7 @@ MANY = 20_000  # images, from which a partition is steadier and dearer
 FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join groups
 GAIN = 1e-5  # least gain in modularity for another pass; sknetwork's 1e-3 stops early on large graphs
 SEARCH_STEPS = 20
+MOST_STEPS = 3  # to either end of granularity from anywhere near the usual
 LARGEST_RESOLUTION = 1e4
 
 
@@ -66,19 +67,20 @@ def group_communities(
     seed: int = 42,
     n_neighbors: int | None = None,
     noise_ratio: float = ISOLATED,
+    neighbours: Neighbours | None = None,
 ) -> CommunityGrouping:
     """Group float32 [n, d] L2-normalised embeddings, any n.
 
     `n_clusters` overrides `granularity` and is met exactly where there are as many images. Groups below
     `min_cluster_size`, lowered for small libraries, are joined to the group they hang on most. `noise_ratio`: see
-    `noise.isolation`; smaller leaves more unclustered.
+    `noise.isolation`; smaller leaves more unclustered. `neighbours` spares the search where they are known already.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     n = len(data)
     effective: dict[str, Any] = {"method": "community", "seed": seed}
     if n < 2:
         return _nothing(n, {**effective, "note": f"{n} images make no group"})
-    neighbours = nearest_neighbours(data, (n_neighbors or NEIGHBOURS) - 1)
+    neighbours = neighbours or nearest_neighbours(data, (n_neighbors or NEIGHBOURS) - 1)
     graph = fuzzy_graph(neighbours)
     smallest = max(2, min(min_cluster_size, int(np.sqrt(n) / 3)))
     if n_clusters is None:
@@ -94,7 +96,7 @@ def group_communities(
     groups = numbered_by_size(groups)
     effective |= {
         "n_neighbors": neighbours.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": _voters(n),
-        "noise_ratio": strange.isolation_limit,
+        "noise_ratio": strange.isolation_limit, **neighbours.search,
     }  # fmt: skip
     # a member that the exact number of clusters had to keep is no stranger to its cluster
     score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
@@ -122,8 +124,20 @@ def at_granularity(
         return pieces, (USUAL if several else best)
     if granularity == "coarse" and several:
         return labels, best
-    value = granularity_of(USUAL if several else best) + (STEP if granularity == "fine" else -STEP)
-    return consensus(graph, resolution_of(value), seed), resolution_of(value)
+    return _beside(graph, pieces, USUAL if several else best, granularity, seed)
+
+
+def _beside(
+    graph: sparse.csr_matrix, usual: np.ndarray, resolution: float, side: Literal["coarse", "fine"], seed: int
+) -> tuple[np.ndarray, float]:
+    """Labels [n] a step to one side of `resolution`, and more steps where chance made `usual` as coarse or as fine."""
+    value = granularity_of(resolution)
+    for _ in range(MOST_STEPS):
+        value = min(1.0, value + STEP) if side == "fine" else max(0.0, value - STEP)
+        labels = consensus(graph, resolution_of(value), seed)
+        if labels.max() >= usual.max() if side == "fine" else labels.max() <= usual.max():
+            return labels, resolution_of(value)
+    return usual, resolution
 
 
 def divided(vectors: np.ndarray, graph: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.ndarray:

@@ -1,21 +1,26 @@
-"""Embeddings → who lies near whom: exact nearest neighbours and the weighted graph over them.
+"""Embeddings → who lies near whom: the nearest neighbours and the weighted graph over them.
 
-What belongs here: the neighbour search in the space of the embeddings, and how distances become edge weights. Not here:
-which groups the graph falls into (`communities.py`) and what lies too far from everything (`noise.py`).
+What belongs here: the neighbour search in the space of the embeddings, exact up to `EXACT` images, and how distances
+become edge weights. Not here: the search among more (`cells.py`), which groups the graph falls into (`communities.py`)
+and what lies too far from everything (`noise.py`).
 
 Fuzzy simplicial set: McInnes, Healy, Melville (2018), "UMAP: Uniform Manifold Approximation and Projection for
 Dimension Reduction", section 3.1 and algorithm 3. Written out here in numpy because the original compiles itself for
 some twenty seconds on its first call, which is longer than the work on most libraries.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from pipeline.stages.cells import search_cells
+
 FEW = 3000  # up to here the whole table of similarities (36 MB) is quicker than importing and asking faiss
+EXACT = 20_000  # up to here each is compared with each: 10 s of CPU time for 15,000 of 1,280, as through cells
 SPARE = 8
+BLOCK = 16_384  # rows that are sorted at a time
 SEARCH_STEPS = 64  # halvings of the bandwidth; float64 has no more bits to give
 TINY = 1e-12
 SMALLEST_SCALE = 1e-3  # of the mean distance: the least bandwidth, so that a pile of copies keeps finite weights
@@ -24,17 +29,22 @@ SMALLEST_SCALE = 1e-3  # of the mean distance: the least bandwidth, so that a pi
 @dataclass(frozen=True)
 class Neighbours:
     """`indices` int32 [n, k]: for each image the k nearest others, nearest first, never itself; `distances` float32
-    [n, k]: their cosine distances, 0 to 2."""
+    [n, k]: their cosine distances, 0 to 2.
+
+    `search`: how they were found, as it is to be published; empty where exactly.
+    """
 
     indices: np.ndarray
     distances: np.ndarray
+    search: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def nearest_neighbours(vectors: np.ndarray, k: int) -> Neighbours:
-    """The exact `k` nearest others of each of float32 [n, d] L2-normalised vectors; k is clamped to n - 1.
+def nearest_neighbours(vectors: np.ndarray, k: int, *, exact: int = EXACT) -> Neighbours:
+    """The `k` nearest others of each of float32 [n, d] L2-normalised vectors; k is clamped to n - 1.
 
-    Memory grows with n * k, never with n * n. Equal distances are ordered by row, so copies of one image do not make
-    the graph depend on chance.
+    All of them up to `exact` images; beyond, nearly all (`cells.RECALL`), and `search` says how many. Memory grows with
+    n * k, never with n * n. Equal distances are ordered by row, so copies of one image do not make the graph depend on
+    chance.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     n = len(data)
@@ -43,16 +53,29 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> Neighbours:
         return Neighbours(np.empty((n, 0), dtype=np.int32), np.empty((n, 0), dtype=np.float32))
     # a few more than k, so that equal values at the edge are decided by row and not by the search's whim
     wide = min(n, k + 1 + SPARE)
-    columns, similarity = _few(data, wide) if n <= FEW else _many(data, wide)
-    own = columns == np.arange(n)[:, None]
-    # rounded for the order only: the last bits of a dot product depend on how the product was cut into blocks
-    keys = np.where(own, np.inf, -np.round(similarity, 6))
-    order = np.lexsort((columns, keys), axis=1)[:, :k]
-    nearest = np.take_along_axis(similarity, order, axis=1)
-    return Neighbours(
-        np.take_along_axis(columns, order, axis=1).astype(np.int32),
-        np.clip(1.0 - nearest, 0.0, 2.0).astype(np.float32),
-    )
+    search: dict[str, Any] = {}
+    if n <= max(exact, FEW):
+        columns, similarity = _few(data, wide) if n <= FEW else _many(data, wide)
+    else:
+        cells = search_cells(data, wide)
+        columns, similarity, search = cells.columns, cells.similarity, cells.described()
+    return Neighbours(*_nearest_first(columns, similarity, k), search)
+
+
+def _nearest_first(columns: np.ndarray, similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices int32 and distances float32, [n, k], oneself left out."""
+    n = len(columns)
+    indices, distances = np.empty((n, k), dtype=np.int32), np.empty((n, k), dtype=np.float32)
+    for start in range(0, n, BLOCK):
+        part = slice(start, min(start + BLOCK, n))
+        own = columns[part] == np.arange(part.start, part.stop)[:, None]
+        # rounded for the order only: the last bits of a dot product depend on how the product was cut into blocks
+        keys = np.where(own, np.inf, -np.round(similarity[part], 6))
+        order = np.lexsort((columns[part], keys), axis=1)[:, :k]
+        indices[part] = np.take_along_axis(columns[part], order, axis=1)
+        nearest = np.take_along_axis(similarity[part], order, axis=1)
+        distances[part] = np.clip(1.0 - nearest, 0.0, 2.0)
+    return indices, distances
 
 
 def _few(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,10 +89,8 @@ def _many(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
     """The same in blocks: faiss keeps only the best of each row while it multiplies."""
     import faiss
 
-    index: Any = faiss.IndexFlatIP(data.shape[1])
-    index.add(data)
-    similarity, columns = index.search(data, wide)
-    return columns, similarity
+    similarity, columns = faiss.knn(data, data, wide, metric=faiss.METRIC_INNER_PRODUCT)
+    return np.asarray(columns), np.asarray(similarity)
 
 
 def fuzzy_graph(neighbours: Neighbours) -> sparse.csr_matrix:

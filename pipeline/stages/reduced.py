@@ -15,11 +15,13 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import ReductionParams
+from pipeline.stages.neighbours import nearest_neighbours
 
 NO_REDUCER = ("none", "auto")
 FEW = 30  # below this UMAP's neighbourhoods are most of the library, and PCA groups no worse
 MAP_GROWTH = 0.2  # share of new images beyond which the map is laid out afresh, starting from the old one
 MAP_NEIGHBORS = 5
+BLOCK_VALUES = 16_000_000  # similarities that are held at a time
 MAP_TSNE = 2000  # up to here t-SNE draws the map in less time than UMAP needs to compile its loops
 
 
@@ -96,9 +98,9 @@ def layout(
         positions = _tsne(data, _place_new(data, previous, known) if previous is not None and placed else None, params)
     else:
         neighbors = min(params.n_neighbors, n - 1)
-        start: Any = "spectral" if previous is None or known.sum() < 3 else _place_new(data, previous, known)
+        start: Any = "pca" if previous is None or known.sum() < 3 else _place_new(data, previous, known)
         shaped = params.model_copy(update={"min_dist": max(params.min_dist, 0.1)})
-        positions = _umap(data, 2, neighbors, shaped, init=start)
+        positions = _umap(data, 2, neighbors, shaped, init=start, known=_with_oneself(data, neighbors))
     if previous is not None and known.sum() >= 3:
         if on_notice:
             on_notice(f"{n - int(known.sum())} of {n} images are new: the map was laid out afresh.")
@@ -146,14 +148,35 @@ def _tsne(data: np.ndarray, start: np.ndarray | None, params: ReductionParams) -
     return result
 
 
-def _umap(data: np.ndarray, k: int, neighbors: int, params: ReductionParams, init: Any) -> np.ndarray:
+def _with_oneself(data: np.ndarray, neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices int32 and cosine distances float32, [n, neighbors]: each image itself, then its nearest.
+
+    Our search and a start from the principal plane, in the place of UMAP's own: 13 s of CPU time against 102 for
+    10,000 x 1,280.
+    """
+    n = len(data)
+    found = nearest_neighbours(data, neighbors - 1)
+    own = np.arange(n, dtype=np.int32)[:, None]
+    return np.hstack([own, found.indices]), np.hstack([np.zeros((n, 1), dtype=np.float32), found.distances])
+
+
+def _umap(
+    data: np.ndarray,
+    k: int,
+    neighbors: int,
+    params: ReductionParams,
+    init: Any,
+    known: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     from umap import UMAP
 
+    given: Any = {"precomputed_knn": known, "force_approximation_algorithm": True} if known else {}
     with warnings.catch_warnings():
         # a seed runs on one thread, which the settings' text says; disconnected points are handled by us
         warnings.filterwarnings("ignore", message="n_jobs value")
         warnings.filterwarnings("ignore", message="Graph is not fully connected")
         warnings.filterwarnings("ignore", message="Spectral initialisation failed")
+        warnings.filterwarnings("ignore", message="precomputed_knn")
         fitted = UMAP(
             n_components=k,
             n_neighbors=neighbors,
@@ -162,6 +185,7 @@ def _umap(data: np.ndarray, k: int, neighbors: int, params: ReductionParams, ini
             random_state=params.seed,
             init=init,
             n_jobs=1,
+            **given,
         ).fit_transform(data)
     return np.ascontiguousarray(fitted, dtype=np.float32)
 
@@ -174,9 +198,11 @@ def _place_new(data: np.ndarray, previous: np.ndarray, known: np.ndarray) -> np.
         return positions
     anchors = np.flatnonzero(known)
     k = min(MAP_NEIGHBORS, len(anchors))
-    for start in range(0, len(fresh), 1024):
-        rows = fresh[start : start + 1024]
-        similarity = data[rows] @ data[anchors].T
+    placed = data[anchors]
+    step = max(1, BLOCK_VALUES // len(anchors))
+    for start in range(0, len(fresh), step):
+        rows = fresh[start : start + step]
+        similarity = data[rows] @ placed.T
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
         weight = np.clip(np.take_along_axis(similarity, nearest, axis=1), 1e-3, None)
         weight /= weight.sum(axis=1, keepdims=True)

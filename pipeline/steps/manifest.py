@@ -9,7 +9,14 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
-from pipeline.stages.bucket_manifest import MANIFEST_KEY, Entry, entry_category, parse_bucket_manifest
+from pipeline.stages.bucket_manifest import (
+    MANIFEST_KEY,
+    Entry,
+    entry_category,
+    entry_context,
+    entry_objects,
+    parse_bucket_manifest,
+)
 from pipeline.stages.keys import slug_map, sort_of
 from pipeline.stages.manifest import (
     MANIFEST_SCHEMA,
@@ -22,6 +29,9 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import read_slugs, write_slugs
 
+DECLARED_SCHEMA = pl.Schema(
+    {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
+)
 ROOT = "root"  # the category of images that lie at the very top of the source
 SINGLE = "all"  # the one category when the settings say that the whole source is one
 
@@ -79,11 +89,16 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
             "same": made.same, "removed": made.removed, "hidden": made.hidden, "other": made.other,
             "other_variants": made.other_variants, "unmatched": made.unmatched,
         }  # fmt: skip
-        fingerprint = digest(frame, sample)
+        said = declared(project, frame)
+        fingerprint = digest(frame, sample, *([said] if said.height else []))
         report.unchanged = current is not None and made.added + made.changed + made.removed == 0
         if current is None or current.provenance.fingerprint != fingerprint:
+            tables = {
+                "manifest": (frame, MANIFEST_SCHEMA),
+                **({"declared": (said, DECLARED_SCHEMA)} if said.height else {}),
+            }
             current = project.store.write(
-                slug, "manifest", {"manifest": (frame, MANIFEST_SCHEMA)}, fingerprint=fingerprint,
+                slug, "manifest", tables, fingerprint=fingerprint,
                 created_at=project.now(), params={"source": project.bucket.url, "sample": sample},
                 facts={"digest": made.digest, **counts},
             )  # fmt: skip
@@ -106,6 +121,18 @@ def preview(project: Project, category: str, known: pl.DataFrame | None) -> Mani
     if entries is not None:
         return build_manifest_from_entries(entries, category=category, settings=source, known=known)
     return build_manifest(_objects(project, category), category=category, settings=source, known=known)
+
+
+def declared(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
+    """When and where the images of a manifest were taken as manifest.json tells it, `DECLARED_SCHEMA`; mostly empty."""
+    known: dict[str, tuple[float | None, float | None, float | None]] = {}
+    for entry in _bucket_entries(project) or []:
+        told = entry_context(entry)
+        if told != (None, None, None):
+            known |= {key: told for _, key, _, _ in entry_objects(entry)}
+    images = frame.filter(pl.col("change") != "removed").select("image_id", "key").sort("image_id").iter_rows()
+    rows = [(image_id, *known[key]) for image_id, key in images if key in known]
+    return pl.DataFrame(rows, schema=DECLARED_SCHEMA, orient="row")
 
 
 def _objects(project: Project, category: str) -> Iterator[ObjectInfo]:

@@ -4,6 +4,7 @@ What belongs here: opening things once and lazily. Not here: the work (`manifest
 `publish.py` beside this file).
 """
 
+import difflib
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -140,7 +141,9 @@ class Project:
             if name == category:
                 return slug
         known = ", ".join(sorted(slugs)) or "none yet: run `image-cluster run SOURCE` first"
-        raise UnknownNameError(f"There is no category {category!r} in {self.settings.data_dir}. Known: {known}.")
+        near = difflib.get_close_matches(category, [*slugs, *slugs.values()], n=1, cutoff=0.6)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UnknownNameError(f"There is no category {category!r} in {self.settings.data_dir}.{hint} Known: {known}.")
 
     def category_of(self, slug: str) -> str:
         return read_slugs(self.layout).get(slug, slug)

@@ -1,6 +1,7 @@
 """Embeddings → `reduced`: the vector that is clustered and the place on the map, per image.
 
-What belongs here: which images, which places the last map gave them, storing. Not here: reducing (`stages/reduced.py`).
+What belongs here: which images, which places the last map gave them, storing. Not here: reducing (`stages/reduced.py`),
+what else the vectors are made of (`features.py`).
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ import polars as pl
 
 from pipeline.settings import ReductionParams
 from pipeline.stages import reduced as reducing
+from pipeline.steps import features
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import embedded_images, run_stage
 from pipeline.storage.artifacts import Artifact, digest
@@ -21,20 +23,26 @@ def reduced(project: Project, slug: str) -> Report:
     """Bring `reduced` up to date."""
     params = reduction_as_used(project)
     images, fingerprint = embedded_images(project, slug)
+    asked = features.asked_of(project, slug, images)
 
     def compute(current: Artifact | None) -> dict[str, Any]:
         from pipeline.adapters.numba_cache import import_umap_cached
 
         unique = images.unique("content_hash", keep="first", maintain_order=True)
-        vectors = project.vectors(fingerprint).read(unique["content_hash"].to_list()).astype(np.float32)
+        hashes = unique["content_hash"].to_list()
+        embeddings = project.vectors(fingerprint).read(hashes).astype(np.float32)
+        space = features.space_of(asked, hashes, embeddings)
+        vectors, used = space.vectors(hashes, embeddings)
         if params.method == "umap" and len(vectors) >= reducing.FEW:
             project.talk.notice("Reducing with UMAP …")
             import_umap_cached(project.layout.cache / "numba")
         made = reducing.reduce(vectors, params)
         # unreduced vectors are stored once, as embeddings; the table then holds the map only
         kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
-        same_encoder = current is not None and current.provenance.facts.get("embeddings") == fingerprint
-        places = _previous_places(current, unique) if current is not None and same_encoder else None
+        facts = {"embeddings": fingerprint, "dimension": kept.shape[1], "distinct": unique.height,
+                 **features.facts_of(asked, fingerprint, used)}  # fmt: skip
+        comparable = current is not None and _comparable(current.provenance.facts, facts)
+        places = _previous_places(current, unique) if current is not None and comparable else None
         positions = reducing.layout(vectors, params, places, on_notice=project.talk.notice)
         table = pl.DataFrame(
             {
@@ -47,10 +55,11 @@ def reduced(project: Project, slug: str) -> Report:
         )
         schema = reducing.reduced_schema(kept.shape[1])
         joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
-        facts = {"embeddings": fingerprint, "dimension": kept.shape[1], "distinct": unique.height}
-        return {"tables": {"reduced": (joined, schema)}, "params": made.effective, "facts": facts}
+        stored = space.stored()
+        return {"tables": {"reduced": (joined, schema), **stored["tables"]}, "params": made.effective, "facts": facts,
+                "files": stored["files"]}  # fmt: skip
 
-    inputs = digest(images.select("image_id", "content_hash"), fingerprint, params.model_dump(), CODE)
+    inputs = digest(images.select("image_id", "content_hash"), fingerprint, params.model_dump(), CODE, *asked.inputs)
     report = run_stage(project, slug, "reduced", inputs, compute)
     report.counts = {"images": images.height, "distinct": int(report.facts.get("distinct", 0))}
     return report
@@ -62,6 +71,12 @@ def reduction_as_used(project: Project) -> ReductionParams:
     if params.method != "auto":
         return params
     return params.model_copy(update={"method": "none" if project.settings.labels.method == "community" else "umap"})
+
+
+def _comparable(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether places on the last map mean the same: one encoder, and time and place counted as much."""
+    weights = [facts.get("space_params", {}).get("weights") for facts in (before, now)]
+    return before.get("embeddings") == now["embeddings"] and weights[0] == weights[1]
 
 
 def _previous_places(current: Artifact, unique: pl.DataFrame) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.steps.duplicates import duplicates
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
@@ -18,7 +19,7 @@ from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
 
-CLUSTER_STEPS = (reduced, labels, identities, representatives, similarity)
+CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
 
 @dataclass
@@ -58,11 +59,19 @@ class CategoryRun:
             "embedded": self.reports["embeddings"].counts["embedded"],
             "nothing_new": self.nothing_new,
             "headline": published.facts.get("headline", ""),
+            "clustering": self._clustering(),
             "seconds": {name: round(report.seconds, 2) for name, report in self.reports.items()},
             "settings": published.effective,
             "clusters_json": str(published.path / "clusters.json") if published.path else "",
             "clusters_html": str(published.path / "clusters.html") if published.path else "",
         }
+
+    def _clustering(self) -> str:
+        """Whether all images were clustered or new ones placed, and why; empty where nothing was to do."""
+        report = self.reports["labels"]
+        if report.unchanged or "mode" not in report.facts:
+            return ""
+        return f"{report.facts['mode']}: {report.facts['why']}"
 
 
 def run_category(project: Project, slug: str, *, sample: int | None = None) -> CategoryRun:

@@ -25,6 +25,7 @@ VERSIONS_KEPT = 5
 PRODUCERS = {
     "manifest": "run", "images": "embed", "reduced": "cluster", "labels": "cluster", "identities": "cluster",
     "representatives": "cluster", "similarity": "embed", "published": "visualize",
+    "duplicates": "duplicates",
 }  # fmt: skip
 
 

@@ -12,12 +12,17 @@ from pipeline.storage.artifacts import ArtifactStore
 VIEWS = {
     "image_manifest": ("manifest", "manifest"),
     "images": ("images", "images"),
+    "duplicates": ("duplicates", "duplicates"),
+    "signatures": ("duplicates", "signatures"),
     "reduced": ("reduced", "reduced"),
     "labels": ("labels", "labels"),
+    "suggestions": ("labels", "suggestions"),
     "clusters": ("identities", "clusters"),
     "members": ("identities", "members"),
+    "families": ("identities", "families"),
     "cluster_summaries": ("representatives", "clusters"),
     "representatives": ("representatives", "members"),
+    "tuning": ("tuning", "trials"),
 }
 
 
@@ -33,7 +38,7 @@ def connect(store: ArtifactStore) -> Any:
         parts: list[str] = []
         for slug in store.slugs_with(artifact):
             current = store.current(slug, artifact)
-            if current is not None:
+            if current is not None and table in current.provenance.rows:  # a version may be older than a table of it
                 path = str((current.folder / f"{table}.parquet").resolve()).replace("'", "''")
                 # the manifest and the images have a category or a group of their own; the slug names the partition
                 parts.append(f"SELECT '{slug}' AS partition, * FROM read_parquet('{path}')")

@@ -14,7 +14,7 @@ from resources.project import with_overrides
 @pytest.mark.parametrize("params", [ReductionParams, ClusterParams, EncoderParams])
 def test_every_knob_is_offered_with_its_description_and_unset(params: type[Params]) -> None:
     made = overrides(params)
-    assert set(made.model_fields) == set(params.model_fields)
+    assert set(made.model_fields) == set(params.model_fields) - {"weights"}  # a map
     assert chosen(made()) == {}
     for name, field in made.model_fields.items():
         assert str(params.model_fields[name].description) in str(field.description)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from pipeline.stages.communities import NONE, CommunityGrouping, group_communities, numbered_by_size
@@ -173,3 +175,53 @@ def test_a_library_is_not_cut_into_pairs_however_tight_they_are() -> None:
 
     assert silhouette(data, pairs) > 1.1 * silhouette(data, kinds)
     assert automatic(data, graph, partition) == USUAL
+
+
+@pytest.mark.parametrize("n", [30, 120, 600])
+@pytest.mark.parametrize("seed", range(2))
+def test_fine_is_never_coarser_than_auto_nor_coarse_finer(n: int, seed: int) -> None:
+    clear, _ = kinds([max(2, n // 10)] * 10, width=0.9, seed=seed)
+    for data in (continuum(n, seed), clear):
+        counts = [group_communities(data, granularity=g).groups.max() for g in ("coarse", "auto", "fine")]
+        assert counts == sorted(counts)
+
+
+def test_more_granularity_never_means_fewer_groups() -> None:
+    data = continuum(400)
+    counts = [int(group_communities(data, granularity=g).groups.max()) for g in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
+    assert counts == sorted(counts)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    n=st.integers(2, 50),
+    d=st.integers(1, 24),
+    rank=st.integers(1, 6),
+    copies=st.integers(0, 20),
+    seed=st.integers(0, 99),
+)
+def test_any_small_library_is_grouped_without_a_contradiction(
+    n: int, d: int, rank: int, copies: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    data = unit(rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)))
+    data[: min(copies, n)] = data[0]
+    found = group_communities(data)
+    inside = found.groups != NONE
+    sizes = np.bincount(found.groups[inside])
+    assert inside.any()
+    assert (sizes >= 2).all()
+    assert (np.diff(sizes) <= 0).all()
+    assert len(found.parents) == len(sizes)
+    assert np.isfinite(found.probability).all()
+    assert ((found.outlier_score >= 0.5) == ~inside).all()
+
+
+@pytest.mark.slow
+def test_the_quick_search_gives_the_groups_of_the_exact_one() -> None:
+    data, _ = kinds([300] * 12 + [60] * 20, width=1.3)
+    exact = group_communities(data, neighbours=nearest_neighbours(data, 14, exact=len(data)))
+    quick = group_communities(data, neighbours=nearest_neighbours(data, 14, exact=0))
+    assert adjusted_mutual_info_score(exact.groups, quick.groups) >= 0.98
+    assert quick.effective["search_recall"] > 0.9
+    assert "search" not in exact.effective

@@ -1,0 +1,132 @@
+"""What grouping costs as the library grows: seconds, memory, and whether it is still right, ours beside its peers.
+
+    python -m tests.benchmarks.bench_clustering [--sizes A,B] [--dimension D] [--recipes ours,map,umap,evoc] [--json]
+
+The library: clusters of uneven size and width on the sphere and a fifth of true noise (`datasets.sphere_mixture`), so
+that the truth is known at any size. Every figure comes from a fresh process, so that peak memory is its own and the
+first-call compilation of numba's users is in it, as it is for people. CPU seconds stand beside seconds: on a busy
+machine they are the steadier figure. The exponent is the slope of log CPU time over log size, first size to last.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.quality.datasets import sphere_mixture
+
+SEED = 42
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    rows: list[dict[str, Any]] = []
+    for name in options.recipes.split(","):
+        for size in (int(size) for size in options.sizes.split(",")):
+            print(f"{name}, {size} x {options.dimension} …", file=sys.stderr, flush=True)
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as apart:
+                rows.append(apart.submit(measure, name, size, options.dimension).result())
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    exponents = {name: exponent([row for row in rows if row["recipe"] == name]) for name in options.recipes.split(",")}
+    print(json.dumps({"rows": rows, "exponents": exponents}, indent=1) if options.json else _table(rows, exponents))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="2500,10000", help="numbers of images, with commas")
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--recipes", default=",".join(RECIPES), help=f"of {', '.join(RECIPES)}, with commas")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def measure(name: str, size: int, dimension: int) -> dict[str, Any]:
+    """One row: what `name` costs on `size` vectors, and how right it is."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    vectors, truth = sphere_mixture(size, dimension=dimension)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, cpu = perf_counter(), process_time()
+    found, facts = RECIPES[name](vectors)
+    row: dict[str, Any] = {
+        "recipe": name, "images": size, "dimension": dimension, "seconds": round(perf_counter() - started, 1),
+        "cpu_seconds": round(process_time() - cpu, 1), "vectors_mb": vectors.nbytes >> 20,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, "peak_before_mb": before >> 10,
+        "clusters": None, "kinds": int(truth.max()) + 1, "ami": None, "noise_recall": None, **facts,
+    }  # fmt: skip
+    if found is not None:
+        kind = truth >= 0
+        row |= {
+            "clusters": len(np.unique(found[found >= 0])),
+            "ami": round(float(adjusted_mutual_info_score(truth[kind], found[kind])), 4),
+            "noise_recall": round(float((found[~kind] < 0).mean()), 3),
+        }
+    return row
+
+
+def _ours(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    from pipeline.stages.communities import group_communities
+
+    found = group_communities(vectors, seed=SEED)
+    return found.groups, {"search_recall": found.effective.get("search_recall", 1.0)}
+
+
+def _map(vectors: np.ndarray) -> tuple[None, dict[str, Any]]:
+    """The positions on the map, which a full run makes too."""
+    from pipeline.settings import ReductionParams
+    from pipeline.stages.reduced import layout
+
+    layout(vectors, ReductionParams(method="none"))
+    return None, {}
+
+
+def _umap_hdbscan(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    import hdbscan
+    import umap
+
+    flat = umap.UMAP(n_components=5, n_neighbors=15, min_dist=0.0, metric="cosine", random_state=SEED)
+    found = hdbscan.HDBSCAN(min_cluster_size=10, core_dist_n_jobs=1).fit_predict(flat.fit_transform(vectors))
+    return np.asarray(found), {}
+
+
+def _evoc(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    import evoc
+
+    return np.asarray(evoc.EVoC(random_state=SEED).fit_predict(vectors)), {}
+
+
+RECIPES: dict[str, Callable[[np.ndarray], tuple[np.ndarray | None, dict[str, Any]]]] = {
+    "ours": _ours,
+    "map": _map,
+    "umap": _umap_hdbscan,
+    "evoc": _evoc,
+}
+
+
+def exponent(rows: list[dict[str, Any]]) -> float | None:
+    """The growth of CPU time with size, from the first to the last of one recipe's rows; None of a single size."""
+    if len(rows) < 2 or rows[0]["images"] == rows[-1]["images"]:
+        return None
+    times = np.log([max(row["cpu_seconds"], 0.1) for row in (rows[0], rows[-1])])
+    sizes = np.log([row["images"] for row in (rows[0], rows[-1])])
+    return round(float(np.diff(times)[0] / np.diff(sizes)[0]), 2)
+
+
+def _table(rows: list[dict[str, Any]], exponents: dict[str, float | None]) -> str:
+    names = ("recipe", "images", "seconds", "cpu_seconds", "peak_mb", "clusters", "kinds", "ami", "noise_recall")
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
+    lines += ["| " + " | ".join("–" if row[name] is None else str(row[name]) for name in names) + " |" for row in rows]
+    grown = ", ".join(f"{name} {value}" for name, value in exponents.items() if value is not None)
+    return "\n".join([*lines, "", f"Exponent of growth: {grown or 'needs two sizes'}"])
+
+
+if __name__ == "__main__":
+    main()
