@@ -12,7 +12,7 @@ a bollard whose vector was computed once: what is told here is about clusters an
 import argparse
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipeline.curation.decisions import Rename, active_events
 from pipeline.settings import Settings
 from pipeline.stages.identities import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.steps.curation import curation_of
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
@@ -71,12 +73,19 @@ def stand_in(path: Path, number: int) -> None:
 
 @dataclass
 class Names:
-    """What a person called which cluster. To ask the curation store instead, only this class need change."""
+    """What a person called which cluster, kept where people's decisions are kept."""
 
-    given: dict[str, str] = field(default_factory=dict[str, str])
+    project: Project
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Every name that was given, by the id of its cluster."""
+        events = active_events(curation_of(self.project).store.events(SLUG))
+        return {one.decision.cluster: str(one.decision.name) for one in events if isinstance(one.decision, Rename)}
 
     def give(self, cluster: str, name: str) -> None:
-        self.given.setdefault(cluster, name)
+        if cluster not in self.given:
+            curation_of(self.project).decide(SLUG, Rename(cluster=cluster, name=name), actor="ann")
 
 
 @dataclass(frozen=True)
@@ -123,9 +132,9 @@ class Story:
     def __init__(self, root: Path, library: Library) -> None:
         self.root, self.library = root, library
         self.encoder = LookupEncoder(library.vectors)
-        self.names = Names()
         self.draw = np.random.default_rng(7)
         self.labels: dict[str, Any] = {}
+        self.names = Names(self.project(1))
         self.there: set[int] = set()
         self.before: dict[int, str] = {}
         sizes = Counter(kind for kind in library.kinds if kind)

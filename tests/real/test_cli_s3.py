@@ -52,7 +52,7 @@ def test_a_bucket_is_clustered_and_the_result_is_published_into_a_bucket(s3_serv
     [companions] = (published / "versions").iterdir()
     assert {path.name for path in companions.iterdir()} == {
         "clusters.json", "clusters.schema.json", "changes.json", "changes.schema.json", "clusters.html",
-        "bollards-clusters.ts",
+        "bollards-clusters.ts", "duplicates.json", "duplicates.schema.json",
     }  # fmt: skip
     assert (companions / "clusters.json").read_bytes() == (published / "clusters.json").read_bytes()
 

@@ -113,7 +113,9 @@ def test_tab_reaches_the_images_and_shows_where_it_is(opened: Open):
     assert opened_page.evaluate("document.activeElement.querySelector('img').alt") == "bollards/de/de-10-800w.webp"
     assert opened_page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
     opened_page.keyboard.press("ArrowRight")
-    assert opened_page.evaluate("document.activeElement.querySelector('img').alt") == "bollards/de/de-2-800w.webp"
+    opened_page.wait_for_function(
+        "document.activeElement.querySelector('img')?.alt === 'bollards/de/de-2-800w.webp'", timeout=5000
+    )
 
 
 def test_the_enlarged_view_is_used_by_keyboard_and_gives_focus_back(opened: Open):
@@ -131,7 +133,9 @@ def test_the_enlarged_view_is_used_by_keyboard_and_gives_focus_back(opened: Open
     assert box.locator("a").get_attribute("href") == "https://images.example.org/bollards/de/de-2-800w.webp"
     opened_page.keyboard.press("Escape")
     assert not box.is_visible()
-    assert opened_page.evaluate("document.activeElement.querySelector('img').alt") == "bollards/de/de-2-800w.webp"
+    opened_page.wait_for_function(
+        "document.activeElement.querySelector('img')?.alt === 'bollards/de/de-2-800w.webp'", timeout=5000
+    )
 
 
 def test_hostile_text_runs_nothing(opened: Open):

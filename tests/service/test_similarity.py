@@ -1,10 +1,12 @@
 """Search over HTTP: itself first, filters inside the search, and every way to ask."""
 
 import io
+import time
 
 import numpy as np
 import pytest
 
+from pipeline.service.library import LOOK_SECONDS
 from tests.odd_images import odd_images
 from tests.service.site import KINDS, Client, Site, picture, problem
 
@@ -120,4 +122,5 @@ def test_a_new_version_of_the_index_is_seen(site: Site) -> None:
         assert len(names(client.get("/similarity/find", params={"image_id": name}))) == 6
         picture((120, 120, 120), 900).save(site.library / "posts/x/new.png")
         site.run()
+        time.sleep(LOOK_SECONDS)  # so long a change by another process may stay unseen
         assert len(names(client.get("/similarity/find", params={"image_id": name}))) == 7

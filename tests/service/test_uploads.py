@@ -96,6 +96,7 @@ def test_limits_hold_and_say_which(site: Site) -> None:
         problem(client.post("/similarity/find", files={"file": out.getvalue()}), 413)
 
         def endless():
+            yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
             for _ in range(100):
                 yield b"x" * 10_000
 

@@ -83,6 +83,7 @@ def router(params: ServiceParams) -> APIRouter:
         find,
         methods=["POST"],
         response_model=HitList,
+        responses={415: {"description": "Neither JSON nor a form with a file."}},
         openapi_extra={"requestBody": {"required": True, "content": content}},
         max_body_size=int(params.max_upload_megabytes * 1e6),
     )

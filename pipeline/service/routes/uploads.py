@@ -80,6 +80,7 @@ def list_queue(
 ) -> QueueList:
     """What waits to be read, the newest first, and what became of what was."""
     slugs = service.library.slugs()
+    counts = service.queue.counts()  # before the items: when nothing is at work, every item says how it ended
     items = [
         QueueItem(
             id=row["id"], category=slugs.get(row["slug"]) or str(row["slug"]), key=row["key"], source=row["source"],
@@ -88,4 +89,4 @@ def list_queue(
         )
         for row in service.queue.items(limit, state)
     ]  # fmt: skip
-    return QueueList(counts=service.queue.counts(), items=items)
+    return QueueList(counts=counts, items=items)
