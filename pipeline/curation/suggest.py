@@ -20,10 +20,11 @@ _NOISE = frozenset(
 
 @dataclass(frozen=True)
 class Carried:
-    """What one image carries in words: its key and its group (a country)."""
+    """What one image carries in words: its key, its group (a country), and what manifest.json says of it."""
 
     key: str
     group: str | None = None
+    caption: str = ""
 
 
 def suggest(clusters: Mapping[str, Iterable[Carried]], category: str, *, words: int = 3) -> dict[str, str]:
@@ -67,7 +68,7 @@ def _words(image: Carried, own: set[str]) -> set[str]:
     stem = image.key.rsplit(".", 1)[0]
     found = {
         word
-        for word in re.findall(r"[^\W\d_]{3,}", stem.casefold())
+        for word in re.findall(r"[^\W\d_]{3,}", f"{stem} {image.caption}".casefold())
         if word not in own and word not in _NOISE and not (image.group and word == image.group.casefold())
     }
     if re.search(r"[0-9a-f]{12,}", stem):  # a hash in the name: its letters are no words

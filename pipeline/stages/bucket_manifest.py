@@ -51,9 +51,14 @@ class VariantEntry(_Model):
     size: int | None = Field(default=None, ge=0)
 
 
+def _words(value: Any) -> str | None:
+    return " ".join(value.split())[:2000] or None if isinstance(value, str) else None
+
+
 class Entry(_Model):
     """One image as the bucket's owner describes it. `last_updated` is the document's, copied down.
 
+    `title` and `caption`: what it shows, in words.
     `taken_at`, `latitude`, `longitude`: when and where, as far as the owner knows; what cannot be read is unknown.
     """
 
@@ -70,6 +75,8 @@ class Entry(_Model):
     taken_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
     latitude: Annotated[float | None, BeforeValidator(_degrees)] = None
     longitude: Annotated[float | None, BeforeValidator(_degrees)] = None
+    title: Annotated[str | None, BeforeValidator(_words)] = None
+    caption: Annotated[str | None, BeforeValidator(_words)] = None
 
 
 class _Document(_Model):

@@ -270,7 +270,7 @@ def _why_kept(best: dict[str, Any], second: dict[str, Any]) -> str:
         return "larger: {} × {} pixels, the next has {} × {}".format(
             best["width"], best["height"], second["width"], second["height"]
         )
-    if best["size"] != second["size"]:
+    if best["size"] != second["size"] and min(best["size"], second["size"]) >= 0:  # below 0: not told
         return f"more bytes: {best['size']:,}, the next has {second['size']:,}"
     if best["sharpness"] != second["sharpness"]:
         return f"sharper: {best['sharpness']:.0f}, the next has {second['sharpness']:.0f}"
@@ -285,7 +285,7 @@ def _facts(table: pl.DataFrame, images: pl.DataFrame) -> dict[str, int]:
         facts[f"{level}_groups"] = part["group_id"].n_unique()
         facts[f"{level}_images"] = part.height
     gone = table.filter(~pl.col("kept")).select("image_id").join(images, on="image_id")
-    return facts | {"proposed_to_go": gone.height, "bytes_saved": int(gone["size"].sum())}
+    return facts | {"proposed_to_go": gone.height, "bytes_saved": int(gone["size"].clip(0).sum())}
 
 
 def counts_as(table: pl.DataFrame, hashes: Sequence[str]) -> list[str]:

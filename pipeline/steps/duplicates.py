@@ -87,6 +87,7 @@ def duplicates_document(project: Project, slug: str, levels: Collection[str] = f
         .join(images, on="image_id", how="left", maintain_order="left")
         .with_columns(pl.col("distance").cast(pl.Float64()).round(4))
         .rename({"group": "country", "group_id": "group", "size": "bytes"})
+        .with_columns(pl.when(pl.col("bytes") >= 0).then("bytes"))  # manifest.json may tell no size
     )
     return documents.build_duplicates(
         project.category_of(slug), rows.iter_rows(named=True), stored.provenance.params,

@@ -20,6 +20,7 @@ from pipeline.stages import representatives as representing
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.published.document import country_code
 from pipeline.steps.curation import curation_of
+from pipeline.steps.manifest import CAPTIONS_SCHEMA
 from pipeline.steps.project import Project
 from pipeline.storage.layout import read_slugs
 
@@ -68,9 +69,10 @@ def cluster_rows(project: Project, slug: str) -> list[Row]:
     held = curation_of(project)
     curated, reasons = held.curated(slug), held.review_reasons(slug)
     images = images_table(project, slug)
-    by_hash: dict[str, list[tuple[str, str | None]]] = {}
-    for image, key, group in images.select("content_hash", "key", "group").iter_rows():
-        by_hash.setdefault(image, []).append((key, group))
+    words = _captions(project, slug)
+    by_hash: dict[str, list[tuple[str, str | None, str]]] = {}
+    for image, name, key, group in images.select("content_hash", "image_id", "key", "group").iter_rows():
+        by_hash.setdefault(image, []).append((key, group, words.get(name, "")))
     cohesion = _cohesion(project, slug)
     carried = {name: [Carried(*one) for image in cluster.members for one in by_hash.get(image, ())]
                for name, cluster in curated.clusters.items()}  # fmt: skip
@@ -181,6 +183,14 @@ def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for e
 
 def _many(images: Sequence[str]) -> str:
     return "1 image" if len(images) == 1 else f"{len(images)} images"
+
+
+def _captions(project: Project, slug: str) -> dict[str, str]:
+    """Image id → what manifest.json says of it in words."""
+    stored = project.store.current(slug, "manifest")
+    if stored is None or "captions" not in stored.provenance.rows:
+        return {}
+    return dict(stored.table("captions", CAPTIONS_SCHEMA).iter_rows())
 
 
 def _cohesion(project: Project, slug: str) -> dict[str, float]:

@@ -29,6 +29,7 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import read_slugs, write_slugs
 
+CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
 DECLARED_SCHEMA = pl.Schema(
     {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
 )
@@ -90,12 +91,14 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
             "other_variants": made.other_variants, "unmatched": made.unmatched,
         }  # fmt: skip
         said = declared(project, frame)
-        fingerprint = digest(frame, sample, *([said] if said.height else []))
+        words = captions(project, frame)
+        fingerprint = digest(frame, sample, *(table for table in (said, words) if table.height))
         report.unchanged = current is not None and made.added + made.changed + made.removed == 0
         if current is None or current.provenance.fingerprint != fingerprint:
             tables = {
                 "manifest": (frame, MANIFEST_SCHEMA),
                 **({"declared": (said, DECLARED_SCHEMA)} if said.height else {}),
+                **({"captions": (words, CAPTIONS_SCHEMA)} if words.height else {}),
             }
             current = project.store.write(
                 slug, "manifest", tables, fingerprint=fingerprint,
@@ -121,6 +124,18 @@ def preview(project: Project, category: str, known: pl.DataFrame | None) -> Mani
     if entries is not None:
         return build_manifest_from_entries(entries, category=category, settings=source, known=known)
     return build_manifest(_objects(project, category), category=category, settings=source, known=known)
+
+
+def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
+    """What manifest.json says of the images in words (source, title, caption), `CAPTIONS_SCHEMA`; mostly empty."""
+    known: dict[str, str] = {}
+    for entry in _bucket_entries(project) or []:
+        text = " ".join(part for part in (entry.source, entry.title, entry.caption) if part)
+        if text:
+            known |= {key: text for _, key, _, _ in entry_objects(entry)}
+    images = frame.filter(pl.col("change") != "removed").select("image_id", "key").sort("image_id").iter_rows()
+    rows = [(image_id, known[key]) for image_id, key in images if key in known]
+    return pl.DataFrame(rows, schema=CAPTIONS_SCHEMA, orient="row")
 
 
 def declared(project: Project, frame: pl.DataFrame) -> pl.DataFrame:

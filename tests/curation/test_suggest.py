@@ -28,3 +28,15 @@ def test_a_cluster_whose_images_say_nothing_of_their_own_gets_no_suggestion() ->
 def test_a_country_alone_is_no_name() -> None:
     found = suggest({"a": images("x/1.jpg", "x/2.jpg", group="de"), "b": images("x/3.jpg", group="fr")}, "x")
     assert found == {}
+
+
+def test_what_the_manifest_says_in_words_counts_too() -> None:
+    found = suggest(
+        {
+            "a": [Carried("x/1.jpg", None, "a red lighthouse"), Carried("x/2.jpg", None, "lighthouse at dusk")],
+            "b": [Carried("x/3.jpg", None, "a windmill"), Carried("x/4.jpg", None, "windmill")],
+        },
+        "x",
+    )
+    assert found["a"].split()[0] == "lighthouse"
+    assert found["b"] == "windmill"

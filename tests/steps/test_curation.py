@@ -1,5 +1,6 @@
 """What people decide, on a real data directory: it shows in what is published, and outlives every run."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,19 @@ def test_ratings_of_the_page_are_pairs_that_the_metric_learns_from_and_kept_dupl
     held(bench).undo("bollards", wrong.number, actor="ann")
     assert pairs_of(bench.project(), "bollards") == [(min(a, b), max(a, b), True)]
     assert kept_pairs(bench.project(), "bollards") == {frozenset((a, b))}
+
+
+def test_names_are_suggested_from_what_the_manifest_says_of_the_images(tmp_path: Path) -> None:
+    entries: list[dict[str, Any]] = []
+    for seed in range(24):
+        kind = ["red", "green"][seed % 2]
+        key = f"posts/de/de-{seed:03d}-800w.png"
+        add(tmp_path / "library", key, kind, seed)
+        entries.append({"id": f"{seed}", "category": "posts", "country": "de", "countryCode": "de",
+                        "caption": f"a {kind} lacquered post", "variants": {"800w": key}})  # fmt: skip
+    manifest = {"version": "1", "lastUpdated": "2026-11-20T00:00:00Z", "entries": entries}
+    (tmp_path / "library" / "manifest.json").write_text(json.dumps(manifest))
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    bench.run()
+    suggested = {row["suggestion"] for row in cluster_rows(bench.project(), "posts")}
+    assert {name.split()[0] for name in suggested if name} == {"red", "green"}

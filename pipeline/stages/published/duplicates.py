@@ -47,7 +47,7 @@ def build_duplicates(
         "summary": {
             **{level: _count([group for group in made if group["level"] == level]) for level in LEVELS},
             "proposedToGo": len(gone),
-            "bytesSaved": sum(image["bytes"] for image in gone),
+            "bytesSaved": sum(image["bytes"] or 0 for image in gone),
         },
         "groups": made,
     }
