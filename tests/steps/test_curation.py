@@ -238,9 +238,15 @@ def test_names_are_suggested_from_what_the_manifest_says_of_the_images(tmp_path:
         add(tmp_path / "library", key, kind, seed)
         entries.append({"id": f"{seed}", "category": "posts", "country": "de", "countryCode": "de",
                         "caption": f"a {kind} lacquered post", "variants": {"800w": key}})  # fmt: skip
+    copy = "posts/de/de-900-800w.png"
+    shutil.copy(tmp_path / "library/posts/de/de-000-800w.png", tmp_path / "library" / copy)
+    entries.append({**entries[0], "id": "900", "variants": {"800w": copy}})
     manifest = {"version": "1", "lastUpdated": "2026-11-20T00:00:00Z", "entries": entries}
     (tmp_path / "library" / "manifest.json").write_text(json.dumps(manifest))
     bench = Bench(tmp_path / "library", tmp_path / "data")
     bench.run()
     suggested = {row["suggestion"] for row in cluster_rows(bench.project(), "posts")}
     assert {name.split()[0] for name in suggested if name} == {"red", "green"}
+    told = json.loads((bench.data / "published/posts/duplicates.json").read_bytes())
+    assert told["summary"]["exact"] == {"groups": 1, "images": 2}
+    assert {image["bytes"] for group in told["groups"] for image in group["images"]} == {None}, "no size was told"
