@@ -268,16 +268,20 @@ def _matching(
     return Matching(identities, died, Ledger(alive, dead, known), into)
 
 
+def id_letters(*parts: str) -> str:
+    """Eight letters and digits that `parts` determine, as in every cluster id."""
+    number = int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest(), "big")
+    letters: list[str] = []
+    for _ in range(8):
+        number, rest = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[rest])
+    return "".join(letters)
+
+
 def _new_id(category: str, members: frozenset[str], taken: set[str]) -> str:
     """An id that the founding members determine; counted on in the rare case that it was given before."""
     for attempt in range(1_000_000):
-        text = "\0".join([category, str(attempt), *sorted(members)])
-        number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-        letters: list[str] = []
-        for _ in range(8):
-            number, rest = divmod(number, len(ALPHABET))
-            letters.append(ALPHABET[rest])
-        candidate = f"c-{''.join(letters)}"
+        candidate = f"c-{id_letters(category, str(attempt), *sorted(members))}"
         if candidate not in taken:
             return candidate
     raise RuntimeError("A million ids in a row were taken, which cannot happen by chance.")

@@ -6,7 +6,6 @@ events. Not here: what a decision does (`curation/replay.py`), the database (`st
 """
 
 import difflib
-import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -220,13 +219,7 @@ def _decided(project: Project) -> bool:
 
 def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:
     """An id for images that people split off; `number` (of the last event) keeps two of the same images apart."""
-    text = "\0".join(["split", slug, str(number), *sorted(images)])
-    value = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-    letters: list[str] = []
-    for _ in range(8):
-        value, rest = divmod(value, len(identity.ALPHABET))
-        letters.append(identity.ALPHABET[rest])
-    return f"p-{''.join(letters)}"
+    return f"p-{identity.id_letters('split', slug, str(number), *sorted(images))}"
 
 
 def _computed(stored: Artifact) -> Computed:

@@ -12,7 +12,6 @@ import polars as pl
 
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import Event, is_undone
-from pipeline.curation.replay import CuratedCluster
 from pipeline.curation.review import change_since_review
 from pipeline.curation.suggest import Carried, suggest
 from pipeline.errors import MissingArtifactError, UnknownNameError
@@ -205,8 +204,3 @@ def _typicality(project: Project, slug: str) -> dict[str, float]:
     stored = project.store.require(slug, "representatives")
     table = stored.table("members", representing.MEMBERS_SCHEMA, ["image_id", "similarity"])
     return {name: round(value, 4) for name, value in table.iter_rows()}
-
-
-def baseline_images(cluster: CuratedCluster) -> frozenset[str]:
-    """Content hashes of the cluster as it was when people last looked; empty before."""
-    return cluster.baseline or frozenset()

@@ -6,16 +6,14 @@ What belongs here: drawing or fetching, embedding once, the cache. Not here: wha
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.quality.datasets import UnavailableError, cache_dir
+from tests.benchmarks.quality.datasets import UnavailableError, cache_dir, embed_files
 
 ENCODERS = ("packaged:efficientnet_lite0", "packaged:efficientnet_lite2")
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def load(name: str, encoder: str = ENCODERS[0]) -> Library:
     cached = cache_dir() / "vectors" / f"identity-{name}-{encoder.rpartition('_')[2]}.npy"
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        vectors = _embed(paths, encoder)
+        vectors = embed_files(paths, encoder)
         with cached.with_suffix(".partial").open("wb") as file:
             np.save(file, vectors.astype(np.float16))
         cached.with_suffix(".partial").replace(cached)
@@ -73,23 +71,3 @@ LIBRARIES: dict[str, Callable[[], list[tuple[Path, str]]]] = {
     "bollards-1000": _bollards(1000),
     "stamps": _stamps,
 }
-
-
-def _embed(paths: list[Path], spec: str) -> np.ndarray:
-    from pipeline.adapters.encoders.registry import open_encoder
-    from pipeline.settings import ImageParams
-    from pipeline.stages.images import Decoded, decode, use_one_thread
-
-    encoder = open_encoder(spec, device="cpu", cache_dir=cache_dir())
-    params = ImageParams()
-
-    def prepared(path: Path) -> np.ndarray:
-        found = decode(path.read_bytes(), params)
-        if not isinstance(found, Decoded):
-            raise UnavailableError(f"{path} cannot be decoded: {found}")
-        return encoder.prepare(found.pixels)
-
-    use_one_thread()
-    with ThreadPoolExecutor(2) as pool:
-        batches = (list(pool.map(prepared, paths[at : at + BATCH])) for at in range(0, len(paths), BATCH))
-        return np.concatenate([encoder.encode(np.stack(batch)) for batch in batches])

@@ -162,7 +162,7 @@ def test_a_process_killed_at_any_point_fifty_times_leaves_a_whole_set(tmp_path: 
         process = context.Process(target=_publish_for_ever, args=(root, outlet, ready))
         process.start()
         assert ready.wait(60)
-        time.sleep(2 * one_takes * moments.random())
+        time.sleep(2 * one_takes * moments.random())  # awaits nothing: it draws the moment of the kill
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         for place in (root, outlet):

@@ -68,7 +68,7 @@ def _embedded(name: str, find: Callable[[], Labelled]) -> DataSet:
     path = cache_dir() / "vectors" / f"{name}.npz"
     if not path.exists():
         images = sorted(find())
-        vectors = _embed([image for image, _ in images])
+        vectors = embed_files([image for image, _ in images])
         path.parent.mkdir(exist_ok=True)
         with path.with_suffix(".partial").open("wb") as file:
             np.savez(file, vectors=vectors.astype(np.float16), kinds=np.array([kind for _, kind in images]))
@@ -86,12 +86,13 @@ def _numbered(kinds: np.ndarray) -> np.ndarray:
     return named[1] + (0 if (kinds != NO_KIND).all() else -1)
 
 
-def _embed(paths: list[Path]) -> np.ndarray:
+def embed_files(paths: list[Path], encoder_spec: str = ENCODER) -> np.ndarray:
+    """The vectors of image files, float [n, d], in their order."""
     from pipeline.adapters.encoders.registry import open_encoder
     from pipeline.settings import ImageParams
     from pipeline.stages.images import Decoded, decode, use_one_thread
 
-    encoder = open_encoder(ENCODER, device="cpu", cache_dir=cache_dir())
+    encoder = open_encoder(encoder_spec, device="cpu", cache_dir=cache_dir())
     params = ImageParams()
 
     def prepared(path: Path) -> np.ndarray:
