@@ -423,9 +423,23 @@ def test_the_keys_are_listed_and_a_dialog_keeps_them_to_itself(shown: Page, serv
     shown.keyboard.press("Escape")
     expect(shown.locator("#help")).to_be_hidden()
     shown.keyboard.press("j")
+    expect(shown.locator(".card.current")).to_have_count(1)
     shown.keyboard.press("r")
     toast(shown, "Reviewed")
     assert served.get("/categories/bollards/history").json()["items"][0]["actor"] == "Ada"
+
+
+def test_a_key_right_after_a_dialog_was_closed_is_not_taken_for_typing(shown: Page) -> None:
+    shown.goto("/c/bollards")
+    shown.evaluate("""async () => {
+        const press = (target, key) => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        press(document.body, "?");
+        const field = document.getElementById("actor");
+        field.focus();
+        document.getElementById("help").close();
+        press(field, "j");
+    }""")
+    expect(shown.locator(".card.current")).to_have_count(1)
 
 
 @pytest.mark.parametrize("view", [*VIEWS, "/cluster"], ids=lambda view: view or "clusters")

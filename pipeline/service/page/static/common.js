@@ -205,10 +205,12 @@ export function keys(wanted) {
   for (const [key, [label, run, hidden]] of Object.entries(wanted)) bindings.set(key, { label, run, hidden: hidden ?? false });
 }
 
+// until the next frame a field of a dialog that was just closed still has the focus
 /** @param {EventTarget | null} target */
 export const typing = (target) =>
-  target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement ||
-  (target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button"].includes(target.type));
+  (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement ||
+  (target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button"].includes(target.type))) &&
+  !target.closest("dialog:not([open])");
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
