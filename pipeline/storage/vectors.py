@@ -2,10 +2,12 @@
 
 What belongs here: storing and finding L2-normalised float16 vectors. Not here: computing them (`stages/embeddings.py`).
 
-A part is `PART.npy` (float16 [n, d], memory-mapped on read) and `PART.parquet` (its hashes, in row order). The Parquet
-file is written last and is what makes a part exist, so a crash leaves at most an array that nobody reads. Parts lie in
-one folder per category, but a hash is looked for in all of them: a copy or a move to another category embeds nothing.
-A Parquet list column costs 30 times as long to read, fixed-size binary values 9 times (200,000 × 512).
+A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` and `PART.parquet` (its hashes, both in
+row order, which is the order of the hashes). The Parquet file is written last and is what makes a part exist, so a
+crash leaves at most arrays that nobody reads. It is joined to where many vectors are read; where a few are, the mapped
+hashes are searched by bisection, which touches a few pages of a million. Parts lie in one folder per category, but a
+hash is looked for in all of them: a copy or a move to another category embeds nothing. A Parquet list column costs 30
+times as long to read, fixed-size binary values 9 times (200,000 × 512).
 """
 
 import json
@@ -21,7 +23,10 @@ from pipeline.errors import MissingArtifactError
 from pipeline.storage.files import write_atomically
 
 SMALL_PARTS_KEPT = 16
-INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.String(), "row": pl.Int64()})
+CHUNK = 16_384  # rows copied at a time, so that reading all does not take the memory twice
+FEW = 1 / 16  # of the rows stored: up to this share, looking each hash up costs less than reading all of them
+Place = tuple[str, np.ndarray, np.ndarray]  # a part, which of the wanted lie in it, in which of its rows
+INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.Int32(), "row": pl.Int64()})
 
 
 class VectorStore:
@@ -40,29 +45,38 @@ class VectorStore:
         folder.mkdir(parents=True, exist_ok=True)
         number = len(list(folder.glob("*.parquet")))
         name = f"part-{number:06d}-{secrets.token_hex(4)}"
-        temporary = folder / f".{name}.tmp.npy"
-        np.save(temporary, np.ascontiguousarray(vectors, dtype=np.float16))
-        temporary.replace(folder / f"{name}.npy")
+        encoded = np.array([value.encode() for value in hashes])
+        order = np.argsort(encoded, kind="stable")
+        for ending, array in (
+            (".npy", np.asarray(vectors, dtype=np.float16)[order]),
+            (".hashes.npy", encoded[order]),
+        ):
+            temporary = folder / f".{name}.tmp{ending}"
+            np.save(temporary, array)
+            temporary.replace(folder / f"{name}{ending}")
         staged = folder / f".{name}.tmp.parquet"
-        pl.DataFrame({"content_hash": list(hashes)}).write_parquet(staged)
+        pl.DataFrame({"content_hash": list(hashes)})[order].write_parquet(staged)
         staged.replace(folder / f"{name}.parquet")
 
     def index(self) -> pl.DataFrame:
-        """Which part and row holds each hash (`INDEX_SCHEMA`), one row per hash, sorted by hash."""
+        """In which part (its place among all) and row each hash lies (`INDEX_SCHEMA`), once each, in no order."""
         frames = [
             pl.read_parquet(path, glob=False, memory_map=False)
             .with_row_index("row")
-            .select(
-                "content_hash",
-                pl.lit(path.relative_to(self.root).with_suffix("").as_posix()).alias("part"),
-                pl.col("row").cast(pl.Int64),
-            )
-            for path in sorted(self.root.glob("*/*.parquet"))
-            if not path.name.startswith(".")
+            .select("content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64))
+            for number, path in enumerate(self._parts().values())
         ]
         if not frames:
             return pl.DataFrame(schema=INDEX_SCHEMA)
-        return pl.concat(frames).unique("content_hash", keep="first", maintain_order=True).sort("content_hash")
+        return pl.concat(frames).unique("content_hash", keep="first")
+
+    def _parts(self) -> dict[str, Path]:
+        """The Parquet file of each part, by the part's name below `root`, in one lasting order."""
+        return {
+            path.relative_to(self.root).with_suffix("").as_posix(): path
+            for path in sorted(self.root.glob("*/*.parquet"))
+            if not path.name.startswith(".")
+        }
 
     def known(self) -> set[str]:
         """All hashes that have a vector."""
@@ -70,20 +84,52 @@ class VectorStore:
 
     def read(self, hashes: Sequence[str]) -> np.ndarray:
         """Float16 [n, d], row i the vector of `hashes[i]`. Raises `MissingArtifactError` when one is not stored."""
-        wanted = pl.DataFrame({"content_hash": list(hashes)}, schema={"content_hash": pl.String()}).with_row_index("at")
-        found = wanted.join(self.index(), on="content_hash", how="left", maintain_order="left")
-        lost = found["part"].null_count()
+        found = self._looked_up(hashes) if len(hashes) else []
+        if found is None:
+            found = self._joined(hashes)
+        lost = len(hashes) - sum(len(at) for _, at, _ in found)
         if lost:
             raise MissingArtifactError(
                 f"{lost} of {len(hashes)} images have no vector from this encoder. Run `image-cluster embed` first."
             )
         result: np.ndarray | None = None
-        for (part,), rows in found.group_by("part", maintain_order=True):
+        for part, at, rows in found:
             stored: Any = np.load(self.root / f"{part}.npy", mmap_mode="r")
             if result is None:
                 result = np.empty((len(hashes), stored.shape[1]), dtype=np.float16)
-            result[rows["at"].to_numpy()] = stored[rows["row"].to_numpy()]
+            for start in range(0, len(at), CHUNK):
+                here = slice(start, start + CHUNK)
+                result[at[here]] = stored[rows[here]]
         return np.empty((0, self.dimension() or 0), dtype=np.float16) if result is None else result
+
+    def _looked_up(self, hashes: Sequence[str]) -> list[Place] | None:
+        """Each hash's place by bisection; None where reading all hashes is cheaper."""
+        files = {name: self.root / f"{name}.hashes.npy" for name in self._parts()}
+        if not all(path.exists() for path in files.values()):
+            return None  # parts that an earlier version wrote
+        mapped: dict[str, Any] = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
+        if len(hashes) > FEW * sum(map(len, mapped.values())):
+            return None
+        wanted = np.array([value.encode() for value in hashes])
+        missing, found = np.arange(len(hashes)), list[Place]()
+        for name, stored in mapped.items():
+            if len(stored) and len(missing):
+                rows = np.searchsorted(stored, wanted[missing]).clip(max=len(stored) - 1)
+                here = np.asarray(stored[rows] == wanted[missing])
+                found.append((name, missing[here], rows[here]))
+                missing = missing[~here]
+        return found
+
+    def _joined(self, hashes: Sequence[str]) -> list[Place]:
+        """Each hash's place by a join with all that are stored."""
+        wanted = pl.DataFrame({"content_hash": list(hashes)}, schema={"content_hash": pl.String()}).with_row_index("at")
+        joined = wanted.join(self.index(), on="content_hash", maintain_order="left")
+        parts, at, rows = (joined[name].to_numpy() for name in ("part", "at", "row"))
+        order = np.argsort(parts, kind="stable")
+        names = list(self._parts())
+        starts = np.searchsorted(parts[order], np.arange(len(names) + 1))
+        pieces = [(name, order[starts[n] : starts[n + 1]]) for n, name in enumerate(names)]
+        return [(name, at[piece], rows[piece]) for name, piece in pieces if len(piece)]
 
     def description(self) -> dict[str, Any]:
         """Which encoder these vectors come from; empty while nothing is stored."""
@@ -111,4 +157,5 @@ class VectorStore:
         self.append(slug, unique, self.read(unique))
         for path in parts:
             path.unlink(missing_ok=True)
-            path.with_suffix(".npy").unlink(missing_ok=True)
+            for ending in (".npy", ".hashes.npy"):
+                path.with_suffix(ending).unlink(missing_ok=True)

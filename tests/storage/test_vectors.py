@@ -42,6 +42,25 @@ def test_many_small_parts_are_merged_without_losing_or_changing_a_vector(tmp_pat
     assert store.read(names)[:, 0].tolist() == list(range(len(names)))
 
 
+def test_a_few_of_many_come_back_the_same_by_bisection_as_by_a_join(tmp_path: Path) -> None:
+    store, rng = VectorStore(tmp_path), np.random.default_rng(0)
+    names = [f"{value:08x}" for value in rng.permutation(1000)]
+    vectors = rng.normal(size=(1000, 3)).astype(np.float16)
+    for part in range(4):
+        store.append(f"slug-{part % 2}", names[part * 250 : part * 250 + 250], vectors[part * 250 : part * 250 + 250])
+    store.append("again", names[:2], vectors[2:4])  # stored a second time: the first part in the order of names wins
+    wanted = [3, 999, 3, 500, 251]
+    few = store.read([names[one] for one in wanted])
+    assert few.tolist() == vectors[wanted].tolist()
+    assert store.read(names)[wanted].tolist() == few.tolist()
+    assert store.read(names[:1]).tolist() == store.read(names)[:1].tolist() == vectors[2:3].tolist()
+    with pytest.raises(MissingArtifactError, match="1 of 2"):
+        store.read([names[0], "zzz"])
+    for path in tmp_path.rglob("*.hashes.npy"):
+        path.unlink()  # as an earlier version left them
+    assert store.read([names[one] for one in wanted]).tolist() == few.tolist()
+
+
 def test_names_and_vectors_must_be_as_many(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 hashes but 3"):
         VectorStore(tmp_path).append("cars", ["a", "b"], np.ones((3, 4)))
