@@ -10,11 +10,17 @@ import polars as pl
 
 from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
+from assets.overrides import chosen, overrides
+from pipeline.settings import SimilarityParams
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.similarity import IDS_SCHEMA
 from pipeline.steps import similarity as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
+
+
+class SimilarityOverrides(overrides(SimilarityParams)):
+    """Exact or in cells, for this run."""
 
 
 @dg.asset(
@@ -27,10 +33,13 @@ from resources.project import ProjectResource
     metadata=columns(IDS_SCHEMA, {"row": "row of the index", "key": "of the object in the bucket"}),
     code_version=str(step.CODE),
 )
-def similarity(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[Any]:
+def similarity(
+    context: dg.AssetExecutionContext, config: SimilarityOverrides, project: ProjectResource
+) -> dg.MaterializeResult[Any]:
     """The index behind "find everything that looks like this". A cache: it can always be built again."""
     with expected_errors(context):
-        return materialized(step.similarity(project.open(context.log), context.partition_key))
+        opened = project.open(context.log, similarity=chosen(config))
+        return materialized(step.similarity(opened, context.partition_key))
 
 
 @category_check("similarity")

@@ -269,6 +269,22 @@ class RepresentativeParams(Params):
     )
 
 
+class SimilarityParams(Params):
+    """The index that finds what looks like an image."""
+
+    index: Literal["auto", "exact", "cells"] = Field(
+        default="auto",
+        description="exact compares with every image; cells only with those around the query, and says how many of "
+        "the true nearest that finds; auto is exact up to similarity.exact_up_to images.",
+    )
+    exact_up_to: int = Field(
+        default=1_000_000, ge=1, description="Images of a category that index: auto compares with one by one."
+    )
+    min_recall: float = Field(
+        default=0.98, ge=0.5, le=1.0, description="Least share of the true 50 nearest that an index in cells finds."
+    )
+
+
 class OutletSettings(Params):
     """One place that the published documents are written to, beside the data directory."""
 
@@ -428,6 +444,7 @@ class Settings(Params):
     labels: ClusterParams = Field(default_factory=ClusterParams)
     identities: IdentityParams = Field(default_factory=IdentityParams)
     representatives: RepresentativeParams = Field(default_factory=RepresentativeParams)
+    similarity: SimilarityParams = Field(default_factory=SimilarityParams)
     published: PublishParams = Field(default_factory=PublishParams)
     curation: CurationParams = Field(default_factory=CurationParams)
     automation: AutomationParams = Field(default_factory=AutomationParams)

@@ -134,7 +134,11 @@ class Hit(Shape):
 
 class HitList(Shape):
     items: list[Hit]
-    searched: int = Field(description="How many images were compared.")
+    searched: int = Field(description="Among how many images was searched.")
+    recall: float = Field(
+        description="The share of the true nearest that such a search finds, as measured when its index was made; 1 = "
+        "the query was compared with each image."
+    )
 
 
 class Embedding(Shape):

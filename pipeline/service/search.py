@@ -59,6 +59,7 @@ class Answer:
 
     hits: list[tuple[Found, Snapshot, int]] = field(default_factory=list["tuple[Found, Snapshot, int]"])
     searched: int = 0
+    recall: float = 1.0
 
 
 class Decoders:
@@ -148,7 +149,8 @@ class Searcher:
         snapshots = {one.slug: self.library.get(one.slug) for one in indexes}
         placed = [(hit, snapshots[hit.slug], snapshots[hit.slug].base.row_of.get(hit.image_id)) for hit in found]
         searched = sum(one.ids.height if (m := masks[one.slug]) is None else int(m.sum()) for one in indexes)
-        return Answer([(hit, snapshot, row) for hit, snapshot, row in placed if row is not None], searched)
+        known = [(hit, snapshot, row) for hit, snapshot, row in placed if row is not None]
+        return Answer(known, searched, min(one.recall for one in indexes))
 
     def embedding(self, image_id: str) -> tuple[np.ndarray, str]:
         """The stored vector of an image and the fingerprint that it is filed under."""

@@ -1,11 +1,11 @@
-"""Exact similarity search over the embeddings: a FAISS index that can be rebuilt at any time.
+"""Similarity search over the embeddings: a FAISS index that can be rebuilt at any time.
 
 What belongs here: building, bringing up to date, opening and searching one index, and a query that learns from what
-people liked. Not here: the vectors, which are the truth (`storage/vectors.py`), and which image a row is
-(`steps/search.py`).
+people liked. Not here: the vectors, which are the truth (`storage/vectors.py`), which image a row is
+(`steps/search.py`), how cells are cut and how many are looked into (`inverted.py`).
 
-The index is flat: exact, 3.4 ms for the best 50 of 100,000 × 512. Its file is one array, which the system maps into
-memory page by page, so that opening costs nothing.
+The index is flat: exact, 3.4 ms for the best 50 of 100,000 × 512. Only beyond a million vectors is it cut into cells,
+and then it says how much it finds. Its file is mapped into memory page by page, so that opening costs nothing.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.stages import inverted
+
 IDS_SCHEMA = pl.Schema({"row": pl.Int64(), "image_id": pl.String(), "content_hash": pl.String(), "key": pl.String()})
-CHUNK = 65_536  # vectors turned into float32 at a time
 ORIGINAL, LIKED, DISLIKED = 1.0, 0.75, 0.35  # weights of Rocchio's formula
 
 
@@ -40,8 +41,15 @@ def build(vectors: np.ndarray) -> bytes:
 
     index: Any = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     index.train(np.ascontiguousarray(vectors[:1], dtype=np.float32))
-    _add(index, vectors)
+    inverted.add(index, vectors)
     return _to_bytes(index)
+
+
+def build_cells(vectors: np.ndarray, min_recall: float) -> tuple[bytes, dict[str, Any]]:
+    """An index in cells over L2-normalised [n, d] vectors, as bytes, and what is to be told of it: cells, probes and
+    the recall that was measured. n is at least 1."""
+    index, told = inverted.build(vectors, min_recall)
+    return _to_bytes(index), told
 
 
 def update(data: bytes, removed: Sequence[int], vectors: np.ndarray) -> bytes:
@@ -52,10 +60,12 @@ def update(data: bytes, removed: Sequence[int], vectors: np.ndarray) -> bytes:
     if not data:
         return build(vectors)
     index = load(data)
-    if len(removed):
-        index.remove_ids(np.array(sorted(removed), dtype=np.int64))
-    if len(vectors):
-        _add(index, vectors)
+    if inverted.is_inverted(index):
+        inverted.update(index, removed, vectors)
+    else:
+        if len(removed):
+            index.remove_ids(np.array(sorted(removed), dtype=np.int64))
+        inverted.add(index, vectors)
     return _to_bytes(index) if index.ntotal else b""
 
 
@@ -72,7 +82,9 @@ def open_mapped(path: Path) -> Any | None:
         return None
     import faiss
 
-    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    with path.open("rb") as file:
+        cells = file.read(2) == b"Iw"  # how FAISS marks an inverted file
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP if cells else faiss.IO_FLAG_MMAP_IFC)
 
 
 def vector_of(index: Any, row: int) -> np.ndarray:
@@ -91,12 +103,17 @@ def search(index: Any, query: np.ndarray, top_k: int, allowed: np.ndarray | None
     k = min(top_k, count)
     if k == 0:
         return []
-    parameters: Any = None
+    library: Any = faiss  # its Python signatures are made at run time
+    selector: Any = None
     if allowed is not None:
         bits = np.packbits(allowed, bitorder="little")  # held here: the selector keeps a bare pointer to it
-        library: Any = faiss  # its Python signatures are made at run time
-        parameters = library.SearchParameters(sel=library.IDSelectorBitmap(bits))
-    scores, rows = index.search(np.ascontiguousarray(query, dtype=np.float32)[None, :], k, params=parameters)
+        selector = library.IDSelectorBitmap(bits)
+    asked = np.ascontiguousarray(query, dtype=np.float32)[None, :]
+    if inverted.is_inverted(index):
+        scores, rows = inverted.search(index, asked, k, selector)
+    else:
+        parameters = None if selector is None else library.SearchParameters(sel=selector)
+        scores, rows = index.search(asked, k, params=parameters)
     hits = [Hit(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
     return sorted(hits, key=lambda hit: (-round(hit.score, 5), hit.row))
 
@@ -114,11 +131,6 @@ def refined(query: np.ndarray, liked: np.ndarray, disliked: np.ndarray) -> np.nd
         moved = moved - DISLIKED * disliked.astype(np.float32).mean(axis=0)
     length = float(np.linalg.norm(moved))
     return (moved / length if length > 1e-6 else query).astype(np.float32)
-
-
-def _add(index: Any, vectors: np.ndarray) -> None:
-    for start in range(0, len(vectors), CHUNK):
-        index.add(np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32))
 
 
 def _to_bytes(index: Any) -> bytes:

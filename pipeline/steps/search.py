@@ -37,12 +37,16 @@ class Found:
 
 
 class OpenIndex:
-    """One stored version of a category's index, mapped into memory, with the images of its rows."""
+    """One stored version of a category's index, mapped into memory, with the images of its rows.
+
+    `recall`: the share of the true nearest that a search finds; 1 where each image is compared.
+    """
 
     def __init__(self, artifact: Artifact) -> None:
         self.slug = artifact.slug
         self.version = artifact.provenance.version
         self.fingerprint = str(artifact.provenance.facts.get("embeddings", ""))
+        self.recall = float(artifact.provenance.facts.get("search", {}).get("recall", 1.0))
         self.ids = artifact.table("ids", searching.IDS_SCHEMA).sort("row")
         self._path = artifact.file("index.faiss")
 

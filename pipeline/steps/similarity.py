@@ -6,44 +6,69 @@ What belongs here: which vectors it holds and which of them are new, storing. No
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pipeline.stages import similarity as searching
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # counted up when the same inputs give another result
+DRIFT = 0.2  # of the images for which cells were cut: beyond, they are cut anew
 
 
 def similarity(project: Project, slug: str) -> Report:
     """Bring the `similarity` index up to date: vectors that it holds already are not read again."""
-    images, fingerprint = embedded_images(project, slug)
-    wanted = images.select("image_id", "content_hash", "key")
+    usable, params = Usable(project, slug), project.settings.similarity
+
+    def asked() -> tuple[pl.DataFrame, str, bool]:
+        wanted = usable.images.select("image_id", "content_hash", "key")
+        cells = params.index == "cells" or (params.index == "auto" and wanted.height > params.exact_up_to)
+        return wanted, usable.fingerprint, cells and wanted.height > 0
+
+    def inputs() -> str:
+        wanted, fingerprint, cells = asked()
+        return digest(wanted, fingerprint, CODE, *([params.min_recall] if cells else []))
 
     def compute(current: Artifact | None) -> dict[str, Any]:
+        wanted, fingerprint, cells = asked()
         same = current is not None and current.provenance.facts.get("embeddings") == fingerprint
         held = current.table("ids", searching.IDS_SCHEMA) if current is not None and same else _nothing()
         kept = held.drop("key").join(wanted, on=["image_id", "content_hash"], how="inner").sort("row")
         new = wanted.join(kept, on="image_id", how="anti").sort("image_id")
-        vectors = project.vectors(fingerprint).read(new["content_hash"].to_list())
-        if current is None or not kept.height:
-            index = searching.build(vectors)
+        vectors = project.vectors(fingerprint)
+        gone = held.join(kept, on="row", how="anti")["row"].to_list()
+        before = current.provenance.facts.get("search", {}) if current is not None and kept.height else None
+        if current is not None and before is not None and not _to_be_rebuilt(before, cells, len(gone), wanted.height):
+            added = vectors.read(new["content_hash"].to_list())
+            index, told = searching.update(current.file("index.faiss").read_bytes(), gone, added), before
+            table = pl.concat([kept.select(wanted.columns), new])
         else:
-            gone = held.join(kept, on="row", how="anti")["row"].to_list()
-            index = searching.update(current.file("index.faiss").read_bytes(), gone, vectors)
-        table = pl.concat([kept.select(wanted.columns), new]).with_row_index("row")
+            table = wanted.sort("image_id")
+            index, told = _built(vectors.read(table["content_hash"].to_list()), cells, params.min_recall)
+        table = table.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
         return {
-            "tables": {"ids": (table.with_columns(pl.col("row").cast(pl.Int64)), searching.IDS_SCHEMA)},
+            "tables": {"ids": (table, searching.IDS_SCHEMA)},
             "files": {"index.faiss": index},
-            "params": {"index": "flat float16, inner product, exact"},
-            "facts": {"vectors": images.height, "embeddings": fingerprint, "added": new.height},
+            "params": {"index": "cells" if cells else "exact", **told},
+            "facts": {"vectors": wanted.height, "embeddings": fingerprint, "added": new.height, "search": told},
         }
 
-    inputs = digest(wanted, fingerprint, CODE)
-    report = run_stage(project, slug, "similarity", inputs, compute)
+    report = run_stage(project, slug, "similarity", inputs, compute, seen=usable.seen(params.model_dump(), CODE))
     report.counts = {"vectors": int(report.facts["vectors"])}
     return report
+
+
+def _built(vectors: np.ndarray, cells: bool, min_recall: float) -> tuple[bytes, dict[str, Any]]:
+    return searching.build_cells(vectors, min_recall) if cells else (searching.build(vectors), {})
+
+
+def _to_be_rebuilt(before: dict[str, Any], cells: bool, gone: int, now: int) -> bool:
+    """Whether the kind changed, or so much that the cells no longer fit and their recall is no longer known."""
+    if cells != bool(before):
+        return True
+    return bool(before) and abs(now - int(before["built_of"])) + gone > DRIFT * int(before["built_of"])
 
 
 def _nothing() -> pl.DataFrame:

@@ -168,4 +168,5 @@ def _answer(service: Service, question: Question, options: FindOptions) -> HitLi
         items += [Hit.model_construct(score=round(hit.score, 4), image=shape)
                   for (hit, _, _), shape in zip(here, shapes, strict=True)]  # fmt: skip
     places = {hit.image_id: place for place, (hit, _, _) in enumerate(answer.hits)}
-    return HitList(items=sorted(items, key=lambda one: places[one.image.image_id]), searched=answer.searched)
+    ordered = sorted(items, key=lambda one: places[one.image.image_id])
+    return HitList(items=ordered, searched=answer.searched, recall=answer.recall)

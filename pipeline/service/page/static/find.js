@@ -81,7 +81,7 @@ async function similar(signal) {
   const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
   for (const id of disliked) { const image = known.get(id); if (image) tiles.push(rateable(image, null)); }
   show(tiles);
-  found.textContent = `${many(answer.items.length, "image")} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}`;
+  found.textContent = `${many(answer.items.length, "image")} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}${answer.recall < 1 ? `; such a search finds ${(100 * answer.recall).toFixed(1)} % of the true nearest` : ""}`;
   cursor = "";
   nothing(answer.items.length ? "" : "Nothing is that much alike. Lower the floor, or take a filter away.");
 }
