@@ -13,7 +13,7 @@ help: ## Show this list
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(READY)
 
@@ -41,8 +41,8 @@ lint: $(READY) ## ruff
 types: $(READY) ## basedpyright, strict on our packages
 	$(BIN)/basedpyright
 
-bench: $(READY) ## Embedding rate against a plain loop and the machine's own limit
-	$(BIN)/python -m tests.benchmarks.bench_embedding $(ARGS)
+bench: $(READY) ## The table of speeds, each beside an alternative in the same run (ARGS="--write", ARGS="vectors load", ARGS=--all)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 bench-quality: $(READY) ## Grouping on many libraries, ours beside its peers (takes an hour; ARGS=--quick)
 	$(BIN)/python -m tests.benchmarks.quality $(ARGS)

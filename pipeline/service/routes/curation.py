@@ -30,6 +30,9 @@ SHOWN_IMAGES = 20
 Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Who decides.")]
 Why = Annotated[str | None, Field(max_length=4000, description="A remark for the history.")]
 Key = Annotated[str | None, Header(max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Before = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only events with a lower number: go on with the "
+                                     "last number of a page.")]  # fmt: skip
 
 
 class DecisionRequest(Shape):
@@ -86,24 +89,26 @@ def undo_decision(service: Shared, category: Slug, body: UndoRequest) -> EventSh
 
 
 @router.get("/categories/{category}/history")
-def category_history(service: Shared, category: Slug, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> History:
+def category_history(service: Shared, category: Slug, limit: Limit = 100, before: Before = None) -> History:
     """The last decisions of a category, the newest first."""
-    return _history(service, category_of(service, category).slug, limit=limit)
+    return _history(service, category_of(service, category).slug, limit=limit, before=before)
 
 
 @router.get("/clusters/{cluster}/history")
-def cluster_history(service: Shared, cluster: Id, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> History:
+def cluster_history(service: Shared, cluster: Id, limit: Limit = 100, before: Before = None) -> History:
     """The decisions that touched a cluster, the newest first."""
     snapshot, found = cluster_of(service, cluster)
-    return _history(service, snapshot.slug, cluster=found, limit=limit)
+    return _history(service, snapshot.slug, cluster=found, limit=limit, before=before)
 
 
 @router.get("/images/{image_id}/history")
-def image_history(service: Shared, image_id: Id, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> History:
+def image_history(service: Shared, image_id: Id, limit: Limit = 100, before: Before = None) -> History:
     """The decisions that touched an image, the newest first."""
     snapshot, row = image_of(service, image_id)
     value = snapshot.frame["content_hash"][row]
-    return History(items=[]) if value is None else _history(service, snapshot.slug, image=value, limit=limit)
+    if value is None:
+        return History(items=[])
+    return _history(service, snapshot.slug, image=value, limit=limit, before=before)
 
 
 class ClusterChange(Shape):
@@ -162,13 +167,15 @@ def event_shape(service: Service, slug: str, event: Event, *, undone: bool = Fal
 
 
 def _history(
-    service: Service, slug: str, *, limit: int, cluster: str | None = None, image: str | None = None
+    service: Service, slug: str, *, limit: int, before: int | None, cluster: str | None = None, image: str | None = None
 ) -> History:
     if service.curation is None:
         return History(items=[])
     store = service.curation.store
     holding = {event.number for event in active_events(store.events(slug))}
-    found = store.touching(slug, cluster=cluster, image=image, limit=limit)
+    most = limit if before is None else store.last(slug)
+    found = store.touching(slug, cluster=cluster, image=image, limit=most)
+    found = [event for event in found if before is None or event.number < before][:limit]
     return History(items=[
         EventShape(**event_shape(service, slug, event, undone=event.number not in holding
                                  and getattr(event.decision, "kind", "") != "undo"))
