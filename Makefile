@@ -4,6 +4,8 @@ DEMO ?= bollards
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
+# where Python may not keep bytecode at its first import, each start would compile everything: twice the time
+BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .PHONY: help demo test test-fast dev serve check lint types bench bench-quality bench-identity nights bench-clustering lock settings clean
 
@@ -13,7 +15,7 @@ help: ## Show this list
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet $(BYTECODE) --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(READY)
 

@@ -57,7 +57,7 @@ class Service:
         self.decoders.close()
         self.database.close()
         if self.curation is not None:
-            self.curation.store.close()
+            self.curation.close()
         return left
 
     def decisions(self) -> Curation:

@@ -201,7 +201,7 @@ class Library:
         versions = versions_of(self._project, slug)
         same = held is not None and held.base.versions == versions
         decided = self._curation is not None and any(name == "identities" for name, _ in versions)
-        last = self._curation.store.last(slug) if self._curation is not None and decided else 0
+        last = self._curation.log.last(slug) if self._curation is not None and decided else 0
         if held is not None and same and last == (held.curated.events if held.curated else 0):
             return held
         base = held.base if held is not None and same else read_base(self._project, slug)

@@ -10,12 +10,14 @@ some twenty seconds on its first call, which is longer than the work on most lib
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from pipeline.stages.cells import search_cells
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FEW = 3000  # up to here the whole table of similarities (36 MB) is quicker than importing and asking faiss
 EXACT = 20_000  # up to here each is compared with each: 10 s of CPU time for 15,000 of 1,280, as through cells
@@ -93,12 +95,14 @@ def _many(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(columns), np.asarray(similarity)
 
 
-def fuzzy_graph(neighbours: Neighbours) -> sparse.csr_matrix:
+def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
     """The symmetric weighted graph, [n, n], weights in (0, 1]: how surely two images are neighbours for either of them.
 
     Each image's distances are measured from its nearest neighbour and scaled so that its weights sum to log2(k + 1),
     which makes dense and sparse regions comparable; the two directions are joined by a + b - a * b.
     """
+    from scipy import sparse
+
     n, k = neighbours.indices.shape
     if k == 0:
         return sparse.csr_matrix((n, n), dtype=np.float32)

@@ -14,15 +14,18 @@ Two questions are asked of every image, and failing either makes it unclustered:
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from pipeline.stages.neighbours import Neighbours
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
 NEAREST = 3  # neighbours that count: as many as the smallest kinds have
 ISOLATED = 0.75  # in 1,000 images; photographs: 95 in 100 below 0.7, random directions in 512 dimensions above 0.83
-REMOTE = 3.5  # robust standard deviations, the usual limit for an outlier (Iglewicz, Hoaglin, 1993)
+REMOTE = 3.5  # robust standard deviations, the usual limit for an outlier (Iglewicz, Hoaglin, 1993), of many images
 LEAST_SPREAD = 0.1  # of the logarithm of a distance: below, groups are so even that a deviation means nothing
 FEW = 20  # below, the nearest three are so much of the library that isolation says nothing
 CALIBRATION = 1.5  # a share of 0.5 was right in 0.3 of cases on the benchmark, 0.7 in 0.55, 0.85 in 0.7
@@ -50,9 +53,25 @@ def strangeness(
     apart = isolation(vectors, near) / limit
     if n < FEW or (apart >= 1).mean() > MOST_NOISE:
         apart, limit = np.zeros(n), None
-    score = np.maximum(apart, remoteness(near, groups) / REMOTE) / 2
+    score = np.maximum(apart, remoteness(near, groups) / remote_limit(groups)) / 2
     score[groups < 0] = 1.0
     return Strangeness(np.clip(score, 0.0, 1.0).astype(np.float32), limit)
+
+
+def remote_limit(groups: np.ndarray) -> float:
+    """The limit for groups int [n], −1 for none: `REMOTE` where the spread is known, more where few images tell it.
+
+    As likely to be passed by a true member: the quantile of Student's t with as many degrees of freedom.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(_freedom(groups), ndtr(REMOTE)))
+
+
+def _freedom(groups: np.ndarray) -> int:
+    """Images beyond one per group: each group's own median takes one away. At least 1."""
+    inside = groups[groups >= 0]
+    return max(1, len(inside) - len(np.unique(inside)))
 
 
 def isolation_limit(n: int, isolated: float = ISOLATED) -> float:
@@ -78,12 +97,16 @@ def remoteness(near: np.ndarray, groups: np.ndarray) -> np.ndarray:
         members = groups == group
         centred[members] = logs[members] - np.median(logs[members])
     inside = np.abs(centred[groups >= 0])
-    spread = 1.4826 * float(np.median(inside)) if len(inside) else 0.0
+    # each group is centred on its own median, which makes small groups look tighter than they are
+    few = np.sqrt(len(inside) / _freedom(groups))
+    spread = 1.4826 * float(np.median(inside)) * few if len(inside) else 0.0
     return centred / max(spread, LEAST_SPREAD)
 
 
-def membership(graph: sparse.csr_matrix, groups: np.ndarray) -> np.ndarray:
+def membership(graph: "sparse.csr_matrix", groups: np.ndarray) -> np.ndarray:
     """The share of each image's edge weight that leads into its own group, float64 [n]; 0 outside every group."""
+    from scipy import sparse
+
     n = len(groups)
     coordinates = sparse.coo_matrix(graph)
     inside = (groups[coordinates.row] == groups[coordinates.col]) & (groups[coordinates.row] >= 0)

@@ -9,7 +9,9 @@ import difflib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -18,13 +20,19 @@ from pipeline.curation.decisions import ClusterState, Decision, Event
 from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
 from pipeline.curation.review import reasons
 from pipeline.errors import ConflictError, DecisionError, UnknownNameError
-from pipeline.stages import identities as identity
-from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
-from pipeline.storage.curation.store import CurationStore, Transaction, database_url
+from pipeline.storage.curation.reading import Reader, SqliteFile
+
+if TYPE_CHECKING:
+    from pipeline.storage.curation.store import CurationStore, Transaction
 
 DATABASE_VARIABLE = "IMAGE_CLUSTER_DATABASE_URL"
+
+# the columns that are read here, of tables that the stages make
+_USABLE = pl.Schema({"content_hash": pl.String(), "status": pl.String()})
+_HOMES = pl.Schema({"content_hash": pl.String(), "cluster_id": pl.String()})
+_BOOK = pl.Schema({"cluster_id": pl.String(), "alive": pl.Boolean(), "members": pl.List(pl.String())})
 
 
 @dataclass
@@ -37,22 +45,43 @@ class _Cached:
 
 
 class Curation:
-    """The decisions of one data directory. Raises `CurationDatabaseError` when their database does not open."""
+    """The decisions of one data directory. Raises `CurationDatabaseError` when their database does not open.
+
+    `read_only`: nothing is decided and nothing migrated.
+    """
 
     def __init__(self, project: Project, *, read_only: bool = False) -> None:
-        self.project = project
-        configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
-        self.store = CurationStore(database_url(project.layout.curation, configured), read_only=read_only)
+        self.project, self.read_only = project, read_only
+        self._configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
         self._cache: dict[str, _Cached] = {}
+        file = SqliteFile(project.layout.curation)
+        self._reader: Reader = file if self._configured is None and file.is_current() else self.store
+
+    @cached_property
+    def store(self) -> "CurationStore":
+        """Where decisions are written: opened, and made or migrated if need be, at the first use."""
+        from pipeline.storage.curation.store import CurationStore, database_url
+
+        return CurationStore(database_url(self.project.layout.curation, self._configured), read_only=self.read_only)
+
+    @property
+    def log(self) -> Reader:
+        """What was decided, for reading; a database that nobody has written to is not made for it."""
+        return self.__dict__.get("store", self._reader)
+
+    def close(self) -> None:
+        """Close every connection."""
+        if "store" in self.__dict__:
+            self.store.close()
 
     def curated(self, slug: str) -> Curated:
         """The clusters of a category as people want them now."""
-        return self._curated(slug, self.store.events(slug))
+        return self._curated(slug, self.log.events(slug))
 
     def review_reasons(self, slug: str) -> dict[str, list[str]]:
         """Cluster id → why it asks to be reviewed."""
         change = self.project.settings.curation.review_change
-        return reasons(self.curated(slug), self.store.flags(slug), change=change)
+        return reasons(self.curated(slug), self.log.flags(slug), change=change)
 
     def cluster(self, slug: str, cluster: str) -> CuratedCluster:
         """One cluster, also by an id that was merged into it. Raises `UnknownNameError` with the nearest ids."""
@@ -91,7 +120,7 @@ class Curation:
     def undo(self, slug: str, number: int | None, *, actor: str, why: str | None = None) -> Event:
         """Undo an event, by default the last one that holds."""
         if number is None:
-            active = d.active_events(self.store.events(slug))
+            active = d.active_events(self.log.events(slug))
             if not active:
                 raise DecisionError(f"Nothing is decided in {slug} that could be undone.")
             number = active[-1].number
@@ -101,7 +130,7 @@ class Curation:
         """Ids of computed clusters that go by a name, merged ones included."""
         from pipeline.curation.replay import fold
 
-        return fold(self.store.events(slug)).names()
+        return fold(self.log.events(slug)).names()
 
     def computed(self, slug: str) -> Computed:
         """The clusters as computed, from `identities`."""
@@ -111,7 +140,7 @@ class Curation:
         stored = self.project.store.current(slug, "identities")
         if stored is None:  # read, but not clustered yet: there are images to tag and to leave out
             images = self.project.store.require(slug, "images")
-            table = images.table("images", IMAGES_SCHEMA, ["content_hash", "status"])
+            table = images.table("images", _USABLE, list(_USABLE))
             usable = table.filter(pl.col("status") == "ok")["content_hash"]
             return _Cached("", Computed({}, frozenset(usable)))
         version = stored.provenance.version
@@ -166,7 +195,7 @@ class Curation:
         home = self.computed(slug).home
         missing = [one for one in decision.images_touched() if one not in home]
         if missing and isinstance(decision, (d.Include, d.Untag)):  # what is left out is not among the computed
-            known = curated.excluded | self.store.excluded(slug).keys() | curated.tags.keys()
+            known = curated.excluded | self.log.excluded(slug).keys() | curated.tags.keys()
             missing = [one for one in missing if one not in known]
         if missing:
             near = difflib.get_close_matches(missing[0], home, n=1, cutoff=0.6)
@@ -186,46 +215,39 @@ def curation_of(project: Project) -> Curation:
 
 
 def excluded_images(project: Project, slug: str) -> frozenset[str]:
-    """Content hashes that people left out. Opens no database where nobody has decided anything."""
-    return frozenset(curation_of(project).store.excluded(slug)) if _decided(project) else frozenset()
+    """Content hashes that people left out."""
+    return frozenset(curation_of(project).log.excluded(slug))
 
 
 def named_clusters(project: Project, slug: str) -> frozenset[str]:
-    """Ids of clusters that people named. Opens no database where nobody has decided anything."""
-    return curation_of(project).named(slug) if _decided(project) else frozenset()
+    """Ids of clusters that people named."""
+    return curation_of(project).named(slug)
 
 
 def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
     """Two content hashes and whether they belong together, for each rating that holds, in the order of the ratings."""
-    if not _decided(project):
-        return []
-    active = d.active_events(curation_of(project).store.events(slug))
+    active = d.active_events(curation_of(project).log.events(slug))
     return [(one.decision.a, one.decision.b, one.decision.same) for one in active if isinstance(one.decision, d.Pair)]
 
 
 def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
     """Pairs of content hashes that people said are no duplicates of each other."""
-    if not _decided(project):
-        return frozenset()
-    active = d.active_events(curation_of(project).store.events(slug))
+    active = d.active_events(curation_of(project).log.events(slug))
     kept = [one.decision.images for one in active if isinstance(one.decision, d.KeepBoth)]
     return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
 
 
-def _decided(project: Project) -> bool:
-    configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
-    return configured is not None or project.layout.curation.exists()
-
-
 def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:
     """An id for images that people split off; `number` (of the last event) keeps two of the same images apart."""
-    return f"p-{identity.id_letters('split', slug, str(number), *sorted(images))}"
+    from pipeline.stages.identities import id_letters
+
+    return f"p-{id_letters('split', slug, str(number), *sorted(images))}"
 
 
 def _computed(stored: Artifact) -> Computed:
-    members = stored.table("members", identity.MEMBERS_SCHEMA, ["content_hash", "cluster_id"]).unique()
+    members = stored.table("members", _HOMES, list(_HOMES)).unique()
     grouped = members.filter(pl.col("cluster_id").is_not_null()).group_by("cluster_id").agg("content_hash")
-    book = stored.table("ledger", identity.LEDGER_SCHEMA, ["cluster_id", "alive", "members"]).filter(~pl.col("alive"))
+    book = stored.table("ledger", _BOOK, list(_BOOK)).filter(~pl.col("alive"))
     return Computed(
         clusters={name: frozenset(images) for name, images in sorted(grouped.iter_rows())},
         unclustered=frozenset(members.filter(pl.col("cluster_id").is_null())["content_hash"]),
@@ -247,7 +269,7 @@ def _known_cluster(curated: Curated, cluster: str) -> CuratedCluster:
     raise UnknownNameError(f"There is no cluster {cluster!r} among {len(curated.clusters)}. {hint}")
 
 
-def _check_revisions(tx: Transaction, expected: Mapping[str, int]) -> None:
+def _check_revisions(tx: "Transaction", expected: Mapping[str, int]) -> None:
     for cluster, revision in expected.items():
         now = tx.revision(cluster)
         if now != revision:

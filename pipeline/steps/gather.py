@@ -109,7 +109,7 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
 
 def _flag_this_run(project: Project, slug: str, held: Curation, stored: _Stored) -> None:
     """What happened in this clustering and asks to be looked at; told once for each version of `identities`."""
-    if held.store.read_only:
+    if held.read_only:
         return
     provenance = project.store.require(slug, "identities").provenance
     died = [name for name, _ in _died(provenance.facts)]
@@ -122,7 +122,8 @@ def _flag_this_run(project: Project, slug: str, held: Curation, stored: _Stored)
         first_run=not died and all(row["fate"] == "born" for row in stored.known.values()),
         new_size=project.settings.curation.review_new_size,
     )
-    held.store.raise_flags(slug, flags, at=project.now())
+    if flags:
+        held.store.raise_flags(slug, flags, at=project.now())
 
 
 def _died(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -215,8 +216,8 @@ def _unclustered(
 
 def _rejected(stored: _Stored, held: Curation) -> list[documents.RejectedImage]:
     """Images that could not be used, and those that people left out, each with the reason."""
-    excluded = held.store.excluded(stored.slug)
-    events = held.store.events(stored.slug)
+    excluded = held.log.excluded(stored.slug)
+    events = held.log.events(stored.slug)
     result = [
         documents.RejectedImage(key, status, reason or status)
         for key, status, reason in stored.images.filter(pl.col("status") != "ok")

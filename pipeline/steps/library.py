@@ -15,15 +15,20 @@ from pipeline.curation.decisions import Event, is_undone
 from pipeline.curation.review import change_since_review
 from pipeline.curation.suggest import Carried, suggest
 from pipeline.errors import MissingArtifactError, UnknownNameError
-from pipeline.stages import representatives as representing
-from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.published.document import country_code
 from pipeline.steps.curation import curation_of
-from pipeline.steps.manifest import CAPTIONS_SCHEMA
 from pipeline.steps.project import Project
 from pipeline.storage.layout import read_slugs
 
 Row = dict[str, Any]
+
+# the columns that are read here, of tables that the stages make
+_IMAGES = pl.Schema({
+    name: pl.String() for name in ("key", "image_id", "group", "identifier", "content_hash", "status")
+})  # fmt: skip
+_CAPTIONS = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
+_COHESION = pl.Schema({"cluster_id": pl.String(), "cohesion": pl.Float32()})
+_TYPICALITY = pl.Schema({"image_id": pl.String(), "similarity": pl.Float32()})
 
 
 def only_category(project: Project, wanted: str | None) -> str:
@@ -42,7 +47,7 @@ def only_category(project: Project, wanted: str | None) -> str:
 
 def images_table(project: Project, slug: str) -> pl.DataFrame:
     """Key, id, group, identifier and content hash of every usable image, by id."""
-    table = project.store.require(slug, "images").table("images", IMAGES_SCHEMA)
+    table = project.store.require(slug, "images").table("images", _IMAGES, list(_IMAGES))
     return table.filter(pl.col("status") == "ok").sort("image_id")
 
 
@@ -113,7 +118,7 @@ def cluster_detail(project: Project, slug: str, name: str) -> Row:
         "merged": list(cluster.merged),
         "former_names": list(cluster.former_names),
         "made_by_people": cluster.made_by_people,
-        "revision": held.store.revision(slug, cluster.id),
+        "revision": held.log.revision(slug, cluster.id),
         "since_review": f"{len(came)} came, {len(went)} went ({share:.0%})" if cluster.baseline is not None else None,
         "images": listed,
         "history": history_rows(project, slug, cluster.id, 20),
@@ -127,10 +132,10 @@ def _most_typical_first(row: Row) -> tuple[float, str]:
 def history_rows(project: Project, slug: str, cluster: str | None = None, limit: int = 50) -> list[Row]:
     """What was decided, the newest first."""
     held = curation_of(project)
-    events = held.store.events(slug)
+    events = held.log.events(slug)
     waits = {one.number: one.reason for one in held.curated(slug).waiting}
     rows: list[Row] = []
-    for event in held.store.touching(slug, cluster=cluster, limit=limit):
+    for event in held.log.touching(slug, cluster=cluster, limit=limit):
         state = "undone" if is_undone(events, event.number) else "waits" if event.number in waits else ""
         rows.append({"event": event.number, "at": event.at, "actor": event.actor, "what": told(event),
                      "why": event.why or "", "state": state})  # fmt: skip
@@ -189,18 +194,17 @@ def _captions(project: Project, slug: str) -> dict[str, str]:
     stored = project.store.current(slug, "manifest")
     if stored is None or "captions" not in stored.provenance.rows:
         return {}
-    return dict(stored.table("captions", CAPTIONS_SCHEMA).iter_rows())
+    return dict(stored.table("captions", _CAPTIONS).iter_rows())
 
 
 def _cohesion(project: Project, slug: str) -> dict[str, float]:
     stored = project.store.require(slug, "representatives")
-    schema = representing.clusters_schema(stored.provenance.facts["dimension"])
-    table = stored.table("clusters", schema, ["cluster_id", "cohesion"])
+    table = stored.table("clusters", _COHESION, list(_COHESION))
     return {name: round(value, 4) for name, value in table.iter_rows()}
 
 
 def _typicality(project: Project, slug: str) -> dict[str, float]:
     """Image id → cosine to the centroid of its computed cluster."""
     stored = project.store.require(slug, "representatives")
-    table = stored.table("members", representing.MEMBERS_SCHEMA, ["image_id", "similarity"])
+    table = stored.table("members", _TYPICALITY, list(_TYPICALITY))
     return {name: round(value, 4) for name, value in table.iter_rows()}

@@ -1,7 +1,8 @@
 """What every step needs: the settings, the stores, the bucket, the encoder, and the report that a step returns.
 
-What belongs here: opening things once and lazily. Not here: the work (`manifest.py`, `ingest.py`, `clusters.py`,
-`publish.py` beside this file).
+What belongs here: opening things once and lazily, and importing what opens them then: a command that reads one document
+needs neither tables nor vectors. Not here: the work (`manifest.py`, `ingest.py`, `clusters.py`, `publish.py` beside
+this file).
 """
 
 import difflib
@@ -13,19 +14,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import TransientError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.stages.bucket_manifest import Entry
-from pipeline.stages.embeddings import Encoder
-from pipeline.stages.manifest import Bucket
-from pipeline.storage.artifacts import ArtifactStore
 from pipeline.storage.layout import Layout, open_layout, read_slugs
-from pipeline.storage.thumbnails import ThumbnailStore
-from pipeline.storage.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from pipeline.stages.bucket_manifest import Entry
+    from pipeline.stages.embeddings import Encoder
+    from pipeline.stages.manifest import Bucket
+    from pipeline.storage.artifacts import ArtifactStore
+    from pipeline.storage.thumbnails import ThumbnailStore
+    from pipeline.storage.vectors import VectorStore
 
 
 @dataclass
@@ -69,8 +70,8 @@ class Project:
         self,
         settings: Settings,
         *,
-        bucket: Bucket | None = None,
-        encoder: Callable[[], Encoder] | None = None,
+        bucket: "Bucket | None" = None,
+        encoder: "Callable[[], Encoder] | None" = None,
         talk: Talk | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -87,15 +88,19 @@ class Project:
         return open_layout(self.settings.data_dir)
 
     @cached_property
-    def store(self) -> ArtifactStore:
+    def store(self) -> "ArtifactStore":
+        from pipeline.storage.artifacts import ArtifactStore
+
         return ArtifactStore(self.layout)
 
     @cached_property
-    def thumbnails(self) -> ThumbnailStore:
+    def thumbnails(self) -> "ThumbnailStore":
+        from pipeline.storage.thumbnails import ThumbnailStore
+
         return ThumbnailStore(self.layout.thumbnails)
 
     @cached_property
-    def bucket(self) -> Bucket:
+    def bucket(self) -> "Bucket":
         if self._bucket is not None:
             return self._bucket
         from pipeline.adapters.buckets import open_bucket
@@ -111,11 +116,11 @@ class Project:
         )
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> "Encoder":
         """The encoder, loaded at the first use: a run with nothing to embed never loads it."""
         return self.load_encoder(self.layout.cache)
 
-    def load_encoder(self, cache: Path | None) -> Encoder:
+    def load_encoder(self, cache: Path | None) -> "Encoder":
         """Load the encoder; what is converted for this machine is kept below `cache`, nowhere when that is None."""
         if self._open_encoder is not None:
             return self._open_encoder()
@@ -125,7 +130,9 @@ class Project:
         self.talk.notice(f"Loading encoder {params.spec} …")
         return open_encoder(params.spec, device=params.device, cache_dir=cache, threads=params.decode_threads)
 
-    def vectors(self, fingerprint: str) -> VectorStore:
+    def vectors(self, fingerprint: str) -> "VectorStore":
+        from pipeline.storage.vectors import VectorStore
+
         return VectorStore(self.layout.vectors(fingerprint))
 
     def now(self) -> str:
@@ -151,6 +158,8 @@ class Project:
     @contextmanager
     def lock(self, slug: str) -> Generator[None]:
         """Hold a category, so that two processes never work on one at the same time."""
+        from filelock import FileLock, Timeout
+
         path = self.layout.root / "categories" / slug / ".lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path)

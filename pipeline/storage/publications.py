@@ -17,9 +17,12 @@ import secrets
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.stages.manifest import Bucket
 from pipeline.storage.files import sync_directory, write_atomically
+
+if TYPE_CHECKING:
+    from pipeline.stages.manifest import Bucket
 
 SETS_KEPT = 5  # at an outlet; how many the data directory keeps is a setting
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
@@ -77,7 +80,7 @@ def drop_old_sets(root: Path, slug: str, keep: Collection[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def publish_to_bucket(bucket: Bucket, slug: str, version: str, files: Mapping[str, bytes]) -> str:
+def publish_to_bucket(bucket: "Bucket", slug: str, version: str, files: Mapping[str, bytes]) -> str:
     """Write `files` below `SLUG/versions/VERSION/` and then `SLUG/clusters.json`; returns the key of the latter.
 
     What is there already with the same size is not written again: a version never changes.
@@ -97,7 +100,7 @@ def _content_type(name: str) -> str:
     return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
 
 
-def _drop_old_versions(bucket: Bucket, slug: str, keep: str) -> None:
+def _drop_old_versions(bucket: "Bucket", slug: str, keep: str) -> None:
     """Remove all but the newest versions that we wrote; what is named otherwise is not ours to remove."""
     prefix = f"{slug}/versions/"
     found: dict[str, list[str]] = {}

@@ -26,6 +26,8 @@ BENCHES: dict[str, list[str]] = {
     "embedding-vit": ["bench_embedding", "--encoder", "vit"],
     "bucket": ["bench_bucket"],
     "nights": ["bench_nights_cost"],
+    "grouping": ["bench_clustering", "--sizes", "2500,10000"],
+    "grouping-large": ["bench_clustering", "--sizes", "10000,50000,100000", "--recipes", "ours,map,evoc"],
     "vectors": ["bench_vectors"],
     "similarity": ["bench_similarity"],
     "similarity-million": ["bench_similarity", "--vectors", "1000000"],
@@ -35,7 +37,13 @@ BENCHES: dict[str, list[str]] = {
     "load": ["bench_load"],
     "big": ["bench_big"],
 }
-LONG = ("similarity-million", "similarity-cells", "load", "big")  # minutes to an hour; by name or with --all
+LONG = (
+    "grouping-large",
+    "similarity-million",
+    "similarity-cells",
+    "load",
+    "big",
+)  # minutes to an hour; by name or with --all
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,13 @@ from pipeline.cli import main
 from tests.steps.test_run import Bench, add
 
 Run = Callable[..., Result]
+
+# what a command that only looks has no use for; each costs a tenth of a second or several
+HEAVY = (
+    "numpy", "scipy", "sklearn", "torch", "torchvision", "open_clip", "timm", "faiss", "umap", "hdbscan", "numba",
+    "openvino", "sknetwork", "PIL", "sqlalchemy", "alembic", "dagster", "dagster_aws", "boto3", "obstore", "fastapi",
+    "uvicorn", "duckdb", "pyarrow", "pandas", "rich", "jinja2",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +102,22 @@ def test_json_says_what_was_stored(run: Run) -> None:
     stored = json.loads(run("rename", first, "Red", "--json", "--actor", "ann").stdout)
     assert stored["decision"] == {"kind": "rename", "cluster": first, "name": "Red"}
     assert (stored["event"], stored["actor"]) == (1, "ann")
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_listing_clusters_imports_nothing_heavy_and_makes_no_database(run: Run, tmp_path: Path, decided: bool) -> None:
+    if decided:
+        run("rename", listed(run)[0]["id"], "White")
+    code = f"""if True:
+        import sys
+        from pipeline.cli import main
+        main(["clusters", "list", "--out", sys.argv[1]], standalone_mode=False)
+        print("heavy:", [name for name in {HEAVY!r} if name in sys.modules])"""
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "data")], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    lines = found.stdout.splitlines()
+    assert ("White" in found.stdout) == decided
+    assert lines[-1] == "heavy: []"
+    assert len(lines) == 1 + 2 + 1
+    assert (tmp_path / "data" / "curation.sqlite3").exists() == decided

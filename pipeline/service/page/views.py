@@ -70,7 +70,7 @@ def one_cluster(
     ordered = members.sections(snapshot, found, order)
     names = snapshot.frame["image_id"]
     page = cut(ordered.rows, lambda row: str(names[row]), cursor, limit or TILES)
-    revision = service.curation.store.revision(slug, found) if service.curation else 0
+    revision = service.curation.log.revision(slug, found) if service.curation else 0
     return show(
         service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[found], order=order,
         orders=members.ORDERS, sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,

@@ -94,7 +94,7 @@ def list_cluster_images(service: Shared, cluster: Id, cursor: Cursor = None, lim
 def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
     """A cluster with its revision."""
     curation = service.curation
-    revision = curation.store.revision(snapshot.slug, cluster) if curation is not None else 0
+    revision = curation.log.revision(snapshot.slug, cluster) if curation is not None else 0
     return ClusterDetail(**snapshot.clusters[cluster], revision=revision)
 
 

@@ -1,7 +1,7 @@
-"""The curation store: appends events, reads them back, keeps flags. Many processes use it at once.
+"""The curation store: makes and migrates the database, appends events, keeps flags. Many processes use it at once.
 
-What belongs here: connections, transactions, rows ↔ events. Not here: what events mean (`curation/`), checking that ids
-exist and taking the state (`steps/curation.py`).
+What belongs here: connections, transactions, events → rows. Not here: rows → events (`reading.py`), what events mean
+(`curation/`), checking that ids exist and taking the state (`steps/curation.py`).
 
 SQLite, beside everything else in the data directory, unless the settings name PostgreSQL. Writers of a category queue
 up (SQLite: one writer at a time; PostgreSQL: a lock on the category's row), so events have one order without gaps, and
@@ -12,10 +12,9 @@ import hashlib
 import zlib
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, insert, select, text, update
@@ -23,34 +22,22 @@ from sqlalchemy import event as listen
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
-from pipeline.curation.decisions import ClusterState, Decision, Event, Undo, is_undone, parse_decision
+from pipeline.curation.decisions import ClusterState, Decision, Event, Undo, is_undone
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.derived import apply_event, rebuild
-
-HEAD = "0001"  # the newest migration; a test holds it against the files
-WITH_MEMBERS = ("rename", "review", "merge")  # the kinds whose state the replay looks at
-BUSY_SECONDS = 60.0
+from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, Ask, Reader, with_undos
 
 
-@dataclass
-class _Log:
-    """Events of a category as read so far; they never change, so only newer ones are read again."""
-
-    events: list[Event] = field(default_factory=list[Event])
-
-
-class CurationStore:
+class CurationStore(Reader):
     """The events of one data directory, or of a database that several share."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         """Open (and, if need be, make or migrate) the database. Raises `CurationDatabaseError`, `SettingsError`."""
+        super().__init__()
         self.url = _parse(url)
         self.read_only = read_only
-        self._logs: dict[str, _Log] = {}
-        self._snapshots: dict[str, frozenset[str]] = {}
-        self._lock = Lock()
         self.engine = _engine(self.url)
         try:
             self._migrate()
@@ -68,52 +55,6 @@ class CurationStore:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-    def last(self, category: str) -> int:
-        """The number of a category's last event; 0 before the first."""
-        with self._reading() as connection:
-            return _last(connection, category)
-
-    def events(self, category: str) -> Sequence[Event]:
-        """All events of a category, in their order."""
-        with self._reading() as connection:
-            return self._refresh(connection, category)
-
-    def touching(
-        self, category: str, *, cluster: str | None = None, image: str | None = None, limit: int = 1000
-    ) -> list[Event]:
-        """The last `limit` events of one cluster, one image or the whole category, the newest first."""
-        table = t.event_cluster if cluster is not None else t.event_image
-        column = t.event_cluster.c.cluster if cluster is not None else t.event_image.c.image
-        with self._reading() as connection:
-            events = self._refresh(connection, category)
-            if cluster is None and image is None:
-                return list(reversed(events[-limit:]))
-            query = select(table.c.number).where(
-                table.c.category == category, column == (image if cluster is None else cluster)
-            )
-            numbers = set(connection.scalars(query))
-        return [events[number - 1] for number in sorted(_with_undos(numbers, events), reverse=True)[:limit]]
-
-    def revision(self, category: str, cluster: str) -> int:
-        """The number of the last event that touched a cluster, undos included; 0 when there is none."""
-        touching = self.touching(category, cluster=cluster, limit=1)
-        return touching[0].number if touching else 0
-
-    def excluded(self, category: str) -> dict[str, int]:
-        """Content hashes that people left out, with the number of the event."""
-        table = t.image_exclusion
-        with self._reading() as connection:
-            rows = connection.execute(select(table.c.image, table.c.number).where(table.c.category == category))
-            return {row.image: row.number for row in rows}
-
-    def flags(self, category: str) -> list[Flag]:
-        """Every flag that was ever raised; `curation/review.py` knows which of them still hold."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                select(t.flag).where(t.flag.c.category == category).order_by(t.flag.c.cluster, t.flag.c.raised_at)
-            )
-            return [Flag(row.cluster, row.kind, row.text, row.key, row.after_event) for row in rows]
 
     def raise_flags(self, category: str, flags: Sequence[Flag], *, at: str) -> None:
         """Keep the flags of a run; one that is there already stays as it is."""
@@ -138,7 +79,7 @@ class CurationStore:
         try:
             with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
                 last = _last(connection, category, lock=True)
-                yield Transaction(connection, category, last, list(self._refresh(connection, category)))
+                yield Transaction(connection, category, last, list(self._refresh(_asking(connection), category)))
         except OperationalError as error:
             raise CurationDatabaseError(
                 f"The curation database {self.name} did not take a decision: {_first_line(error)}. Nothing was "
@@ -151,47 +92,12 @@ class CurationStore:
             rebuild(tx.connection, category, tx.events)
 
     @contextmanager
-    def _reading(self) -> Generator[Connection]:
+    def _reading(self) -> Generator[Ask]:
         with self.engine.connect() as connection:
-            yield connection
-
-    def _refresh(self, connection: Connection, category: str) -> Sequence[Event]:
-        with self._lock:
-            log = self._logs.setdefault(category, _Log())
-            known = len(log.events)
-            rows = connection.execute(
-                select(t.event).where(t.event.c.category == category, t.event.c.number > known)
-                .order_by(t.event.c.number)
-            ).all()  # fmt: skip
-            if rows:
-                states = self._states(connection, category, known)
-                # a new list: what was handed out before does not grow under its reader
-                log.events = log.events + [_event(row, states.get(row.number, {})) for row in rows]
-            return log.events
-
-    def _states(self, connection: Connection, category: str, after: int) -> dict[int, dict[str, ClusterState]]:
-        query = (
-            select(t.event_state, t.event.c.kind)
-            .join(t.event, (t.event.c.category == t.event_state.c.category)
-                  & (t.event.c.number == t.event_state.c.number))
-            .where(t.event_state.c.category == category, t.event_state.c.number > after)
-        )  # fmt: skip
-        rows = connection.execute(query).all()
-        wanted = sorted({row.snapshot for row in rows if row.kind in WITH_MEMBERS} - self._snapshots.keys())
-        for start in range(0, len(wanted), 500):
-            found = connection.execute(
-                select(t.snapshot).where(t.snapshot.c.digest.in_(wanted[start : start + 500]))
-            )  # fmt: skip
-            self._snapshots |= {row.digest: _unpack(row.members) for row in found}
-        result: dict[int, dict[str, ClusterState]] = {}
-        for row in rows:
-            members = self._snapshots.get(row.snapshot, frozenset())
-            state = ClusterState(row.name, row.status, members, row.description)
-            result.setdefault(row.number, {})[row.cluster] = state
-        return result
+            yield _asking(connection)
 
     def _migrate(self) -> None:
-        with self._reading() as connection:
+        with self.engine.connect() as connection:
             found = _version(connection)
         if found == HEAD:
             return
@@ -245,7 +151,7 @@ class Transaction:
                 )
             )
         )
-        return max(_with_undos(numbers, self.events), default=0)
+        return max(with_undos(numbers, self.events), default=0)
 
     def append(
         self,
@@ -348,6 +254,10 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+def _asking(connection: Connection) -> Ask:
+    return lambda sql, values: connection.execute(text(sql), values).all()
+
+
 def _version(connection: Connection) -> str | None:
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
@@ -368,29 +278,11 @@ def _last(connection: Connection, category: str, *, lock: bool = False) -> int:
     return 0
 
 
-def _event(row: Any, states: Mapping[str, ClusterState]) -> Event:
-    return Event(row.number, row.at, row.actor, parse_decision(row.decision), row.why, states)
-
-
-def _with_undos(numbers: set[int], events: Sequence[Event]) -> set[int]:
-    """The numbers, and those of the undos of them, of the undos of these, and so on."""
-    found = set(numbers)
-    for one in events:
-        if isinstance(one.decision, Undo) and one.decision.event in found:
-            found.add(one.number)
-    return found
-
-
 def _check_undo(undo: Undo, events: Sequence[Event]) -> None:
     if undo.event > len(events):
         raise ConflictError(f"There is no event {undo.event} to undo; the last one is {len(events)}.")
     if is_undone(events, undo.event):
         raise ConflictError(f"Event {undo.event} is undone already. To make it hold again, undo its undo.")
-
-
-def _unpack(data: bytes) -> frozenset[str]:
-    plain = zlib.decompress(data).decode()
-    return frozenset(plain.split("\n")) if plain else frozenset()
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -1,0 +1,180 @@
+"""Reading the curation database: rows → events, flags and exclusions.
+
+What belongs here: the queries, in SQL that SQLite and PostgreSQL share, and reading a SQLite file as it is. Not here:
+making, migrating and writing the database (`store.py`), what events mean (`curation/`).
+
+A command that only looks reads the file with the driver of the standard library: importing SQLAlchemy costs more than
+everything else that such a command does.
+"""
+
+import json
+import sqlite3
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pipeline.curation.decisions import ClusterState, Event, Undo, parse_decision
+from pipeline.curation.review import Flag
+from pipeline.errors import CurationDatabaseError
+
+HEAD = "0001"  # the newest migration; a test holds it against the files
+BUSY_SECONDS = 60.0
+
+Ask = Callable[[str, Mapping[str, Any]], Sequence[Any]]  # SQL and its named values → rows
+
+_EVENTS = """
+SELECT number, at, actor, why, decision FROM event
+WHERE category = :category AND number > :after ORDER BY number"""
+_STATES = """
+SELECT s.number, s.cluster, s.name, s.description, s.status, s.snapshot FROM event_state s
+WHERE s.category = :category AND s.number > :after"""
+# members of the kinds whose state the replay looks at
+_SNAPSHOTS = """
+SELECT digest, members FROM snapshot WHERE digest IN (
+  SELECT s.snapshot FROM event_state s JOIN event e ON e.category = s.category AND e.number = s.number
+  WHERE s.category = :category AND s.number > :after AND e.kind IN ('rename', 'review', 'merge'))"""
+_FLAGS = """
+SELECT cluster, kind, text, key, after_event FROM flag
+WHERE category = :category ORDER BY cluster, raised_at"""
+
+
+@dataclass
+class _Log:
+    """Events of a category as read so far; they never change, so only newer ones are read again."""
+
+    events: list[Event] = field(default_factory=list[Event])
+
+
+class Reader(ABC):
+    """What people decided, for reading. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._logs: dict[str, _Log] = {}
+        self._snapshots: dict[str, frozenset[str]] = {}
+        self._lock = Lock()
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Ask]:
+        """A consistent view of the database, for some questions."""
+
+    def last(self, category: str) -> int:
+        """The number of a category's last event; 0 before the first."""
+        with self._reading() as ask:
+            found = ask("SELECT last_event FROM category WHERE slug = :category", {"category": category})
+            return found[0][0] if found else 0
+
+    def events(self, category: str) -> Sequence[Event]:
+        """All events of a category, in their order."""
+        with self._reading() as ask:
+            return self._refresh(ask, category)
+
+    def touching(
+        self, category: str, *, cluster: str | None = None, image: str | None = None, limit: int = 1000
+    ) -> list[Event]:
+        """The last `limit` events of one cluster, one image or the whole category, the newest first."""
+        with self._reading() as ask:
+            events = self._refresh(ask, category)
+            if cluster is not None:
+                rows = ask("SELECT number FROM event_cluster WHERE category = :category AND cluster = :name",
+                           {"category": category, "name": cluster})  # fmt: skip
+            elif image is not None:
+                rows = ask("SELECT number FROM event_image WHERE category = :category AND image = :name",
+                           {"category": category, "name": image})  # fmt: skip
+            else:
+                return list(reversed(events[-limit:]))
+        numbers = with_undos({row[0] for row in rows}, events)
+        return [events[number - 1] for number in sorted(numbers, reverse=True)[:limit]]
+
+    def revision(self, category: str, cluster: str) -> int:
+        """The number of the last event that touched a cluster, undos included; 0 when there is none."""
+        touching = self.touching(category, cluster=cluster, limit=1)
+        return touching[0].number if touching else 0
+
+    def excluded(self, category: str) -> dict[str, int]:
+        """Content hashes that people left out, with the number of the event."""
+        with self._reading() as ask:
+            rows = ask("SELECT image, number FROM image_exclusion WHERE category = :category", {"category": category})
+            return dict(rows)
+
+    def flags(self, category: str) -> list[Flag]:
+        """Every flag that was ever raised; `curation/review.py` knows which of them still hold."""
+        with self._reading() as ask:
+            return [Flag(*row) for row in ask(_FLAGS, {"category": category})]
+
+    def _refresh(self, ask: Ask, category: str) -> Sequence[Event]:
+        with self._lock:
+            log = self._logs.setdefault(category, _Log())
+            newer = {"category": category, "after": len(log.events)}
+            rows = ask(_EVENTS, newer)
+            if rows:
+                states = self._states(ask, newer)
+                # a new list: what was handed out before does not grow under its reader
+                log.events = log.events + [
+                    Event(number, at, actor, parse_decision(_json(decision)), why, states.get(number, {}))
+                    for number, at, actor, why, decision in rows
+                ]
+            return log.events
+
+    def _states(self, ask: Ask, newer: Mapping[str, Any]) -> dict[int, dict[str, ClusterState]]:
+        self._snapshots |= {name: _unpack(members) for name, members in ask(_SNAPSHOTS, newer)}
+        result: dict[int, dict[str, ClusterState]] = {}
+        for number, cluster, name, description, status, snapshot in ask(_STATES, newer):
+            members = self._snapshots.get(snapshot, frozenset())
+            result.setdefault(number, {})[cluster] = ClusterState(name, status, members, description)
+        return result
+
+
+class SqliteFile(Reader):
+    """The decisions in a SQLite file as it lies there; one that does not exist holds none, and is not made."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = file
+
+    def is_current(self) -> bool:
+        """Whether it can be read as it is: it is not there, or has the schema that this program knows."""
+        try:
+            with self._reading() as ask:
+                return all(row[0] == HEAD for row in ask("SELECT version_num FROM alembic_version", {}))
+        except CurationDatabaseError:  # no such table, or no database at all: the store migrates, or says what is wrong
+            return False
+
+    @contextmanager
+    def _reading(self) -> Generator[Ask]:
+        if not self.file.exists():
+            yield lambda _sql, _values: []
+            return
+        address = f"{self.file.resolve().as_uri()}?mode=rw"  # rw: as mode=ro, a file that a writer left open fails
+        try:
+            with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                connection.execute("BEGIN")  # all questions see one state
+                if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+                    yield lambda _sql, _values: []  # another process is making it at this moment
+                else:
+                    yield lambda sql, values: connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise CurationDatabaseError(f"The curation database {self.file} cannot be read: {error}.") from error
+
+
+def with_undos(numbers: set[int], events: Sequence[Event]) -> set[int]:
+    """The numbers, and those of the undos of them, of the undos of these, and so on."""
+    found = set(numbers)
+    for one in events:
+        if isinstance(one.decision, Undo) and one.decision.event in found:
+            found.add(one.number)
+    return found
+
+
+def _json(value: Any) -> Any:
+    """PostgreSQL hands out JSON as values, SQLite as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _unpack(data: bytes) -> frozenset[str]:
+    plain = zlib.decompress(data).decode()
+    return frozenset(plain.split("\n")) if plain else frozenset()
