@@ -1,6 +1,6 @@
-"""The Dagster web UI in a real browser: the nine assets, their checks and the contact sheet are there to be seen.
+"""A real Dagster: the nine assets, their checks and the contact sheet in a browser, and runs that the service launches.
 
-What belongs here: what a user sees. Not here: what is recorded (`tests/assets/`).
+What belongs here: what a user sees, and what the service asks of it. Not here: what is recorded (`tests/assets/`).
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Browser, Page
 
+from pipeline.service.dagster_client import DagsterClient, DagsterError
 from tests.assets.bench import Bench
 from tests.servers import free_port
 from tests.test_definitions import LINEAGE
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def webserver(home: Path, settings: Path) -> Iterator[str]:
+def webserver(home: Path, settings: Path) -> Generator[str]:
     """dagster-webserver on a free port, as `image-cluster dev` starts it; its address."""
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(Path(sys.executable).parent / "dagster-webserver"), "-h", "127.0.0.1", "-p", url.rpartition(":")[2]]
@@ -59,10 +60,28 @@ def answers(url: str) -> bool:
         return False
 
 
+@contextmanager
+def daemon(home: Path, settings: Path) -> Generator[None]:
+    """The process that takes runs from Dagster's queue, as `image-cluster dev` starts it."""
+    command = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", "workspace.yaml"]
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "IMAGE_CLUSTER_SETTINGS": str(settings)}
+    with (home / "daemon.log").open("wb") as output:
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ui")
+
+
+@pytest.fixture(scope="module")
+def served(root: Path) -> Iterator[str]:
     """The web UI over one category that was run."""
-    root = tmp_path_factory.mktemp("ui")
     home = root / "home"
     home.mkdir()
     for name in ("dagster.yaml", "workspace.yaml"):
@@ -115,3 +134,19 @@ def test_the_sensor_and_the_nightly_schedule_are_on(served: str, page: Page) -> 
     page.goto(f"{served}/automation")
     page.get_by_text("bucket_sensor").first.wait_for()
     page.get_by_text("At 03:00 AM UTC").first.wait_for()
+
+
+def test_the_service_launches_a_run_there_and_follows_it_to_its_end(served: str, root: Path) -> None:
+    client = DagsterClient(served)
+    with daemon(root / "home", root / "settings.yaml"):
+        launched = client.launch("bollards")
+        until = time.monotonic() + 180
+        while (found := client.status(launched))[0] == "running":
+            assert time.monotonic() < until, (found, (root / "home" / "daemon.log").read_text()[-3000:])
+            time.sleep(1)
+    state, word, done, steps = found
+    assert (state, word) == ("succeeded", "SUCCESS")
+    assert done == steps
+    assert client.status("00000000-0000-0000-0000-000000000000")[0] == "died"
+    with pytest.raises(DagsterError, match="did not stop"):
+        client.terminate(launched)
