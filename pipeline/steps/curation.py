@@ -274,7 +274,8 @@ def _check_revisions(tx: "Transaction", expected: Mapping[str, int]) -> None:
         now = tx.revision(cluster)
         if now != revision:
             raise ConflictError(
-                f"Cluster {cluster} has moved on: you saw revision {revision}, now it is {now}. Look at it again."
+                f"Cluster {cluster} was changed since you saw it (revision {revision}, now {now}), so nothing was "
+                "stored. Look at it again, then decide."
             )
 
 

@@ -429,6 +429,28 @@ def test_the_keys_are_listed_and_a_dialog_keeps_them_to_itself(shown: Page, serv
     assert served.get("/categories/bollards/history").json()["items"][0]["actor"] == "Ada"
 
 
+def test_a_name_that_somebody_else_gave_meanwhile_is_not_overwritten(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards")
+    expect(shown.locator(".card")).to_have_count(6)
+    card = shown.locator(".card").first
+    name = card.get_attribute("data-id")
+    assert name is not None
+    first = {"kind": "rename", "cluster": name, "name": "Bob's name"}
+    served.post("/categories/bollards/decisions", json={"decision": first, "actor": "bob"}).raise_for_status()
+    card.locator("input.name").fill("Ann's name")
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#alerts")).to_contain_text("changed")
+    mine = shown.locator(f".card[data-id='{name}'] input.name")
+    expect(mine).to_have_value("Bob's name")
+    assert clusters(served)[name]["name"] == "Bob's name"
+    mine.fill("Ann's name")
+    shown.keyboard.press("Enter")
+    toast(shown, "Named “Ann's name”")
+    mine.fill("Ann's better name")
+    shown.keyboard.press("Enter")
+    toast(shown, "Named “Ann's better name”")
+
+
 def test_a_key_right_after_a_dialog_was_closed_is_not_taken_for_typing(shown: Page) -> None:
     shown.goto("/c/bollards")
     shown.evaluate("""async () => {

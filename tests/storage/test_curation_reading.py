@@ -70,6 +70,7 @@ def test_the_file_says_what_the_store_says(file: Path) -> None:
     assert reader.flags("bollards") == store.flags("bollards") == [Flag("c-1", "split", "was split", "run-7", 4)]
     assert [one.number for one in reader.touching("bollards", cluster="c-1")] == [4, 1]
     assert [one.number for one in reader.touching("bollards", image="a1")] == [2]
+    assert reader.revisions("bollards") == store.revisions("bollards") == {"c-1": 4}
     assert [one.number for one in reader.touching("bollards", limit=2)] == [4, 3]
 
 

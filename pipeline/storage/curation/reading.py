@@ -95,6 +95,21 @@ class Reader(ABC):
         touching = self.touching(category, cluster=cluster, limit=1)
         return touching[0].number if touching else 0
 
+    def revisions(self, category: str) -> dict[str, int]:
+        """`revision` of every cluster that an event ever touched, in one pass."""
+        with self._reading() as ask:
+            events = self._refresh(ask, category)
+            rows = ask("SELECT number, cluster FROM event_cluster WHERE category = :category", {"category": category})
+        touched: dict[int, list[str]] = {}
+        for number, cluster in rows:
+            touched.setdefault(number, []).append(cluster)
+        found: dict[str, int] = {}
+        for event in events:
+            if isinstance(event.decision, Undo):
+                touched.setdefault(event.number, []).extend(touched.get(event.decision.event, ()))
+            found |= dict.fromkeys(touched.get(event.number, ()), event.number)
+        return found
+
     def excluded(self, category: str) -> dict[str, int]:
         """Content hashes that people left out, with the number of the event."""
         with self._reading() as ask:

@@ -1,7 +1,7 @@
 // @ts-check
 // The wall: naming in place, merging, reviewing, hiding.
 
-import { actor, alertOf, api, base, decide, done, keys, many, onRefresh, readOnly, slug, the } from "./common.js";
+import { actor, alertOf, api, base, decide, done, keys, many, onRefresh, readOnly, refresh, Refused, slug, the } from "./common.js";
 import { pickCluster } from "./dialogs.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { Selection } from "./selection.js";
@@ -36,7 +36,8 @@ async function nameIt(input) {
   card.dataset.name = name;
   showSuggestion(card);
   try {
-    const event = await api(`${base}/decisions`, { method: "POST", json: { decision: { kind: "rename", cluster: id, name: name || null }, actor: actor() } });
+    const event = await api(`${base}/decisions`, { method: "POST", json: { decision: { kind: "rename", cluster: id, name: name || null }, actor: actor(), if_revision: { [id]: Number(card.dataset.revision) } } });
+    seen([event]);
     input.value = card.dataset.name = event.decision.name ?? "";
     input.classList.add("saved");
     setTimeout(() => input.classList.remove("saved"), 900);
@@ -46,6 +47,14 @@ async function nameIt(input) {
     card.dataset.name = was;
     input.value = was;
     alertOf(error);
+    if (error instanceof Refused && error.status === 409) await refresh(); // somebody was quicker: show what they did
+  }
+}
+
+/** What this tab decided is no reason to refuse its next decision. @param {any[]} events */
+function seen(events) {
+  for (const { number, decision } of events) {
+    for (const card of cards([decision.cluster ?? ""])) card.dataset.revision = String(number);
   }
 }
 
@@ -124,7 +133,7 @@ async function review() {
   const ids = selection.chosen();
   if (!ids.length) return;
   selection.clear();
-  await decide(ids.map((cluster) => ({ kind: "review", cluster })), `Reviewed ${ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster")}.`);
+  seen(await decide(ids.map((cluster) => ({ kind: "review", cluster })), `Reviewed ${ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster")}.`));
 }
 
 async function hide() {
@@ -132,7 +141,7 @@ async function hide() {
   if (!ids.length) return;
   selection.clear();
   const what = ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster");
-  await decide(ids.map((cluster) => ({ kind: "status", cluster, status: shown ? "hidden" : "active" })), shown ? `Hid ${what}: not published.` : `${what} shown again.`);
+  seen(await decide(ids.map((cluster) => ({ kind: "status", cluster, status: shown ? "hidden" : "active" })), shown ? `Hid ${what}: not published.` : `${what} shown again.`));
 }
 
 keys({
