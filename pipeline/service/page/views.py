@@ -48,8 +48,8 @@ def clusters(
     page = cut(found, lambda one: str(one["id"]), cursor, limit or CARDS)
     revisions = service.curation.log.revisions(snapshot.slug) if service.curation else {}
     return show(
-        service, snapshot, "clusters", revisions=revisions, cards=[walls.card(snapshot, one) for one in page.items], page=page,
-        wanted=wanted, which=walls.WHICH, orders=walls.ORDERS, groups=groups_of(snapshot),
+        service, snapshot, "clusters", cards=[walls.card(snapshot, one) for one in page.items], revisions=revisions,
+        page=page, wanted=wanted, which=walls.WHICH, orders=walls.ORDERS, groups=groups_of(snapshot),
         tags=list(snapshot.rows_by_tag), reviews=sum(one in snapshot.rows_by_cluster for one in snapshot.reasons),
         unnamed=sum(one["name"] is None and one["status"] == "active" for one in snapshot.clusters.values()),
     )  # fmt: skip
