@@ -1,7 +1,8 @@
 """Images → groups of duplicates, on three levels that are never mixed up, each with the one image to keep.
 
 What belongs here: which images are the same picture, and which of them is the best. Not here: perceptual hashes
-(`signatures.py`), which images are of one kind (`labels.py`), deleting anything: nothing in this product does.
+(`signatures.py`), which pairs come into question (`candidates.py`), which images are of one kind (`labels.py`),
+deleting anything: nothing in this product does.
 
 exact: the same bytes. near: perceptual hash and embedding agree, and no place of the two pictures differs when they are
 laid over one another. similar: the embedding alone agrees, which is not called a duplicate; it is looked for only among
@@ -12,7 +13,7 @@ is kept itself. So every image of a group agrees with the very image that would 
 of the group (its medoid); two images that merely share a neighbour are never joined.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import DuplicateParams
+from pipeline.stages.candidates import BLOCK, Candidates, Compared, Memory, by_hash, by_vector
 from pipeline.stages.overlay import SIDE, largest_difference
 
 DUPLICATES_SCHEMA = pl.Schema({
@@ -35,22 +37,21 @@ DUPLICATES_SCHEMA = pl.Schema({
 LEVELS = ("exact", "near", "similar")
 QUALITY = ["pixels", "size", "sharpness", "content_hash"]
 AT_ONCE = 8192  # neighbours of one content that are compared at once
-BLOCK = 256  # contents whose neighbours are looked for at once: bounds memory when thousands are alike
-TILE = 32_768  # contents that a block is compared with at once
-PROJECTED = 128  # dimensions in which pairs are ruled out
-SAMPLE = 20_000  # contents that decide the projection
-SLACK = 5e-4  # of a distance: the embeddings are float16
 
-Candidates = Callable[[np.ndarray], Iterable[np.ndarray]]
 Covered = dict[int, tuple[int, float]]  # row → its centre and the distance to it
 
 
 @dataclass(frozen=True)
 class Found:
-    """`table` (`DUPLICATES_SCHEMA`) ordered by level, group and the kept image first; `facts` are counts per level."""
+    """`table` (`DUPLICATES_SCHEMA`) ordered by level, group and the kept image first; `facts` are counts per level.
+
+    `compared` is what the next search may be told; `searched` counts the pairs that this one looked at.
+    """
 
     table: pl.DataFrame
     facts: dict[str, int] = field(default_factory=dict[str, int])
+    compared: Compared = field(default_factory=Compared)
+    searched: int = 0
 
 
 def by_quality(images: pl.DataFrame, signatures: pl.DataFrame) -> pl.DataFrame:
@@ -75,13 +76,15 @@ def find_duplicates(
     vectors: np.ndarray,
     params: DuplicateParams,
     not_duplicates: Iterable[tuple[str, str]] = (),
+    known: Compared | None = None,
 ) -> Found:
     """The groups of all three levels.
 
     `contents` is what `by_quality` returned for `images`; row i of `vectors`, float [n, d] of length 1, belongs to its
     row i. `not_duplicates` are pairs of content hashes that people want to keep both: no group holds both of a pair.
     Memory grows with n * d. Time: one pass of Hamming distances and one of distances in `PROJECTED` dimensions, n * n
-    each at worst; contents that are found to be duplicates are not asked again.
+    each at worst; contents that are found to be duplicates are not asked again. `known` is what an earlier search left
+    that had the same `params` and vectors: then only new contents are compared with all, and the result is the same.
     """
     row_of = {name: row for row, name in enumerate(contents["content_hash"].to_list())}
     apart: dict[int, set[int]] = {}
@@ -90,15 +93,20 @@ def find_duplicates(
             apart.setdefault(row_of[one], set()).add(row_of[other])
             apart.setdefault(row_of[other], set()).add(row_of[one])
     data = _Data(contents, vectors)
-    told = data.hashed(params.min_contrast)
+    hashes, before = contents["content_hash"], known or Compared()
+    hashed = Memory("near", hashes, data.hashed(params.min_contrast), before)
     near = data.cover(
-        told, _by_hash(data.phash, told, params.max_hamming), params.max_distance, apart, overlay=params.max_difference
-    )
+        hashed, by_hash(hashed, data.phash, params.max_hamming), params.max_distance, apart,
+        overlay=params.max_difference,
+    )  # fmt: skip
     left = np.array([row for row in range(contents.height) if row not in near], dtype=np.int64)
-    alike = data.cover(left, _by_vector(vectors, left, params.similar_distance), params.similar_distance, apart)
+    others = Memory("similar", hashes, left, before)
+    alike = data.cover(others, by_vector(others, vectors, params.similar_distance), params.similar_distance, apart)
     rows = [*_exact_rows(images), *data.rows("near", near), *data.rows("similar", alike)]
     table = pl.DataFrame(rows, schema=DUPLICATES_SCHEMA, orient="row")
-    return Found(table, _facts(table, images))
+    levels = [hashed.left(), others.left()]
+    compared = Compared(pl.concat([one.contents for one in levels]), pl.concat([one.pairs for one in levels]))
+    return Found(table, _facts(table, images), compared, hashed.searched + others.searched)
 
 
 class _Data:
@@ -115,14 +123,15 @@ class _Data:
         return np.flatnonzero(self.known & (self.contents["contrast"].fill_null(0.0) >= min_contrast).to_numpy())
 
     def distance(self, row: int, others: np.ndarray) -> np.ndarray:
-        """Cosine distances, float32, 0 to 2."""
-        product = self.vectors[others].astype(np.float32) @ self.vectors[row].astype(np.float32)
+        """Cosine distances, float32, 0 to 2. Each depends on its own pair only, to the last bit."""
+        mine = self.vectors[row].astype(np.float32)
+        product = np.einsum("nd,d->n", self.vectors[others].astype(np.float32), mine)
         return np.clip(1.0 - product, 0.0, 2.0)
 
     def cover(
         self,
-        rows: np.ndarray,
-        candidates: Candidates,
+        memory: Memory,
+        search: Candidates,
         limit: float,
         apart: dict[int, set[int]],
         overlay: float | None = None,
@@ -133,12 +142,15 @@ class _Data:
         place of the two pictures may differ by more than that.
         """
         covered: Covered = {}
+        rows = memory.rows
         for start in range(0, len(rows), BLOCK):
             asked = np.array([row for row in rows[start : start + BLOCK] if row not in covered], dtype=np.int64)
-            for row, found in zip(asked.tolist(), candidates(asked), strict=True):
+            for row, found in zip(asked.tolist(), search(asked, covered), strict=True):
                 if row in covered:  # by one of this very block
                     continue
-                for other, far in self._agreeing(row, np.sort(found[found > row]), limit, overlay):
+                agreeing = [*memory.remembered(row), *self._agreeing(row, np.sort(found[found > row]), limit, overlay)]
+                memory.note(row, agreeing)
+                for other, far in agreeing:
                     if far < covered.get(other, (0, np.inf))[1] and other not in apart.get(row, ()):
                         covered[other] = (row, far)
         return _keep_apart(covered, apart)
@@ -182,66 +194,6 @@ class _Data:
         if not (self.known[one] and self.known[other]):
             return None
         return int(self.phash[one] ^ self.phash[other]).bit_count()
-
-
-def _by_hash(phash: np.ndarray, rows: np.ndarray, most: int) -> Candidates:
-    """Neighbours among `rows` by Hamming distance, at most `most` of 64 bits."""
-    codes = phash[rows]
-
-    def near(asked: np.ndarray, begin: int, end: int) -> np.ndarray:
-        return np.bitwise_count(phash[asked][:, None] ^ codes[None, begin:end]) <= most
-
-    return _searcher(rows, near)
-
-
-def _by_vector(vectors: np.ndarray, rows: np.ndarray, most: float) -> Candidates:
-    """Neighbours among `rows` whose cosine distance may be at most `most`; all that are, and some that are not.
-
-    Searched in the principal directions only: dropping directions never makes a distance larger, so none is missed.
-    """
-    projection = _directions(vectors[rows])
-    parts = [vectors[rows[start : start + AT_ONCE]].astype(np.float32) @ projection
-             for start in range(0, len(rows), AT_ONCE)]  # fmt: skip
-    projected = np.concatenate(parts) if parts else np.empty((0, projection.shape[1]), dtype=np.float32)
-    half = (projected**2).sum(axis=1) / 2  # |a − b|² = 2 (|a|²/2 + |b|²/2 − a·b)
-
-    def near(asked: np.ndarray, begin: int, end: int) -> np.ndarray:
-        queries = np.searchsorted(rows, asked)
-        product = projected[queries] @ projected[begin:end].T
-        product -= half[None, begin:end]
-        return product >= half[queries, None] - (most + SLACK)
-
-    return _searcher(rows, near)
-
-
-def _searcher(rows: np.ndarray, near: Callable[[np.ndarray, int, int], np.ndarray]) -> Candidates:
-    """Asks `near` about a block of rows against all worse ones, tile by tile; `rows` are sorted.
-
-    Plain numpy: at 30,000 it takes a fifth of the time of faiss' range search, and as long as its Hamming search.
-    """
-
-    def candidates(asked: np.ndarray) -> list[np.ndarray]:
-        found: list[list[np.ndarray]] = [[] for _ in asked]
-        first = int(np.searchsorted(rows, asked[0], side="right")) if len(asked) else len(rows)
-        for begin in range(first, len(rows), TILE):
-            end = min(begin + TILE, len(rows))
-            query, place = np.divmod(np.flatnonzero(near(asked, begin, end)), end - begin)
-            for number, part in enumerate(np.split(place, np.searchsorted(query, np.arange(1, len(asked))))):
-                found[number].append(rows[begin + part])
-        return [np.concatenate(parts) if parts else rows[:0] for parts in found]
-
-    return candidates
-
-
-def _directions(vectors: np.ndarray) -> np.ndarray:
-    """Orthonormal float32 [d, at most `PROJECTED`]: the directions in which a sample of the vectors differs most."""
-    dimension = vectors.shape[1]
-    if dimension <= PROJECTED:
-        return np.eye(dimension, dtype=np.float32)
-    sample = vectors[:: max(1, len(vectors) // SAMPLE)].astype(np.float32)
-    sample -= sample.mean(axis=0)
-    _, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64))
-    return np.ascontiguousarray(directions[:, -PROJECTED:], dtype=np.float32)
 
 
 def _keep_apart(covered: Covered, apart: dict[int, set[int]]) -> Covered:

@@ -7,6 +7,7 @@ import math
 import re
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,7 +82,7 @@ def read_exif(image: Image.Image) -> Exif:
     try:
         tags = image.getexif()
         orientation = tags.get(ExifTags.Base.Orientation)
-        taken = tags.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+        taken = _taken(tags.get_ifd(ExifTags.IFD.Exif), tags)
         place = tags.get_ifd(ExifTags.IFD.GPSInfo)
     except DAMAGE:
         return Exif()
@@ -91,6 +92,15 @@ def read_exif(image: Image.Image) -> Exif:
         latitude = longitude = None
     upright = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     return Exif(upright, _moment(taken), latitude, longitude)
+
+
+def _taken(block: Mapping[int, Any], beside: Mapping[int, Any]) -> Any:
+    """When the picture was taken, else made digital; some programs write it `beside` the block that it belongs in."""
+    for tag in (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized):
+        for tags in (block, beside):
+            if _moment(tags.get(tag)):
+                return tags.get(tag)
+    return None
 
 
 def _moment(value: Any) -> datetime | None:

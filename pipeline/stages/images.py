@@ -11,6 +11,8 @@ same pixels sooner and leave the interpreter free; everything else, and whatever
 import functools
 import importlib.util
 import io
+import sys
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +51,7 @@ IMAGES_SCHEMA = pl.Schema({
     "longitude": pl.Float64(),
 })  # fmt: skip
 
+_THREAD = threading.local()  # `told`: False where torch is still to be kept to one core in this thread
 _TOLD_BY_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are known before the pixels are decoded
 
 
@@ -148,11 +151,10 @@ def resize(pixels: np.ndarray, height: int, width: int, interpolation: str) -> n
 
     The integer arithmetic is Pillow's, vectorised: values differ by 1 at most, at a fifth of the time.
     """
-    import torch
-
     source_height, source_width, channels = pixels.shape
     if (source_height, source_width) == (height, width):
         return pixels
+    torch = _torch()
     strides = (pixels.size, 1, source_width * channels, channels)  # an unambiguous channels-last batch of one
     batch = torch.from_numpy(pixels).as_strided((1, channels, source_height, source_width), strides)
     resized = torch.nn.functional.interpolate(batch, (height, width), mode=interpolation, antialias=True)
@@ -170,10 +172,26 @@ def thumbnail(pixels: np.ndarray, longest_side: int) -> bytes:
 
 
 def use_one_thread() -> None:
-    """Keep torch in this thread to one core, for threads beside which others work: decoding has a pool of its own."""
+    """Keep torch in this thread to one core, for threads beside which others work: decoding has a pool of its own.
+
+    Where nothing has loaded torch yet, it is told when this thread first needs it: loading takes seconds, and a run
+    whose images Pillow decodes and nobody resizes never does.
+    """
+    _THREAD.told = "torch" in sys.modules
+    if _THREAD.told:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def _torch() -> Any:
+    """Torch, loaded at the first use and kept to one core where `use_one_thread` asked for it."""
     import torch
 
-    torch.set_num_threads(1)
+    if not getattr(_THREAD, "told", True):
+        torch.set_num_threads(1)
+        _THREAD.told = True
+    return torch
 
 
 def _kind(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
@@ -209,8 +227,7 @@ def _open(data: bytes, params: ImageParams, digest: str) -> "Image.Image | Rejec
 @functools.cache
 def _codecs() -> Any:
     """torchvision's image operators. Only their library is loaded: importing torchvision doubles the start-up time."""
-    import torch
-
+    torch = _torch()
     found = importlib.util.find_spec("torchvision")
     folder = Path(found.origin).parent if found and found.origin else Path()
     for library in sorted([*folder.glob("image*.so"), *folder.glob("image*.pyd"), *folder.glob("image*.dylib")]):
@@ -230,9 +247,7 @@ def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
             return None
     else:
         return None
-    import torch
-
-    codecs = _codecs()
+    torch, codecs = _torch(), _codecs()
     encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     as_rgb = 3  # torchvision.io.ImageReadMode.RGB
     try:

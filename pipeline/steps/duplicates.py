@@ -11,13 +11,14 @@ from typing import Any
 import polars as pl
 
 from pipeline.stages import duplicates as finding
+from pipeline.stages.candidates import AGREED_SCHEMA, COMPARED_SCHEMA, Compared
 from pipeline.stages.embeddings import usable_cores
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
 from pipeline.stages.signatures import SIGNATURES_SCHEMA, signature
 from pipeline.steps.curation import kept_pairs
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # counted up when the same inputs give another result
@@ -29,29 +30,36 @@ CHUNK = 1024  # thumbnails in memory
 def duplicates(project: Project, slug: str) -> Report:
     """Bring `duplicates` up to date. Pairs of which people said that both are to be kept share no group."""
     params = project.settings.duplicates
-    images, fingerprint = embedded_images(project, slug)
-    wanted = images.select(COLUMNS)
+    usable = Usable(project, slug)
     used = params.model_dump(exclude={"collapse"})
     pairs = sorted((min(pair), max(pair)) for pair in kept_pairs(project, slug))
 
     def compute(current: Artifact | None) -> dict[str, Any]:
+        wanted, fingerprint = usable.images.select(COLUMNS), usable.fingerprint
         signatures = _signatures(project, current, wanted["content_hash"].unique().sort().to_list())
         contents = finding.by_quality(wanted, signatures)
         vectors = project.vectors(fingerprint).read(contents["content_hash"].to_list())
-        found = finding.find_duplicates(wanted, contents, vectors, params, pairs)
+        same = [fingerprint, used, CODE, SIGNATURE_CODE]
+        known = _known(current) if current is not None and current.provenance.facts.get("compared") == same else None
+        found = finding.find_duplicates(wanted, contents, vectors, params, pairs, known)
         unsigned = signatures["phash"].null_count()
         return {
             "tables": {
                 "duplicates": (found.table, finding.DUPLICATES_SCHEMA),
                 "signatures": (signatures, SIGNATURES_SCHEMA),
+                "compared": (found.compared.contents, COMPARED_SCHEMA),
+                "agreed": (found.compared.pairs, AGREED_SCHEMA),
             },
             "params": used,
             "facts": {**found.facts, "images": wanted.height, "without_thumbnail": unsigned,
-                      "signatures": SIGNATURE_CODE},
+                      "signatures": SIGNATURE_CODE, "compared": same, "searched": found.searched},
         }  # fmt: skip
 
-    inputs = digest(wanted, fingerprint, used, pairs, CODE, SIGNATURE_CODE)
-    report = run_stage(project, slug, "duplicates", inputs, compute)
+    def inputs() -> str:
+        return digest(usable.images.select(COLUMNS), usable.fingerprint, used, pairs, CODE, SIGNATURE_CODE)
+
+    seen = usable.seen(used, pairs, CODE, SIGNATURE_CODE)
+    report = run_stage(project, slug, "duplicates", inputs, compute, seen=seen)
     names = ("images", *(f"{level}_{what}" for level in finding.LEVELS for what in ("groups", "images")))
     names += ("proposed_to_go", "bytes_saved")
     report.counts = {name: int(report.facts[name]) for name in names}
@@ -102,6 +110,11 @@ def published_duplicates(project: Project, slug: str) -> dict[str, Any] | None:
     document = duplicates_document(project, slug)
     documents.validate_duplicates(document)
     return document
+
+
+def _known(current: Artifact) -> Compared:
+    """What the last search left for this one."""
+    return Compared(current.table("compared", COMPARED_SCHEMA), current.table("agreed", AGREED_SCHEMA))
 
 
 def _signatures(project: Project, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:

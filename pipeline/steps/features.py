@@ -84,6 +84,16 @@ def asked_of(project: Project, slug: str, images: pl.DataFrame) -> Asked:
     return Asked(params, pairs_of(project, slug), context_of(project, slug, images) if weighed else None)
 
 
+def seen_of(project: Project, slug: str) -> list[object]:
+    """What `asked_of` follows from beside the images, told without reading these: ratings, knobs, and the version of
+    the manifest where its times and places have a weight."""
+    params, manifest = project.settings.labels, project.store.current(slug, "manifest")
+    weighed = params.weights.time > 0 or params.weights.place > 0
+    knobs = {name: value for name, value in params.model_dump().items() if name in SPACE_KNOBS}
+    pairs = [list(pair) for pair in pairs_of(project, slug)]
+    return [knobs, pairs, manifest.provenance.version if manifest is not None and weighed else ""]
+
+
 def space_of(asked: Asked, hashes: list[str], embeddings: np.ndarray) -> Space:
     """Learn what `asked` gives to learn, on L2-normalised float32 [n, d] `embeddings` of distinct `hashes`."""
     learned, effective, vectors = None, dict[str, Any](), embeddings

@@ -25,10 +25,10 @@ def identities(project: Project, slug: str) -> Report:
     """Bring `identities` up to date: the ids of the last run carry over to the groups that continue them."""
     params = project.settings.identities
     source = project.store.require(slug, "labels")
-    _, fingerprint = embedded_images(project, slug)
     category = project.category_of(slug)
 
     def compute(current: Artifact | None) -> dict[str, Any]:
+        _, fingerprint = embedded_images(project, slug)
         frame = source.table("labels", labelling.LABELS_SCHEMA)
         sizes = frame.filter(pl.col("raw_group").is_not_null()).group_by("raw_group").agg(
             pl.col("content_hash").unique(), pl.len().alias("size")

@@ -2,7 +2,7 @@
 
 What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors chunk by chunk, so
 that a killed run goes on where it was. Not here: decoding (`stages/images.py`), the overlap of decoding and forward
-pass (`stages/embeddings.py`).
+pass (`stages/embeddings.py`), the run of which the versions tell that there is nothing to do (`ingested.py`).
 """
 
 import secrets
@@ -19,6 +19,7 @@ from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.embeddings import Outcome, stream
 from pipeline.stages.images import IMAGES_SCHEMA, image_row
 from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.steps import ingested
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import digest
 from pipeline.storage.vectors import VectorStore
@@ -32,20 +33,21 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
     category = project.category_of(slug)
     images, embeddings = Report("images", category), Report("embeddings", category)
     with project.lock(slug), timed(images):
-        present = (
-            project.store.require(slug, "manifest").table("manifest", MANIFEST_SCHEMA)
-            .filter(pl.col("change") != "removed")
-        )  # fmt: skip
+        source = project.store.require(slug, "manifest")
+        fingerprint = _fingerprint(project, needed=embed)
+        seen = ingested.seen(source, fingerprint, _decode_settings(project))
+        if ingested.as_before(project, slug, seen, fingerprint, images, embeddings):
+            return [images, embeddings] if embed else [images]
+        present = source.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
         rows = _known_rows(project, slug, present)
         missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
-        fingerprint = _fingerprint(project, needed=embed)
         vectors = project.vectors(fingerprint) if embed else None
         held: set[str] = vectors.known() if vectors else set()
         ok = rows.filter(pl.col("status") == "ok")
         unembedded = ok.filter(~pl.col("content_hash").is_in(list(held))).unique("content_hash", maintain_order=True)
         todo = missing["key"].to_list() + (unembedded["key"].to_list() if embed else [])
         images.counts["read"] = len(todo)
-        work = _Work(project, slug, present, vectors, held)
+        work = _Work(project, slug, present.filter(pl.col("key").is_in(todo)), vectors, held)
         work.go(todo)
         rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
         _store_images(project, slug, rows, images)
@@ -53,6 +55,7 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
             vectors.compact(slug)
             _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
         _refuse_nothing(project, rows, category)
+        ingested.remember(project, slug, seen, rows, images, vectors)
     images.counts["decoded"] = work.decoded
     return [images, embeddings] if embed else [images]
 
@@ -61,10 +64,11 @@ class _Work:
     """One pass over the objects that must be read."""
 
     def __init__(
-        self, project: Project, slug: str, present: pl.DataFrame, vectors: VectorStore | None, held: set[str]
+        self, project: Project, slug: str, wanted: pl.DataFrame, vectors: VectorStore | None, held: set[str]
     ) -> None:
+        """`wanted` are the manifest's rows of what must be read; `held` the hashes that have a vector."""
         self.project, self.slug, self.vectors, self.held = project, slug, vectors, held
-        self.manifest = {row["key"]: row for row in present.iter_rows(named=True)}
+        self.manifest = {row["key"]: row for row in wanted.iter_rows(named=True)}
         self.journal = project.layout.artifact(slug, "images") / "journal"
         self.rows: list[dict[str, Any]] = []
         self.pending: list[tuple[str, Any]] = []

@@ -2,8 +2,12 @@
 
 What belongs here: listing, categories and their slugs. Not here: how keys are read and compared
 (`stages/manifest.py`).
+
+A listing that is the one of last time, object for object, is not read key by key again: its digest tells, and what it
+would come to is stored.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 import polars as pl
@@ -26,7 +30,7 @@ from pipeline.stages.manifest import (
     build_manifest_from_entries,
 )
 from pipeline.steps.project import Project, Report, timed
-from pipeline.storage.artifacts import digest
+from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs, write_slugs
 
 CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
@@ -35,6 +39,10 @@ DECLARED_SCHEMA = pl.Schema(
 )
 ROOT = "root"  # the category of images that lie at the very top of the source
 SINGLE = "all"  # the one category when the settings say that the whole source is one
+LISTING_CODE = 1  # counted up when the same listing gives another manifest
+HELD = 200_000  # listed objects in memory until it is known whether they changed; beyond, they are listed once more
+CHANGES = ("added", "changed", "removed")
+COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched")
 
 
 def categories(project: Project) -> dict[str, str]:
@@ -82,17 +90,18 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     report = Report("manifest", category)
     with project.lock(slug), timed(report):
         current = project.store.current(slug, "manifest")
+        listing = _Listing(project, category) if sample is None and _bucket_entries(project) is None else None
+        if current is not None and listing and current.provenance.facts.get("listing") == listing.digest:
+            return _as_listed_before(project, current, report)
         known = current.table("manifest", MANIFEST_SCHEMA) if current else None
-        made = preview(project, category, known)
+        made = preview(project, category, known, listing)
         frame = sampled(made.frame, sample)
-        counts = {
-            "objects": made.objects, "images": made.images, "added": made.added, "changed": made.changed,
-            "same": made.same, "removed": made.removed, "hidden": made.hidden, "other": made.other,
-            "other_variants": made.other_variants, "unmatched": made.unmatched,
-        }  # fmt: skip
+        counts = {name: int(getattr(made, name)) for name in COUNTS}
         said = declared(project, frame)
         words = captions(project, frame)
         fingerprint = digest(frame, sample, *(table for table in (said, words) if table.height))
+        facts = {"digest": made.digest, "content": _content(frame), "listing": listing.digest if listing else "",
+                 "present": _content(frame.filter(pl.col("change") != "removed"))}  # fmt: skip
         report.unchanged = current is not None and made.added + made.changed + made.removed == 0
         if current is None or current.provenance.fingerprint != fingerprint:
             tables = {
@@ -103,27 +112,79 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
             current = project.store.write(
                 slug, "manifest", tables, fingerprint=fingerprint,
                 created_at=project.now(), params={"source": project.bucket.url, "sample": sample},
-                facts={"digest": made.digest, **counts},
+                facts={**facts, **counts},
             )  # fmt: skip
-        elif current.provenance.facts.get("digest") != made.digest:
-            project.store.update_facts(current, {"digest": made.digest})
+        elif any(current.provenance.facts.get(name) != value for name, value in facts.items()):
+            current = project.store.update_facts(current, facts)
     report.counts = {**counts, "sampled": frame.filter(pl.col("change") != "removed").height}
     report.facts = {"source": project.bucket.url, "digest": made.digest}
-    report.data_version = digest(frame.drop("change"))
+    report.data_version = facts["content"]
     report.path = current.folder
     report.sample = frame.filter(pl.col("change") != "same").select("key", "change").head(10).to_dicts()
     if not frame.height:
-        project.talk.notice(f"{project.bucket.url} holds no image of category {category}.")
+        _say_empty(project, category)
     return report
 
 
-def preview(project: Project, category: str, known: pl.DataFrame | None) -> Manifest:
-    """What the manifest of a category would be now; stores nothing."""
+def _as_listed_before(project: Project, current: Artifact, report: Report) -> Report:
+    """The manifest of a listing that is the stored one's: every image is as it was."""
+    facts = current.provenance.facts
+    if any(facts[name] for name in CHANGES):  # told last night; today nothing changed
+        frame = current.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
+        frame = frame.with_columns(change=pl.lit("same"))
+        facts = {**facts, **dict.fromkeys(CHANGES, 0), "same": facts["images"], "content": facts["present"]}
+        current = project.store.write(
+            current.slug, "manifest", {"manifest": (frame, MANIFEST_SCHEMA)}, fingerprint=digest(frame, None),
+            created_at=project.now(), params=current.provenance.params, facts=facts,
+        )  # fmt: skip
+    report.unchanged = True
+    report.counts = {name: int(facts[name]) for name in COUNTS} | {"sampled": int(facts["images"])}
+    report.facts = {"source": project.bucket.url, "digest": facts["digest"]}
+    report.data_version = str(facts["content"])
+    report.path = current.folder
+    if not facts["images"]:
+        _say_empty(project, report.category)
+    return report
+
+
+def _content(frame: pl.DataFrame) -> str:
+    return digest(frame.drop("change"))
+
+
+def _say_empty(project: Project, category: str) -> None:
+    project.talk.notice(f"{project.bucket.url} holds no image of category {category}.")
+
+
+class _Listing:
+    """The objects of one category, and a digest of them, of the settings that read them and of the category."""
+
+    def __init__(self, project: Project, category: str) -> None:
+        self._project, self._category = project, category
+        self._pages: list[list[ObjectInfo]] | None = []
+        knobs = project.settings.source.model_dump(include={"categories", "patterns", "variant"})
+        hasher = hashlib.blake2b(digest(LISTING_CODE, category, knobs, project.bucket.url).encode(), digest_size=16)
+        count = 0
+        for page in _pages(project, category):
+            lines = [f"{key}\0{etag}\0{size}\0{at.timestamp()}" for key, etag, size, at in page]
+            hasher.update("\n".join(["", *lines]).encode("utf-8", "surrogatepass"))
+            count += len(page)
+            self._pages = [*self._pages, page] if self._pages is not None and count <= HELD else None
+        self.digest = hasher.hexdigest()
+
+    def objects(self) -> Iterator[ObjectInfo]:
+        """The objects once more, from memory where they fit."""
+        for page in _pages(self._project, self._category) if self._pages is None else self._pages:
+            yield from page
+
+
+def preview(project: Project, category: str, known: pl.DataFrame | None, listing: _Listing | None = None) -> Manifest:
+    """What the manifest of a category would be now; stores nothing. `listing` spares one."""
     source = project.settings.source
     entries = _bucket_entries(project)
     if entries is not None:
         return build_manifest_from_entries(entries, category=category, settings=source, known=known)
-    return build_manifest(_objects(project, category), category=category, settings=source, known=known)
+    objects = listing.objects() if listing else _objects(project, category)
+    return build_manifest(objects, category=category, settings=source, known=known)
 
 
 def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
@@ -151,14 +212,16 @@ def declared(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _objects(project: Project, category: str) -> Iterator[ObjectInfo]:
-    if project.settings.source.categories == "single":
-        pages = project.bucket.pages()
-    elif category == ROOT:
-        pages = project.bucket.pages(recursive=False)
-    else:
-        pages = project.bucket.pages(f"{category}/")
-    for page in pages:
+    for page in _pages(project, category):
         yield from page
+
+
+def _pages(project: Project, category: str) -> Iterator[list[ObjectInfo]]:
+    if project.settings.source.categories == "single":
+        return project.bucket.pages()
+    if category == ROOT:
+        return project.bucket.pages(recursive=False)
+    return project.bucket.pages(f"{category}/")
 
 
 def _folders(project: Project) -> list[str]:

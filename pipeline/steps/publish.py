@@ -1,11 +1,16 @@
 """Everything computed → the published documents, in the data directory and at the outlets.
 
-What belongs here: refusing what does not hold, holding back what a person should see first. Not here: the view that is
-published (`gather.py`), what the documents say and what the guard looks at (`stages/published/`), accepting, rolling
-back and telling what was published (`published_sets.py`).
+What belongs here: refusing what does not hold, holding back what a person should see first, and which results need not
+be made to know that they say what was said before. Not here: the view that is published (`gather.py`), what the
+documents say and what the guard looks at (`stages/published/`), accepting, rolling back and telling what was published
+(`published_sets.py`).
 """
 
-from dataclasses import asdict
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from pipeline.stages.images import IMAGES_SCHEMA
@@ -13,12 +18,18 @@ from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
+from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import published_duplicates
-from pipeline.steps.gather import gather
+from pipeline.steps.gather import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
+from pipeline.storage.artifacts import digest as digest_of
+from pipeline.storage.files import write_atomically
 from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_document, read_history, write_history
 from pipeline.storage.publications import drop_old_sets, linked_version, stage_set, swing
+
+CODE = 1  # counted up when the same inputs give another result
+GATHERED = ("images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives")
 
 
 def publish(project: Project, slug: str) -> Report:
@@ -29,25 +40,84 @@ def publish(project: Project, slug: str) -> Report:
     """
     report = Report("published", project.category_of(slug))
     with project.lock(slug), timed(report):
-        view = gather(project, slug)
-        document = documents.build_document(view, generated_at=project.now())
-        schema.validate(document)
-        digest = twins.digest_with(documents.content_digest(document), published_duplicates(project, slug))
-        root = project.layout.published
-        history = read_history(root, slug)
+        history = read_history(project.layout.published, slug)
+        made: _Made | None = None
+        told = _told_before(project, slug, history)
+        if told is None:
+            made = _make(project, slug)
+            told = made.told
+        digest = told["digest"]
         if history.current is not None and _says(history.current.version, digest):
             report.unchanged = True
             _settle(project, slug, history)
         elif history.candidate is not None and _says(history.candidate.version, digest):
             report.unchanged = True
-        else:
-            _new_result(project, slug, history, view, document, digest)
+        elif made is not None:
+            _new_result(project, slug, history, made.view, made.document, digest)
         place_at_outlets(project, slug, history)
+        if made is not None:
+            _remember(project, slug, made)
     _describe(report, project, slug, history)
-    report.counts = dict(document["summary"])
-    report.counts["largest"] = max((cluster["size"] for cluster in document["clusters"]), default=0)
-    report.effective = document["settings"]
+    report.counts = dict(told["counts"])
+    report.effective = told["settings"]
     return report
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A result in full, and what is remembered of it: the digest of what it says, its counts and settings as used."""
+
+    view: documents.LibraryView
+    document: dict[str, Any]
+    told: dict[str, Any]
+
+
+def _make(project: Project, slug: str) -> _Made:
+    view = gather(project, slug)
+    document = documents.build_document(view, generated_at=project.now())
+    schema.validate(document)
+    digest = twins.digest_with(documents.content_digest(document), published_duplicates(project, slug))
+    largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
+    told = {"digest": digest, "counts": {**document["summary"], "largest": largest}, "settings": document["settings"]}
+    return _Made(view, document, told)
+
+
+def _made_of(project: Project, slug: str) -> str:
+    """A digest of all that a result follows from but the time: versions of what is stored, decisions, settings.
+
+    Empty where something is not stored yet.
+    """
+    found = {name: project.store.current(slug, name) for name in GATHERED}
+    if not all(found.values()):
+        return ""
+    versions = [[name, one.provenance.version, one.provenance.fingerprint] for name, one in found.items() if one]
+    log = curation_of(project).log
+    flags = [[flag.cluster, flag.kind, flag.key, flag.text, flag.after_event] for flag in log.flags(slug)]
+    packages = [version(name) for name in ("image-cluster", *PACKAGES)]
+    asked = project.settings.model_dump(mode="json", exclude={"data_dir"})
+    return digest_of(CODE, project.category_of(slug), versions, len(log.events(slug)), flags, packages, asked)
+
+
+def _told_before(project: Project, slug: str, history: History) -> Mapping[str, Any] | None:
+    """What was told of the last result, where making it once more would give the very same and it is still there."""
+    path = _memory(project, slug)
+    if not path.exists():
+        return None
+    told: dict[str, Any] = json.loads(path.read_bytes())
+    there = [one.version for one in (history.current, history.candidate) if one is not None]
+    still_there = any(_says(name, told["digest"]) for name in there)
+    return told if still_there and told["made_of"] == _made_of(project, slug) else None
+
+
+def _remember(project: Project, slug: str, made: _Made) -> None:
+    """Keep what the next run needs to know that nothing changed; a cache: losing it costs one making."""
+    if made_of := _made_of(project, slug):
+        data = json.dumps({"made_of": made_of, **made.told}, indent=1).encode()
+        write_atomically(_memory(project, slug), data)
+
+
+def _memory(project: Project, slug: str) -> Path:
+    return project.layout.cache / "published" / f"{slug}.json"
 
 
 def _new_result(

@@ -4,6 +4,7 @@ What belongs here: which images, which places the last map gave them, storing. N
 what else the vectors are made of (`features.py`).
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipeline.settings import ReductionParams
 from pipeline.stages import reduced as reducing
 from pipeline.steps import features
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 2  # counted up when the same inputs give another result
@@ -22,12 +23,22 @@ CODE = 2  # counted up when the same inputs give another result
 def reduced(project: Project, slug: str) -> Report:
     """Bring `reduced` up to date."""
     params = reduction_as_used(project)
-    images, fingerprint = embedded_images(project, slug)
-    asked = features.asked_of(project, slug, images)
+    usable = Usable(project, slug)
+
+    @cache
+    def asked_of() -> features.Asked:
+        return features.asked_of(project, slug, usable.images)
+
+    def inputs() -> str:
+        return digest(
+            usable.images.select("image_id", "content_hash"), usable.fingerprint, params.model_dump(), CODE,
+            *asked_of().inputs,
+        )  # fmt: skip
 
     def compute(current: Artifact | None) -> dict[str, Any]:
         from pipeline.adapters.numba_cache import import_umap_cached
 
+        images, fingerprint, asked = usable.images, usable.fingerprint, asked_of()
         unique = images.unique("content_hash", keep="first", maintain_order=True)
         hashes = unique["content_hash"].to_list()
         embeddings = project.vectors(fingerprint).read(hashes).astype(np.float32)
@@ -40,6 +51,7 @@ def reduced(project: Project, slug: str) -> Report:
         # unreduced vectors are stored once, as embeddings; the table then holds the map only
         kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
         facts = {"embeddings": fingerprint, "dimension": kept.shape[1], "distinct": unique.height,
+                 "images": images.height,
                  **features.facts_of(asked, fingerprint, used)}  # fmt: skip
         comparable = current is not None and _comparable(current.provenance.facts, facts)
         places = _previous_places(current, unique) if current is not None and comparable else None
@@ -59,9 +71,10 @@ def reduced(project: Project, slug: str) -> Report:
         return {"tables": {"reduced": (joined, schema), **stored["tables"]}, "params": made.effective, "facts": facts,
                 "files": stored["files"]}  # fmt: skip
 
-    inputs = digest(images.select("image_id", "content_hash"), fingerprint, params.model_dump(), CODE, *asked.inputs)
-    report = run_stage(project, slug, "reduced", inputs, compute)
-    report.counts = {"images": images.height, "distinct": int(report.facts.get("distinct", 0))}
+    seen = usable.seen(params.model_dump(), CODE, features.seen_of(project, slug))
+    report = run_stage(project, slug, "reduced", inputs, compute, seen=seen)
+    images = int(report.facts["images"]) if "images" in report.facts else usable.images.height
+    report.counts = {"images": images, "distinct": int(report.facts.get("distinct", 0))}
     return report
 
 

@@ -1,62 +1,103 @@
 """`identities` → `representatives`: members in order of how typical they are, the chosen few, the centroid.
 
-What belongs here: reading members and vectors, storing. Not here: the choice (`stages/representatives.py`).
+What belongs here: reading members and vectors, storing, and which clusters are as they were. Not here: the choice
+(`stages/representatives.py`).
 """
 
+import hashlib
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from pipeline.settings import RepresentativeParams
 from pipeline.stages import identities as identity
 from pipeline.stages import representatives as representing
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # counted up when the same inputs give another result
+MADE_OF_SCHEMA = pl.Schema({"cluster_id": pl.String(), "digest": pl.String()})  # of the members and the parameters
 
 
 def representatives(project: Project, slug: str) -> Report:
-    """Bring `representatives` up to date."""
+    """Bring `representatives` up to date: of clusters whose members are those of before, nothing is computed again."""
     params = project.settings.representatives
     source = project.store.require(slug, "identities")
-    images, fingerprint = embedded_images(project, slug)
+    usable = Usable(project, slug)
 
-    def compute(_: Artifact | None) -> dict[str, Any]:
+    def inputs() -> str:
+        return digest(source.provenance.fingerprint, usable.fingerprint, params.model_dump(), CODE)
+
+    def compute(current: Artifact | None) -> dict[str, Any]:
+        store = project.vectors(usable.fingerprint)
+        schema = representing.clusters_schema(store.dimension() or 0)
         members = source.table("members", identity.MEMBERS_SCHEMA).filter(pl.col("cluster_id").is_not_null())
-        store = project.vectors(fingerprint)
         members = members.sort("cluster_id", "image_id")
-        vectors = store.read(members["content_hash"].to_list())
-        clusters: list[dict[str, Any]] = []
-        rows: list[pl.DataFrame] = []
-        start = 0
-        for (cluster,), part in members.group_by("cluster_id", maintain_order=True):
-            names = part["image_id"].to_list()
-            found = representing.represent(vectors[start : start + part.height], names, params)
-            start += part.height
-            clusters.append({"cluster_id": cluster, "size": part.height, "cohesion": found.cohesion,
-                             "representative": names[found.chosen[0]], "centroid": found.centroid})  # fmt: skip
-            place = {row: number for number, row in enumerate(found.chosen)}
-            rows.append(
-                pl.DataFrame(
-                    [{"cluster_id": cluster, "image_id": names[row], "rank": rank, "chosen": place.get(int(row)),
-                      "similarity": float(found.similarity[row])} for rank, row in enumerate(found.order)],
-                    schema=representing.MEMBERS_SCHEMA,
-                )
-            )  # fmt: skip
-        dimension = store.dimension() or 0
-        schema = representing.clusters_schema(dimension)
+        made_of = _made_of(members, [usable.fingerprint, params.model_dump(), CODE])
+        clusters, rows = _as_before(current, made_of, schema)
+        changed = members.join(clusters, on="cluster_id", how="anti", maintain_order="left")
+        fresh = _represented(changed, store.read(changed["content_hash"].to_list()), params, schema)
         return {
             "tables": {
-                "clusters": (pl.DataFrame(clusters, schema=schema), schema),
-                "members": (pl.concat([pl.DataFrame(schema=representing.MEMBERS_SCHEMA), *rows]),
-                            representing.MEMBERS_SCHEMA),
+                "clusters": (pl.concat([clusters, fresh[0]]).sort("cluster_id"), schema),
+                "members": (pl.concat([rows, fresh[1]]).sort("cluster_id", "rank"), representing.MEMBERS_SCHEMA),
+                "made_of": (made_of, MADE_OF_SCHEMA),
             },
             "params": params.model_dump(),
-            "facts": {"dimension": dimension, "clusters": len(clusters), "images": images.height},
+            "facts": {"dimension": store.dimension() or 0, "clusters": clusters.height + fresh[0].height,
+                      "images": usable.images.height, "computed": fresh[0].height},
         }  # fmt: skip
 
-    inputs = digest(source.provenance.fingerprint, fingerprint, params.model_dump(), CODE)
-    report = run_stage(project, slug, "representatives", inputs, compute)
+    seen = usable.seen(source.provenance.fingerprint, params.model_dump(), CODE)
+    report = run_stage(project, slug, "representatives", inputs, compute, seen=seen)
     report.counts = {"clusters": int(report.facts["clusters"])}
     return report
+
+
+def _made_of(members: pl.DataFrame, further: list[Any]) -> pl.DataFrame:
+    """What each cluster's rows follow from, `MADE_OF_SCHEMA`; `members` are in order."""
+    grouped = members.group_by("cluster_id", maintain_order=True).agg("image_id", "content_hash")
+    rows: list[tuple[str, str]] = []
+    for cluster, images, hashes in grouped.iter_rows():
+        named = hashlib.blake2b("\n".join([*images, *hashes]).encode(), digest_size=12).hexdigest()
+        rows.append((cluster, digest(named, further)))
+    return pl.DataFrame(rows, schema=MADE_OF_SCHEMA, orient="row")
+
+
+def _as_before(current: Artifact | None, made_of: pl.DataFrame, schema: pl.Schema) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The stored clusters and members of the clusters that are made of the same as the last time."""
+    if current is None or "made_of" not in current.provenance.rows:
+        return schema.to_frame(), representing.MEMBERS_SCHEMA.to_frame()
+    same = made_of.join(current.table("made_of", MADE_OF_SCHEMA), on=list(MADE_OF_SCHEMA), how="semi")
+    if not same.height:
+        return schema.to_frame(), representing.MEMBERS_SCHEMA.to_frame()
+    clusters = current.table("clusters", schema).join(same, on="cluster_id", how="semi")
+    rows = current.table("members", representing.MEMBERS_SCHEMA).join(same, on="cluster_id", how="semi")
+    return clusters, rows
+
+
+def _represented(
+    members: pl.DataFrame, vectors: np.ndarray, params: RepresentativeParams, schema: pl.Schema
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables `clusters` and `members` of `members`, whose vectors are float [n, d]."""
+    clusters: list[dict[str, Any]] = []
+    rows: list[pl.DataFrame] = []
+    start = 0
+    for (cluster,), part in members.group_by("cluster_id", maintain_order=True):
+        names = part["image_id"].to_list()
+        found = representing.represent(vectors[start : start + part.height], names, params)
+        start += part.height
+        clusters.append({"cluster_id": cluster, "size": part.height, "cohesion": found.cohesion,
+                         "representative": names[found.chosen[0]], "centroid": found.centroid})  # fmt: skip
+        place = {row: number for number, row in enumerate(found.chosen)}
+        rows.append(
+            pl.DataFrame(
+                [{"cluster_id": cluster, "image_id": names[row], "rank": rank, "chosen": place.get(int(row)),
+                  "similarity": float(found.similarity[row])} for rank, row in enumerate(found.order)],
+                schema=representing.MEMBERS_SCHEMA,
+            )
+        )  # fmt: skip
+    empty = representing.MEMBERS_SCHEMA.to_frame()
+    return pl.DataFrame(clusters, schema=schema), pl.concat([empty, *rows])

@@ -4,9 +4,15 @@ What belongs here: asking whether there is anything to do, storing the result. N
 `labels.py`, `identities.py`, `representatives.py`, `similarity.py` beside this file) and any computing (`stages/`).
 
 Copies of one picture are one point: stages work on distinct content hashes, and every image gets the result of its own.
+
+Whether a stage has anything to do is asked twice. First by the versions of what it reads (`seen`), which costs nothing;
+only where one of these is new, by a digest of what they hold (`inputs`): a file that was touched and holds what it held
+gives new versions and the same digest.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -14,26 +20,72 @@ import polars as pl
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project, Report, timed
-from pipeline.storage.artifacts import Artifact
+from pipeline.storage.artifacts import Artifact, digest
 
 Compute = Callable[[Artifact | None], dict[str, Any]]
+SEEN = "seen"  # among the facts of a version: a digest of the versions that it was last found to be up to date with
 
 
-def run_stage(project: Project, slug: str, name: str, inputs: str, compute: Compute) -> Report:
-    """Run `compute` and store what it returns, unless the stored version was made of the same inputs."""
+def run_stage(
+    project: Project, slug: str, name: str, inputs: str | Callable[[], str], compute: Compute, *, seen: str = ""
+) -> Report:
+    """Run `compute` and store what it returns, unless the stored version was made of the same inputs.
+
+    `inputs` may be a function, which is not called where the stored version has `seen` the same before.
+    """
     report = Report(name, project.category_of(slug))
     with project.lock(slug), timed(report):
         current = project.store.current(slug, name)
-        report.unchanged = current is not None and current.provenance.fingerprint == inputs
+        report.unchanged = current is not None and bool(seen) and current.provenance.facts.get(SEEN) == seen
         if current is None or not report.unchanged:
-            current = project.store.write(
-                slug, name, fingerprint=inputs, created_at=project.now(), **compute(current)
-            )  # fmt: skip
-    report.data_version = inputs
+            made_of = inputs if isinstance(inputs, str) else inputs()
+            report.unchanged = current is not None and current.provenance.fingerprint == made_of
+            current = _brought_up(project, slug, name, current, made_of, compute, seen)
+    report.data_version = current.provenance.fingerprint
     report.effective = dict(current.provenance.params)
-    report.facts = dict(current.provenance.facts)
+    report.facts = {fact: value for fact, value in current.provenance.facts.items() if fact != SEEN}
     report.path = current.folder
     return report
+
+
+def _brought_up(
+    project: Project, slug: str, name: str, current: Artifact | None, made_of: str, compute: Compute, seen: str
+) -> Artifact:
+    """The version of these inputs: the current one, where it is of them, else a new one."""
+    told = {SEEN: seen} if seen else {}
+    if current is not None and current.provenance.fingerprint == made_of:
+        return project.store.update_facts(current, told) if told else current
+    made = compute(current)
+    facts = {**made.pop("facts"), **told}
+    return project.store.write(slug, name, fingerprint=made_of, created_at=project.now(), facts=facts, **made)
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The images that a stage works on, read at the first use."""
+
+    project: Project
+    slug: str
+
+    @cached_property
+    def _read(self) -> tuple[pl.DataFrame, str]:
+        return embedded_images(self.project, self.slug)
+
+    @property
+    def images(self) -> pl.DataFrame:
+        """The usable images that people have not excluded, in order of their id."""
+        return self._read[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Which vectors are theirs."""
+        return self._read[1]
+
+    def seen(self, *further: object) -> str:
+        """A digest of the versions that these images come from, and of all that a stage depends on `further`."""
+        stored = [self.project.store.require(self.slug, name).provenance for name in ("images", "embeddings")]
+        left_out = sorted(excluded_images(self.project, self.slug))
+        return digest([one.fingerprint for one in stored], left_out, *further)
 
 
 def embedded_images(project: Project, slug: str) -> tuple[pl.DataFrame, str]:

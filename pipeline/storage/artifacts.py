@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,11 @@ class ArtifactStore:
         _drop_old_versions(folder, keep=target.name)
         return Artifact(slug, name, target, provenance)
 
-    def update_facts(self, artifact: Artifact, facts: Mapping[str, Any]) -> None:
-        """Add facts to the current version's record without touching its tables."""
-        values = asdict(artifact.provenance)
-        values["facts"] = {**values["facts"], **facts}
-        write_atomically(artifact.folder.parent / "current.json", json.dumps(values, indent=1).encode())
+    def update_facts(self, artifact: Artifact, facts: Mapping[str, Any]) -> Artifact:
+        """The current version with further facts in its record; its tables stay as they are."""
+        provenance = replace(artifact.provenance, facts={**artifact.provenance.facts, **facts})
+        write_atomically(artifact.folder.parent / "current.json", json.dumps(asdict(provenance), indent=1).encode())
+        return replace(artifact, provenance=provenance)
 
     def slugs_with(self, name: str) -> list[str]:
         """Slugs of the categories that have this artefact, sorted."""

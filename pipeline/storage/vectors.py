@@ -55,7 +55,7 @@ class VectorStore:
             np.save(temporary, array)
             temporary.replace(folder / f"{name}{ending}")
         staged = folder / f".{name}.tmp.parquet"
-        pl.DataFrame({"content_hash": list(hashes)})[order].write_parquet(staged)
+        pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]}).write_parquet(staged)
         staged.replace(folder / f"{name}.parquet")
 
     def index(self) -> pl.DataFrame:
@@ -81,6 +81,17 @@ class VectorStore:
     def known(self) -> set[str]:
         """All hashes that have a vector."""
         return set(self.index()["content_hash"].to_list())
+
+    def holding(self, hashes: pl.Series) -> list[str]:
+        """Names of the parts in which these hashes lie."""
+        names = list(self._parts())
+        found = self.index().filter(pl.col("content_hash").is_in(hashes.implode()))["part"].unique().sort()
+        return [names[number] for number in found.to_list()]
+
+    def has_parts(self, names: Sequence[str]) -> bool:
+        """Whether each of these parts is still there, whole. Reads nothing."""
+        files = [self.root / f"{name}{ending}" for name in names for ending in (".parquet", ".npy")]
+        return all(path.exists() for path in files)
 
     def read(self, hashes: Sequence[str]) -> np.ndarray:
         """Float16 [n, d], row i the vector of `hashes[i]`. Raises `MissingArtifactError` when one is not stored."""

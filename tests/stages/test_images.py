@@ -11,12 +11,22 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from pipeline.settings import ImageParams
 from pipeline.stages import images
-from pipeline.stages.images import IMAGES_SCHEMA, Decoded, Rejected, content_hash, decode, image_row, inspect, thumbnail
+from pipeline.stages.images import (
+    IMAGES_SCHEMA,
+    Decoded,
+    ImageInfo,
+    Rejected,
+    content_hash,
+    decode,
+    image_row,
+    inspect,
+    thumbnail,
+)
 from tests.odd_images import BLUE, GREEN, RED, YELLOW, Odd, encoded, odd_images, photograph, quadrants, with_exif
 
 # pytest lays its own warning filters over the one that the module sets
@@ -178,6 +188,34 @@ def test_time_and_place_are_read() -> None:
     assert result.longitude == pytest.approx(33.85983, abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_time_and_place_are_read_from_every_common_format(kind: str) -> None:
+    data = with_exif(6, kind=kind, taken="2024:05:06 07:08:09", latitude=(1.0, 2.0, 3.0), longitude=(4.0, 5.0, 6.0))
+    for result in (decoded(data), inspect(data, PARAMS)):
+        assert isinstance(result, ImageInfo)
+        assert result.taken_at == datetime(2024, 5, 6, 7, 8, 9)  # noqa: DTZ001
+        assert (result.latitude, result.longitude) == pytest.approx((-1.034167, 4.085), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("tag", [ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized])
+def test_a_time_outside_the_exif_block_is_read_too(kind: str, tag: int) -> None:
+    """Programs that write EXIF with few lines put it beside the orientation, where it does not belong."""
+    exif = Image.Exif()
+    exif[tag] = "2024:05:06 07:08:09"
+    assert decoded(encoded(quadrants(), kind, exif=exif)).taken_at == datetime(2024, 5, 6, 7, 8, 9)  # noqa: DTZ001
+
+
+def test_a_png_may_tell_its_time_and_place_after_its_pixels() -> None:
+    data = with_exif(6, kind="PNG", taken="2024:05:06 07:08:09", latitude=(1.0, 2.0, 3.0), longitude=(4.0, 5.0, 6.0))
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    moved = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    result = decoded(moved)
+    assert (result.taken_at, result.width) == (datetime(2024, 5, 6, 7, 8, 9), 96)  # noqa: DTZ001
+    assert result.latitude == pytest.approx(-1.034167, abs=1e-5)
+
+
 @pytest.mark.parametrize(
     "degrees", [(IFDRational(1, 0),) * 3, (IFDRational(0, 0),) * 3, (IFDRational(500), IFDRational(0), IFDRational(0))]
 )
@@ -250,3 +288,30 @@ def test_rows_hold_the_schema_for_images_kept_and_set_aside() -> None:
     assert frame["width"].to_list() == [96, None, None]
     assert frame["reason"].is_null().to_list() == [True, False, False]
     assert frame["content_hash"].is_null().to_list() == [False, False, True]
+
+
+def test_torch_is_loaded_for_what_it_decodes_only_and_kept_to_one_core_then() -> None:
+    code = """
+import io, sys, threading
+import numpy as np
+from PIL import Image
+from pipeline.settings import ImageParams
+from pipeline.stages.images import decode, thumbnail, use_one_thread
+
+def encoded(kind):
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((24, 24, 3), np.uint8)).save(out, kind)
+    return out.getvalue()
+
+def work():
+    use_one_thread()
+    thumbnail(decode(encoded("PNG"), ImageParams()).pixels, 64)
+    before = "torch" in sys.modules
+    decode(encoded("JPEG"), ImageParams())
+    print(before, sys.modules["torch"].get_num_threads())
+
+thread = threading.Thread(target=work)
+thread.start(); thread.join()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "1"]

@@ -196,7 +196,7 @@ def test_a_wrong_id_is_refused_with_the_nearest_right_one(bench: Bench) -> None:
 def test_a_decision_on_what_has_moved_on_is_refused(bench: Bench) -> None:
     red = of_kind(bench, "red")["id"]
     decide(bench, d.Rename(cluster=red, name="Red Post"), expected={red: 0})
-    with pytest.raises(ConflictError, match="you saw revision 0, now it is 1"):
+    with pytest.raises(ConflictError, match="revision 0, now 1"):
         decide(bench, d.Rename(cluster=red, name="Rot"), expected={red: 0})
 
 
