@@ -193,6 +193,13 @@ class ClusterParams(Params):
         description="The number of clusters, for those who know it (community, k-means). Unset: granularity decides.",
     )
     seed: int = Field(default=42, ge=0, le=2**31 - 1, description="community, k-means: where they start.")
+    memory: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="community: how much the groups of before count when all images are clustered again with the same "
+        "settings. 0: not at all; 1: only new images can bring together what was apart.",
+    )
     recluster: Literal["auto", "always", "never"] = Field(
         default="auto",
         description="Whether all images are clustered again, or new ones placed into the clusters that are there. "

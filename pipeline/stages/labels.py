@@ -17,6 +17,7 @@ import polars as pl
 
 from pipeline.errors import UnknownNameError
 from pipeline.settings import ClusterParams
+from pipeline.stages.memory import History
 from pipeline.stages.neighbours import Neighbours
 from pipeline.stages.resolution import STEP
 
@@ -51,11 +52,26 @@ class Grouping:
     parents: np.ndarray | None = None
 
 
-def group(vectors: np.ndarray, params: ClusterParams, *, neighbours: Neighbours | None = None) -> Grouping:
+@dataclass(frozen=True)
+class Known:
+    """What is known of the vectors before they are grouped."""
+
+    neighbours: Neighbours | None = None
+    history: History | None = None
+
+
+def group(
+    vectors: np.ndarray,
+    params: ClusterParams,
+    *,
+    neighbours: Neighbours | None = None,
+    history: History | None = None,
+) -> Grouping:
     """Group float32 [n, k] reduced vectors. Groups are numbered by size, largest first, ties by their first image.
 
     `community` expects the L2-normalised embeddings themselves: its graph and its noise are those of that space. Where
-    their `neighbours` are known already (`NEIGHBOURS` − 1 of each), they are not searched for again.
+    their `neighbours` are known already (`NEIGHBOURS` − 1 of each), they are not searched for again. It alone heeds
+    `history`, the groups of before.
     """
     clusterer = CLUSTERERS.get(params.method)
     if clusterer is None:
@@ -65,7 +81,7 @@ def group(vectors: np.ndarray, params: ClusterParams, *, neighbours: Neighbours 
         alone = np.full(n, NONE, dtype=np.int32)
         zeros = np.zeros(n, dtype=np.float32)
         return Grouping(alone, zeros, zeros, {"method": params.method, "note": f"{n} images make no group"})
-    found = clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, neighbours)
+    found = clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, Known(neighbours, history))
     numbered, old = _number_by_size(found.groups)
     parents = None if found.parents is None else found.parents[old]
     return Grouping(numbered, found.probability, found.outlier_score, found.effective, parents)
@@ -94,7 +110,7 @@ def _granularity_of_clusters(k: int, n: int) -> float:
     return float(np.clip(np.log(k / FEWEST) / np.log(most / FEWEST), 0.0, 1.0)) if most > FEWEST else 1.0
 
 
-def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Neighbours | None) -> Grouping:
+def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
     import hdbscan
 
     n = len(vectors)
@@ -121,7 +137,7 @@ def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Neighbours | None) -
     )
 
 
-def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Neighbours | None) -> Grouping:
+def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
     from sklearn.cluster import KMeans
 
     n = len(vectors)
@@ -144,7 +160,7 @@ def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Neighbours | None) ->
     return Grouping(np.asarray(model.labels_, dtype=np.int32), probability, 1 - probability, effective)
 
 
-def _community(vectors: np.ndarray, params: ClusterParams, neighbours: Neighbours | None) -> Grouping:
+def _community(vectors: np.ndarray, params: ClusterParams, known: Known) -> Grouping:
     from pipeline.stages.communities import group_communities
 
     named = params.granularity in ("auto", "coarse", "fine")
@@ -154,13 +170,14 @@ def _community(vectors: np.ndarray, params: ClusterParams, neighbours: Neighbour
         n_clusters=params.n_clusters,
         min_cluster_size=params.min_cluster_size,
         seed=params.seed,
-        neighbours=neighbours,
+        neighbours=known.neighbours,
+        history=known.history,
     )
     effective = {"method": "community", **found.effective}
     return Grouping(found.groups, found.probability, found.outlier_score, effective, found.parents)
 
 
-CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Neighbours | None], Grouping]] = {
+CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Known], Grouping]] = {
     "community": _community,
     "hdbscan": _hdbscan,
     "kmeans": _kmeans,

@@ -9,10 +9,12 @@ the partition was not made from, tells these cases: it is a judge with no share 
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Granularity = Literal["auto", "coarse", "fine"] | float
 
@@ -42,25 +44,32 @@ def granularity_of(resolution: float) -> float:
     return float((np.log(resolution / USUAL) / np.log(RANGE) + 1) / 2)
 
 
-def automatic(vectors: np.ndarray, graph: sparse.csr_matrix, partition: Partition) -> float:
-    """The candidate with the best silhouette, if it is clearly better than the usual resolution's, else that one.
+def automatic(vectors: np.ndarray, graph: "sparse.csr_matrix", partition: Partition, start: float = USUAL) -> float:
+    """The candidate with the best silhouette, if it is clearly better than that of `start`, else that one.
 
-    `vectors` float32 [n, d] of length 1; `partition` gives labels int [n] from a resolution.
+    `vectors` float32 [n, d] of length 1; `partition` gives labels int [n] from a resolution. `start` is the usual
+    resolution, or the one that was the best the last time: a library whose candidates are about as good should not
+    change with every few images. Where it is no answer any more, the usual one takes its place.
     """
-    usual = silhouette(vectors, partition(USUAL))
-    best, best_value = USUAL, max(usual, 0.0) * CLEARLY
-    for resolution in CANDIDATES:
-        labels = partition(resolution)
-        if resolution == USUAL or np.bincount(labels).max() > GIANT * len(labels):
-            continue
-        if resolution < USUAL and inside_share(graph, labels) < APART:
-            continue
-        if resolution > USUAL and len(labels) < RECURRING * len(np.unique(labels)):
+    tried = {resolution: partition(resolution) for resolution in dict.fromkeys((*CANDIDATES, start))}
+    if start != USUAL and not _answers(start, graph, tried[start]):
+        start = USUAL
+    best, best_value = start, max(silhouette(vectors, tried[start]), 0.0) * CLEARLY
+    for resolution, labels in tried.items():
+        if resolution == start or not _answers(resolution, graph, labels):
             continue
         value = silhouette(vectors, labels)
         if value > best_value:
             best, best_value = resolution, value
     return best
+
+
+def _answers(resolution: float, graph: "sparse.csr_matrix", labels: np.ndarray) -> bool:
+    if np.bincount(labels).max() > GIANT * len(labels):
+        return False
+    if resolution < USUAL and inside_share(graph, labels) < APART:
+        return False
+    return resolution <= USUAL or len(labels) >= RECURRING * len(np.unique(labels))
 
 
 def silhouette(vectors: np.ndarray, labels: np.ndarray) -> float:
@@ -69,6 +78,8 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray) -> float:
     Against all members of all groups, yet linear in n, since a mean of dot products is a dot product with a mean.
     Images alone in their group count 0; a single group has none, −1.
     """
+    from scipy import sparse
+
     sizes = np.bincount(labels).astype(np.float64)
     if len(sizes) < 2:
         return -1.0
@@ -91,8 +102,10 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray) -> float:
     return total / len(judged)
 
 
-def inside_share(graph: sparse.csr_matrix, labels: np.ndarray) -> float:
+def inside_share(graph: "sparse.csr_matrix", labels: np.ndarray) -> float:
     """The share of all edge weight that stays inside groups."""
+    from scipy import sparse
+
     edges = sparse.coo_matrix(graph)
     total = float(edges.data.sum())
     return float(edges.data[labels[edges.row] == labels[edges.col]].sum()) / total if total else 1.0

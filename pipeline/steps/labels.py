@@ -17,6 +17,7 @@ from pipeline.stages import labels as labelling
 from pipeline.stages import reduced as reducing
 from pipeline.stages import suggestions as suggesting
 from pipeline.stages.communities import NEIGHBOURS
+from pipeline.stages.memory import History
 from pipeline.stages.neighbours import Neighbours, nearest_neighbours
 from pipeline.steps import placing
 from pipeline.steps.duplicates import collapsed, counts_as
@@ -26,7 +27,7 @@ from pipeline.steps.stage import run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
-CODE = 3  # counted up when the same inputs give another result
+CODE = 4  # counted up when the same inputs give another result
 SUGGESTIONS_SCHEMA = pl.Schema(
     {
         "image_id": pl.String(),
@@ -107,7 +108,8 @@ def labels(project: Project, slug: str) -> Report:
         found = points(project, source)
         if current is not None and not plan.decision.full:
             return _placed(project, found, current, plan)
-        grouping, suggested = with_suggestions(found, grouped(found, params), params)
+        history = _history(current, plan, found.hashes, params.memory)
+        grouping, suggested = with_suggestions(found, grouped(found, params, history), params)
         parents = families_of(found, grouping, params.seed)
         groups = pl.Series("raw_group", grouping.groups, dtype=pl.Int32)
         inside = np.where(grouping.groups >= 0, parents[grouping.groups], family.NONE) if len(parents) else groups
@@ -173,10 +175,22 @@ def _placed(project: Project, found: Points, current: Artifact, plan: placing.Pl
     return {"tables": tables, "params": current.provenance.params, "facts": facts}
 
 
-def grouped(found: Points, params: ClusterParams) -> labelling.Grouping:
-    """The groups of the points."""
+def _history(current: Artifact | None, plan: placing.Plan, hashes: list[str], weight: float) -> History | None:
+    """What the last version says of the points, None where it was made with another encoder or other settings."""
+    if current is None or plan.base is None or plan.base.made_of != plan.made_of or not weight:
+        return None
+    rows = current.table("labels", labelling.LABELS_SCHEMA, ["content_hash", "raw_group"]).drop_nulls()
+    held = dict(rows.iter_rows())
+    groups = np.array([held.get(value, labelling.NONE) for value in hashes], dtype=np.int32)
+    used = current.provenance.params
+    resolution = used.get("resolution_of_auto", used.get("resolution"))
+    return History(groups, weight, float(resolution) if resolution and "n_clusters" not in used else None)
+
+
+def grouped(found: Points, params: ClusterParams, history: History | None = None) -> labelling.Grouping:
+    """The groups of the points; `history`: those of before."""
     known = found.neighbours() if params.method == "community" and len(found.hashes) > 1 else None
-    return labelling.group(found.vectors, params, neighbours=known)
+    return labelling.group(found.vectors, params, neighbours=known, history=history)
 
 
 def with_suggestions(

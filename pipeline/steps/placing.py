@@ -29,7 +29,8 @@ RANGES_SCHEMA = pl.Schema({"raw_group": pl.Int32(), "near": pl.Float64()})
 LIBRARY_SCHEMA = pl.Schema(
     {"images": pl.Int64(), "spread": pl.Float64(), "isolation": pl.Float64(), "centre": pl.List(pl.Float32())}
 )
-WHEN = {"recluster", "recluster_share", "recluster_days"}  # knobs that say when to cluster and change no clustering
+# knobs that say when to cluster, or how to cluster the next time, and change nothing that was found
+WHEN = {"recluster", "recluster_share", "recluster_days", "memory"}
 READ_AT_ONCE = 8192  # vectors of members in memory
 PLACED_AT_ONCE = 1024
 

@@ -29,10 +29,12 @@ START, END = "<!-- figures: make bench-identity -->", "<!-- end of figures -->"
 
 @dataclass(frozen=True)
 class Clustered:
-    """Some images of a library (`rows` int [m]) with their groups int [m], −1 for none."""
+    """Some images of a library (`rows` int [m]) with their groups int [m], −1 for none, and the resolution that was
+    found for them."""
 
     rows: np.ndarray
     groups: np.ndarray
+    resolution: float | None = None
 
     def members(self) -> list[frozenset[str]]:
         """The content hash of each member of each group, by group number."""
@@ -79,14 +81,29 @@ HEAD = (
 
 
 def full(
-    vectors: np.ndarray, rows: np.ndarray, *, smallest: int = 3, seed: int = 42, granularity: str = "auto"
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    *,
+    smallest: int = 3,
+    seed: int = 42,
+    granularity: str = "auto",
+    before: Clustered | None = None,
+    memory: float | None = None,
 ) -> Clustered:
-    """The rows, clustered as `labels` would with its defaults."""
+    """The rows, clustered as `labels` would with its defaults; `before`: how the same settings clustered last time."""
     from pipeline.settings import ClusterParams
     from pipeline.stages.labels import group
+    from pipeline.stages.memory import NONE, History
 
     params = ClusterParams(min_cluster_size=smallest, seed=seed, granularity=granularity)
-    return Clustered(rows, group(vectors[rows], params).groups)
+    history = None
+    if before is not None:
+        held = dict(zip(before.rows.tolist(), before.groups.tolist(), strict=True))
+        groups = np.array([held.get(row, NONE) for row in rows.tolist()])
+        history = History(groups, params.memory if memory is None else memory, before.resolution)
+    found = group(vectors[rows], params, history=history)
+    used = found.effective
+    return Clustered(rows, found.groups, used.get("resolution_of_auto", used.get("resolution")))
 
 
 def incremental(vectors: np.ndarray, before: Clustered, rows: np.ndarray) -> Clustered:
@@ -128,7 +145,9 @@ def outcome(
     both = [value for value in was if value in present]
     kept = sum(now.get(value) == was[value] for value in both) / max(len(both), 1)
     sure = sure_pairs(first.ledger.alive, after.members())
-    lost = [(name, group) for name, group in sure if second.identities[group].cluster_id != name
+    # the other half of a cluster that was cut exactly in two has lost nothing
+    goes_on = {name for name, group in sure if second.identities[group].cluster_id == name}
+    lost = [(name, group) for name, group in sure if name not in goes_on
             and not _equal_halves(first.ledger.alive, name, after.members()[group])]  # fmt: skip
     gave_way = [name for name, group in lost if name not in named and second.identities[group].cluster_id in named]
     names = [name for name, _ in lost if name in named]
@@ -187,7 +206,7 @@ def library_changes(name: str, vectors: np.ndarray, times: int) -> Iterator[Row]
                 first, second = disturbed(vectors, change, share, time)
                 before = everything if change == "drop" else full(vectors, first)
                 rows["incremental"].outcomes.append(outcome(before, incremental(vectors, before, second), vectors))
-                after = full(vectors, second) if change == "drop" else everything
+                after = full(vectors, second, before=before)
                 rows["full"].outcomes.append(outcome(before, after, vectors))
             yield from rows.values()
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from pipeline.stages.communities import NONE, CommunityGrouping, group_communities, numbered_by_size
+from pipeline.stages.communities import CommunityGrouping, group_communities
 from pipeline.stages.neighbours import fuzzy_graph, nearest_neighbours
+from pipeline.stages.partitions import NONE, numbered_by_size
 from pipeline.stages.resolution import USUAL, Granularity, automatic, granularity_of, resolution_of, silhouette
 
 

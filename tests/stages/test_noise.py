@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.stages.communities import NONE, group_communities
+from pipeline.stages.communities import group_communities
 from pipeline.stages.neighbours import fuzzy_graph, nearest_neighbours
-from pipeline.stages.noise import isolation, membership, remoteness, strangeness
+from pipeline.stages.noise import REMOTE, isolation, membership, remote_limit, remoteness, strangeness
+from pipeline.stages.partitions import NONE
 from tests.benchmarks.quality.datasets import sphere_mixture
 
 
@@ -66,3 +67,21 @@ def test_membership_is_the_share_of_weight_inside_the_group() -> None:
     graph = fuzzy_graph(nearest_neighbours(data, 5))
     assert np.allclose(membership(graph, np.zeros(100, dtype=np.int64)), 1)
     assert (membership(graph, np.full(100, NONE)) == 0).all()
+
+
+def test_a_spread_that_few_images_tell_calls_fewer_of_them_strangers() -> None:
+    limits = [remote_limit(np.repeat(np.arange(6), size)) for size in (2, 6, 50, 5000)]
+    assert limits == sorted(limits, reverse=True)
+    assert limits[1] > 1.1 * REMOTE
+    assert limits[-1] == pytest.approx(REMOTE, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [4, 8, 200])
+def test_as_few_members_of_one_kind_are_called_remote_in_small_groups_as_in_large_ones(size: int) -> None:
+    rng = np.random.default_rng(0)
+    called: list[float] = []
+    for _ in range(400 if size < 100 else 20):
+        groups = np.repeat(np.arange(5), size)
+        near = np.exp(rng.normal(0, 0.3, len(groups)))
+        called.append(float((remoteness(near, groups) > remote_limit(groups)).mean()))
+    assert np.mean(called) < 0.005

@@ -246,3 +246,29 @@ def test_a_name_computes_nothing_afresh(night: Night, monkeypatch: pytest.Monkey
     ids = frozenset(night.table("clusters", CLUSTERS_SCHEMA)["cluster_id"])
     monkeypatch.setattr(identities_step, "named_clusters", lambda *_: ids)
     assert night.run()["identities"].unchanged
+
+
+def test_a_full_clustering_remembers_the_groups_of_before_but_not_those_of_other_settings(night: Night) -> None:
+    def used() -> dict[str, Any]:
+        return night.project().store.require(SLUG, "labels").provenance.params
+
+    night.run()
+    assert "memory" not in used()
+    night.labels["recluster"] = "always"
+    night.add("red", 20)
+    night.run()
+    assert (used()["memory"], used()["remembered"]) == (0.5, 42)
+    night.labels["memory"] = 0.0
+    night.add("red", 21)
+    night.run()
+    assert "memory" not in used()
+    night.labels |= {"memory": 1.0, "granularity": "0.6"}
+    night.add("red", 22)
+    night.run()
+    assert "memory" not in used()
+
+
+def test_how_much_is_remembered_asks_for_no_clustering_by_itself(night: Night) -> None:
+    night.run()
+    night.labels["memory"] = 1.0
+    assert night.run()["labels"].unchanged

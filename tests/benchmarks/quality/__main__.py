@@ -1,24 +1,24 @@
 """One table of how well each recipe finds the kinds of each data set.
 
-    python -m tests.benchmarks.quality [--quick] [--json] [--sets A,B] [--recipes A,B] [--large] [--reliability]
+    python -m tests.benchmarks.quality [--quick] [--json] [--sets A,B] [--recipes A;B] [--large]
+    python -m tests.benchmarks.quality --summary | --reliability [--svg FILE]
 
-What belongs here: the command line and the table. Not here: data sets, recipes and scores, each in its own file.
+What belongs here: the command line and the table of all recipes. Not here: data sets, recipes, scores, the summary and
+the reliability of probabilities, each in its own file.
 """
 
 import argparse
 import json
 import sys
 from dataclasses import asdict
-from itertools import pairwise
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.quality import datasets, recipes
-from tests.benchmarks.quality.scores import reliability, score
-
-BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0001)
+from tests.benchmarks.quality import datasets, recipes, reliability, summary
+from tests.benchmarks.quality.scores import score
 
 
 def main() -> int:
@@ -29,7 +29,11 @@ def main() -> int:
         names = [name for name in names if name not in datasets.LARGE]
     chosen = [recipes.RECIPES[name] for name in (options.recipes or ";".join(recipes.RECIPES)).split(";")]
     if options.reliability:
-        return _reliability(names)
+        reliability.report(datasets.available(names, _say), options.svg)
+        return 0
+    if options.summary:
+        summary.print_table(datasets.available(names, _say))
+        return 0
     rows: list[dict[str, Any]] = []
     for data in datasets.available(names, _say):
         for recipe in chosen:
@@ -52,7 +56,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sets", help="names, with commas")
     parser.add_argument("--recipes", help="names, with semicolons")
     parser.add_argument("--large", action="store_true", help=f"also {', '.join(datasets.LARGE)}")
+    parser.add_argument("--summary", action="store_true", help="ours beside k-means told k, two seeds, and the means")
     parser.add_argument("--reliability", action="store_true", help="what the membership probabilities are worth")
+    parser.add_argument("--svg", type=Path, help="with --reliability: draw it")
     return parser.parse_args()
 
 
@@ -100,31 +106,6 @@ def _print_means(rows: list[dict[str, Any]]) -> None:
         for s in sets:
             best = max(table[s, name] for name in told)
             print(f"  {s}: {table[s, 'ours'] - best:+.3f}")
-
-
-def _reliability(names: list[str]) -> int:
-    """Per band of probability: how many members, the mean of what was said, the share that was right."""
-    from pipeline.stages.communities import group_communities
-
-    said: list[np.ndarray] = []
-    right: list[np.ndarray] = []
-    for data in datasets.available(names, _say):
-        found = group_communities(data.vectors, seed=recipes.SEED)
-        one, other = reliability(data.truth, found.groups, found.probability)
-        _bands(data.name, one, other)
-        said.append(one)
-        right.append(other)
-    _bands("all", np.concatenate(said), np.concatenate(right))
-    return 0
-
-
-def _bands(name: str, said: np.ndarray, right: np.ndarray) -> None:
-    print(f"\n{name}: error of calibration {abs(said.mean() - right.mean()):.3f}")
-    for low, high in pairwise(BINS):
-        inside = (said >= low) & (said < high)
-        if inside.any():
-            means = f"{said[inside].mean():.2f} {right[inside].mean():.2f}"
-            print(f"  {low:.2f}–{min(high, 1):.2f}: {inside.sum():6d}  {means}")
 
 
 def _say(text: str) -> None:

@@ -271,6 +271,7 @@ SETS: dict[str, Callable[[str], DataSet]] = {
     "bollards-50": _bollards(50),
     "bollards-160": _bollards(160),
     "bollards-1000": _bollards(1000),
+    "bollards-3000": _bollards(3000),
     "bollards-10000": _bollards(10_000),
     "follow-cars": _bollards(160, category="follow-cars"),
     "stamps": _stamps,
@@ -284,7 +285,7 @@ SETS: dict[str, Callable[[str], DataSet]] = {
     "sphere-2000": _sphere(2000),
     "sphere-10000": _sphere(10_000),
 }
-LARGE = ("bollards-10000",)  # drawn and embedded only when asked for
+LARGE = ("bollards-3000", "bollards-10000")  # drawn and embedded only when asked for
 
 
 def available(names: list[str], say: Callable[[str], None]) -> Iterator[DataSet]:
