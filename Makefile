@@ -7,7 +7,7 @@ READY := .venv/.ready
 # where Python may not keep bytecode at its first import, each start would compile everything: twice the time
 BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
-.PHONY: help demo test test-fast dev serve check lint types bench bench-quality bench-identity nights bench-clustering lock settings clean
+.PHONY: help demo test test-fast dev serve check lint types bench bench-gpu bench-quality bench-identity nights bench-clustering lock settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ types: $(READY) ## basedpyright, strict on our packages
 
 bench: $(READY) ## The table of speeds, each beside an alternative in the same run (ARGS="--write", ARGS="vectors load", ARGS=--all)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-gpu: $(READY) ## Embedding on a GPU against what decoding and the device allow (ARGS="--encoder vit")
+	$(BIN)/python -m tests.benchmarks.bench_gpu $(ARGS)
 
 bench-quality: $(READY) ## Grouping on many libraries, ours beside its peers (takes an hour; ARGS=--quick)
 	$(BIN)/python -m tests.benchmarks.quality $(ARGS)

@@ -95,7 +95,10 @@ class EncoderParams(Params):
         default="auto", description="auto takes CUDA, then MPS, then the CPU through OpenVINO."
     )
     batch_size: int = Field(
-        default=32, ge=1, le=4096, description="Images per forward pass; halved when memory runs out."
+        default=0,
+        ge=0,
+        le=4096,
+        description="Images per forward pass, halved when memory runs out; 0 = 32 on a CPU, 256 on a GPU.",
     )
     decode_threads: int = Field(default=0, ge=0, le=256, description="Threads that decode; 0 = one per core.")
     chunk_size: int = Field(

@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 BATCHES_IN_FLIGHT = 2  # one in the forward pass, one waiting for it
 WINDOW_PER_THREAD = 4  # decoded ahead, so that one slow file does not idle the other threads
+CPU_BATCH, GPU_BATCH = 32, 256  # a GPU is kept busy by large batches; a CPU by none, and small ones need less memory
 ROWS_PER_BATCH = 8  # a batch is closed early when rejected and known images pile up behind few new ones
 UNIT_TOLERANCE = 1e-3
 
@@ -122,10 +123,12 @@ def stream(
 
     An item's value is its bytes, or the exception that reading it ended in: `ObjectMissingError` becomes a row, any
     other is raised after the outcomes of all earlier items. `skip(content_hash)` says that a vector is known; it and
-    `on_notice` are called from the caller's thread. `threads` 0 means one decoding thread per usable core.
+    `on_notice` are called from the caller's thread.
+    `threads` 0 means one decoding thread per usable core, `batch_size` 0 one that suits the device.
     Raises `EncoderError` when memory does not hold one image, or when the model returns nothing usable.
     """
-    work = _Stream[T](image_params, encoder, batch_size, thumbnail_pixels, skip or _never)
+    batch = batch_size or (CPU_BATCH if encoder is None or encoder.device.startswith("CPU") else GPU_BATCH)
+    work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _never)
     decoders = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode", initializer=use_one_thread)
     inference = ThreadPoolExecutor(1, thread_name_prefix="encode")
     window = WINDOW_PER_THREAD * (threads or usable_cores())

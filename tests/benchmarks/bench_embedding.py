@@ -45,7 +45,7 @@ DISTINCT = 24  # pictures; beyond that a comment of its own makes each file's co
 def rows(encoder: str = "lite0", images: int = 240, turns: int = 3) -> list[Row]:
     """What was measured, against its bars."""
     with TemporaryDirectory() as folder:
-        spec = _spec(encoder, Path(folder))
+        spec = encoder_spec(encoder, Path(folder))
         started = perf_counter()
         open_encoder(spec, device="cpu", cache_dir=Path(folder))
         cold, started = perf_counter() - started, perf_counter()
@@ -76,7 +76,7 @@ def _judged(spec: str, kind: str, rates: dict[str, float], encoder: Encoder) -> 
     ]  # fmt: skip
 
 
-def _spec(encoder: str, folder: Path) -> str:
+def encoder_spec(encoder: str, folder: Path) -> str:
     if encoder == "lite0":
         return SPEC
     import timm
@@ -108,7 +108,7 @@ def _measure(
         "plain": (len(few), lambda: apart.submit(_plain_loop, spec, few).result()),
         "one by one": (len(few), lambda: apart.submit(_one_by_one, spec, few).result()),
         "F": (len(files), lambda: encoder.encode(prepared)),
-        "D": (len(files), lambda: _decode_all(files, encoder)),
+        "D": (len(files), lambda: decode_all(files, encoder)),
         "stream": (len(files), lambda: through(None)),
         "thumbnails": (len(files), lambda: through(192)),
     }
@@ -140,7 +140,7 @@ def _distinct(data: bytes, kind: str, number: int) -> bytes:
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
-def _decode_all(files: list[bytes], encoder: Encoder) -> None:
+def decode_all(files: list[bytes], encoder: Encoder) -> None:
     def one(data: bytes) -> None:
         decoded = decode(data, PARAMS)
         assert isinstance(decoded, Decoded)

@@ -241,6 +241,15 @@ def test_full_size_pixels_are_dropped_once_prepared(monkeypatch: pytest.MonkeyPa
     assert most <= 3
 
 
+@pytest.mark.parametrize(("device", "largest"), [("CPU (fake)", 32), ("A GPU (fake)", 256)])
+def test_without_a_batch_size_batches_suit_the_device(device: str, largest: int) -> None:
+    encoder = MeanColourEncoder()
+    encoder.device = device
+    outcomes = run([(n, plain(n)) for n in range(600)], encoder, batch_size=0)
+    assert len(outcomes) == 600
+    assert max(encoder.batches) == largest
+
+
 def test_a_caller_who_stops_early_leaves_no_threads_behind() -> None:
     before = threading.active_count()
     outcomes = stream(

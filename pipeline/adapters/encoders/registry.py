@@ -79,7 +79,7 @@ def spec_identity(spec: str) -> str:
 
     Raises `UnknownNameError` and `EncoderError`, for instance for a checkpoint that is not there.
     """
-    found = _source(spec)
+    found = encoder_source(spec)
     parts = [str(CODE), spec, *(f"{name} {version(name)}" for name in found.libraries)]
     if found.weights is not None:
         status = found.weights.stat()
@@ -99,7 +99,7 @@ def open_encoder(spec: str, *, device: str = "auto", cache_dir: Path | None = No
     `threads` 0 means all usable cores. Raises `UnknownNameError`, `EncoderError`.
     """
     with _OPENING:
-        return _open(_source(spec), runtime.choose_device(device), cache_dir, threads)
+        return _open(encoder_source(spec), runtime.choose_device(device), cache_dir, threads)
 
 
 def _open(found: Source, device: str, cache_dir: Path | None, threads: int) -> Encoder:
@@ -133,7 +133,8 @@ def _open_anew(found: Source, device: str, weights: str | None, cache: ModelCach
     return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
 
 
-def _source(spec: str) -> Source:
+def encoder_source(spec: str) -> Source:
+    """Where a spec's model comes from, unopened. Raises `UnknownNameError` and `EncoderError`."""
     parsed = parse_spec(spec)
     if parsed.family == "packaged":
         return packaged.source(spec, parsed.model)

@@ -205,6 +205,7 @@ class TorchRunner:
         self._half: Any = (
             getattr(torch, {"bf16": "bfloat16", "fp16": "float16"}[_cuda_precision()]) if device == "cuda" else None
         )
+        self._host: Any = None  # uint8 [n, 3, H, W], pinned
         self.device = describe(device) if device != "cpu" else "CPU (torch, fp32)"
         if device == "cpu":
             _keep_freed_memory()
@@ -216,11 +217,19 @@ class TorchRunner:
             torch.set_num_threads(self._threads)  # per thread, and this one is not a decoding thread
         images = torch.from_numpy(batch)
         if self._kind == "cuda":
-            images = images.pin_memory()
+            images = self._pinned(images)
         images = images.to(self._kind, non_blocking=True).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(self._kind, dtype=self._half, enabled=self._half is not None):
             vectors = self._module(images)
         return vectors.float().cpu().numpy()
+
+    def _pinned(self, images: Any) -> Any:
+        """The batch in host memory that the device reads by itself; kept, as pinning costs more than copying."""
+        if self._host is None or len(self._host) < len(images):
+            self._host = self._torch.empty(images.shape, dtype=images.dtype, pin_memory=True)
+        host = self._host[: len(images)]
+        host.copy_(images)  # free again by now: `run` waits for its result
+        return host
 
 
 def _precision() -> str:
