@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from pipeline.curation.decisions import active_events
+from tests.odd_images import photograph as odd_photograph
 from tests.real.conftest import QUIET
 from tests.service.site import Client, Site, picture
 
@@ -491,3 +492,43 @@ def test_nothing_serious_stands_in_the_way_of_assistive_technology(shown: Page, 
         found += [f"{path}: {one['id']} {one['nodes'][0]['html'][:160]}"
                   for one in results if one["impact"] in ("serious", "critical")]  # fmt: skip
     assert found == []
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Twelve pictures, one of them again in the same bytes, two of them again as a JPEG."""
+    root = tmp_path_factory.mktemp("twins")
+    folder = root / "library/bollards/de"
+    folder.mkdir(parents=True)
+    for number in range(12):
+        photograph = Image.fromarray(odd_photograph(240, 180, number))
+        photograph.save(folder / f"{number:02d}.png")
+        if number < 2:
+            photograph.save(folder / f"{number:02d}-again.jpg", quality=92)
+    (folder / "copy.png").write_bytes((folder / "05.png").read_bytes())
+    site = Site(root, reduced={"method": "pca"})
+    site.run()
+    with site.serve() as client:
+        yield client
+
+
+def test_of_pictures_that_are_there_twice_one_is_left_out_or_all_are_kept(
+    drawing_browser: Browser, twins: Client
+) -> None:
+    page = drawing_browser.new_page(base_url=twins.url, viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(10_000)
+    page.goto("/c/bollards/duplicates")
+    expect(page.locator(".card.group")).to_have_count(3)
+    expect(page.locator(".card.group .badge")).to_have_text(["exact", "near", "near"])
+    expect(page.locator(".card.group").first).to_contain_text("they count as one image everywhere")
+    page.locator(".card.group", has_text="00-again.jpg").get_by_role("button", name="Leave the other out").click()
+    toast(page, "Left 1 image out")
+    page.goto("/c/bollards/rejected")
+    expect(page.locator("main")).to_contain_text("1 image left out by people")
+    page.goto("/c/bollards/duplicates")
+    page.locator(".card.group", has_text="01-again.jpg").get_by_role("button", name="Keep all").click()
+    toast(page, "Keeping all 2")
+    expect(page.locator(".card.group", has_text="01-again.jpg")).to_have_count(0)
+    page.locator(".card.group", has_text="copy.png").get_by_role("button", name="Keep all").click()
+    toast(page, "Keeping all 2")
+    page.close()
