@@ -60,15 +60,17 @@ class VectorStore:
 
     def index(self) -> pl.DataFrame:
         """In which part (its place among all) and row each hash lies (`INDEX_SCHEMA`), once each, in no order."""
+        return self._rows().unique("content_hash", keep="first")
+
+    def _rows(self) -> pl.DataFrame:
+        """The same with a row for each time that a hash is stored, in the order of the parts."""
         frames = [
             pl.read_parquet(path, glob=False, memory_map=False)
             .with_row_index("row")
             .select("content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64))
             for number, path in enumerate(self._parts().values())
         ]
-        if not frames:
-            return pl.DataFrame(schema=INDEX_SCHEMA)
-        return pl.concat(frames).unique("content_hash", keep="first")
+        return pl.concat(frames) if frames else pl.DataFrame(schema=INDEX_SCHEMA)
 
     def _parts(self) -> dict[str, Path]:
         """The Parquet file of each part, by the part's name below `root`, in one lasting order."""
@@ -134,7 +136,9 @@ class VectorStore:
     def _joined(self, hashes: Sequence[str]) -> list[Place]:
         """Each hash's place by a join with all that are stored."""
         wanted = pl.DataFrame({"content_hash": list(hashes)}, schema={"content_hash": pl.String()}).with_row_index("at")
-        joined = wanted.join(self.index(), on="content_hash", maintain_order="left")
+        joined = wanted.join(self._rows(), on="content_hash", maintain_order="left_right")
+        if joined.height > wanted.height:  # rare: making each unique first costs as much as the join
+            joined = joined.unique("at", keep="first", maintain_order=True)
         parts, at, rows = (joined[name].to_numpy() for name in ("part", "at", "row"))
         order = np.argsort(parts, kind="stable")
         names = list(self._parts())
