@@ -237,12 +237,14 @@ def replay(computed: Computed, events: Sequence[Event]) -> Curated:
 
 def _adopt(said: Fold, computed: Computed) -> None:
     """A computed cluster that is what people split off before goes by the id that it got then."""
-    spoken_for = {*said.name, *said.redirect, *said.status, *said.description, *said.reviewed}
+    spoken_for = {*said.name, *said.status, *said.description, *said.reviewed}
     for new, (_, split) in said.splits.items():
         images = frozenset(image for image in split.images if image in computed.home)
         found = Counter(computed.home[image] for image in images)
         for cluster, common in found.most_common(1):
-            if cluster is None or cluster in spoken_for or cluster == split.cluster:
+            if cluster is None or cluster in spoken_for or cluster in said.redirect:
+                continue
+            if cluster in (split.cluster, said.resolve(new)):  # the second: people merged the split into it
                 continue
             if common / len(computed.clusters[cluster] | images) > ADOPTS:
                 said.redirect[cluster] = new

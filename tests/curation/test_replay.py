@@ -91,6 +91,16 @@ def test_a_computed_cluster_that_is_what_was_split_off_takes_its_id_and_its_newc
     assert members(found) == {"a": images("1 2"), "b": images("5 6 7"), "p-1": images("3 4 10")}
 
 
+def test_a_split_that_was_merged_into_what_the_clustering_made_of_it_ends() -> None:
+    computed = Computed({"a": frozenset({"1", "2"}), "b": frozenset({"3", "4", "5"})}, frozenset())
+    said = events(
+        d.Split(cluster="a", images=("3", "4", "5"), new_cluster="p-1"), d.Merge(clusters=("p-1", "b"), into="b")
+    )
+    found = replay(computed, said)
+    assert {name: cluster.members for name, cluster in found.clusters.items()} == dict(computed.clusters)
+    assert found.redirects == {"p-1": "b"}
+
+
 def test_moved_images_stay_where_people_put_them() -> None:
     moved = events(d.Move(images=("1",), to="b"), d.Move(images=("2",), to=None), d.Move(images=("8",), to="a"))
     found = replay(TWO, moved)
