@@ -8,7 +8,6 @@ three wait for one another through short queues, so memory stays bounded by a fe
 full-size image per decoding thread.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ import numpy as np
 
 from pipeline.errors import EncoderError, ImageClusterError, ObjectMissingError
 from pipeline.settings import ImageParams
+from pipeline.stages.cores import usable_cores
 from pipeline.stages.images import (
     Decoded,
     ImageInfo,
@@ -37,6 +37,7 @@ BATCHES_IN_FLIGHT = 2  # one in the forward pass, one waiting for it
 WINDOW_PER_THREAD = 4  # decoded ahead, so that one slow file does not idle the other threads
 CPU_BATCH, GPU_BATCH = 32, 256  # a GPU is kept busy by large batches; a CPU by none, and small ones need less memory
 ROWS_PER_BATCH = 8  # a batch is closed early when rejected and known images pile up behind few new ones
+RECENT = 4096  # contents whose outcome is at hand for copies; a copy that comes later has its header read again
 UNIT_TOLERANCE = 1e-3
 
 
@@ -91,8 +92,10 @@ class Outcome(Generic[T]):
 class _Row(Generic[T]):
     token: T
     digest: str | None = None
-    image: "ImageInfo | Rejected | None" = None  # None: decoding, or the same content as an earlier row
+    image: "ImageInfo | Rejected | None" = None  # None: decoding, or the same content as `first`
+    first: "_Row[T] | None" = None
     known: bool = False
+    repeated: bool = False  # the content was an earlier row's, whose outcome is no longer at hand
     thumbnail: bytes | None = None
     prepared: np.ndarray | None = None  # uint8 [3, H, W]
     vector: np.ndarray | None = None
@@ -144,11 +147,6 @@ def stream(
         inference.shutdown(cancel_futures=True)
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _never(_: str) -> bool:
     return False
 
@@ -162,8 +160,9 @@ class _Stream(Generic[T]):
     skip: Callable[[str], bool]
     failure: Exception | None = None
     notices: "SimpleQueue[str]" = field(default_factory=SimpleQueue[str])
-    seen: set[str] = field(default_factory=set[str])
-    finished: "dict[str, ImageInfo | Rejected]" = field(default_factory=dict[str, "ImageInfo | Rejected"])
+    usable: set[str] = field(default_factory=set[str])  # contents that an outcome gave an image to
+    recent: "dict[str, _Row[T]]" = field(default_factory=dict[str, "_Row[T]"])  # in work, or one of `finished`
+    finished: deque[str] = field(default_factory=deque[str])
 
     def in_order(
         self, items: Iterable[tuple[T, bytes | Exception]], pool: ThreadPoolExecutor, window: int
@@ -191,15 +190,15 @@ class _Stream(Generic[T]):
         if isinstance(value, Exception):
             return _Row(token, image=Rejected("missing", str(value) or "The object is gone."))
         digest = content_hash(value)  # here and not on the pool: which of two copies comes first must not be a race
-        row = _Row(token, digest)
-        if digest not in self.seen:
-            self.seen.add(digest)
-            row.known = self.skip(digest)
+        row = _Row(token, digest, first=self.recent.get(digest))
+        if row.first is None:
+            row.known, row.repeated = self.skip(digest), digest in self.usable
             row.decoding = pool.submit(self._decode, row, value)
+            self.recent[digest] = row
         return row
 
     def _decode(self, row: _Row[T], data: bytes) -> None:
-        if row.known:
+        if row.known or row.repeated:
             row.image = inspect(data, self.params, digest=row.digest)
             return
         decoded = decode(data, self.params, digest=row.digest)
@@ -232,14 +231,21 @@ class _Stream(Generic[T]):
             yield from _done(sent.popleft())
 
     def outcome(self, row: _Row[T]) -> Outcome[T]:
-        image, known = row.image, row.known
-        if image is None:  # the same content as an earlier row, whose outcome was yielded before this one
-            image = self.finished[row.digest or ""]
-            known = known or self.encoder is not None
-        elif row.digest is not None:
-            self.finished[row.digest] = image
-        known = known and isinstance(image, ImageInfo)
-        return Outcome(row.token, image, row.thumbnail, row.vector, known)
+        image, again = row.image, row.repeated
+        if row.first is not None:  # its outcome was yielded before this one
+            image, again = row.first.image, True
+        assert image is not None
+        usable = isinstance(image, ImageInfo)
+        if usable and row.digest is not None:
+            self.usable.add(row.digest)
+        known = row.known or (again and self.encoder is not None)
+        found = Outcome(row.token, image, row.thumbnail, row.vector, known and usable)
+        row.thumbnail = row.vector = None  # a row is kept for copies
+        if row.first is None and row.digest is not None:
+            self.finished.append(row.digest)
+            if len(self.finished) > RECENT:
+                del self.recent[self.finished.popleft()]
+        return found
 
 
 def _done(sent: "tuple[list[_Row[T]], Future[None]]") -> list[_Row[T]]:

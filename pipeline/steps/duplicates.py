@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.stages import duplicates as finding
 from pipeline.stages.candidates import AGREED_SCHEMA, COMPARED_SCHEMA, Compared
-from pipeline.stages.embeddings import usable_cores
+from pipeline.stages.cores import usable_cores
 from pipeline.stages.images import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
 from pipeline.stages.signatures import SIGNATURES_SCHEMA, signature

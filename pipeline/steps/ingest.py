@@ -25,6 +25,7 @@ from pipeline.storage.artifacts import digest
 from pipeline.storage.vectors import VectorStore
 
 EMBEDDINGS_SCHEMA = pl.Schema({"content_hash": pl.String(), "fingerprint": pl.String()})
+ROWS_AT_ONCE = 1024
 CODE = 1  # raised when decoding changes what it returns, so that old rows are made again
 
 
@@ -45,9 +46,10 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
         held: set[str] = vectors.known() if vectors else set()
         ok = rows.filter(pl.col("status") == "ok")
         unembedded = ok.filter(~pl.col("content_hash").is_in(list(held))).unique("content_hash", maintain_order=True)
-        todo = missing["key"].to_list() + (unembedded["key"].to_list() if embed else [])
-        images.counts["read"] = len(todo)
-        work = _Work(project, slug, present.filter(pl.col("key").is_in(todo)), vectors, held)
+        again = present.join(unembedded.select("image_id"), on="image_id", how="semi", maintain_order="left")
+        todo = pl.concat([missing, again]) if embed else missing
+        images.counts["read"] = todo.height
+        work = _Work(project, slug, vectors, held)
         work.go(todo)
         rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
         _store_images(project, slug, rows, images)
@@ -63,12 +65,9 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
 class _Work:
     """One pass over the objects that must be read."""
 
-    def __init__(
-        self, project: Project, slug: str, wanted: pl.DataFrame, vectors: VectorStore | None, held: set[str]
-    ) -> None:
-        """`wanted` are the manifest's rows of what must be read; `held` the hashes that have a vector."""
+    def __init__(self, project: Project, slug: str, vectors: VectorStore | None, held: set[str]) -> None:
+        """`held` are the hashes that have a vector."""
         self.project, self.slug, self.vectors, self.held = project, slug, vectors, held
-        self.manifest = {row["key"]: row for row in wanted.iter_rows(named=True)}
         self.journal = project.layout.artifact(slug, "images") / "journal"
         self.rows: list[dict[str, Any]] = []
         self.pending: list[tuple[str, Any]] = []
@@ -80,15 +79,16 @@ class _Work:
     def frame(self) -> pl.DataFrame:
         return pl.concat([pl.DataFrame(schema=IMAGES_SCHEMA), *self.frames])
 
-    def go(self, keys: list[str]) -> None:
-        if not keys:
+    def go(self, todo: pl.DataFrame) -> None:
+        """Read and embed what these rows of the manifest speak of, in their order."""
+        if not todo.height:
             return
         started = perf_counter()
         params = self.project.settings.encoder
         # the encoder is opened before anything is read: without it nothing that follows would be of use
         encoder = self.project.encoder if self.vectors is not None else None
         outcomes = stream(
-            self._objects(keys),
+            self.project.bucket.read_many(todo["key"].to_list()),
             image_params=self.project.settings.images,
             encoder=encoder,
             batch_size=params.batch_size,
@@ -98,9 +98,10 @@ class _Work:
             on_notice=self.project.talk.notice,
         )
         try:
-            for done, outcome in enumerate(outcomes, start=1):
-                self._take(outcome)
-                self.project.talk.progress(f"embed {self.slug}" if encoder else f"read {self.slug}", done, len(keys))
+            of_outcome = zip(outcomes, _one_by_one(todo))  # noqa: B905 — a failure ends the outcomes early
+            for done, (outcome, row) in enumerate(of_outcome, start=1):
+                self._take(outcome, row)
+                self.project.talk.progress(f"embed {self.slug}" if encoder else f"read {self.slug}", done, todo.height)
                 if len(self.rows) >= params.chunk_size:
                     self._flush()
         finally:
@@ -108,11 +109,10 @@ class _Work:
             self._flush()
             self.seconds = perf_counter() - started
 
-    def _objects(self, keys: list[str]) -> Iterator[tuple[str, Any]]:
-        yield from self.project.bucket.read_many(keys)
-
-    def _take(self, outcome: Outcome[str]) -> None:
-        self.rows.append(image_row(self.manifest[outcome.token], outcome.image))
+    def _take(self, outcome: Outcome[str], row: dict[str, Any]) -> None:
+        if outcome.token != row["key"]:
+            raise RuntimeError(f"The reader gave {outcome.token} where {row['key']} was asked for.")
+        self.rows.append(image_row(row, outcome.image))
         if outcome.image.content_hash is None:
             return
         if outcome.thumbnail is not None:
@@ -138,6 +138,12 @@ class _Work:
             staged.replace(part)
             self.frames.append(frame)
             self.rows = []
+
+
+def _one_by_one(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows as dictionaries, a slice of the frame at a time: all at once they would be several times its size."""
+    for part in frame.iter_slices(ROWS_AT_ONCE):
+        yield from part.iter_rows(named=True)
 
 
 def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFrame:

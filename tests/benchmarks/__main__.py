@@ -23,7 +23,7 @@ DOCS = Path("docs")
 BEGIN, END = "<!-- table of speeds -->", "<!-- end of the table -->"
 BENCHES: dict[str, list[str]] = {
     "embedding": ["bench_embedding"],
-    "embedding-vit": ["bench_embedding", "--encoder", "vit"],
+    "embedding-vit": ["bench_embedding", "--encoder", "vit", "--images", "80"],
     "bucket": ["bench_bucket"],
     "nights": ["bench_nights_cost"],
     "grouping": ["bench_clustering", "--sizes", "2500,10000"],

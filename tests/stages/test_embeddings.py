@@ -1,6 +1,7 @@
 """What must hold of the stream: order, identity, one pass per content, bounded memory, and no half results."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,6 +91,38 @@ def test_two_copies_of_a_bad_file_are_both_rejected() -> None:
     assert isinstance(outcomes[2].image, Rejected)
     assert outcomes[2].image == outcomes[0].image
     assert not outcomes[2].vector_known
+
+
+@pytest.mark.parametrize("encoder", [MeanColourEncoder(), None])
+def test_a_copy_that_comes_long_after_the_first_is_told_from_its_header_and_embedded_no_second_time(
+    monkeypatch: pytest.MonkeyPatch, encoder: MeanColourEncoder | None
+) -> None:
+    monkeypatch.setattr(embeddings, "RECENT", 2)
+    files = [b"junk", *map(plain, range(1, 20)), plain(1), b"junk", plain(19), plain(1)]
+    outcomes = run(list(enumerate(files)), encoder, thumbnail_pixels=64)
+    assert encoder is None or encoder.encoded == 19
+    for copy, first in ((20, 1), (22, 19), (23, 1)):
+        image, same = outcomes[copy].image, outcomes[first].image
+        assert isinstance(image, ImageInfo)
+        assert isinstance(same, ImageInfo)
+        assert vars(image) == vars(same)
+        assert (outcomes[copy].vector, outcomes[copy].thumbnail) == (None, None)
+        assert outcomes[copy].vector_known == (encoder is not None)
+    assert outcomes[21].image == outcomes[0].image
+    assert not outcomes[21].vector_known
+
+
+def test_what_is_kept_of_finished_rows_does_not_grow_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "RECENT", 10)
+    born: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    for outcome in stream(
+        ((n, plain(n)) for n in range(120)), image_params=ImageParams(), encoder=MeanColourEncoder(), batch_size=4,
+        threads=2, thumbnail_pixels=None,
+    ):  # fmt: skip
+        born.append(weakref.ref(outcome.image))
+        alive.append(sum(image() is not None for image in born))
+    assert max(alive) <= 2 * max(alive[:40])
 
 
 def test_known_content_gets_metadata_and_nothing_else() -> None:
