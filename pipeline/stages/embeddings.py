@@ -231,10 +231,10 @@ class _Stream(Generic[T]):
             yield from _done(sent.popleft())
 
     def outcome(self, row: _Row[T]) -> Outcome[T]:
-        image, again = row.image, row.repeated
-        if row.first is not None:  # its outcome was yielded before this one
-            image, again = row.first.image, True
-        assert image is not None
+        again = row.repeated or row.first is not None
+        image = (row.first or row).image  # the outcome of the first was yielded before this one
+        if image is None:
+            raise RuntimeError(f"The content {row.digest} was passed on before it was decoded.")
         usable = isinstance(image, ImageInfo)
         if usable and row.digest is not None:
             self.usable.add(row.digest)

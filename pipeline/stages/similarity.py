@@ -4,9 +4,9 @@ What belongs here: building, bringing up to date, opening and searching one inde
 people liked. Not here: the vectors, which are the truth (`storage/vectors.py`), which image a row is
 (`steps/search.py`), how cells are cut and how many are looked into (`inverted.py`).
 
-The index is flat: exact. One core cannot take 100,000 × 512 out of memory as fast as the memory gives it, so that each
-core scans a stretch of the rows. Only beyond a million vectors is the index cut into cells, and then it says how much it
-finds. Its file is mapped into memory page by page, so that opening costs nothing.
+The index is flat: exact. One core alone cannot read it as fast as memory gives it, so each scans a stretch of the rows.
+Only beyond a million vectors is it cut into cells, and then it says how much it finds. Its file is mapped into memory
+page by page, so that opening costs nothing.
 """
 
 import functools

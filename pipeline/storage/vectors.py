@@ -13,6 +13,7 @@ times as long to read, fixed-size binary values 9 times (200,000 × 512).
 import json
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import MissingArtifactError
+from pipeline.stages.cores import usable_cores
 from pipeline.storage.files import write_atomically
 
 SMALL_PARTS_KEPT = 16
 CHUNK = 16_384  # rows copied at a time, so that reading all does not take the memory twice
+MOST_THREADS = 8  # that copy at a time; more do not read memory any faster
 FEW = 1 / 16  # of the rows stored: up to this share, looking each hash up costs less than reading all of them
 Place = tuple[str, np.ndarray, np.ndarray]  # a part, which of the wanted lie in it, in which of its rows
 INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.Int32(), "row": pl.Int64()})
@@ -55,7 +58,7 @@ class VectorStore:
             np.save(temporary, array)
             temporary.replace(folder / f"{name}{ending}")
         staged = folder / f".{name}.tmp.parquet"
-        pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]}).write_parquet(staged)
+        pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]}).write_parquet(staged, compression="lz4")
         staged.replace(folder / f"{name}.parquet")
 
     def index(self) -> pl.DataFrame:
@@ -64,12 +67,12 @@ class VectorStore:
 
     def _rows(self) -> pl.DataFrame:
         """The same with a row for each time that a hash is stored, in the order of the parts."""
-        frames = [
-            pl.read_parquet(path, glob=False, memory_map=False)
-            .with_row_index("row")
-            .select("content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64))
+        frames = pl.collect_all(
+            pl.scan_parquet(path, glob=False, row_index_name="row").select(
+                "content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64)
+            )
             for number, path in enumerate(self._parts().values())
-        ]
+        )
         return pl.concat(frames) if frames else pl.DataFrame(schema=INDEX_SCHEMA)
 
     def _parts(self) -> dict[str, Path]:
@@ -105,15 +108,28 @@ class VectorStore:
             raise MissingArtifactError(
                 f"{lost} of {len(hashes)} images have no vector from this encoder. Run `image-cluster embed` first."
             )
-        result: np.ndarray | None = None
-        for part, at, rows in found:
-            stored: Any = np.load(self.root / f"{part}.npy", mmap_mode="r")
-            if result is None:
-                result = np.empty((len(hashes), stored.shape[1]), dtype=np.float16)
-            for start in range(0, len(at), CHUNK):
-                here = slice(start, start + CHUNK)
-                result[at[here]] = stored[rows[here]]
-        return np.empty((0, self.dimension() or 0), dtype=np.float16) if result is None else result
+        if not found:
+            return np.empty((0, self.dimension() or 0), dtype=np.float16)
+        stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in found]
+        result = np.empty((len(hashes), stored[0].shape[1]), dtype=np.float16)
+
+        def copy(number: int, start: int) -> None:
+            _, at, rows = found[number]
+            here, wanted = at[start : start + CHUNK], rows[start : start + CHUNK]
+            if (np.diff(wanted) == 1).all():  # as where all are read: rows ascend then
+                result[here] = stored[number][wanted[0] : wanted[-1] + 1]
+            else:
+                result[here] = np.take(stored[number], wanted, axis=0)
+
+        pieces = [(number, start) for number, (_, at, _) in enumerate(found) for start in range(0, len(at), CHUNK)]
+        if len(hashes) <= CHUNK:
+            for piece in pieces:
+                copy(*piece)
+            return result
+        with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as pool:
+            for done in [pool.submit(copy, *piece) for piece in pieces]:
+                done.result()
+        return result
 
     def _looked_up(self, hashes: Sequence[str]) -> list[Place] | None:
         """Each hash's place by bisection; None where reading all hashes is cheaper."""
@@ -136,15 +152,15 @@ class VectorStore:
     def _joined(self, hashes: Sequence[str]) -> list[Place]:
         """Each hash's place by a join with all that are stored."""
         wanted = pl.DataFrame({"content_hash": list(hashes)}, schema={"content_hash": pl.String()}).with_row_index("at")
-        joined = wanted.join(self._rows(), on="content_hash", maintain_order="left_right")
+        joined = wanted.join(self._rows(), on="content_hash")
         if joined.height > wanted.height:  # rare: making each unique first costs as much as the join
-            joined = joined.unique("at", keep="first", maintain_order=True)
+            joined = joined.sort("part").unique("at", keep="first")
+        joined = joined.sort("part", "row")
         parts, at, rows = (joined[name].to_numpy() for name in ("part", "at", "row"))
-        order = np.argsort(parts, kind="stable")
         names = list(self._parts())
-        starts = np.searchsorted(parts[order], np.arange(len(names) + 1))
-        pieces = [(name, order[starts[n] : starts[n + 1]]) for n, name in enumerate(names)]
-        return [(name, at[piece], rows[piece]) for name, piece in pieces if len(piece)]
+        starts = np.searchsorted(parts, np.arange(len(names) + 1))
+        pieces = [(name, slice(starts[number], starts[number + 1])) for number, name in enumerate(names)]
+        return [(name, at[piece], rows[piece]) for name, piece in pieces if piece.start < piece.stop]
 
     def description(self) -> dict[str, Any]:
         """Which encoder these vectors come from; empty while nothing is stored."""
