@@ -18,10 +18,9 @@ from pipeline.stages.noise import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.partitions import (
     NONE,
     absorbed,
-    connected,
     consensus,
     exactly,
-    louvain,
+    louvains,
     numbered_by_size,
     voters,
 )
@@ -192,7 +191,7 @@ def _between(graph: sparse.csr_matrix, members: np.ndarray) -> sparse.csr_matrix
 
 def _automatic(vectors: np.ndarray, graph: sparse.csr_matrix, start: float = USUAL) -> float:
     # tried with a seed of its own: another seed for the groups never changes how fine they are
-    return automatic(vectors, graph, lambda resolution: connected(graph, louvain(graph, resolution, 0)), start)
+    return automatic(vectors, graph, lambda resolutions: louvains(graph, resolutions, 0), start)
 
 
 def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:

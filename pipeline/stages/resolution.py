@@ -8,7 +8,7 @@ up) or with many small ones (it lumps them). The mean silhouette (Rousseeuw, 198
 the partition was not made from, tells these cases: it is a judge with no share in the search.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -31,7 +31,7 @@ LEAST_DIVIDED = 30  # images below which a group is not looked into
 BLOCK_VALUES = 8_000_000
 JUDGED = 20_000  # images whose silhouettes are averaged: the standard error of the mean of so many is below 0.005
 
-Partition = Callable[[float], np.ndarray]
+Partitions = Callable[[Sequence[float]], Sequence[np.ndarray]]
 
 
 def resolution_of(granularity: float) -> float:
@@ -44,14 +44,15 @@ def granularity_of(resolution: float) -> float:
     return float((np.log(resolution / USUAL) / np.log(RANGE) + 1) / 2)
 
 
-def automatic(vectors: np.ndarray, graph: "sparse.csr_matrix", partition: Partition, start: float = USUAL) -> float:
+def automatic(vectors: np.ndarray, graph: "sparse.csr_matrix", partitions: Partitions, start: float = USUAL) -> float:
     """The candidate with the best silhouette, if it is clearly better than that of `start`, else that one.
 
-    `vectors` float32 [n, d] of length 1; `partition` gives labels int [n] from a resolution. `start` is the usual
-    resolution, or the one that was the best the last time: a library whose candidates are about as good should not
-    change with every few images. Where it is no answer any more, the usual one takes its place.
+    `vectors` float32 [n, d] of length 1; `partitions` gives labels int [n] for each of some resolutions. `start` is the
+    usual resolution, or the one that was the best the last time: a library whose candidates are about as good should
+    not change with every few images. Where it is no answer any more, the usual one takes its place.
     """
-    tried = {resolution: partition(resolution) for resolution in dict.fromkeys((*CANDIDATES, start))}
+    resolutions = list(dict.fromkeys((*CANDIDATES, start)))
+    tried = dict(zip(resolutions, partitions(resolutions), strict=True))
     if start != USUAL and not _answers(start, graph, tried[start]):
         start = USUAL
     best, best_value = start, max(silhouette(vectors, tried[start]), 0.0) * CLEARLY

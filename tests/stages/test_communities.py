@@ -1,5 +1,7 @@
 """Groups found without being told how many there are: right, repeatable, and never absurd."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -171,11 +173,11 @@ def test_a_library_is_not_cut_into_pairs_however_tight_they_are() -> None:
     data = unit(centres + 0.01 * rng.normal(size=(40, 64))).astype(np.float32)
     graph = fuzzy_graph(nearest_neighbours(data, 14))
 
-    def partition(resolution: float) -> np.ndarray:
-        return kinds if resolution <= USUAL else pairs
+    def partitions(resolutions: Sequence[float]) -> list[np.ndarray]:
+        return [kinds if resolution <= USUAL else pairs for resolution in resolutions]
 
     assert silhouette(data, pairs) > 1.1 * silhouette(data, kinds)
-    assert automatic(data, graph, partition) == USUAL
+    assert automatic(data, graph, partitions) == USUAL
 
 
 @pytest.mark.parametrize("n", [30, 120, 600])
