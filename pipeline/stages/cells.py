@@ -9,10 +9,14 @@ that takes depends on the library, so it is measured: on a fixed sample whose tr
 reach `RECALL` of them.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from pipeline.stages.compiled import compiled
+from pipeline.stages.cores import usable_cores
 
 CELL = 100  # images per cell on average; the work grows with n * probes * CELL
 PLANE = 128  # principal components in which cells are cut and ranked; comparing uses all dimensions
@@ -113,26 +117,51 @@ def probes_and_recall(cells_of_true: np.ndarray, near: np.ndarray) -> tuple[int,
 
 
 def _compare(data: np.ndarray, own: np.ndarray, postings: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `wide` best of each row, [n, wide], cell by cell: those who ask it against those who are in it."""
-    n, probes = postings.shape
+    """Columns and similarities of the `wide` best of each row, [n, wide] each; −1 where fewer were looked at.
+
+    Each core has a stretch of the rows to itself, so that none waits for another.
+    """
+    from threadpoolctl import threadpool_limits
+
+    n = len(data)
     columns = np.full((n, wide), -1, dtype=np.int64)
     similarity = np.full((n, wide), -np.inf, dtype=np.float32)
     count = int(max(own.max(), postings.max())) + 1
-    members, member_ends = _by_cell(own, count)
-    askers, asker_ends = _by_cell(postings.ravel(), count)
-    for cell in range(count):
-        inside = members[member_ends[cell] : member_ends[cell + 1]]
-        asking = askers[asker_ends[cell] : asker_ends[cell + 1]] // probes
-        # in blocks: a pile of copies is one cell, however large
-        for some in _blocks(inside):
-            for rows in _blocks(asking):
-                found = data[rows] @ data[some].T
-                values = np.concatenate([similarity[rows], found], axis=1)
-                who = np.concatenate([columns[rows], np.broadcast_to(some, found.shape)], axis=1)
-                best = np.argpartition(-values, wide - 1, axis=1)[:, :wide]
-                similarity[rows] = np.take_along_axis(values, best, axis=1)
-                columns[rows] = np.take_along_axis(who, best, axis=1)
+    members = _by_cell(own, count)
+    cores = usable_cores()
+    ends = np.linspace(0, n, cores + 1).astype(np.int64).tolist()
+    insert = compiled(insert_best)
+
+    def compare(stretch: int) -> None:
+        begin, end = ends[stretch], ends[stretch + 1]
+        askers, asker_ends = _by_cell(postings[begin:end].ravel(), count)
+        for cell in range(count):
+            inside = members[0][members[1][cell] : members[1][cell + 1]]
+            asking = begin + askers[asker_ends[cell] : asker_ends[cell + 1]] // postings.shape[1]
+            # in blocks: a pile of copies is one cell, however large
+            for some in _blocks(inside):
+                for rows in _blocks(asking):
+                    insert(data[rows] @ data[some].T, rows, some, similarity, columns)
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores, thread_name_prefix="cells") as pool:
+        list(pool.map(compare, range(cores)))
     return columns, similarity
+
+
+def insert_best(
+    found: np.ndarray, rows: np.ndarray, some: np.ndarray, similarity: np.ndarray, columns: np.ndarray
+) -> None:
+    """Keep what is better than what is kept: `found` float32 [r, m] are the similarities of `rows` int64 [r] to `some`
+    int64 [m]; `similarity` and `columns` [n, wide] are changed in place. Written for a compiler."""
+    for asking in range(len(rows)):
+        row = rows[asking]
+        kept = similarity[row]
+        least = kept.argmin()
+        for other in range(len(some)):
+            if found[asking, other] > kept[least]:
+                kept[least] = found[asking, other]
+                columns[row, least] = some[other]
+                least = kept.argmin()
 
 
 def _blocks(rows: np.ndarray) -> list[np.ndarray]:

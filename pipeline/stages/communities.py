@@ -161,32 +161,46 @@ def natural(
 
 
 def _commonest(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Int [n]: for every member of a group the commonest of its members' `labels`, `NONE` outside."""
+    """Int [n]: for every member of a group the commonest of its members' `labels`, the smallest of several; `NONE`
+    outside."""
     result = np.full(len(groups), NONE, dtype=np.int64)
-    for group in np.unique(groups[groups != NONE]):
-        members = groups == group
-        result[members] = np.bincount(labels[members]).argmax()
+    inside = np.flatnonzero(groups != NONE)
+    if len(inside) == 0:
+        return result
+    pairs, counts = np.unique(np.stack([groups[inside], labels[inside]]), axis=1, return_counts=True)
+    order = np.lexsort((pairs[1], -counts, pairs[0]))
+    known, first = np.unique(pairs[0][order], return_index=True)
+    result[inside] = pairs[1][order][first][np.searchsorted(known, groups[inside])]
     return result
 
 
 def divided(vectors: np.ndarray, graph: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.ndarray:
     """Labels [n] where each group that clearly consists of several is cut, judged inside that group alone."""
     result = labels.copy()
-    for group, size in enumerate(np.bincount(labels)):
-        if size < LEAST_DIVIDED:
+    members_of = np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels))[:-1])
+    place = np.full(len(labels), -1, dtype=np.int64)
+    last = int(labels.max())
+    for group, members in enumerate(members_of):
+        if len(members) < LEAST_DIVIDED:
             continue
-        members = np.flatnonzero(labels == group)
-        part = _between(graph, members)
+        part = _between(graph, members, place)
         pieces = consensus(part, _automatic(vectors[members], part), seed)
         if silhouette(vectors[members], pieces) >= WORTH:
-            result[members] = np.where(pieces == 0, group, pieces + result.max())
+            result[members] = np.where(pieces == 0, group, pieces + last)
+            last += int(pieces.max())
     return result
 
 
-def _between(graph: sparse.csr_matrix, members: np.ndarray) -> sparse.csr_matrix:
-    """The graph of `members` alone."""
+def _between(graph: sparse.csr_matrix, members: np.ndarray, place: np.ndarray) -> sparse.csr_matrix:
+    """The graph of `members` alone. `place` int [n] is −1 everywhere, and so again afterwards: one for all groups, as
+    making it takes as long as the whole library is large."""
     whole: Any = graph  # scipy's stub does not know that this kind of matrix can be indexed
-    return sparse.csr_matrix(whole[members][:, members])
+    rows = sparse.coo_matrix(whole[members])
+    place[members] = np.arange(len(members))
+    columns = place[rows.col]
+    place[members] = -1
+    kept = columns >= 0
+    return sparse.csr_matrix((rows.data[kept], (rows.row[kept], columns[kept])), shape=(len(members), len(members)))
 
 
 def _automatic(vectors: np.ndarray, graph: sparse.csr_matrix, start: float = USUAL) -> float:
@@ -213,13 +227,15 @@ def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
 def _without_noise(groups: np.ndarray, score: np.ndarray, *, kept: int) -> np.ndarray:
     """`groups` with strangers set to `NONE`; each group keeps its `kept` least strange, and one image is no group."""
     result = np.where(score >= 0.5, NONE, groups)
-    for group in np.unique(groups[groups >= 0]):
-        members = np.flatnonzero(groups == group)
-        if kept:
-            safe = members[np.argsort(score[members], kind="stable")[:kept]]
-            result[safe] = group
-        elif (result[members] != NONE).sum() < 2:
-            result[members] = NONE
+    inside = np.flatnonzero(groups >= 0)
+    if kept:
+        order = inside[np.lexsort((score[inside], groups[inside]))]
+        of = groups[order]
+        safe = order[np.arange(len(order)) - np.searchsorted(of, of) < kept]
+        result[safe] = groups[safe]
+    elif len(inside):
+        left = np.bincount(result[result >= 0], minlength=int(groups.max()) + 1)
+        result[inside[left[groups[inside]] < 2]] = NONE
     return result
 
 

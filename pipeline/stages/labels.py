@@ -190,7 +190,6 @@ def _number_by_size(groups: np.ndarray) -> tuple[np.ndarray, list[int]]:
     order = sorted(
         (index for index, value in enumerate(values) if value != NONE), key=lambda i: (-int(counts[i]), int(first[i]))
     )
-    result = np.full(len(groups), NONE, dtype=np.int32)
-    for number, index in enumerate(order):
-        result[groups == values[index]] = number
-    return result, [int(values[index]) for index in order]
+    number_of = np.full(len(values), NONE, dtype=np.int32)
+    number_of[order] = np.arange(len(order))
+    return number_of[np.searchsorted(values, groups)], [int(values[index]) for index in order]

@@ -5,17 +5,15 @@ partitioned and why (`partitions.py`).
 
 scikit-network's loop keeps the groups around an image in a tree and holds Python's lock while it runs. This one keeps
 them in an array and lets other threads run, and does the same arithmetic in the same order, so that the labels are the
-same to the last one (`tests/stages/test_moves.py`). It is compiled by numba, whose import takes as long as partitioning
-some thousand images.
+same to the last one (`tests/stages/test_moves.py`).
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-Loop = Callable[..., tuple[np.ndarray, float]]
+from pipeline.stages.compiled import compiled
 
 
 def moves(
@@ -80,23 +78,11 @@ def moves(
 
 
 @functools.cache
-def compiled() -> Loop:
-    """`moves`, compiled, and kept on disk where there is a place for it."""
-    import numba
-
-    library: Any = numba
-    try:
-        return library.njit(nogil=True, cache=True)(moves)
-    except RuntimeError:  # no folder that may be written to
-        return library.njit(nogil=True)(moves)
-
-
-@functools.cache
 def quick_louvain() -> Any:
     """scikit-network's Louvain with the compiled loop."""
     from sknetwork.clustering import Louvain
 
-    loop = compiled()
+    loop = compiled(moves)
 
     class QuickLouvain(Louvain):
         def _optimize(self, labels: Any, adjacency: Any, out_weights: Any, in_weights: Any) -> Any:

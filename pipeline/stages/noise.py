@@ -92,15 +92,21 @@ def remoteness(near: np.ndarray, groups: np.ndarray) -> np.ndarray:
     # copies have distance 0; a thousandth of the usual distance keeps their logarithm from ruling the spread
     floor = max(float(np.median(near)) * 1e-3, 1e-9)
     logs = np.log(np.maximum(near, floor))
-    centred = np.zeros(len(near))
-    for group in np.unique(groups[groups >= 0]):
-        members = groups == group
-        centred[members] = logs[members] - np.median(logs[members])
+    centred = np.where(groups >= 0, logs - _medians(logs, groups), 0.0)
     inside = np.abs(centred[groups >= 0])
     # each group is centred on its own median, which makes small groups look tighter than they are
     few = np.sqrt(len(inside) / _freedom(groups))
     spread = 1.4826 * float(np.median(inside)) * few if len(inside) else 0.0
     return centred / max(spread, LEAST_SPREAD)
+
+
+def _medians(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """For each of `values` [n] the median of its group's."""
+    order = np.lexsort((values, groups))
+    of = groups[order]
+    begin, end = np.searchsorted(of, groups, side="left"), np.searchsorted(of, groups, side="right")
+    middle = begin + end
+    return (values[order[(middle - 1) // 2]] + values[order[middle // 2]]) / 2
 
 
 def membership(graph: "sparse.csr_matrix", groups: np.ndarray) -> np.ndarray:
