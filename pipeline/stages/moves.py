@@ -20,7 +20,7 @@ def moves(
     labels: np.ndarray, indices: np.ndarray, indptr: np.ndarray, data: np.ndarray, out_weights: np.ndarray,
     in_weights: np.ndarray, out_cluster_weights: np.ndarray, in_cluster_weights: np.ndarray,
     cluster_weights: np.ndarray, self_loops: np.ndarray, resolution: np.float32, least: np.float32,
-) -> tuple[np.ndarray, float]:  # fmt: skip
+) -> tuple[np.ndarray, np.float32]:  # fmt: skip
     """Labels int64 [n] after passes over all nodes until one gains `least` modularity or less, and the gain of all.
 
     `indices`, `indptr` int, `data` float32: the adjacency in CSR form; the weights float32 [n] of nodes and of groups,
@@ -30,7 +30,7 @@ def moves(
     near = np.empty(n, dtype=np.int64)
     seen_at = np.full(n, -1, dtype=np.int64)
     two = np.float32(2)
-    increase = np.float32(0)
+    increase: np.float32 = np.float32(0)
     while True:
         gained = np.float32(0)
         for i in range(n):

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
 
@@ -46,9 +47,20 @@ def main() -> None:
 
 
 def apart(name: str, size: int, dimension: int) -> dict[str, Any]:
-    """One row, measured in a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(measure, name, size, dimension).result()
+    """One row, measured in a fresh process. The library is drawn in another, whose memory is not to be counted."""
+    with TemporaryDirectory() as folder:
+        for task in (draw, measure):
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+                found = process.submit(task, name, size, dimension, Path(folder)).result()
+    return found
+
+
+def draw(name: str, size: int, dimension: int, folder: Path) -> dict[str, Any]:
+    """Write the library that is grouped to disk."""
+    vectors, truth = sphere_mixture(size, dimension=dimension)
+    np.save(folder / "vectors.npy", vectors)
+    np.save(folder / "truth.npy", truth)
+    return {"recipe": name}
 
 
 def judged(measured: list[dict[str, Any]], again: str) -> list[Row]:
@@ -93,11 +105,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(name: str, size: int, dimension: int) -> dict[str, Any]:
+def measure(name: str, size: int, dimension: int, folder: Path) -> dict[str, Any]:
     """One row: what `name` costs on `size` vectors, and how right it is."""
     from sklearn.metrics import adjusted_mutual_info_score
 
-    vectors, truth = sphere_mixture(size, dimension=dimension)
+    vectors, truth = np.load(folder / "vectors.npy"), np.load(folder / "truth.npy")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started, cpu = perf_counter(), process_time()
     found, facts = RECIPES[name](vectors)

@@ -266,13 +266,13 @@ def break_time(made: dict[str, Any]) -> None:
         (break_size, "cluster c-large222 says size 4, but has 5 images"),
         (break_first_representative, "representativeImage that is not the first"),
         (break_country, "lists countries {'DE': 2, 'AT': 2}, but its images are from {'DE': 3, 'AT': 2}"),
-        (break_number, "1 numbers that are not finite, first nan"),
+        (break_number, ": nan is not a finite number"),
         (break_id, "2 clusters have the id 'c-large222'"),
         (break_centroid, "a centroid of 2 numbers, but the encoder gives 3"),
         (break_index, "index.countries and the clusters' countries differ in 2 entries, first ('c-large222', 'DE', 3)"),
         (break_alias, "2 clusters have the slug or alias"),
         (break_field, "clusters[0]: Additional properties are not allowed ('colour' was unexpected)"),
-        (break_time, "generatedAt: 'yesterday' does not match"),
+        (break_time, 'generatedAt: "yesterday" does not match'),
     ],
 )
 def test_a_document_that_does_not_hold_is_refused_with_numbers(breakage: Any, message: str):

@@ -15,7 +15,7 @@ from pipeline.errors import PublishRefusedError
 from pipeline.stages.published.document import content_digest, country_code
 
 if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
+    from jsonschema_rs import Draft202012Validator
 
 SCHEMA_VERSION = 1
 FILE = "duplicates.json"
@@ -58,8 +58,7 @@ def validate_duplicates(document: Mapping[str, Any]) -> None:
 
     Raises `PublishRefusedError` with the first problems.
     """
-    errors = _validator().iter_errors(document)  # pyright: ignore[reportUnknownMemberType]
-    problems = [error.message[:200] for error in errors]
+    problems = [error.message[:200] for error in _validator().iter_errors(document)]
     if not problems:
         problems = [
             f"group {group['id']} keeps {kept} of {len(group['images'])} images"
@@ -91,8 +90,8 @@ def schema_bytes() -> bytes:
 
 
 @functools.cache
-def _validator() -> "Validator":
-    from jsonschema import Draft202012Validator
+def _validator() -> "Draft202012Validator":
+    from jsonschema_rs import Draft202012Validator
 
     return Draft202012Validator(json.loads(schema_bytes()))
 

@@ -252,10 +252,20 @@ def sphere_mixture(n: int, *, noise: float = 0.2, dimension: int = 512, seed: in
     truth = np.concatenate([rng.choice(kinds, size=n - loud, p=sizes), np.full(loud, -1)])
     centres = _unit(rng.normal(size=(kinds, dimension)))
     width = rng.uniform(0.6, 1.1, size=kinds) / np.sqrt(dimension)
-    points = centres[truth] + width[truth, None] * rng.normal(size=(n, dimension))
-    points[truth < 0] = rng.normal(size=(loud, dimension))
+    points = np.empty((n, dimension), dtype=np.float32)
+    for part in _stretches(0, n):  # all at once they would take eight times the memory of the result
+        of = truth[part]
+        points[part] = _unit(centres[of] + width[of, None] * rng.normal(size=(len(of), dimension)))
+    for part in _stretches(n - loud, n):
+        points[part] = _unit(rng.normal(size=(part.stop - part.start, dimension)))
     order = rng.permutation(n)
-    return _unit(points[order]).astype(np.float32), truth[order]
+    for column in range(dimension):
+        points[:, column] = points[order, column]
+    return points, truth[order]
+
+
+def _stretches(begin: int, end: int) -> list[slice]:
+    return [slice(start, min(start + DRAWN, end)) for start in range(begin, end, DRAWN)]
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
@@ -266,6 +276,7 @@ def _sphere(n: int) -> Callable[[str], DataSet]:
     return lambda name: DataSet(name, *sphere_mixture(n))
 
 
+DRAWN = 50_000  # points that are drawn at a time
 QUICK = ("bollards-50", "bollards-160", "follow-cars", "stamps", "sphere-2000")
 SETS: dict[str, Callable[[str], DataSet]] = {
     "bollards-50": _bollards(50),
