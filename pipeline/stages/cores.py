@@ -8,16 +8,33 @@ A container that may use 4 of 64 cores still sees 64; as many threads would take
 
 import math
 import os
+from collections.abc import MutableMapping
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 def usable_cores(cgroup: Path = CGROUP) -> int:
     """Cores that this process may run on, at least 1. A quota of 2.5 cores counts as 3."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _visible()
     quota = _quota(cgroup)
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def tell_libraries(environment: MutableMapping[str, str], cgroup: Path = CGROUP) -> None:
+    """Where a quota grants fewer cores than are to be seen, tell the libraries that count for themselves.
+
+    Each reads its variable when it is first imported; one that is set already is somebody's wish.
+    """
+    cores = usable_cores(cgroup)
+    if cores < _visible():
+        for name in POOLS:
+            environment.setdefault(name, str(cores))
+
+
+def _visible() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _quota(cgroup: Path) -> float | None:

@@ -128,7 +128,11 @@ def _sklearn(full: np.ndarray, queries: np.ndarray) -> float:
     from sklearn.neighbors import NearestNeighbors
 
     model: Any = NearestNeighbors(n_neighbors=TOP, algorithm="brute", metric="cosine").fit(full)
-    return statistics.median(_each(lambda query: model.kneighbors(query[None]), queries[:SLOW]))
+    return statistics.median(_each(functools.partial(_neighbours, model), queries[:SLOW]))
+
+
+def _neighbours(model: Any, query: np.ndarray) -> object:
+    return model.kneighbors(query[None])
 
 
 def _duckdb(full: np.ndarray, queries: np.ndarray) -> float:

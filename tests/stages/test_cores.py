@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stages.cores import usable_cores
+from pipeline.stages import cores as counting
+from pipeline.stages.cores import POOLS, tell_libraries, usable_cores
 
 MANY = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -30,3 +31,19 @@ def test_an_older_kernel_says_it_in_two_files(tmp_path: Path, quota: str, cores:
 
 def test_without_any_such_file_the_affinity_decides(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "none") == MANY
+
+
+def test_libraries_that_count_cores_for_themselves_are_told_of_the_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "_visible", lambda: 64)
+    (tmp_path / "cpu.max").write_text("400000 100000")
+    told = {"OMP_NUM_THREADS": "2"}
+    tell_libraries(told, tmp_path)
+    assert told == dict.fromkeys(POOLS, "4") | {"OMP_NUM_THREADS": "2"}
+
+
+def test_without_a_quota_nobody_is_told_anything(tmp_path: Path) -> None:
+    told: dict[str, str] = {}
+    tell_libraries(told, tmp_path)
+    assert told == {}
