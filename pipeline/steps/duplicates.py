@@ -21,7 +21,7 @@ from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 1  # counted up when the same inputs give another result
+CODE = 2  # counted up when the same inputs give another result
 SIGNATURE_CODE = 1  # counted up when a thumbnail gives another signature
 COLUMNS = ["image_id", "key", "content_hash", "size", "width", "height"]
 CHUNK = 1024  # thumbnails in memory

@@ -26,8 +26,11 @@ BENCHES: dict[str, list[str]] = {
     "embedding-vit": ["bench_embedding", "--encoder", "vit", "--images", "80"],
     "bucket": ["bench_bucket"],
     "nights": ["bench_nights_cost"],
+    "nights-large": ["bench_nights_cost", "--images", "100000"],
     "grouping": ["bench_clustering", "--sizes", "2500,10000"],
-    "grouping-large": ["bench_clustering", "--sizes", "10000,50000,100000", "--recipes", "ours,map,evoc"],
+    "grouping-large": ["bench_clustering", "--sizes", "50000,100000,200000", "--recipes", "ours,evoc"],
+    "grouping-exact": ["bench_clustering", "--sizes", "100000", "--recipes", "ours,exact,map"],
+    "grouping-million": ["bench_clustering", "--sizes", "1000000", "--recipes", "ours"],
     "vectors": ["bench_vectors"],
     "similarity": ["bench_similarity"],
     "similarity-million": ["bench_similarity", "--vectors", "1000000"],
@@ -39,6 +42,9 @@ BENCHES: dict[str, list[str]] = {
 }
 LONG = (
     "grouping-large",
+    "grouping-exact",
+    "grouping-million",
+    "nights-large",
     "similarity-million",
     "similarity-cells",
     "load",
