@@ -29,6 +29,7 @@ VOTERS = 5  # nearest members that say how surely an image belongs
 FELLOWS = 4  # newcomers among these, from which on an image belongs with them: a kind that no clustering knows yet
 SAMPLE = 64  # members of a group whose distances tell its range; more change the median by nothing
 FEWEST = 2  # members with which a group stays; below, there is nothing left that could look alike
+TIE = 2e-6  # of a distance: what is as near, after rounding
 CLOSEST = 1e-6  # copies have distance 0, and its logarithm is not a number
 
 
@@ -118,7 +119,7 @@ def ranges(vectors: np.ndarray, groups: np.ndarray) -> Ranges:
 
 def _nearest_mean(similarity: np.ndarray, *, oneself: bool = False) -> np.ndarray:
     """The mean distance to the `NEAREST` of each row, float64 [m]; `oneself` leaves out the most similar."""
-    distances = np.sort(1.0 - similarity, axis=1)[:, int(oneself) : NEAREST + int(oneself)]
+    distances = _smallest(1.0 - similarity, NEAREST + int(oneself))[:, int(oneself) :]
     return np.maximum(distances.mean(axis=1, dtype=np.float64) if distances.shape[1] else np.ones(len(distances)),
                       CLOSEST)  # fmt: skip
 
@@ -187,15 +188,36 @@ def _fellows(vectors: np.ndarray, others: np.ndarray, distances: np.ndarray) -> 
 
 def _look(vectors: np.ndarray, members: Iterable[tuple[int, np.ndarray]]) -> _Nearest:
     m = len(vectors)
-    seen = _Nearest(np.empty((m, 0)), np.empty((m, 0), dtype=np.int64))
+    seen = _Nearest(np.full((m, VOTERS), np.inf), np.full((m, VOTERS), NONE, dtype=np.int64))
     for group, held in members:
+        if not len(held):
+            continue
         similarity = vectors @ held.T
         seen.compared += similarity.size
         seen.of_group[group] = _nearest_mean(similarity)
-        distances = np.concatenate([seen.distances, 1.0 - similarity], axis=1)
-        owners = np.concatenate([seen.groups, np.full(similarity.shape, group)], axis=1)
+        # most groups are far from most images: only where one may be among the nearest is it looked at more closely
+        rows = np.flatnonzero(1.0 - similarity.max(axis=1) <= seen.distances[:, -1] + TIE)
+        nearest = _first(1.0 - similarity[rows], VOTERS)
+        distances = np.concatenate([seen.distances[rows], nearest], axis=1)
+        owners = np.concatenate([seen.groups[rows], np.full(nearest.shape, group)], axis=1)
         # rounded: the last bits of a dot product depend on the machine; ties go to the smaller group number
         order = np.lexsort((owners, np.round(distances, 6)), axis=1)[:, :VOTERS]
-        seen.distances = np.take_along_axis(distances, order, axis=1)
-        seen.groups = np.take_along_axis(owners, order, axis=1)
-    return seen
+        seen.distances[rows] = np.take_along_axis(distances, order, axis=1)
+        seen.groups[rows] = np.take_along_axis(owners, order, axis=1)
+    found = min(VOTERS, seen.compared // max(m, 1))
+    return _Nearest(seen.distances[:, :found], seen.groups[:, :found], seen.of_group, seen.compared)
+
+
+def _smallest(distances: np.ndarray, count: int) -> np.ndarray:
+    """The `count` smallest of each row, in order; sorting whole rows takes ten times as long."""
+    part = np.partition(distances, count - 1, axis=1)[:, :count] if distances.shape[1] > count else distances
+    return np.sort(part, axis=1)
+
+
+def _first(distances: np.ndarray, count: int) -> np.ndarray:
+    """The `count` smallest of each row of float [m, k], of equal ones the first, in no order."""
+    k = distances.shape[1]
+    if k <= count:
+        return distances
+    keys = np.rint(distances.astype(np.float64) * 1e6).astype(np.int64) * k + np.arange(k)
+    return np.take_along_axis(distances, np.argpartition(keys, count - 1, axis=1)[:, :count], axis=1)

@@ -21,7 +21,6 @@ NO_REDUCER = ("none", "auto")
 FEW = 30  # below this UMAP's neighbourhoods are most of the library, and PCA groups no worse
 MAP_GROWTH = 0.2  # share of new images beyond which the map is laid out afresh, starting from the old one
 MAP_NEIGHBORS = 5
-BLOCK_VALUES = 16_000_000  # similarities that are held at a time
 MAP_TSNE = 2000  # up to here t-SNE draws the map in less time than UMAP needs to compile its loops
 
 
@@ -198,15 +197,12 @@ def _place_new(data: np.ndarray, previous: np.ndarray, known: np.ndarray) -> np.
         return positions
     anchors = np.flatnonzero(known)
     k = min(MAP_NEIGHBORS, len(anchors))
-    placed = data[anchors]
-    step = max(1, BLOCK_VALUES // len(anchors))
-    for start in range(0, len(fresh), step):
-        rows = fresh[start : start + step]
-        similarity = data[rows] @ placed.T
-        nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        weight = np.clip(np.take_along_axis(similarity, nearest, axis=1), 1e-3, None)
-        weight /= weight.sum(axis=1, keepdims=True)
-        positions[rows] = np.einsum("nk,nkc->nc", weight, previous[anchors[nearest]])
+    import faiss
+
+    similarity, nearest = faiss.knn(data[fresh], data[anchors], k, metric=faiss.METRIC_INNER_PRODUCT)
+    weight = np.clip(np.asarray(similarity), 1e-3, None)
+    weight /= weight.sum(axis=1, keepdims=True)
+    positions[fresh] = np.einsum("nk,nkc->nc", weight, previous[anchors[np.asarray(nearest)]])
     return positions
 
 
