@@ -29,7 +29,7 @@ BENCHES: dict[str, list[str]] = {
     "nights-large": ["bench_nights_cost", "--images", "100000"],
     "grouping": ["bench_clustering", "--sizes", "2500,10000"],
     "grouping-large": ["bench_clustering", "--sizes", "50000,100000,200000", "--recipes", "ours,evoc"],
-    "grouping-exact": ["bench_clustering", "--sizes", "100000", "--recipes", "ours,exact,map"],
+    "grouping-exact": ["bench_clustering", "--sizes", "100000", "--recipes", "ours,exact"],
     "grouping-million": ["bench_clustering", "--sizes", "1000000", "--recipes", "ours"],
     "vectors": ["bench_vectors"],
     "similarity": ["bench_similarity"],
