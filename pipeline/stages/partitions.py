@@ -32,7 +32,7 @@ SEARCH_STEPS = 20
 LARGEST_RESOLUTION = 1e4
 COMPILED = 3000  # images from which the compiled loop is worth its import
 EDGE_BYTES = 64  # that a run holds for every edge: the graph in another order, and what comes of it
-SIDE_BY_SIDE = 3 << 30  # bytes that runs at the same time may hold together
+SIDE_BY_SIDE = 2 << 30  # bytes that runs at the same time may hold together
 
 
 def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:

@@ -20,12 +20,11 @@ import numpy as np
 import polars as pl
 
 from pipeline.stages import inverted
-from pipeline.stages.cores import usable_cores
+from pipeline.stages.cores import MOST_READERS, usable_cores
 
 IDS_SCHEMA = pl.Schema({"row": pl.Int64(), "image_id": pl.String(), "content_hash": pl.String(), "key": pl.String()})
 ORIGINAL, LIKED, DISLIKED = 1.0, 0.75, 0.35  # weights of Rocchio's formula
 STRETCH = 20_000  # rows that are worth a thread: about a millisecond of 512 float16
-MOST_THREADS = 8  # more do not read memory any faster
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _scanned(index: Any, asked: np.ndarray, k: int, selector: Any) -> tuple[np.n
 
     library: Any = faiss
     count = int(index.ntotal)
-    threads = max(1, min(usable_cores(), MOST_THREADS, count // STRETCH))
+    threads = max(1, min(usable_cores(), MOST_READERS, count // STRETCH))
     if threads == 1:
         return index.search(asked, k, params=None if selector is None else library.SearchParameters(sel=selector))
     ends = np.linspace(0, count, threads + 1).astype(np.int64).tolist()
@@ -147,7 +146,7 @@ def _scanned(index: Any, asked: np.ndarray, k: int, selector: Any) -> tuple[np.n
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="similarity")
+    return ThreadPoolExecutor(MOST_READERS, thread_name_prefix="similarity")
 
 
 def refined(query: np.ndarray, liked: np.ndarray, disliked: np.ndarray) -> np.ndarray:

@@ -21,12 +21,11 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import MissingArtifactError
-from pipeline.stages.cores import usable_cores
+from pipeline.stages.cores import MOST_READERS, usable_cores
 from pipeline.storage.files import write_atomically
 
 SMALL_PARTS_KEPT = 16
 CHUNK = 16_384  # rows copied at a time, so that reading all does not take the memory twice
-MOST_THREADS = 8  # that copy at a time; more do not read memory any faster
 FEW = 1 / 16  # of the rows stored: up to this share, looking each hash up costs less than reading all of them
 Place = tuple[str, np.ndarray, np.ndarray]  # a part, which of the wanted lie in it, in which of its rows
 INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.Int32(), "row": pl.Int64()})
@@ -126,7 +125,7 @@ class VectorStore:
             for piece in pieces:
                 copy(*piece)
             return result
-        with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as pool:
+        with ThreadPoolExecutor(min(usable_cores(), MOST_READERS)) as pool:
             for done in [pool.submit(copy, *piece) for piece in pieces]:
                 done.result()
         return result
