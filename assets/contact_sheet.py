@@ -1,7 +1,7 @@
 """One small picture of all clusters, for the UI's metadata.
 
 What belongs here: laying thumbnails side by side and keeping the result small. Not here: which image stands for a
-cluster (`pipeline/stages/representatives.py`), the review page (`pipeline/stages/published/page.py`).
+cluster (`pipeline/stages/representatives/ranking.py`), the review page (`pipeline/stages/published/page.py`).
 """
 
 import base64
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from pipeline.stages.images import IMAGES_SCHEMA
-from pipeline.stages.representatives import clusters_schema
+from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.representatives.ranking import clusters_schema
 from pipeline.steps.project import Project
 
 MOST_BYTES = 30_000  # 40 KB as base64: the event log keeps every materialization for good

@@ -1,7 +1,7 @@
 """The asset `duplicates`: which images are the same picture, and which one to keep.
 
 What belongs here: when it is made, what the UI shows, its check. Not here: finding duplicates
-(`pipeline/stages/duplicates.py`). Nothing is deleted.
+(`pipeline/stages/duplicates/groups.py`). Nothing is deleted.
 """
 
 import base64
@@ -15,7 +15,7 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mat
 from assets.contact_sheet import COLUMNS, MOST_TILES, encoded, grid
 from assets.overrides import chosen, overrides
 from pipeline.settings import DuplicateParams
-from pipeline.stages.duplicates import DUPLICATES_SCHEMA, LEVELS
+from pipeline.stages.duplicates.groups import DUPLICATES_SCHEMA, LEVELS
 from pipeline.steps import duplicates as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

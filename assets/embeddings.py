@@ -1,7 +1,7 @@
 """The asset `embeddings`: its definition and its checks. It is made together with `images`, in `assets/images.py`.
 
 What belongs here: what the UI says of it, which knobs a run may set, what must hold of the vectors. Not here: computing
-them (`pipeline/stages/embeddings.py`).
+them (`pipeline/stages/embeddings/stream.py`).
 """
 
 import dagster as dg
@@ -12,7 +12,7 @@ from assets.checks import Finding, category_check
 from assets.common import GROUP, OWNERS, columns
 from assets.overrides import overrides
 from pipeline.settings import EncoderParams
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.ingest import CODE, EMBEDDINGS_SCHEMA
 from pipeline.steps.project import Project
 

@@ -1,7 +1,7 @@
 """The asset `identities`: clusters with ids that last.
 
 What belongs here: when it is made, what the UI shows, its checks. Not here: how a group is recognised as a cluster that
-was there before (`pipeline/stages/identities.py`), names (`pipeline/curation/`).
+was there before (`pipeline/stages/identities/matching.py`), names (`pipeline/curation/`).
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, markdown_table, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import IdentityParams
-from pipeline.stages.identities import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.identities.matching import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps import identities as step
 from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project

@@ -1,7 +1,7 @@
 """The asset `labels`: which group each image fell into in this clustering.
 
 What belongs here: when it is made, what the UI shows, its check. Not here: the clusterers
-(`pipeline/stages/labels.py`), lasting ids (`assets/identities.py`).
+(`pipeline/stages/labels/clusterers.py`), lasting ids (`assets/identities.py`).
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import ClusterParams
-from pipeline.stages.labels import LABELS_SCHEMA
-from pipeline.stages.reduced import reduced_schema
+from pipeline.stages.labels.clusterers import LABELS_SCHEMA
+from pipeline.stages.reduced.projection import reduced_schema
 from pipeline.steps import labels as step
 from pipeline.steps.features import SPACE_KNOBS
 from pipeline.steps.project import Project

@@ -1,7 +1,7 @@
 """The asset `image_manifest`: which images a category holds.
 
 What belongs here: when the manifest is made, what the UI shows of it, its check. Not here: listing and comparing
-(`pipeline/stages/manifest.py`).
+(`pipeline/stages/manifest/build.py`).
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
-from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

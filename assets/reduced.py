@@ -1,6 +1,7 @@
 """The asset `reduced`: the vectors that are clustered, and the map.
 
-What belongs here: when it is made, what the UI shows, its check. Not here: UMAP and PCA (`pipeline/stages/reduced.py`).
+What belongs here: when it is made, what the UI shows, its check. Not here: UMAP and PCA
+(`pipeline/stages/reduced/projection.py`).
 """
 
 from typing import Any
@@ -12,8 +13,8 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import ReductionParams
-from pipeline.stages.images import IMAGES_SCHEMA
-from pipeline.stages.reduced import reduced_schema
+from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.reduced.projection import reduced_schema
 from pipeline.steps import reduced as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

@@ -1,7 +1,7 @@
 """The asset `representatives`: which images stand for a cluster, with a contact sheet.
 
 What belongs here: when it is made, what the UI shows, its check. Not here: choosing
-(`pipeline/stages/representatives.py`), drawing the sheet (`assets/contact_sheet.py`).
+(`pipeline/stages/representatives/ranking.py`), drawing the sheet (`assets/contact_sheet.py`).
 """
 
 from typing import Any
@@ -14,8 +14,8 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mat
 from assets.contact_sheet import contact_sheet
 from assets.overrides import chosen, overrides
 from pipeline.settings import RepresentativeParams
-from pipeline.stages.identities import CLUSTERS_SCHEMA
-from pipeline.stages.representatives import MEMBERS_SCHEMA
+from pipeline.stages.identities.matching import CLUSTERS_SCHEMA
+from pipeline.stages.representatives.ranking import MEMBERS_SCHEMA
 from pipeline.steps import representatives as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

@@ -1,6 +1,7 @@
 """The asset `similarity`: the index that finds what looks like an image.
 
-What belongs here: when it is made, what the UI shows, its check. Not here: FAISS (`pipeline/stages/similarity.py`).
+What belongs here: when it is made, what the UI shows, its check. Not here: FAISS
+(`pipeline/stages/similarity/index.py`).
 """
 
 from typing import Any
@@ -12,8 +13,8 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import SimilarityParams
-from pipeline.stages.images import IMAGES_SCHEMA
-from pipeline.stages.similarity import IDS_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.similarity.index import IDS_SCHEMA
 from pipeline.steps import similarity as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

@@ -1,12 +1,15 @@
-"""The product without an orchestrator. Import the concrete module: nothing else is imported or set up here.
+"""The product without an orchestrator: compute, adapters, storage, steps, the command line and the service.
 
-`stages/` is how each link is computed, `adapters/` is what talks to the outside, `storage/` is where results lie,
-`steps.py` joins the three, and `cli.py` and the Dagster assets call the steps. Only the number of cores is told here,
-as numerical libraries ask for it once, when they are imported.
+- `stages/`: how each link is computed. `curation/`: what people decide, replayed over computed clusters.
+- `adapters/`: the outside world. `storage/`: where results lie. `steps/`: read, compute, write.
+- `cli.py`, `commands/`, `service/`: what people use. `definitions.py`, `automation.py`: what Dagster loads.
+
+Import the concrete module; nothing is re-exported here. Importing this package sets one thing: the number of cores that
+a container grants, which numerical libraries read once, at their own import.
 """
 
 import os
 
-from pipeline.stages.cores import tell_libraries
+from pipeline.runtime.cpu import tell_libraries
 
 tell_libraries(os.environ)

@@ -1,7 +1,7 @@
 """When runs start by themselves: the job, the nightly schedule and the bucket sensor.
 
 What belongs here: turning a decision into run requests. Not here: the decision, which is a pure function
-(`pipeline/stages/watch.py`), and what a run does (`assets/`).
+(`pipeline/stages/manifest/watch.py`), and what a run does (`assets/`).
 
 Both are on as soon as Dagster is: that a library stays true as its bucket grows is what people start `make dev` for. A
 tick of the sensor makes one cheap request where the bucket carries a manifest.json; where it does not, it lists, which
@@ -18,8 +18,8 @@ from pydantic import Field
 from assets.common import CATEGORY, expected_errors
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.settings import AutomationParams
-from pipeline.stages.keys import slug_map
-from pipeline.stages.watch import WatchState, decide, look
+from pipeline.stages.manifest.keys import slug_map
+from pipeline.stages.manifest.watch import WatchState, decide, look
 from pipeline.steps.manifest import categories
 from pipeline.steps.project import Project
 from pipeline.steps.published_sets import accept, changes_since, markdown

@@ -1,7 +1,7 @@
 """Every kind of trouble that a user can be told about, one class per kind, each saying what to do next.
 
 What belongs here: exception classes whose text is meant for people. Not here: rejected images (they are rows with a
-reason, `stages/images.py`) and bugs (they stay ordinary Python exceptions and show a traceback).
+reason, `stages/images/decode.py`) and bugs (they stay ordinary Python exceptions and show a traceback).
 """
 
 

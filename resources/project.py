@@ -16,8 +16,8 @@ from pydantic import Field, ValidationError
 
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
-from pipeline.stages.embeddings import Encoder
-from pipeline.stages.manifest import Bucket
+from pipeline.stages.embeddings.stream import Encoder
+from pipeline.stages.manifest.build import Bucket
 from pipeline.steps.project import Project, Talk
 from resources.bucket import BucketResource
 

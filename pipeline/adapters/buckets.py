@@ -1,7 +1,7 @@
 """Opens the bucket that a URL names: a folder, s3://bucket/prefix or r2://bucket/prefix.
 
 What belongs here: reading the URL, and finding the credentials in the environment at the moment they are needed. Not
-here: what a bucket can do (`Bucket` in `stages/manifest.py`), S3 itself (`adapters/s3_bucket.py`) and folders
+here: what a bucket can do (`Bucket` in `stages/manifest/build.py`), S3 itself (`adapters/s3_bucket.py`) and folders
 (`adapters/folder_bucket.py`).
 """
 

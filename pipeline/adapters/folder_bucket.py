@@ -1,7 +1,7 @@
 """A local folder as a bucket.
 
 What belongs here: walking, reading and atomic writing of files, and what their trouble means. Not here: which files are
-hidden or no images (`stages/keys.py`), choosing this class (`adapters/buckets.py`).
+hidden or no images (`stages/manifest/keys.py`), choosing this class (`adapters/buckets.py`).
 
 Plain files and not obstore's LocalStore, which refuses a whole listing for one control character in a name and gives
 no order, so that a listing could not be resumed.
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead
 from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
-from pipeline.stages.keys import is_hidden
-from pipeline.stages.manifest import ObjectInfo
+from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.keys import is_hidden
 
 PAGE = 1000  # objects per page, as S3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

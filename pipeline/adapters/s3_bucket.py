@@ -1,7 +1,7 @@
 """An S3 or R2 bucket, through obstore.
 
 What belongs here: how obstore is set up, and what its errors mean for people. Not here: where credentials and endpoint
-come from (`adapters/buckets.py`), which keys are images (`stages/keys.py`).
+come from (`adapters/buckets.py`), which keys are images (`stages/manifest/keys.py`).
 """
 
 import re
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead
 from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterError, ObjectMissingError
-from pipeline.stages.keys import is_hidden
-from pipeline.stages.manifest import ObjectInfo
+from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.keys import is_hidden
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

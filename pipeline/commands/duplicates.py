@@ -1,6 +1,6 @@
 """`image-cluster duplicates`: which images are the same picture, which one to keep and why.
 
-What belongs here: the command. Not here: finding duplicates (`stages/duplicates.py`), what the document holds
+What belongs here: the command. Not here: finding duplicates (`stages/duplicates/groups.py`), what the document holds
 (`stages/published/duplicates.py`).
 """
 

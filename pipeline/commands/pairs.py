@@ -1,7 +1,7 @@
 """`image-cluster pairs`: saying of two images whether they belong together.
 
 What belongs here: the arguments of the commands. Not here: the file of ratings (`steps/pairs.py`) and what ratings
-teach (`stages/metric.py`).
+teach (`stages/features/metric_learning.py`).
 """
 
 from pathlib import Path

@@ -48,7 +48,7 @@ def raise_flags(
     first_run: bool,
     new_size: int,
 ) -> list[Flag]:
-    """The flags of one run. `fates` are those of `stages/identities.py`: id → (fate, parents).
+    """The flags of one run. `fates` are those of `stages/identities/matching.py`: id → (fate, parents).
 
     `named` are the ids with a name before the run, `run` says which run it is. On the first one everything is new, so
     nothing is flagged as new.

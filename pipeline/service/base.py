@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.stages import identities as identity
-from pipeline.stages import reduced as reducing
-from pipeline.stages import representatives as representing
-from pipeline.stages.images import IMAGES_SCHEMA
-from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.stages.identities import matching as identity
+from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.reduced import projection as reducing
+from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 

@@ -18,8 +18,8 @@ from pipeline.service.encoders import Encoders
 from pipeline.service.library import Library, Snapshot
 from pipeline.service.problems import Problem, unknown
 from pipeline.settings import ServiceParams
-from pipeline.stages import similarity as searching
-from pipeline.stages.images import Decoded, Rejected, decode
+from pipeline.stages.images.decode import Decoded, Rejected, decode
+from pipeline.stages.similarity import index as searching
 from pipeline.steps.project import Project
 from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes, vectors_fingerprint
 

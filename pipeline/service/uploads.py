@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pipeline.service.problems import Problem, unknown
 from pipeline.service.search import Decoders
 from pipeline.settings import Settings
-from pipeline.stages.bucket_manifest import MANIFEST_KEY
-from pipeline.stages.images import Decoded, content_hash
-from pipeline.stages.keys import compile_pattern, image_id, parse_key
+from pipeline.stages.images.decode import Decoded, content_hash
+from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY
+from pipeline.stages.manifest.keys import compile_pattern, image_id, parse_key
 from pipeline.steps.manifest import ROOT
 from pipeline.steps.project import Project
 from pipeline.storage.layout import read_slugs

@@ -1,7 +1,8 @@
 """Vectors that other programs post → groups: what a request may hold, and the answer. Keeps nothing.
 
 What belongs here: reading JSON, .npy and Arrow bodies, parameters, the shape of the answer. Not here: the grouping
-(`stages/labels.py`), time and place (`stages/context.py`), the HTTP side (`routes/vectors.py`).
+(`stages/labels/clusterers.py`), time and place (`stages/features/time_and_place.py`), the HTTP side
+(`routes/vectors.py`).
 """
 
 import io
@@ -17,9 +18,9 @@ from pydantic import Field
 
 from pipeline.service.problems import Problem
 from pipeline.settings import ClusterParams, Params, ReductionParams
-from pipeline.stages import context as beside
-from pipeline.stages import labels as labelling
-from pipeline.stages import reduced as reducing
+from pipeline.stages.features import time_and_place as beside
+from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.reduced import projection as reducing
 
 MOST_DIMENSIONS = 65_536
 

@@ -1,1 +1,1 @@
-"""Pure compute, one module per link of the chain: arrays and frames in, values out; no disk, no network, no clock."""
+"""Pure compute, one folder per link of the chain: arrays and frames in, values out; no disk, no network, no clock."""

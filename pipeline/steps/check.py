@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import ImageClusterError
-from pipeline.stages.keys import slug_map
-from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.manifest.keys import slug_map
 from pipeline.steps.manifest import category_names, preview
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import ArtifactStore

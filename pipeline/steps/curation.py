@@ -239,7 +239,7 @@ def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
 
 def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:
     """An id for images that people split off; `number` (of the last event) keeps two of the same images apart."""
-    from pipeline.stages.identities import id_letters
+    from pipeline.stages.identities.matching import id_letters
 
     return f"p-{id_letters('split', slug, str(number), *sorted(images))}"
 

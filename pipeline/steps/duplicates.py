@@ -1,7 +1,8 @@
 """`images`, `embeddings` → `duplicates`: groups of images that are the same picture, and which one to keep.
 
 What belongs here: which thumbnails have no signature yet, reading vectors, storing, and the list that people read. Not
-here: signatures and groups (`stages/signatures.py`, `stages/duplicates.py`). Nothing is deleted, here or anywhere.
+here: signatures and groups (`stages/duplicates/signatures.py`, `stages/duplicates/groups.py`). Nothing is deleted, here
+or anywhere.
 """
 
 from collections.abc import Collection, Iterator
@@ -10,12 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.stages import duplicates as finding
-from pipeline.stages.candidates import AGREED_SCHEMA, COMPARED_SCHEMA, Compared
-from pipeline.stages.cores import usable_cores
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.runtime.cpu import usable_cores
+from pipeline.stages.duplicates import groups as finding
+from pipeline.stages.duplicates.candidate_pairs import AGREED_SCHEMA, COMPARED_SCHEMA, Compared
+from pipeline.stages.duplicates.signatures import SIGNATURES_SCHEMA, signature
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
-from pipeline.stages.signatures import SIGNATURES_SCHEMA, signature
 from pipeline.steps.curation import kept_pairs
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Usable, run_stage

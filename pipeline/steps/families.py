@@ -1,7 +1,7 @@
 """`labels` → the families of `identities`: lasting ids for the coarser level.
 
 What belongs here: reading the families' ledger of the last run, the tables of the next. Not here: the matching
-(`stages/families.py`), the clusters' own ids (`identities.py`).
+(`stages/identities/superclusters.py`), the clusters' own ids (`identities.py`).
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from pipeline.settings import IdentityParams
-from pipeline.stages.families import FAMILIES_SCHEMA, FAMILY_LEDGER_SCHEMA, match_families
-from pipeline.stages.identities import Ledger
+from pipeline.stages.identities.matching import Ledger
+from pipeline.stages.identities.superclusters import FAMILIES_SCHEMA, FAMILY_LEDGER_SCHEMA, match_families
 from pipeline.storage.artifacts import Artifact
 
 Tables = dict[str, tuple[pl.DataFrame, pl.Schema]]

@@ -1,8 +1,8 @@
 """Embeddings → the vectors that are compared: what ratings taught, and time and place beside the picture.
 
 What belongs here: gathering ratings, times and places of one category, and keeping what was made of them with
-`reduced`, so that whoever clusters or searches later uses the very same map. Not here: the map (`stages/metric.py`),
-the blocks (`stages/context.py`), reducing and clustering.
+`reduced`, so that whoever clusters or searches later uses the very same map. Not here: the map
+(`stages/features/metric_learning.py`), the blocks (`stages/features/time_and_place.py`), reducing and clustering.
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import ClusterParams
-from pipeline.stages import context as beside
-from pipeline.stages import metric
+from pipeline.stages.features import metric_learning as metric
+from pipeline.stages.features import time_and_place as beside
 from pipeline.steps.manifest import DECLARED_SCHEMA
 from pipeline.steps.pairs import Pair, pairs_of
 from pipeline.steps.project import Project

@@ -18,10 +18,10 @@ import polars as pl
 
 from pipeline.curation.replay import CuratedCluster
 from pipeline.curation.review import raise_flags
-from pipeline.stages import identities as identity
-from pipeline.stages import representatives as representing
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.identities import matching as identity
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.published import document as documents
+from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.curation import Curation, curation_of
 from pipeline.steps.families import family_of
 from pipeline.steps.project import Project

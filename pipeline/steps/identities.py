@@ -1,7 +1,7 @@
 """`labels` → `identities`: clusters with lasting ids, and the cluster of every image.
 
 What belongs here: reading the ledger of the last run, storing the next. Not here: the matching
-(`stages/identities.py`).
+(`stages/identities/matching.py`).
 """
 
 from typing import Any
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.stages import identities as identity
-from pipeline.stages import labels as labelling
-from pipeline.stages import representatives as representing
+from pipeline.stages.identities import matching as identity
+from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.curation import named_clusters
 from pipeline.steps.families import family_tables
 from pipeline.steps.project import Project, Report

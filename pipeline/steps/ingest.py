@@ -1,8 +1,9 @@
 """Objects → images and embeddings, in one pass: each object is read once and decoded once.
 
 What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors chunk by chunk, so
-that a killed run goes on where it was. Not here: decoding (`stages/images.py`), the overlap of decoding and forward
-pass (`stages/embeddings.py`), the run of which the versions tell that there is nothing to do (`ingested.py`).
+that a killed run goes on where it was. Not here: decoding (`stages/images/decode.py`), the overlap of decoding and
+forward pass (`stages/embeddings/stream.py`), the run of which the versions tell that there is nothing to do
+(`ingested.py`).
 """
 
 import secrets
@@ -16,10 +17,10 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
-from pipeline.stages.embeddings import Outcome, stream
-from pipeline.stages.images import IMAGES_SCHEMA, image_row
-from pipeline.stages.manifest import MANIFEST_SCHEMA
-from pipeline.steps import ingested
+from pipeline.stages.embeddings.stream import Outcome, stream
+from pipeline.stages.images.decode import IMAGES_SCHEMA, image_row
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.steps import ingest_cache as ingested
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import digest
 from pipeline.storage.vectors import VectorStore

@@ -1,7 +1,8 @@
 """`reduced` → `labels`: the raw group of every image, and the family of every group.
 
 What belongs here: reading the vectors that are clustered, the neighbours that were found before, storing. Not here: the
-clusterers (`stages/labels.py`), families (`stages/families.py`), runs that cluster nothing (`placing.py`).
+clusterers (`stages/labels/clusterers.py`), families (`stages/identities/superclusters.py`), runs that cluster nothing
+(`placing.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,14 +13,14 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import ClusterParams
-from pipeline.stages import families as family
-from pipeline.stages import labels as labelling
-from pipeline.stages import reduced as reducing
-from pipeline.stages import suggestions as suggesting
-from pipeline.stages.communities import NEIGHBOURS
-from pipeline.stages.memory import History
-from pipeline.stages.neighbours import Neighbours, nearest_neighbours
-from pipeline.steps import placing
+from pipeline.stages.identities import superclusters as family
+from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.labels import suggestions as suggesting
+from pipeline.stages.labels.community.clusterer import NEIGHBOURS
+from pipeline.stages.labels.community.prior_partition import History
+from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
+from pipeline.stages.reduced import projection as reducing
+from pipeline.steps import incremental as placing
 from pipeline.steps.duplicates import collapsed, counts_as
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project, Report

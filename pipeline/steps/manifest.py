@@ -1,7 +1,7 @@
 """Bucket → manifest: which images there are, and what changed since last time.
 
 What belongs here: listing, categories and their slugs. Not here: how keys are read and compared
-(`stages/manifest.py`).
+(`stages/manifest/build.py`).
 
 A listing that is the one of last time, object for object, is not read key by key again: its digest tells, and what it
 would come to is stored.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
-from pipeline.stages.bucket_manifest import (
+from pipeline.stages.manifest.bucket_manifest import (
     MANIFEST_KEY,
     Entry,
     entry_category,
@@ -21,14 +21,14 @@ from pipeline.stages.bucket_manifest import (
     entry_objects,
     parse_bucket_manifest,
 )
-from pipeline.stages.keys import slug_map, sort_of
-from pipeline.stages.manifest import (
+from pipeline.stages.manifest.build import (
     MANIFEST_SCHEMA,
     Manifest,
     ObjectInfo,
     build_manifest,
     build_manifest_from_entries,
 )
+from pipeline.stages.manifest.keys import slug_map, sort_of
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs, write_slugs

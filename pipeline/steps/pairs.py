@@ -1,7 +1,7 @@
 """Rated pairs of one category: what people said of two images, as content hashes.
 
 What belongs here: where ratings come from (`pairs_of`, the one place to ask), and adding to the file that holds them.
-Not here: what they teach (`stages/metric.py`) and where that is applied (`steps/features.py`).
+Not here: what they teach (`stages/features/metric_learning.py`) and where that is applied (`steps/features.py`).
 
 The file is CSV with the columns a, b, same. An image is named by its key, its id or its content hash; `same` is true or
 false (also 1/0, yes/no, same/different). One file serves every category: a pair counts where both images are. Of two
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.curation import rated_pairs
 from pipeline.steps.project import Project
 from pipeline.storage.files import write_atomically

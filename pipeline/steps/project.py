@@ -21,9 +21,9 @@ from pipeline.settings import Settings
 from pipeline.storage.layout import Layout, open_layout, read_slugs
 
 if TYPE_CHECKING:
-    from pipeline.stages.bucket_manifest import Entry
-    from pipeline.stages.embeddings import Encoder
-    from pipeline.stages.manifest import Bucket
+    from pipeline.stages.embeddings.stream import Encoder
+    from pipeline.stages.manifest.bucket_manifest import Entry
+    from pipeline.stages.manifest.build import Bucket
     from pipeline.storage.artifacts import ArtifactStore
     from pipeline.storage.thumbnails import ThumbnailStore
     from pipeline.storage.vectors import VectorStore

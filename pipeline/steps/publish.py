@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins

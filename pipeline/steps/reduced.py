@@ -1,7 +1,7 @@
 """Embeddings → `reduced`: the vector that is clustered and the place on the map, per image.
 
-What belongs here: which images, which places the last map gave them, storing. Not here: reducing (`stages/reduced.py`),
-what else the vectors are made of (`features.py`).
+What belongs here: which images, which places the last map gave them, storing. Not here: reducing
+(`stages/reduced/projection.py`), what else the vectors are made of (`features.py`).
 """
 
 from functools import cache
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import ReductionParams
-from pipeline.stages import reduced as reducing
+from pipeline.stages.reduced import projection as reducing
 from pipeline.steps import features
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Usable, run_stage
@@ -36,7 +36,7 @@ def reduced(project: Project, slug: str) -> Report:
         )  # fmt: skip
 
     def compute(current: Artifact | None) -> dict[str, Any]:
-        from pipeline.adapters.numba_cache import import_umap_cached
+        from pipeline.runtime.numba_cache import import_umap_cached
 
         images, fingerprint, asked = usable.images, usable.fingerprint, asked_of()
         unique = images.unique("content_hash", keep="first", maintain_order=True)

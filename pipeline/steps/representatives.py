@@ -1,7 +1,7 @@
 """`identities` → `representatives`: members in order of how typical they are, the chosen few, the centroid.
 
 What belongs here: reading members and vectors, storing, and which clusters are as they were. Not here: the choice
-(`stages/representatives.py`).
+(`stages/representatives/ranking.py`).
 """
 
 import hashlib
@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import RepresentativeParams
-from pipeline.stages import identities as identity
-from pipeline.stages import representatives as representing
+from pipeline.stages.identities import matching as identity
+from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest

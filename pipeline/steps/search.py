@@ -1,7 +1,7 @@
 """A query → the most similar images of one or more categories.
 
 What belongs here: opening the stored indexes and keeping them open, what a query's vector is, naming the results. Not
-here: the index itself (`stages/similarity.py`), limits and uploads (`service/search.py`).
+here: the index itself (`stages/similarity/index.py`), limits and uploads (`service/search.py`).
 """
 
 import threading
@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import ImageClusterError, UnknownNameError
-from pipeline.stages import similarity as searching
-from pipeline.stages.embeddings import Encoder
-from pipeline.stages.images import Rejected, decode
+from pipeline.stages.embeddings.stream import Encoder
+from pipeline.stages.images.decode import Rejected, decode
+from pipeline.stages.similarity import index as searching
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs

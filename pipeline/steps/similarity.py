@@ -1,7 +1,7 @@
 """`embeddings` → `similarity`: the search index.
 
 What belongs here: which vectors it holds and which of them are new, storing. Not here: the index
-(`stages/similarity.py`) and asking it (`search.py`).
+(`stages/similarity/index.py`) and asking it (`search.py`).
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.stages import similarity as searching
+from pipeline.stages.similarity import index as searching
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest

@@ -18,7 +18,7 @@ from PIL import Image
 from pipeline.errors import TooFewImagesError
 from pipeline.settings import ClusterParams
 from pipeline.settings_text import with_value
-from pipeline.stages.identities import LEDGER_SCHEMA, Ledger
+from pipeline.stages.identities.matching import LEDGER_SCHEMA, Ledger
 from pipeline.stages.tuning import page
 from pipeline.stages.tuning.chart import picture
 from pipeline.stages.tuning.sheets import sheets, side_by_side

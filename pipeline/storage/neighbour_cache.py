@@ -1,7 +1,7 @@
 """The nearest neighbours of a category's images, kept so that another granularity does not search for them again.
 
 What belongs here: storing and finding one table of neighbours per category. Not here: the search
-(`stages/neighbours.py`), and when it may be spared (`steps/labels.py`). A cache: deleting it costs one search.
+(`stages/neighbours/knn.py`), and when it may be spared (`steps/labels.py`). A cache: deleting it costs one search.
 """
 
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.stages.neighbours import Neighbours
+from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.storage.files import write_atomically
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from pipeline.storage.files import sync_directory, write_atomically
 
 if TYPE_CHECKING:
-    from pipeline.stages.manifest import Bucket
+    from pipeline.stages.manifest.build import Bucket
 
 SETS_KEPT = 5  # at an outlet; how many the data directory keeps is a setting
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".ts": "text/plain; charset=utf-8"}

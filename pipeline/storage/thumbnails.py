@@ -1,7 +1,7 @@
 """Thumbnails by content hash, one small file each, written when an image is first decoded.
 
-What belongs here: storing and finding thumbnail bytes. Not here: making them (`stages/images.py`). A thumbnail that is
-deleted is not made again by a run that has nothing to embed: pages then show the image without a picture.
+What belongs here: storing and finding thumbnail bytes. Not here: making them (`stages/images/decode.py`). A thumbnail
+that is deleted is not made again by a run that has nothing to embed: pages then show the image without a picture.
 """
 
 import secrets

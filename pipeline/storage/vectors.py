@@ -1,6 +1,7 @@
 """Vectors by content hash: append-only parts, each a plain array and the hashes of its rows.
 
-What belongs here: storing and finding L2-normalised float16 vectors. Not here: computing them (`stages/embeddings.py`).
+What belongs here: storing and finding L2-normalised float16 vectors. Not here: computing them
+(`stages/embeddings/stream.py`).
 
 A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` and `PART.parquet` (its hashes, both in
 row order, which is the order of the hashes). The Parquet file is written last and is what makes a part exist, so a
@@ -21,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import MissingArtifactError
-from pipeline.stages.cores import MOST_READERS, usable_cores
+from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.storage.files import write_atomically
 
 SMALL_PARTS_KEPT = 16

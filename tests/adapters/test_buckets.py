@@ -15,7 +15,7 @@ from pipeline.adapters.folder_bucket import FolderBucket
 from pipeline.adapters.read_ahead import read_ahead
 from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
 from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, SettingsError
-from pipeline.stages.manifest import Bucket
+from pipeline.stages.manifest.build import Bucket
 from tests.servers import free_port
 
 ODD_NAMES = [

@@ -13,7 +13,7 @@ from pipeline.adapters.outlets.registry import open_outlet
 from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
 from pipeline.settings import OutletSettings, SourceSettings, without_secrets
 from pipeline.stages.published import document
-from tests.stages.published_library import GENERATED_AT, cluster, image, library
+from tests.stages.published.library import GENERATED_AT, cluster, image, library
 
 SECRET = "s3cr3t-that-must-never-be-seen"
 

@@ -27,7 +27,7 @@ from pipeline.adapters.encoders.registry import (
 )
 from pipeline.errors import EncoderError, UnknownNameError
 from pipeline.settings import ImageParams
-from pipeline.stages.embeddings import Encoder, stream
+from pipeline.stages.embeddings.stream import Encoder, stream
 from tests.odd_images import encoded, photograph
 
 LITE0 = "packaged:efficientnet_lite0"

@@ -143,7 +143,7 @@ def measure(name: str, size: int, dimension: int, folder: Path) -> dict[str, Any
 
 
 def _ours(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    from pipeline.stages.communities import group_communities
+    from pipeline.stages.labels.community.clusterer import group_communities
 
     found = group_communities(vectors, seed=SEED)
     return found.groups, {"search_recall": found.effective.get("search_recall", 1.0)}
@@ -151,8 +151,8 @@ def _ours(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
 
 def _exact(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     """Ours, with each vector compared with each."""
-    from pipeline.stages.communities import NEIGHBOURS, group_communities
-    from pipeline.stages.neighbours import nearest_neighbours
+    from pipeline.stages.labels.community.clusterer import NEIGHBOURS, group_communities
+    from pipeline.stages.neighbours.knn import nearest_neighbours
 
     neighbours = nearest_neighbours(vectors, NEIGHBOURS - 1, exact=len(vectors))
     return group_communities(vectors, seed=SEED, neighbours=neighbours).groups, {}
@@ -161,7 +161,7 @@ def _exact(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
 def _map(vectors: np.ndarray) -> tuple[None, dict[str, Any]]:
     """The positions on the map, which a full run makes too."""
     from pipeline.settings import ReductionParams
-    from pipeline.stages.reduced import layout
+    from pipeline.stages.reduced.projection import layout
 
     layout(vectors, ReductionParams(method="none"))
     return None, {}

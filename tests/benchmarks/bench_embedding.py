@@ -30,10 +30,11 @@ from PIL import Image
 
 from pipeline.adapters.encoders import packaged, timm_models
 from pipeline.adapters.encoders.registry import open_encoder
+from pipeline.runtime.cpu import usable_cores
+from pipeline.runtime.torch_threads import use_one_thread
 from pipeline.settings import ImageParams
-from pipeline.stages.cores import usable_cores
-from pipeline.stages.embeddings import Encoder, stream
-from pipeline.stages.images import Decoded, decode, use_one_thread
+from pipeline.stages.embeddings.stream import Encoder, stream
+from pipeline.stages.images.decode import Decoded, decode
 from tests.benchmarks.rows import Row, row, show
 from tests.odd_images import encoded, photograph
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.adapters.encoders import runtime
 from pipeline.adapters.encoders.registry import encoder_source
-from pipeline.stages.cores import usable_cores
+from pipeline.runtime.cpu import usable_cores
 from pipeline.stages.embeddings import stream
 from tests.benchmarks.bench_embedding import PARAMS, decode_all, different_files, encoder_spec
 from tests.benchmarks.rows import Row, row, show

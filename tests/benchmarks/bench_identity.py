@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.settings import IdentityParams
-from pipeline.stages import placement
-from pipeline.stages.identities import Ledger, match
+from pipeline.stages.identities.matching import Ledger, match
+from pipeline.stages.labels import incremental as placement
 
 SHARES = (0.05, 0.2)
 START, END = "<!-- figures: make bench-identity -->", "<!-- end of figures -->"
@@ -92,8 +92,8 @@ def full(
 ) -> Clustered:
     """The rows, clustered as `labels` would with its defaults; `before`: how the same settings clustered last time."""
     from pipeline.settings import ClusterParams
-    from pipeline.stages.labels import group
-    from pipeline.stages.memory import NONE, History
+    from pipeline.stages.labels.clusterers import group
+    from pipeline.stages.labels.community.prior_partition import NONE, History
 
     params = ClusterParams(min_cluster_size=smallest, seed=seed, granularity=granularity)
     history = None

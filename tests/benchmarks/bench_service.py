@@ -22,12 +22,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import Settings
-from pipeline.stages import identities as identity
-from pipeline.stages import images as imaging
-from pipeline.stages import reduced as reducing
-from pipeline.stages import representatives as representing
-from pipeline.stages import similarity as searching
-from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.stages.identities import matching as identity
+from pipeline.stages.images import decode as imaging
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.reduced import projection as reducing
+from pipeline.stages.representatives import ranking as representing
+from pipeline.stages.similarity import index as searching
 from pipeline.steps.project import Project
 from pipeline.storage.layout import write_slugs
 from tests.benchmarks.rows import Row, row, show

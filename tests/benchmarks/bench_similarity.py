@@ -17,7 +17,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from pipeline.stages import similarity as searching
+from pipeline.stages.similarity import index as searching
 from tests.benchmarks.rows import Row, row, show
 
 TOP = 50

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.settings import IdentityParams, ReductionParams
-from pipeline.stages.identities import Identity, Ledger, match
-from pipeline.stages.reduced import layout
+from pipeline.stages.identities.matching import Identity, Ledger, match
+from pipeline.stages.reduced.projection import layout
 from tests.benchmarks.bench_identity import Clustered, disturbed, full
 from tests.benchmarks.identity_sets import load
 

@@ -14,7 +14,7 @@ from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
 from pipeline.settings import SourceSettings
-from pipeline.stages.watch import WatchState, look
+from pipeline.stages.manifest.watch import WatchState, look
 from tests.servers import S3Server, free_port, make_bucket, s3_client
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]

@@ -12,7 +12,7 @@ from pipeline.errors import OutletError
 from pipeline.steps.published_sets import accept, rollback
 from tests.adapters.test_database_outlet import files
 from tests.servers import PostgresServer, postgres_server
-from tests.stages.published_library import cluster, image
+from tests.stages.published.library import cluster, image
 from tests.steps.publishing import PublishingBench, view_of
 
 pytestmark = pytest.mark.real

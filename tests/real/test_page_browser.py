@@ -9,8 +9,8 @@ from playwright.sync_api import Page
 
 from pipeline.stages.published import changes, document, page
 from pipeline.stages.published.document import LibraryView
-from tests.stages.published_library import GENERATED_AT, cluster, image, library, thumbnail
-from tests.stages.test_page import EVIL, evil_library
+from tests.stages.published.library import GENERATED_AT, cluster, image, library, thumbnail
+from tests.stages.published.test_page import EVIL, evil_library
 
 pytestmark = pytest.mark.real
 

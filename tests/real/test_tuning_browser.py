@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from pipeline.stages.published import document, page
 from pipeline.steps.tune import PAGE, tune
 from tests.real.test_page_browser import LOW_CONTRAST
-from tests.stages.published_library import GENERATED_AT, library, thumbnail
+from tests.stages.published.library import GENERATED_AT, library, thumbnail
 from tests.steps.test_run import KINDS, Bench, add
 
 pytestmark = pytest.mark.real

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.stages.published import document, website
 from pipeline.stages.published.document import ImageRef
-from tests.stages.published_library import GENERATED_AT, cluster, image, library
+from tests.stages.published.library import GENERATED_AT, cluster, image, library
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ SHIPPED = sorted(path for room in ("pipeline", "assets", "resources") for path i
 
 # lower floors first: a module may import its own floor and those below it
 FLOORS = [
-    ("pipeline.errors", "pipeline.settings", "pipeline.settings_text"),
+    ("pipeline.errors", "pipeline.runtime", "pipeline.settings", "pipeline.settings_text"),
     ("pipeline.stages", "pipeline.curation"),
     ("pipeline.storage", "pipeline.adapters"),
     ("pipeline.steps",),

@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.stages.images import IMAGES_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.published.document import ClusterView, LibraryView, Unclustered
 from pipeline.steps import publish as publishing
 from pipeline.steps.project import Project, Report
 from pipeline.storage.history import History, read_history
 from pipeline.storage.layout import write_slugs
-from tests.stages.published_library import cluster, image, library
+from tests.stages.published.library import cluster, image, library
 
 START = datetime(2026, 11, 21, 3, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from PIL import ExifTags, Image
 
 from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.stages.images import IMAGES_SCHEMA
-from pipeline.stages.labels import LABELS_SCHEMA
+from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.labels.clusterers import LABELS_SCHEMA
 from pipeline.steps.features import asked_of, context_of, stored_space
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import SUGGESTIONS_SCHEMA, labels

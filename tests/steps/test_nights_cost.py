@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.stages import representatives as representing
-from pipeline.stages.duplicates import DUPLICATES_SCHEMA
-from pipeline.stages.identities import CLUSTERS_SCHEMA
-from pipeline.stages.manifest import MANIFEST_SCHEMA
+from pipeline.stages.duplicates.groups import DUPLICATES_SCHEMA
+from pipeline.stages.identities.matching import CLUSTERS_SCHEMA
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.representatives import ranking as representing
 from pipeline.steps import manifest as manifest_step
 from pipeline.steps import publish as publish_step
 from pipeline.steps import representatives as representatives_step

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.stages import similarity as searching
+from pipeline.stages.similarity import index as searching
 from pipeline.steps.search import Indexes, find_similar
 from tests.steps.test_run import KINDS, Bench, add
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SettingsError, TooFewImagesError
-from pipeline.stages import labels as labelling
-from pipeline.stages.neighbours import Neighbours
+from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.steps import labels as labels_step
 from pipeline.steps.families import family_of
 from pipeline.steps.identities import identities

@@ -9,7 +9,7 @@ from pipeline.errors import NewerSchemaError
 from pipeline.stages.published import document
 from pipeline.storage.history import Candidate, History, Publication, number_of, read_history, write_history
 from pipeline.storage.publications import publish_to_folder, stage_set, swing
-from tests.stages.published_library import GENERATED_AT, library
+from tests.stages.published.library import GENERATED_AT, library
 
 AT = "2026-11-21T03:00:00Z"
 

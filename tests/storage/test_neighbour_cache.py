@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.stages.neighbours import Neighbours
+from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.storage.neighbour_cache import NeighbourCache
 
 FOUND = Neighbours(

@@ -13,7 +13,7 @@ from typing import Literal, cast
 import numpy as np
 
 from pipeline.errors import EncoderError
-from pipeline.stages.images import resize
+from pipeline.stages.images.decode import resize
 
 # A longer strip is cut to its middle before it is resized. It would be cropped to its middle afterwards anyway, but an
 # image of 10,000 x 1 pixels would take gigabytes in between.

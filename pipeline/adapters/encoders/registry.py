@@ -17,8 +17,8 @@ from pipeline.adapters.encoders.ircache import Card, ModelCache
 from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.adapters.encoders.source import Source, file_digest, module_digest
 from pipeline.errors import UnknownNameError
-from pipeline.stages.embeddings import Encoder
-from pipeline.stages.images import use_one_thread
+from pipeline.runtime.torch_threads import use_one_thread
+from pipeline.stages.embeddings.stream import Encoder
 
 FAMILIES = {
     "packaged": f"packaged:NAME with {', '.join(packaged.SIZES)}",

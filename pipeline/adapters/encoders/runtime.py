@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.errors import EncoderError
-from pipeline.stages.cores import usable_cores
+from pipeline.runtime.cpu import usable_cores
 
 
 class Runner(Protocol):

@@ -18,7 +18,7 @@ from pipeline.service.page.render import PageRoute, show, snapshot_of
 from pipeline.service.page.views import TILES, Cursor, Limit
 from pipeline.service.paging import cut
 from pipeline.service.routes.runs import run_shape
-from pipeline.stages import duplicates as finding
+from pipeline.stages.duplicates import groups as finding
 from pipeline.storage.history import read_history
 
 router = APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)

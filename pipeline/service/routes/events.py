@@ -25,7 +25,7 @@ from pipeline.service.database import signature_table
 from pipeline.service.models import Shape
 from pipeline.service.options import EVENTS_VARIABLE
 from pipeline.service.problems import Problem
-from pipeline.stages.keys import category_of, slug_map, sort_of
+from pipeline.stages.manifest.keys import category_of, slug_map, sort_of
 from pipeline.storage.layout import read_slugs, write_slugs
 
 router = APIRouter(tags=["uploads"])

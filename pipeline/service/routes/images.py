@@ -31,7 +31,7 @@ from pipeline.service.routes.common import (
 )
 from pipeline.service.thumbnails import LARGEST, SMALLEST
 from pipeline.service.uploads import FORMATS
-from pipeline.stages.image_formats import identify
+from pipeline.stages.images.formats import identify
 
 router = APIRouter(tags=["images"])
 FOR_EVER = "private, max-age=31536000, immutable"  # what is named by its content never changes

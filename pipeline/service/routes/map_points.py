@@ -1,6 +1,6 @@
 """The map: every image's place and cluster, compact, for 100,000 points at once.
 
-What belongs here: the two formats. Not here: how places are found (`stages/reduced.py`).
+What belongs here: the two formats. Not here: how places are found (`stages/reduced/projection.py`).
 
 The binary format, little-endian: the four bytes ICM1, uint32 length of a JSON head, the head (padded with blanks to a
 multiple of 8), then for n points in one order: float32 x [n], float32 y [n], int32 cluster [n] (the index in the head's

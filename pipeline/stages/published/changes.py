@@ -1,7 +1,7 @@
 """changes.json: what is different between two published documents, as data.
 
-What belongs here: comparing them. Not here: deciding which cluster is which (`stages/identities.py` does, and hands
-over each one's fate), the documents themselves (`document.py`), and telling the changes in words (`news.py`).
+What belongs here: comparing them. Not here: deciding which cluster is which (`stages/identities/matching.py` does, and
+hands over each one's fate), the documents themselves (`document.py`), and telling the changes in words (`news.py`).
 """
 
 from collections import Counter, defaultdict

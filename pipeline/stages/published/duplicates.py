@@ -1,7 +1,7 @@
 """duplicates.json: groups of images that are the same picture, and which one is proposed to be kept.
 
-What belongs here: the document and its checks. Not here: finding duplicates (`stages/duplicates.py`), the section of
-the review page (`page.py`). A companion of its own, and not a part of clusters.json: see docs/duplicates.md.
+What belongs here: the document and its checks. Not here: finding duplicates (`stages/duplicates/groups.py`), the
+section of the review page (`page.py`). A companion of its own, and not a part of clusters.json: see docs/duplicates.md.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """The coarser level in clusters.json: which clusters are kinds of one kind.
 
 What belongs here: the fields `parent` and `families`, and what must hold of them. Not here: which clusters belong
-together and the ids (`stages/families.py`).
+together and the ids (`stages/identities/superclusters.py`).
 
 A document without families carries neither field. Merges by people may leave a family with one cluster: it is none.
 """

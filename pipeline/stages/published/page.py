@@ -2,8 +2,8 @@
 
 What belongs here: what the page shows and how many thumbnails it carries. How it looks is in page.html.j2, page.css and
 page.js, and for the part about types and countries in places.html.j2, places.css and places.js. Not here: making
-thumbnails (`stages/images.py`) and the page on which people decide (`service/`): this one can be mailed to someone,
-opens from a disk, and changes nothing.
+thumbnails (`stages/images/decode.py`) and the page on which people decide (`service/`): this one can be mailed to
+someone, opens from a disk, and changes nothing.
 """
 
 import base64

@@ -5,5 +5,5 @@
 - `chart.py`: the curves, as SVG.
 - `page.py`: the report (page.html.j2, page.css), one self-contained HTML file.
 
-Not here: the clusterers (`stages/labels.py`), and reading and storing (`steps/tune.py`).
+Not here: the clusterers (`stages/labels/clusterers.py`), and reading and storing (`steps/tune.py`).
 """

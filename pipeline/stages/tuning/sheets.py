@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.settings import RepresentativeParams
-from pipeline.stages.representatives import represent
+from pipeline.stages.representatives.ranking import represent
 from pipeline.stages.tuning.trials import WORDS, Trial
 
 FEWER, MORE = 0.75, 4 / 3  # clusters that make another setting worth looking at, relative to the one in force

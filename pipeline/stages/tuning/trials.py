@@ -1,7 +1,7 @@
 """One category, many granularities: what each would give, in figures that need no labels.
 
-What belongs here: the sweep, its figures, which setting they speak for. Not here: how groups are found (`labels.py`),
-pictures (`chart.py`, `sheets.py`).
+What belongs here: the sweep, its figures, which setting they speak for. Not here: how groups are found
+(`labels/clusterers.py`), pictures (`chart.py`, `sheets.py`).
 
 Validity is the mean silhouette (Rousseeuw, 1987) in the space of the embeddings, an unclustered image counting 0, so
 that leaving images out never looks like an improvement. Stability is the mean agreement (adjusted mutual information;
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.settings import ClusterParams, IdentityParams
-from pipeline.stages import labels as labelling
-from pipeline.stages import suggestions as suggesting
-from pipeline.stages.communities import NEIGHBOURS
-from pipeline.stages.identities import Identity, Ledger, match
-from pipeline.stages.neighbours import Neighbours, nearest_neighbours
-from pipeline.stages.resolution import silhouette
+from pipeline.stages.identities.matching import Identity, Ledger, match
+from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.labels import suggestions as suggesting
+from pipeline.stages.labels.community.clusterer import NEIGHBOURS
+from pipeline.stages.labels.community.resolution import silhouette
+from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 
 STEPS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 RUNS = 5

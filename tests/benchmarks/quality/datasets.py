@@ -89,8 +89,9 @@ def _numbered(kinds: np.ndarray) -> np.ndarray:
 def embed_files(paths: list[Path], encoder_spec: str = ENCODER) -> np.ndarray:
     """The vectors of image files, float [n, d], in their order."""
     from pipeline.adapters.encoders.registry import open_encoder
+    from pipeline.runtime.torch_threads import use_one_thread
     from pipeline.settings import ImageParams
-    from pipeline.stages.images import Decoded, decode, use_one_thread
+    from pipeline.stages.images.decode import Decoded, decode
 
     encoder = open_encoder(encoder_spec, device="cpu", cache_dir=cache_dir())
     params = ImageParams()

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.quality.pairs [--sets A,B] [--draws 5] [--unguarded] [--suggestions]
 
 What belongs here: drawing pairs from the truth as a person would rate them, and the two tables. Not here: data sets
-(`datasets.py`), learning (`pipeline/stages/metric.py`), suggesting (`pipeline/stages/suggestions.py`).
+(`datasets.py`), learning (`pipeline/stages/features/metric_learning.py`), suggesting
+(`pipeline/stages/labels/suggestions.py`).
 
 Half of the pairs are of one kind, drawn at random; the other half are an image and one of the ten most similar of
 another kind, which is what a person who looks at clusters gets to rate.
@@ -19,9 +20,10 @@ import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 
 from pipeline.settings import ClusterParams
-from pipeline.stages import labels, metric
-from pipeline.stages.communities import group_communities
-from pipeline.stages.suggestions import suggest
+from pipeline.stages.features import metric_learning as metric
+from pipeline.stages.labels import clusterers as labels
+from pipeline.stages.labels.community.clusterer import group_communities
+from pipeline.stages.labels.suggestions import suggest
 from tests.benchmarks.quality import datasets
 
 DEFAULT = ("follow-cars", "bollards-50", "bollards-160", "stamps", "textiles")

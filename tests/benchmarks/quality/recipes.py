@@ -32,7 +32,7 @@ class Recipe:
 
 def _ours(granularity: str) -> Run:
     def run(vectors: np.ndarray, kinds: int) -> np.ndarray:
-        from pipeline.stages.communities import group_communities
+        from pipeline.stages.labels.community.clusterer import group_communities
 
         return group_communities(vectors, granularity=granularity, min_cluster_size=5, seed=SEED).groups  # type: ignore[arg-type]
 
@@ -40,7 +40,7 @@ def _ours(granularity: str) -> Run:
 
 
 def _ours_told(vectors: np.ndarray, kinds: int) -> np.ndarray:
-    from pipeline.stages.communities import group_communities
+    from pipeline.stages.labels.community.clusterer import group_communities
 
     return group_communities(vectors, n_clusters=kinds, min_cluster_size=5, seed=SEED).groups
 

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.quality --reliability [--svg docs/images/reliability.svg] [--sets A,B]
 
 What belongs here: the bands, the error of calibration, the picture. Not here: who is right (`scores.reliability`), how
-a probability is made (`pipeline/stages/noise.py`).
+a probability is made (`pipeline/stages/labels/community/outliers.py`).
 
 `before` is the bare share of an image's edge weight that leads into its own group, `after` the probability that is
 published: that share to the power `noise.CALIBRATION`. The power was chosen on some of these very sets, so each set is
@@ -41,8 +41,8 @@ class Members:
 
 def members(data: DataSet) -> Members:
     """Group one set as the default does."""
-    from pipeline.stages.communities import group_communities
-    from pipeline.stages.noise import CALIBRATION
+    from pipeline.stages.labels.community.clusterer import group_communities
+    from pipeline.stages.labels.community.outliers import CALIBRATION
 
     found = group_communities(data.vectors, seed=recipes.SEED)
     said, right = reliability(data.truth, found.groups, found.probability)

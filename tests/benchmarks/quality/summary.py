@@ -57,8 +57,8 @@ def line(data: DataSet) -> Line:
     """Run everything on one set."""
     from sklearn.metrics import adjusted_mutual_info_score
 
-    from pipeline.stages.communities import NEIGHBOURS, group_communities
-    from pipeline.stages.neighbours import nearest_neighbours
+    from pipeline.stages.labels.community.clusterer import NEIGHBOURS, group_communities
+    from pipeline.stages.neighbours.knn import nearest_neighbours
 
     started = process_time()
     known = nearest_neighbours(data.vectors, NEIGHBOURS - 1)

@@ -1,0 +1,249 @@
+"""Images → groups of duplicates, on three levels that are never mixed up, each with the one image to keep.
+
+What belongs here: which images are the same picture, and which of them is the best. Not here: perceptual hashes
+(`signatures.py`), which pairs come into question (`candidate_pairs.py`), which images are of one kind
+(`labels/clusterers.py`), deleting anything: nothing in this product does.
+
+exact: the same bytes. near: perceptual hash and embedding agree, and no place of the two pictures differs when they are
+laid over one another. similar: the embedding alone agrees, which is not called a duplicate; it is looked for only among
+what exact and near leave, and nothing of it is proposed to go.
+
+A group is never a chain. Contents are taken from the best to the worst; each agrees with a better one that is kept, or
+is kept itself. So every image of a group agrees with the very image that would stay in its place, which is the centre
+of the group (its medoid); two images that merely share a neighbour are never joined.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.settings import DuplicateParams
+from pipeline.stages.duplicates.candidate_pairs import BLOCK, Candidates, Compared, Memory, by_hash, by_vector
+from pipeline.stages.duplicates.image_difference import largest_difference
+from pipeline.stages.duplicates.tiny_image import SIDE
+
+DUPLICATES_SCHEMA = pl.Schema({
+    "group_id": pl.String(),
+    "level": pl.String(),  # exact, near or similar
+    "image_id": pl.String(),
+    "content_hash": pl.String(),
+    "kept": pl.Boolean(),  # false: proposed to go; always true on the level similar
+    "reason": pl.String(),
+    "distance": pl.Float32(),  # cosine distance to the centre of the group, which is the kept image of exact and near
+    "hamming": pl.Int32(),  # bits of the perceptual hash that differ from the centre's; null without a hash
+})  # fmt: skip
+LEVELS = ("exact", "near", "similar")
+QUALITY = ["pixels", "size", "sharpness", "content_hash"]
+AT_ONCE = 8192  # neighbours of one content that are compared at once
+
+Covered = dict[int, tuple[int, float]]  # row → its centre and the distance to it
+
+
+@dataclass(frozen=True)
+class Found:
+    """`table` (`DUPLICATES_SCHEMA`) ordered by level, group and the kept image first; `facts` are counts per level.
+
+    `compared` is what the next search may be told; `searched` counts the pairs that this one looked at.
+    """
+
+    table: pl.DataFrame
+    facts: dict[str, int] = field(default_factory=dict[str, int])
+    compared: Compared = field(default_factory=Compared)
+    searched: int = 0
+
+
+def by_quality(images: pl.DataFrame, signatures: pl.DataFrame) -> pl.DataFrame:
+    """The distinct contents, best first: more pixels, then more bytes, then sharper, then by hash.
+
+    `images` has image_id, key, content_hash, size (bytes), width, height of every usable image; `signatures` is of
+    `SIGNATURES_SCHEMA`. Of copies, the first by key stands for all.
+    """
+    contents = images.sort("key", "image_id").unique("content_hash", keep="first", maintain_order=True)
+    return (
+        contents.join(signatures, on="content_hash", how="left", maintain_order="left")
+        .with_columns(
+            (pl.col("width").cast(pl.Int64) * pl.col("height")).alias("pixels"), pl.col("sharpness").fill_null(0.0)
+        )
+        .sort(QUALITY, descending=[True, True, True, False])
+    )
+
+
+def find_duplicates(
+    images: pl.DataFrame,
+    contents: pl.DataFrame,
+    vectors: np.ndarray,
+    params: DuplicateParams,
+    not_duplicates: Iterable[tuple[str, str]] = (),
+    known: Compared | None = None,
+) -> Found:
+    """The groups of all three levels.
+
+    `contents` is what `by_quality` returned for `images`; row i of `vectors`, float [n, d] of length 1, belongs to its
+    row i. `not_duplicates` are pairs of content hashes that people want to keep both: no group holds both of a pair.
+    Memory grows with n * d. Time: one pass of Hamming distances and one of distances in `PROJECTED` dimensions, n * n
+    each at worst; contents that are found to be duplicates are not asked again. `known` is what an earlier search left
+    that had the same `params` and vectors: then only new contents are compared with all, and the result is the same.
+    """
+    row_of = {name: row for row, name in enumerate(contents["content_hash"].to_list())}
+    apart: dict[int, set[int]] = {}
+    for one, other in not_duplicates:
+        if one in row_of and other in row_of and one != other:
+            apart.setdefault(row_of[one], set()).add(row_of[other])
+            apart.setdefault(row_of[other], set()).add(row_of[one])
+    data = _Data(contents, vectors)
+    hashes, before = contents["content_hash"], known or Compared()
+    hashed = Memory("near", hashes, data.hashed(params.min_contrast), before)
+    near = data.cover(
+        hashed, by_hash(hashed, data.phash, params.max_hamming), params.max_distance, apart,
+        overlay=params.max_difference,
+    )  # fmt: skip
+    left = np.array([row for row in range(contents.height) if row not in near], dtype=np.int64)
+    others = Memory("similar", hashes, left, before)
+    alike = data.cover(others, by_vector(others, vectors, params.similar_distance), params.similar_distance, apart)
+    rows = [*_exact_rows(images), *data.rows("near", near), *data.rows("similar", alike)]
+    table = pl.DataFrame(rows, schema=DUPLICATES_SCHEMA, orient="row")
+    levels = [hashed.left(), others.left()]
+    compared = Compared(pl.concat([one.contents for one in levels]), pl.concat([one.pairs for one in levels]))
+    return Found(table, _facts(table, images), compared, hashed.searched + others.searched)
+
+
+class _Data:
+    """The contents as arrays, best first."""
+
+    def __init__(self, contents: pl.DataFrame, vectors: np.ndarray) -> None:
+        self.contents = contents
+        self.vectors = vectors
+        self.known = contents["phash"].is_not_null().to_numpy()
+        self.phash = contents["phash"].fill_null(0).to_numpy()
+
+    def hashed(self, min_contrast: float) -> np.ndarray:
+        """Rows whose hash means something: that of a plain wall or sky is the noise of its compression."""
+        return np.flatnonzero(self.known & (self.contents["contrast"].fill_null(0.0) >= min_contrast).to_numpy())
+
+    def distance(self, row: int, others: np.ndarray) -> np.ndarray:
+        """Cosine distances, float32, 0 to 2. Each depends on its own pair only, to the last bit."""
+        mine = self.vectors[row].astype(np.float32)
+        product = np.einsum("nd,d->n", self.vectors[others].astype(np.float32), mine)
+        return np.clip(1.0 - product, 0.0, 2.0)
+
+    def cover(
+        self,
+        memory: Memory,
+        search: Candidates,
+        limit: float,
+        apart: dict[int, set[int]],
+        overlay: float | None = None,
+    ) -> Covered:
+        """Each covered row with its centre, which is better than it and within `limit` of it, and the distance.
+
+        A row that several centres could cover goes to the nearest, equal distances to the better one. With `overlay` no
+        place of the two pictures may differ by more than that.
+        """
+        covered: Covered = {}
+        rows = memory.rows
+        for start in range(0, len(rows), BLOCK):
+            asked = np.array([row for row in rows[start : start + BLOCK] if row not in covered], dtype=np.int64)
+            for row, found in zip(asked.tolist(), search(asked, covered), strict=True):
+                if row in covered:  # by one of this very block
+                    continue
+                agreeing = [*memory.remembered(row), *self._agreeing(row, np.sort(found[found > row]), limit, overlay)]
+                memory.note(row, agreeing)
+                for other, far in agreeing:
+                    if far < covered.get(other, (0, np.inf))[1] and other not in apart.get(row, ()):
+                        covered[other] = (row, far)
+        return _keep_apart(covered, apart)
+
+    def _agreeing(
+        self, row: int, others: np.ndarray, limit: float, overlay: float | None
+    ) -> Iterator[tuple[int, float]]:
+        """Those of `others` that agree with `row`, and their distances."""
+        for start in range(0, len(others), AT_ONCE):
+            part = others[start : start + AT_ONCE]
+            distance = self.distance(row, part)
+            part, distance = part[distance <= limit], distance[distance <= limit]
+            if overlay is not None and len(part):
+                alike = largest_difference(self._tiny([row])[0], self._tiny(part.tolist()), overlay) <= overlay
+                part, distance = part[alike], distance[alike]
+            yield from zip(part.tolist(), distance.tolist(), strict=True)
+
+    def _tiny(self, rows: list[int]) -> np.ndarray:
+        """Uint8 [n, 16, 16, 3]."""
+        data = b"".join(self.contents["tiny"][rows].to_list())
+        return np.frombuffer(data, dtype=np.uint8).reshape(len(rows), SIDE, SIDE, 3)
+
+    def rows(self, level: str, covered: Covered) -> Iterator[tuple[Any, ...]]:
+        """The rows of the table, groups by the quality of their centre, members by theirs."""
+        groups: dict[int, list[int]] = {}
+        for row, (centre, _) in sorted(covered.items()):
+            groups.setdefault(centre, []).append(row)
+        for centre, members in sorted(groups.items()):
+            best = self.contents.row(centre, named=True)
+            group = f"{level}-{best['content_hash'][:16]}"
+            others = [self.contents.row(member, named=True) for member in members]
+            why = _why_kept(best, others[0]) if level == "near" else "similar only, no duplicate"
+            yield group, level, best["image_id"], best["content_hash"], True, why, 0.0, self._hamming(centre, centre)
+            for row, other in zip(members, others, strict=True):
+                hamming, far = self._hamming(row, centre), covered[row][1]
+                why = f"near copy of {best['key']}" if level == "near" else f"similar to {best['key']}, no duplicate"
+                kept = level == "similar"
+                yield group, level, other["image_id"], other["content_hash"], kept, why, far, hamming
+
+    def _hamming(self, one: int, other: int) -> int | None:
+        if not (self.known[one] and self.known[other]):
+            return None
+        return int(self.phash[one] ^ self.phash[other]).bit_count()
+
+
+def _keep_apart(covered: Covered, apart: dict[int, set[int]]) -> Covered:
+    """Take the worse of two out of a group in which people want to keep both."""
+    for row in sorted(apart):
+        if row not in covered:
+            continue
+        centre = covered[row][0]
+        if any(other < row and other in covered and covered[other][0] == centre for other in apart[row]):
+            del covered[row]
+    return covered
+
+
+def _exact_rows(images: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+    copies = images.filter(pl.len().over("content_hash") > 1).sort("content_hash", "key", "image_id")
+    for (name,), part in copies.group_by("content_hash", maintain_order=True):
+        rows = part.rows(named=True)
+        for number, row in enumerate(rows):
+            why = f"same bytes as {rows[0]['key']}" if number else "first by key of the same bytes"
+            yield f"exact-{str(name)[:16]}", "exact", row["image_id"], name, not number, why, 0.0, 0
+
+
+def _why_kept(best: dict[str, Any], second: dict[str, Any]) -> str:
+    """What the best of a group has over the next best."""
+    if best["pixels"] != second["pixels"]:
+        return "larger: {} × {} pixels, the next has {} × {}".format(
+            best["width"], best["height"], second["width"], second["height"]
+        )
+    if best["size"] != second["size"] and min(best["size"], second["size"]) >= 0:  # below 0: not told
+        return f"more bytes: {best['size']:,}, the next has {second['size']:,}"
+    if best["sharpness"] != second["sharpness"]:
+        return f"sharper: {best['sharpness']:.0f}, the next has {second['sharpness']:.0f}"
+    return "equally good; first by content"
+
+
+def _facts(table: pl.DataFrame, images: pl.DataFrame) -> dict[str, int]:
+    """Per level the groups and the images in them, and the bytes of all that is proposed to go."""
+    facts: dict[str, int] = {}
+    for level in LEVELS:
+        part = table.filter(pl.col("level") == level)
+        facts[f"{level}_groups"] = part["group_id"].n_unique()
+        facts[f"{level}_images"] = part.height
+    gone = table.filter(~pl.col("kept")).select("image_id").join(images, on="image_id")
+    return facts | {"proposed_to_go": gone.height, "bytes_saved": int(gone["size"].clip(0).sum())}
+
+
+def counts_as(table: pl.DataFrame, hashes: Sequence[str]) -> list[str]:
+    """For each content hash the one that stands for it: the kept image's of its near group, else itself."""
+    near = table.filter(pl.col("level") == "near")
+    kept = near.filter(pl.col("kept")).select("group_id", pl.col("content_hash").alias("centre"))
+    centre = dict(near.join(kept, on="group_id").select("content_hash", "centre").iter_rows())
+    return [centre.get(name, name) for name in hashes]

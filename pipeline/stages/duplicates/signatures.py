@@ -1,0 +1,70 @@
+"""Thumbnail → signature: a perceptual hash that survives resizing and recompression, its contrast, its sharpness.
+
+What belongs here: what is computed from the pixels of one thumbnail. Not here: which images are duplicates of each
+other (`groups.py`), making thumbnails (`images/decode.py`), storing (`steps/duplicates.py`).
+
+From the thumbnail, not from the original: it lies on disk already, so no image is read or decoded a second time and
+reading in is not slowed down; it has one size for all variants of a picture; and libraries that were read in before
+there were signatures get theirs in the next run.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from pipeline.stages.duplicates.tiny_image import SIDE
+from pipeline.stages.images.formats import DAMAGE
+
+SIGNATURES_SCHEMA = pl.Schema({
+    "content_hash": pl.String(),
+    "phash": pl.UInt64(),  # null where there is no thumbnail
+    "contrast": pl.Float32(),
+    "sharpness": pl.Float32(),
+    "tiny": pl.Binary(),  # uint8 [16, 16, 3]: the picture itself, to lay over others
+})  # fmt: skip
+SEEN = 64  # pixels each way of what is hashed
+
+
+@dataclass(frozen=True)
+class Signature:
+    """`phash`: 64 bits; `contrast`: standard deviation of the luma that the hash sees, 0 to 127; `sharpness`: variance
+    of the Laplacian of the thumbnail's luma, comparable between copies of one picture only; `tiny`: uint8 [16, 16, 3]
+    as bytes."""
+
+    phash: int
+    contrast: float
+    sharpness: float
+    tiny: bytes
+
+
+def signature(thumbnail: bytes) -> Signature | None:
+    """The signature of an encoded thumbnail, None where the bytes do not decode. Thread-safe.
+
+    The hash is that of the `imagehash` library: signs of the lowest 8 x 8 frequencies (DCT) against their median.
+    Sharpness: Pech-Pacheco et al. (2000), "Diatom autofocusing in brightfield microscopy".
+    """
+    import imagehash
+
+    try:
+        with Image.open(io.BytesIO(thumbnail)) as opened:
+            picture = opened.convert("RGB")
+    except DAMAGE:
+        return None
+    luma = picture.convert("L")
+    small = luma.resize((SEEN, SEEN), Image.Resampling.BOX)  # first, because the hash's own resizing is a slow one
+    bits = np.asarray(imagehash.phash(small).hash, dtype=bool).ravel()
+    contrast = float(np.asarray(small, dtype=np.float32).std())
+    tiny = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
+    return Signature(int.from_bytes(np.packbits(bits).tobytes(), "big"), contrast, _sharpness(luma), tiny)
+
+
+def _sharpness(luma: Image.Image) -> float:
+    values = np.asarray(luma, dtype=np.float32)
+    if min(values.shape) < 3:
+        return 0.0
+    inner = values[1:-1, 1:-1]
+    around = values[:-2, 1:-1] + values[2:, 1:-1] + values[1:-1, :-2] + values[1:-1, 2:]
+    return float((around - 4 * inner).var())

@@ -1,0 +1,314 @@
+"""Images → vectors: decoding and the forward pass overlap, and every result keeps the identity that it came with.
+
+What belongs here: what an encoder must offer, and the stream that feeds it. Not here: encoders
+(`adapters/encoders/`), decoding (`stages/images/decode.py`), reading objects and storing vectors (`steps/ingest.py`).
+
+Decoding runs on a pool of threads, the forward pass on one thread of its own, and the caller's thread reads ahead; all
+three wait for one another through short queues, so memory stays bounded by a few batches of prepared images and by one
+full-size image per decoding thread.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from pipeline.errors import EncoderError, ImageClusterError, ObjectMissingError
+from pipeline.runtime.cpu import usable_cores
+from pipeline.runtime.torch_threads import use_one_thread
+from pipeline.settings import ImageParams
+from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, content_hash, decode, inspect, thumbnail
+
+T = TypeVar("T")
+
+BATCHES_IN_FLIGHT = 2  # one in the forward pass, one waiting for it
+WINDOW_PER_THREAD = 4  # decoded ahead, so that one slow file does not idle the other threads
+CPU_BATCH, GPU_BATCH = 32, 256  # a GPU is kept busy by large batches; a CPU by none, and small ones need less memory
+ROWS_PER_BATCH = 8  # a batch is closed early when rejected and known images pile up behind few new ones
+RECENT = 4096  # contents whose outcome is at hand for copies; a copy that comes later has its header read again
+UNIT_TOLERANCE = 1e-3
+
+
+class Encoder(Protocol):
+    """A model that turns images into vectors. `prepare` is called from several threads at once, `encode` from one."""
+
+    @property
+    def name(self) -> str:
+        """The spec as it was asked for, such as packaged:efficientnet_lite0."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal over weights, preprocessing and feature: vectors with the same one can be compared."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it really runs on, such as CPU (OpenVINO, fp32)."""
+        ...
+
+    def prepare(self, pixels: np.ndarray) -> np.ndarray:
+        """Uint8 [h, w, 3] → uint8 [3, H, W], by the model's own resizing and cropping."""
+        ...
+
+    def encode(self, batch: np.ndarray) -> np.ndarray:
+        """Uint8 [n, 3, H, W] → float32 [n, dimension], rows of length 1."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome(Generic[T]):
+    """What became of one item.
+
+    `vector` (float32 [dimension]) is None for rejected images, without an encoder, and where `vector_known`: the caller
+    has this content's vector already, or an earlier outcome of this stream carried it. Known content gets no thumbnail.
+    """
+
+    token: T
+    image: ImageInfo | Rejected
+    thumbnail: bytes | None = None
+    vector: np.ndarray | None = None
+    vector_known: bool = False
+
+
+@dataclass
+class _Row(Generic[T]):
+    token: T
+    digest: str | None = None
+    image: "ImageInfo | Rejected | None" = None  # None: decoding, or the same content as `first`
+    first: "_Row[T] | None" = None
+    known: bool = False
+    repeated: bool = False  # the content was an earlier row's, whose outcome is no longer at hand
+    thumbnail: bytes | None = None
+    prepared: np.ndarray | None = None  # uint8 [3, H, W]
+    vector: np.ndarray | None = None
+    decoding: "Future[None] | None" = None
+
+    def ready(self) -> bool:
+        return self.decoding is None or self.decoding.done()
+
+    def wait(self) -> "_Row[T]":
+        if self.decoding is not None:
+            self.decoding.result()
+            self.decoding = None
+        return self
+
+
+def stream(
+    items: Iterable[tuple[T, bytes | Exception]],
+    *,
+    image_params: ImageParams,
+    encoder: Encoder | None,
+    batch_size: int,
+    threads: int,
+    thumbnail_pixels: int | None,
+    skip: Callable[[str], bool] | None = None,
+    on_notice: Callable[[str], None] | None = None,
+) -> Iterator[Outcome[T]]:
+    """Yield one outcome per item, in order; each content hash is decoded and embedded once.
+
+    An item's value is its bytes, or the exception that reading it ended in: `ObjectMissingError` becomes a row, any
+    other is raised after the outcomes of all earlier items. `skip(content_hash)` says that a vector is known; it and
+    `on_notice` are called from the caller's thread.
+    `threads` 0 means one decoding thread per usable core, `batch_size` 0 one that suits the device.
+    Raises `EncoderError` when memory does not hold one image, or when the model returns nothing usable.
+    """
+    batch = batch_size or (CPU_BATCH if encoder is None or encoder.device.startswith("CPU") else GPU_BATCH)
+    work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _never)
+    decoders = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode", initializer=use_one_thread)
+    inference = ThreadPoolExecutor(1, thread_name_prefix="encode")
+    window = WINDOW_PER_THREAD * (threads or usable_cores())
+    try:
+        for row in work.in_batches(work.in_order(items, decoders, window), inference):
+            while on_notice is not None and not work.notices.empty():
+                on_notice(work.notices.get())
+            yield work.outcome(row)
+        if work.failure is not None:
+            raise work.failure
+    finally:
+        decoders.shutdown(cancel_futures=True)
+        inference.shutdown(cancel_futures=True)
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+@dataclass
+class _Stream(Generic[T]):
+    params: ImageParams
+    encoder: Encoder | None
+    batch_size: int
+    thumbnail_pixels: int | None
+    skip: Callable[[str], bool]
+    failure: Exception | None = None
+    notices: "SimpleQueue[str]" = field(default_factory=SimpleQueue[str])
+    usable: set[str] = field(default_factory=set[str])  # contents that an outcome gave an image to
+    recent: "dict[str, _Row[T]]" = field(default_factory=dict[str, "_Row[T]"])  # in work, or one of `finished`
+    finished: deque[str] = field(default_factory=deque[str])
+
+    def in_order(
+        self, items: Iterable[tuple[T, bytes | Exception]], pool: ThreadPoolExecutor, window: int
+    ) -> Iterator[_Row[T]]:
+        """Decoded rows in input order, read and decoded up to `window` ahead."""
+        ahead: deque[_Row[T]] = deque()
+        for token, value in self._until_failure(items):
+            ahead.append(self._start(token, value, pool))
+            while ahead and (len(ahead) >= window or ahead[0].ready()):
+                yield ahead.popleft().wait()
+        while ahead:
+            yield ahead.popleft().wait()
+
+    def _until_failure(self, items: Iterable[tuple[T, bytes | Exception]]) -> Iterator[tuple[T, bytes | Exception]]:
+        try:
+            for token, value in items:
+                if isinstance(value, Exception) and not isinstance(value, ObjectMissingError):
+                    self.failure = value
+                    return
+                yield token, value
+        except ImageClusterError as error:  # the reader itself gave up
+            self.failure = error
+
+    def _start(self, token: T, value: bytes | Exception, pool: ThreadPoolExecutor) -> _Row[T]:
+        if isinstance(value, Exception):
+            return _Row(token, image=Rejected("missing", str(value) or "The object is gone."))
+        digest = content_hash(value)  # here and not on the pool: which of two copies comes first must not be a race
+        row = _Row(token, digest, first=self.recent.get(digest))
+        if row.first is None:
+            row.known, row.repeated = self.skip(digest), digest in self.usable
+            row.decoding = pool.submit(self._decode, row, value)
+            self.recent[digest] = row
+        return row
+
+    def _decode(self, row: _Row[T], data: bytes) -> None:
+        if row.known or row.repeated:
+            row.image = inspect(data, self.params, digest=row.digest)
+            return
+        decoded = decode(data, self.params, digest=row.digest)
+        if isinstance(decoded, Decoded):
+            row.image = decoded.info()
+            row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder else None
+            row.thumbnail = thumbnail(decoded.pixels, self.thumbnail_pixels) if self.thumbnail_pixels else None
+        else:
+            row.image = decoded
+
+    def in_batches(self, rows: Iterable[_Row[T]], pool: ThreadPoolExecutor) -> Iterator[_Row[T]]:
+        """The rows in the same order, with their vectors."""
+        if self.encoder is None:
+            yield from rows
+            return
+        encode = _Batches(self.encoder, self.batch_size, self.notices)
+        sent: deque[tuple[list[_Row[T]], Future[None]]] = deque()
+        filling: list[_Row[T]] = []
+        new = 0
+        for row in rows:
+            filling.append(row)
+            new += row.prepared is not None
+            if new >= self.batch_size or len(filling) >= ROWS_PER_BATCH * self.batch_size:
+                sent.append((filling, pool.submit(encode.rows, filling)))
+                filling, new = [], 0
+            while sent and (len(sent) > BATCHES_IN_FLIGHT or sent[0][1].done()):
+                yield from _done(sent.popleft())
+        sent.append((filling, pool.submit(encode.rows, filling)))
+        while sent:
+            yield from _done(sent.popleft())
+
+    def outcome(self, row: _Row[T]) -> Outcome[T]:
+        again = row.repeated or row.first is not None
+        image = (row.first or row).image  # the outcome of the first was yielded before this one
+        if image is None:
+            raise RuntimeError(f"The content {row.digest} was passed on before it was decoded.")
+        usable = isinstance(image, ImageInfo)
+        if usable and row.digest is not None:
+            self.usable.add(row.digest)
+        known = row.known or (again and self.encoder is not None)
+        found = Outcome(row.token, image, row.thumbnail, row.vector, known and usable)
+        row.thumbnail = row.vector = None  # a row is kept for copies
+        if row.first is None and row.digest is not None:
+            self.finished.append(row.digest)
+            if len(self.finished) > RECENT:
+                del self.recent[self.finished.popleft()]
+        return found
+
+
+def _done(sent: "tuple[list[_Row[T]], Future[None]]") -> list[_Row[T]]:
+    rows, encoding = sent
+    encoding.result()
+    return rows
+
+
+@dataclass
+class _Batches:
+    """The forward pass over a batch's rows; remembers the batch size that memory holds."""
+
+    encoder: Encoder
+    limit: int
+    notices: "SimpleQueue[str]"
+
+    def rows(self, rows: "list[_Row[T]]") -> None:
+        """Give every prepared row its vector, or a reason why it has none."""
+        new = [(row, row.prepared) for row in rows if row.prepared is not None]
+        if not new:
+            return
+        vectors = self._encode(np.stack([prepared for _, prepared in new]))
+        if vectors.shape != (len(new), self.encoder.dimension):
+            raise EncoderError(
+                f"{self.encoder.name} returned {vectors.shape} for {len(new)} images, not {self.encoder.dimension} "
+                "numbers each. The model does not fit its description; choose another encoder."
+            )
+        with np.errstate(all="ignore"):
+            usable = np.abs(np.linalg.norm(vectors, axis=1) - 1) < UNIT_TOLERANCE  # False for NaN and infinity too
+        if len(new) > 1 and not usable.any():
+            raise EncoderError(
+                f"{self.encoder.name} on {self.encoder.device} returned no usable vector for any of {len(new)} images "
+                "(not finite, or not of length 1). Set encoder.device to cpu, or choose another encoder."
+            )
+        for (row, _), vector, good in zip(new, vectors, usable, strict=True):
+            row.prepared = None
+            if good:
+                row.vector = vector
+            else:
+                row.thumbnail = None
+                row.image = Rejected("broken", f"{self.encoder.name} returned no usable vector for it.", row.digest)
+
+    def _encode(self, batch: np.ndarray) -> np.ndarray:
+        parts: list[np.ndarray] = []
+        start = 0
+        while start < len(batch):
+            piece = batch[start : start + self.limit]
+            try:
+                parts.append(self.encoder.encode(piece))
+            except (MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                self._halve(len(piece), error)
+                continue
+            start += len(piece)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _halve(self, size: int, error: Exception) -> None:
+        if size == 1:
+            raise EncoderError(
+                f"Memory of {self.encoder.device} does not hold {self.encoder.name} with a single image. "
+                "Set encoder.device to cpu, or choose a smaller encoder."
+            ) from error
+        self.limit = size // 2
+        self.notices.put(f"Memory does not hold {size} images at once; going on with {self.limit} per forward pass.")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """CUDA, MPS, the CPU allocator and OpenVINO all say it in words; only Python's own has a class everywhere."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        words in text
+        for words in ("out of memory", "bad_alloc", "bad alloc", "can't allocate memory", "failed to allocate")
+    )

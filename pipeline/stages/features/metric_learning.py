@@ -1,0 +1,168 @@
+"""Rated pairs → a map under which images that belong together lie closer.
+
+What belongs here: learning the map, the guard that keeps it from doing harm, applying it, its bytes. Not here: where
+ratings come from (`steps/pairs.py`), how vectors are grouped (`labels/clusterers.py`) or searched
+(`similarity/index.py`).
+
+The map shrinks what tells images of one kind apart and does not tell kinds apart. In the space that the differences of
+the pairs rated the same span, S - AGAINST · D is taken apart, their covariance less a part of that of the pairs rated
+different; each of its axes with a positive share e is scaled by (1 + STRENGTH · e / mean e of S)^-1/2, and everything
+else stays as it is. So the fewer the pairs, the nearer the map is to doing nothing. A relative of relevant component
+analysis (Bar-Hillel et al., 2005, "Learning a Mahalanobis Metric from Equivalence Constraints"), which whitens by S
+alone; why this and not its relatives: docs/learning.md.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.settings import ClusterParams
+
+STRENGTH = 2.0
+AGAINST = 0.3  # how much a pair rated different speaks for an axis; with 1, less is learned (docs/learning.md)
+FOLDS = 5
+REPEATS = 4  # of the cross-validation, each with other folds
+LEAST_OF_A_KIND = 5  # pairs rated the same, and different: below, a ranking says nothing
+GAIN = 0.01  # least gain in the ranking of held-out pairs
+SURE = 1.5  # standard errors, of that gain over the folds, that it must have too: tossed coins seldom pass
+SEED = 0
+
+
+class RatedPair(NamedTuple):
+    """Rows of two images, and whether a person said that they belong together."""
+
+    one: int
+    other: int
+    same: bool
+
+
+@dataclass(frozen=True)
+class LearnedMap:
+    """`axes` float32 [r, d] of length 1, at right angles; `factors` float32 [r], above 0 and up to 1, one per axis.
+
+    r = 0 is the identity. `effective`: how many pairs, how well they are ranked before and after, and why it is the
+    identity where it is.
+    """
+
+    axes: np.ndarray
+    factors: np.ndarray
+    effective: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def identity(self) -> bool:
+        """Whether it changes nothing."""
+        return len(self.factors) == 0
+
+    def apply(self, vectors: np.ndarray) -> np.ndarray:
+        """Float32 [n, d] rows of length 1 from such rows; the input itself where the map is the identity.
+
+        Serves the index of a search and its queries alike.
+        """
+        if self.identity:
+            return vectors
+        mapped = vectors + ((vectors @ self.axes.T) * (self.factors - 1)) @ self.axes
+        return (mapped / np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+    def to_bytes(self) -> bytes:
+        """The map as an .npz file; `effective` is kept by whoever stores it."""
+        file = io.BytesIO()
+        np.savez(file, axes=self.axes, factors=self.factors)
+        return file.getvalue()
+
+
+def map_from_bytes(data: bytes) -> LearnedMap:
+    """The map that `LearnedMap.to_bytes` stored."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        return LearnedMap(stored["axes"], stored["factors"])
+
+
+def learn_metric(vectors: np.ndarray, pairs: Sequence[RatedPair], params: ClusterParams) -> LearnedMap:
+    """Learn from `pairs` of rows of L2-normalised float32 [n, d] vectors.
+
+    The identity unless there are `params.least_pairs`, enough of both kinds, and the map ranks held-out pairs better:
+    the chance that a pair rated the same is more similar than one rated different must grow, by `GAIN` and by more than
+    chance does it. Held out are
+    whole images, so that no image is judged by a map that it taught.
+    """
+    d = vectors.shape[1] if vectors.ndim == 2 else 0
+    nothing = (np.empty((0, d), dtype=np.float32), np.empty(0, dtype=np.float32))
+    same = sum(pair.same for pair in pairs)
+    effective: dict[str, Any] = {"pairs": len(pairs), "same": same, "different": len(pairs) - same}
+    fewest = min(same, len(pairs) - same)
+    if len(pairs) < params.least_pairs or fewest < LEAST_OF_A_KIND:
+        wanted = f"{params.least_pairs} pairs, {LEAST_OF_A_KIND} of them the same and {LEAST_OF_A_KIND} different"
+        return LearnedMap(*nothing, {**effective, "used": False, "why": f"learning starts with {wanted}"})
+    used = sorted({row for pair in pairs for row in pair[:2]})
+    at = {row: index for index, row in enumerate(used)}
+    held = vectors[used].astype(np.float32)
+    local = [RatedPair(at[pair.one], at[pair.other], pair.same) for pair in pairs]
+    before, after, error = _held_out_ranking(held, local)
+    least = max(GAIN, SURE * error)
+    effective |= {"ranking_before": round(before, 4), "ranking_after": round(after, 4), "least_gain": round(least, 4)}
+    if after < before + least:
+        why = "held-out pairs are ranked no better with it, or too little better for it to be no chance"
+        return LearnedMap(*nothing, {**effective, "used": False, "why": why})
+    axes, factors = _fit(held, local)
+    return LearnedMap(axes, factors, {**effective, "used": True, "axes": len(factors), "strength": STRENGTH})
+
+
+def ranking(similarity: np.ndarray, same: np.ndarray) -> float:
+    """The chance that a pair rated the same is more similar than one rated different, ties half: the area under the
+    ROC curve; float [m] and bool [m], both kinds present."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.round(similarity, 6))
+    inside, outside = int(same.sum()), int((~same).sum())
+    return (float(ranks[same].sum()) - inside * (inside + 1) / 2) / (inside * outside)
+
+
+def _fit(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> tuple[np.ndarray, np.ndarray]:
+    """Axes float32 [r, d] and their factors float32 [r] < 1."""
+    alike = _differences(vectors, [pair for pair in pairs if pair.same])
+    unlike = _differences(vectors, [pair for pair in pairs if not pair.same])
+    _, lengths, basis = np.linalg.svd(alike, full_matrices=False)
+    kept = lengths > max(float(lengths[0]), 1e-9) * 1e-6 if len(lengths) else np.zeros(0, dtype=bool)
+    basis, spread = basis[kept], lengths[kept] ** 2 / max(len(alike), 1)
+    if not len(spread):
+        return np.empty((0, vectors.shape[1]), dtype=np.float32), np.empty(0, dtype=np.float32)
+    apart = unlike @ basis.T
+    excess, turn = np.linalg.eigh(np.diag(spread) - AGAINST * (apart.T @ apart) / max(len(unlike), 1))
+    shrunk = excess > 0
+    factors = (1 + STRENGTH * excess[shrunk] / spread.mean()) ** -0.5
+    return (turn[:, shrunk].T @ basis).astype(np.float32), factors.astype(np.float32)
+
+
+def _differences(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> np.ndarray:
+    rows = np.array([pair[:2] for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    return vectors[rows[:, 0]].astype(np.float64) - vectors[rows[:, 1]]
+
+
+def _held_out_ranking(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> tuple[float, float, float]:
+    """`ranking` of the pairs by the vectors as they are, and by maps that were learned without either image; and the
+    standard error of the difference over the folds."""
+    rows = np.array([pair[:2] for pair in pairs])
+    same = np.array([pair.same for pair in pairs])
+    rng = np.random.default_rng(SEED)
+    found: list[tuple[float, float]] = []
+    for _ in range(REPEATS):
+        fold = rng.permutation(len(vectors)) % FOLDS
+        for number in range(FOLDS):
+            out: np.ndarray = (fold[rows] == number).any(axis=1)
+            taught = [pair for pair, left_out in zip(pairs, out, strict=True) if not left_out]
+            if len(set(same[out])) < 2 or not any(pair.same for pair in taught):
+                continue
+            spaces = (vectors, LearnedMap(*_fit(vectors, taught)).apply(vectors))
+            ranked = [_products(space, rows[out]) for space in spaces]
+            found.append((ranking(ranked[0], same[out]), ranking(ranked[1], same[out])))
+    if len(found) < FOLDS:
+        return 0.5, 0.5, 1.0
+    before, after = np.array(found).T
+    # the repeats judge the same pairs again: only the folds of one of them are as good as independent
+    return float(before.mean()), float(after.mean()), float((after - before).std(ddof=1) / np.sqrt(FOLDS))
+
+
+def _products(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.einsum("nd,nd->n", vectors[rows[:, 0]], vectors[rows[:, 1]])

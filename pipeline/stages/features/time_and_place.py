@@ -1,0 +1,142 @@
+"""Time and place beside the picture: both join the vector, so that everything downstream stays vectors.
+
+What belongs here: instants and places as numbers, their feature blocks, and how these are weighed against the picture.
+Not here: where time and place are read (`stages/images/formats.py`, `stages/manifest/bucket_manifest.py`), which images
+are meant (`steps/features.py`), and the clusterers, none of which knows about time or place (`labels/clusterers.py`).
+
+A block is an explicit map of a Gaussian kernel: the dot product of two rows is about exp(-d²/2s²), where d is the hours
+between two instants or the chord between two points of the globe, and s the scale. The chord falls and rises with the
+great circle, so the poles and the 180th meridian are no edges; instants are points on a line, so midnight is none.
+Random Fourier features: Rahimi, Recht (2007), "Random Features for Large-Scale Kernel Machines", here at the points of
+a low-discrepancy sequence, which errs less. The map of one image never depends on the others.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.settings import ClusterParams
+
+EARTH_KM = 6371.0088  # mean radius
+FREQUENCIES = 256  # two features each; the kernel then errs by 0.045 (root mean square)
+SEED = 7  # of the frequencies; fixed, because vectors made with other frequencies cannot be compared
+SIMILAR = 15  # neighbours that count as similar pictures
+SAMPLE = 512
+BLOCK_VALUES = 8_000_000
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known beside the pictures; row i speaks of image i, NaN where nothing is known.
+
+    `hours` float64 [n]: the instant, in hours since 1970 in UTC. A camera's clock, whose zone EXIF seldom tells, counts
+    as UTC: one trip's clocks agree, and a zone guessed from the longitude would jump by a day at the 180th meridian.
+    `places` float64 [n, 2]: latitude and longitude in degrees.
+    """
+
+    hours: np.ndarray
+    places: np.ndarray
+
+
+def join(vectors: np.ndarray, context: Context, params: ClusterParams, contrast: float) -> np.ndarray:
+    """Append time and place to L2-normalised float32 [n, d] vectors: float32 [n, d + blocks], rows of length 1.
+
+    With weight 1, another time (or place) sets two images apart as much as a random picture is farther than a similar
+    one, which is `contrast`. Each row depends on its own image only; where `context` is not `filled`, a block is empty.
+    The input itself where neither has a weight.
+    """
+    weights = params.weights
+    if weights.time == 0 and weights.place == 0:
+        return vectors
+    blocks = [np.sqrt(weights.visual) * vectors]
+    if weights.time:
+        blocks.append(np.sqrt(weights.time * contrast) * _block(context.hours[:, None] / params.time_hours))
+    if weights.place:
+        scaled = on_the_globe(context.places) * (EARTH_KM / params.place_km)
+        blocks.append(np.sqrt(weights.place * contrast) * _block(scaled))
+    joined = np.concatenate(blocks, axis=1).astype(np.float32, copy=False)
+    return joined / np.linalg.norm(joined, axis=1, keepdims=True)
+
+
+def filled(vectors: np.ndarray, context: Context) -> Context:
+    """The context where an image without a time (or place) has that of the most similar picture that has one.
+
+    So the picture alone decides what such an image is put with, and not knowing makes two images neither nearer nor
+    farther than knowing does. Where no image has one, nothing is filled.
+    """
+    return Context(_lent(vectors, context.hours[:, None])[:, 0], _lent(vectors, context.places))
+
+
+def contrast_of(vectors: np.ndarray) -> float:
+    """How much farther a random picture is than a similar one, cosine distance: encoders differ in the part of the
+    sphere that they use, and a weight must mean the same for each. From the first `SAMPLE` rows against all."""
+    n, rows = len(vectors), min(len(vectors), SAMPLE)
+    if n < 2:
+        return 1.0
+    k = min(SIMILAR, n - 1)
+    similarity = vectors[:rows] @ vectors.T
+    similarity[np.arange(rows), np.arange(rows)] = -np.inf
+    near = np.partition(similarity, n - k, axis=1)[:, n - k :]
+    similarity[np.arange(rows), np.arange(rows)] = 0
+    contrast = float(near.mean(dtype=np.float64) - similarity.sum(dtype=np.float64) / (rows * (n - 1)))
+    return round(max(contrast, 1e-4), 4)
+
+
+def effective(context: Context, params: ClusterParams, contrast: float) -> dict[str, Any]:
+    """Weights and scales as used, and how many images have no time (place) of their own; `context` is as it came."""
+    weights = params.weights
+    told: dict[str, Any] = {"weights": weights.model_dump(), "contrast": contrast}
+    if weights.time:
+        told |= {"time_hours": params.time_hours, "without_time": int(np.isnan(context.hours).sum())}
+    if weights.place:
+        told |= {"place_km": params.place_km, "without_place": int(np.isnan(context.places).any(axis=1).sum())}
+    return told
+
+
+def kernel_features(values: np.ndarray) -> np.ndarray:
+    """Float32 [n, 2 · FREQUENCIES] of length 1, from float64 [n, 1 or 3] points in units of the scale."""
+    from scipy.stats import norm, qmc
+
+    points = qmc.Sobol(values.shape[1], rng=SEED).random(FREQUENCIES)
+    phases = values @ norm.ppf(points).T
+    return (np.concatenate([np.cos(phases), np.sin(phases)], axis=1) / np.sqrt(FREQUENCIES)).astype(np.float32)
+
+
+def on_the_globe(places: np.ndarray) -> np.ndarray:
+    """Latitude and longitude in degrees, float [n, 2], as points of the unit sphere, float64 [n, 3]."""
+    latitude, longitude = np.radians(places[:, 0]), np.radians(places[:, 1])
+    return np.stack(
+        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1
+    )
+
+
+def great_circle_km(one: ArrayLike, other: ArrayLike) -> np.ndarray:
+    """Kilometres between places in degrees, each float [n, 2]."""
+    chord = np.linalg.norm(on_the_globe(np.atleast_2d(one)) - on_the_globe(np.atleast_2d(other)), axis=1)
+    return 2 * EARTH_KM * np.arcsin(np.clip(chord / 2, 0, 1))
+
+
+def _block(values: np.ndarray) -> np.ndarray:
+    """`kernel_features` of the rows that are known, zeros for the others."""
+    known = np.asarray(np.isfinite(values).all(axis=1))
+    block = np.zeros((len(values), 2 * FREQUENCIES), dtype=np.float32)
+    block[known] = kernel_features(values[known])
+    return block
+
+
+def _lent(vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Float64 [n, k] where each row that is not known has the values of the most similar picture's that is."""
+    known = np.asarray(np.isfinite(values).all(axis=1))
+    rows, lenders = np.flatnonzero(~known), np.flatnonzero(known)
+    lent = values.astype(np.float64)
+    if not len(lenders):
+        return lent
+    step = max(1, BLOCK_VALUES // len(lenders))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        # rounded, and ties go to the first: the last bits of a dot product depend on the machine
+        similarity = np.round(vectors[part] @ vectors[lenders].T, 6)
+        lent[part] = values[lenders[similarity.argmax(axis=1)]]
+    return lent

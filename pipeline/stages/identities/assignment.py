@@ -1,0 +1,160 @@
+"""Groups × clusters → who continues whom: overlaps by common members, and the best assignment over them.
+
+What belongs here: counting, the Jaccard index (Jaccard 1901), the assignment. Not here: ids, fates and what is done
+about groups that nobody continues (`matching.py`).
+
+The assignment that maximises the summed overlap (Kuhn 1955, "The Hungarian method for the assignment problem"; here
+scipy's modified Jonker-Volgenant) can give away a cluster's id although most of it is still together: with overlaps of
+0.5 for A-1, 0.4 for B-1 and 0.25 for A-2, the sum is larger with B-1 and A-2. So pairs of `SURE` or more are settled
+first. They never compete (groups are disjoint, and so are clusters, so two overlaps above one half cannot meet in one
+row or column), with one exception: halves of exactly 0.5. What is left is assigned as a whole.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+SURE = 0.5  # overlap from which a cluster and a group are the same without regard to any other
+TIE = 1e-9  # what similarity weighs against overlap: it decides between equals and nothing else
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Row g speaks of group g, column c of the cluster `names[c]`; `common` int [g, c] counts images in both.
+
+    `group_sizes` int [g] and `cluster_sizes` int [c] are what the Jaccard index is taken over; `whole` are the
+    sizes with every member counted.
+    """
+
+    names: list[str]
+    common: "sparse.csr_matrix"
+    group_sizes: np.ndarray
+    cluster_sizes: np.ndarray
+    whole: tuple[np.ndarray, np.ndarray]
+
+    def jaccard(self) -> "sparse.coo_matrix":
+        """The Jaccard index of every pair with a common member, float64 [g, c]."""
+        from scipy import sparse
+
+        pairs = sparse.coo_matrix(self.common)
+        union = self.group_sizes[pairs.row] + self.cluster_sizes[pairs.col] - pairs.data
+        return sparse.coo_matrix((pairs.data / union, (pairs.row, pairs.col)), shape=pairs.shape)
+
+    def plain(self) -> np.ndarray:
+        """The Jaccard index over all members of the same pairs in the same order."""
+        from scipy import sparse
+
+        pairs = sparse.coo_matrix(self.common)
+        return pairs.data / (self.whole[0][pairs.row] + self.whole[1][pairs.col] - pairs.data)
+
+
+def seen_in_both(groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]]) -> Overlaps:
+    """Overlaps over the images that were clustered then and are now.
+
+    What was added, deleted or left unclustered says nothing about sameness: growth does not look like change. For every
+    pair this index is at least the plain one.
+    """
+    common, names = _common(groups, clusters)
+    seen = np.asarray(common.sum(axis=1)).ravel(), np.asarray(common.sum(axis=0)).ravel()
+    return Overlaps(names, common, *seen, _sizes(groups, clusters, names))
+
+
+def seen_ever(
+    groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]], known: Collection[str]
+) -> Overlaps:
+    """Overlaps with clusters of long ago: all of their members count, and all of a group's that are `known`."""
+    common, names = _common(groups, clusters)
+    group_sizes = np.array([sum(value in known for value in members) for members in groups], dtype=np.int64)
+    whole = _sizes(groups, clusters, names)
+    return Overlaps(names, common, group_sizes, whole[1], whole)
+
+
+def _sizes(
+    groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]], names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        np.array([len(members) for members in groups], dtype=np.int64),
+        np.array([len(clusters[name]) for name in names], dtype=np.int64),
+    )
+
+
+def assign(
+    overlaps: Overlaps,
+    least: float,
+    *,
+    preferred: Collection[str] = frozenset(),
+    similarity: np.ndarray | None = None,
+) -> dict[int, int]:
+    """Row → column of the best assignment; pairs whose overlap is below `least` are left out.
+
+    Pairs of `SURE` or more come first, whatever the sum. Between equals the `preferred` clusters win, then the
+    higher Jaccard index over all members, then the higher `similarity` float [g, c].
+    """
+    pairs = overlaps.jaccard()
+    found: dict[int, int] = {}
+    entries: list[tuple[float, bool, float, float, int, int]] = []
+    columns = (pairs.row.tolist(), pairs.col.tolist(), pairs.data.tolist(), overlaps.plain().tolist())
+    for row, column, value, plain in zip(*columns, strict=True):
+        if value >= least:
+            alike = 0.0 if similarity is None else float(similarity[row, column])
+            entries.append((-value, overlaps.names[column] not in preferred, -plain, -alike, row, column))
+    taken: set[int] = set()
+    for value, _, _, _, row, column in sorted(entries):
+        if -value >= SURE and row not in found and column not in taken:
+            found[row] = column
+            taken.add(column)
+    rest = [(row, column, -value, -alike) for value, _, _, alike, row, column in entries
+            if row not in found and column not in taken]  # fmt: skip
+    return found | _best_sum(rest)
+
+
+def _best_sum(entries: list[tuple[int, int, float, float]]) -> dict[int, int]:
+    """The assignment with the largest sum, solved for each connected part alone: the table of all would grow as n²."""
+    if not entries:
+        return {}
+    from scipy.optimize import linear_sum_assignment
+
+    rows, at_row = np.unique([entry[0] for entry in entries], return_inverse=True)
+    columns, at_column = np.unique([entry[1] for entry in entries], return_inverse=True)
+    size = len(rows) + len(columns)
+    from scipy import sparse
+
+    edges = sparse.coo_matrix((np.ones(len(entries)), (at_row, at_column + len(rows))), shape=(size, size))
+    part = sparse.csgraph.connected_components(edges, directed=False)[1]
+    found: dict[int, int] = {}
+    for number in np.unique(part):
+        inside = [index for index in range(len(entries)) if part[at_row[index]] == number]
+        own_rows, row_of = np.unique(at_row[inside], return_inverse=True)
+        own_columns, column_of = np.unique(at_column[inside], return_inverse=True)
+        weight = np.zeros((len(own_rows), len(own_columns)))
+        weight[row_of, column_of] = [entries[index][2] + TIE * (1 + entries[index][3]) for index in inside]
+        for row, column in zip(*linear_sum_assignment(weight, maximize=True), strict=True):
+            if weight[row, column] > 0:
+                found[int(rows[own_rows[row]])] = int(columns[own_columns[column]])
+    return found
+
+
+def _common(
+    groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]]
+) -> tuple["sparse.csr_matrix", list[str]]:
+    names = sorted(clusters)
+    owners: dict[str, list[int]] = {}
+    for column, name in enumerate(names):
+        for value in clusters[name]:
+            owners.setdefault(value, []).append(column)
+    rows: list[int] = []
+    columns: list[int] = []
+    for row, members in enumerate(groups):
+        for value in members:
+            held = owners.get(value, ())
+            rows.extend([row] * len(held))
+            columns.extend(held)
+    from scipy import sparse
+
+    counted = sparse.coo_matrix((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=(len(groups), len(names)))
+    return sparse.csr_matrix(counted), names

@@ -1,0 +1,130 @@
+"""What a file says of itself before its pixels are decoded: its format, and when and where it was taken.
+
+What belongs here: signatures, EXIF, and the exceptions that damaged data raises. Not here: pixels
+(`stages/images/decode.py`).
+"""
+
+import math
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from PIL import ExifTags, Image
+
+# What a file is, by its first bytes. The only formats that Pillow is ever asked for: all decode inside the process,
+# none (EPS, WMF, PSD …) starts a program or needs to guess.
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
+    (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"), (b"qoif", "QOI"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"), (b"\xff\x4f\xff\x51", "JPEG2000"), (b"\0\0\1\0", "ICO"),
+    (b"\x01\xda", "SGI"), *((b"\n" + bytes([version, 1]), "PCX") for version in (0, 2, 3, 5)),
+    *((b"P%c%c" % (kind, space), "PPM") for kind in b"123456f" for space in b"\n \t\r"),
+)  # fmt: skip
+_FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF", "a PDF document"), (b"%!PS", "a PostScript file"), (b"8BPS", "a Photoshop file"),
+    (b"PK\x03\x04", "a ZIP archive or office document"), (b"\x1f\x8b", "gzip-compressed data"),
+    (b"\xff\x0a", "a JPEG XL image, which is not supported: convert it to JPEG, PNG or WebP"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image, which is not supported: convert it to JPEG, PNG or WebP"),
+)  # fmt: skip
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+# What Pillow and its decoders raise on damaged data. MemoryError is dealt with apart.
+DAMAGE = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError, AttributeError,
+    AssertionError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exif:
+    """What EXIF says: orientation 1 to 8 (1 is upright), the camera's own clock, degrees north and east."""
+
+    orientation: int = 1
+    taken_at: datetime | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+def identify(data: bytes) -> tuple[str | None, str]:
+    """Pillow's name of the format, or None and what the data is instead."""
+    head = data[:64]
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP", ""
+    if head[4:8] == b"ftyp":
+        return _identify_container(head)
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            return kind, ""
+    for signature, description in _FOREIGN:
+        if head.startswith(signature):
+            return None, description
+    text = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    readable = bool(text) and all(byte >= 32 or byte in b"\t\r\n" for byte in text)
+    unknown = "text" if readable else f"data of an unknown kind, beginning {head[:8].hex(' ')}"
+    return None, "markup (HTML, XML or SVG), not a bitmap" if text.startswith(b"<") else unknown
+
+
+def _identify_container(head: bytes) -> tuple[str | None, str]:
+    size = int.from_bytes(head[:4], "big")
+    brands = {head[start : start + 4] for start in range(8, min(len(head), size), 4) if start != 12}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF", ""
+    if brands & _HEIC_BRANDS:
+        return None, "a HEIC image, which is not supported: convert it to JPEG, PNG or WebP (many phones export JPEG)"
+    return None, "a video or another container of media"
+
+
+def read_exif(image: Image.Image) -> Exif:
+    """Orientation, time and place. Damaged EXIF counts as none: it says nothing about the pixels."""
+    try:
+        tags = image.getexif()
+        orientation = tags.get(ExifTags.Base.Orientation)
+        taken = _taken(tags.get_ifd(ExifTags.IFD.Exif), tags)
+        place = tags.get_ifd(ExifTags.IFD.GPSInfo)
+    except DAMAGE:
+        return Exif()
+    latitude = _degrees(place.get(ExifTags.GPS.GPSLatitude), place.get(ExifTags.GPS.GPSLatitudeRef), "S", 90)
+    longitude = _degrees(place.get(ExifTags.GPS.GPSLongitude), place.get(ExifTags.GPS.GPSLongitudeRef), "W", 180)
+    if latitude is None or longitude is None:
+        latitude = longitude = None
+    upright = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    return Exif(upright, _moment(taken), latitude, longitude)
+
+
+def _taken(block: Mapping[int, Any], beside: Mapping[int, Any]) -> Any:
+    """When the picture was taken, else made digital; some programs write it `beside` the block that it belongs in."""
+    for tag in (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized):
+        for tags in (block, beside):
+            if _moment(tags.get(tag)):
+                return tags.get(tag)
+    return None
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        return datetime.strptime(str(value).strip(" \0")[:19], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+def _degrees(value: Any, reference: Any, negative: str, bound: float) -> float | None:
+    """Degrees, minutes and seconds as one number; None when they are not three numbers or lie outside ±`bound`."""
+    try:
+        degrees, minutes, seconds = (float(part) for part in value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    total = degrees + minutes / 60 + seconds / 3600
+    if not math.isfinite(total) or abs(total) > bound:
+        return None
+    name = reference.decode("latin-1") if isinstance(reference, bytes) else str(reference)
+    return -total if name.strip(" \0").upper().startswith(negative) else total
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text for a reason, the same in every run: Pillow names memory addresses."""
+    text = re.sub(r"<[^<>]* at 0x[0-9a-fA-F]+>", "", str(error))
+    return " ".join(text.split()).rstrip(".")[:200] or type(error).__name__

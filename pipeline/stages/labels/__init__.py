@@ -1,0 +1,9 @@
+"""The stage `labels`: vectors → raw clusters.
+
+- `clusterers.py`: the clusterers by name, and what the granularity means to each.
+- `community/`: the default clusterer.
+- `incremental.py`: new images placed into the clusters that are there.
+- `suggestions.py`: the cluster that an unclustered image may belong to.
+
+Not here: lasting ids (`stages/identities/`), reading and storing (`steps/labels.py`).
+"""

@@ -1,0 +1,195 @@
+"""Reduced vectors → raw groups: which images lie together, how surely, and which fit nowhere.
+
+What belongs here: the clusterers, and what the one knob `granularity` means to each. Not here: the level that contains
+the groups (`identities/superclusters.py`), lasting ids (`identities/matching.py`). A raw group is a number that means
+nothing beyond one run; "none" is a null in the table, never −1.
+
+HDBSCAN: Campello, Moulavi, Sander (2013), "Density-Based Clustering Based on Hierarchical Density Estimates"; outlier
+scores: GLOSH, Campello et al. (2015).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+
+from pipeline.errors import UnknownNameError
+from pipeline.settings import ClusterParams
+from pipeline.stages.labels.community.prior_partition import History
+from pipeline.stages.labels.community.resolution import STEP
+from pipeline.stages.neighbours.knn import Neighbours
+
+LABELS_SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String(),
+        "content_hash": pl.String(),
+        "raw_group": pl.Int32(),
+        "parent_group": pl.Int32(),
+        "probability": pl.Float32(),
+        "outlier_score": pl.Float32(),
+    }
+)
+KMEANS_CLUSTERS = 20
+FEWEST = 2  # clusters of k-means at granularity 0
+IMAGES_PER_CLUSTER = 5  # at granularity 1: k-means does not cut finer on average
+MANY_CLUSTERS = 100  # above, k-means starts 3 times and not 10: ten starts take minutes and end alike
+NONE = -1  # inside arrays only; becomes a null before it leaves this module's caller
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Row i of each array speaks of row i of the input; `groups` int32 [n] has `NONE` where an image fits nowhere.
+
+    `parents` int32 [groups]: the coarser group that the clusterer itself puts each group into, None where it has none.
+    """
+
+    groups: np.ndarray
+    probability: np.ndarray
+    outlier_score: np.ndarray
+    effective: dict[str, Any] = field(default_factory=dict[str, Any])
+    parents: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the vectors before they are grouped."""
+
+    neighbours: Neighbours | None = None
+    history: History | None = None
+
+
+def group(
+    vectors: np.ndarray,
+    params: ClusterParams,
+    *,
+    neighbours: Neighbours | None = None,
+    history: History | None = None,
+) -> Grouping:
+    """Group float32 [n, k] reduced vectors. Groups are numbered by size, largest first, ties by their first image.
+
+    `community` expects the L2-normalised embeddings themselves: its graph and its noise are those of that space. Where
+    their `neighbours` are known already (`NEIGHBOURS` − 1 of each), they are not searched for again. It alone heeds
+    `history`, the groups of before.
+    """
+    clusterer = CLUSTERERS.get(params.method)
+    if clusterer is None:
+        raise UnknownNameError(f"There is no clusterer {params.method!r}. There are: {', '.join(CLUSTERERS)}.")
+    if len(vectors) < 2:
+        n = len(vectors)
+        alone = np.full(n, NONE, dtype=np.int32)
+        zeros = np.zeros(n, dtype=np.float32)
+        return Grouping(alone, zeros, zeros, {"method": params.method, "note": f"{n} images make no group"})
+    found = clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, Known(neighbours, history))
+    numbered, old = _number_by_size(found.groups)
+    parents = None if found.parents is None else found.parents[old]
+    return Grouping(numbered, found.probability, found.outlier_score, found.effective, parents)
+
+
+def value_of(granularity: str, automatic: float) -> float:
+    """A granularity word or number as 0 to 1, where `auto` is `automatic` and its neighbours lie a step away."""
+    steps = {"auto": 0.0, "coarse": -STEP, "fine": STEP}
+    return float(np.clip(automatic + steps[granularity] if granularity in steps else float(granularity), 0.0, 1.0))
+
+
+def smallest_of(granularity: float, n: int, least: int) -> int:
+    """HDBSCAN's smallest group of n images: a quarter of them at 0, `least` at 1, by equal ratios between."""
+    largest = max(least, n // 4)
+    return max(2, round(largest * (least / largest) ** granularity))
+
+
+def clusters_of(granularity: float, n: int) -> int:
+    """The k of k-means for n images: `FEWEST` at 0, one for `IMAGES_PER_CLUSTER` images at 1, by equal ratios."""
+    most = max(FEWEST, n // IMAGES_PER_CLUSTER)
+    return round(FEWEST * (most / FEWEST) ** granularity)
+
+
+def _granularity_of_clusters(k: int, n: int) -> float:
+    most = max(FEWEST, n // IMAGES_PER_CLUSTER)
+    return float(np.clip(np.log(k / FEWEST) / np.log(most / FEWEST), 0.0, 1.0)) if most > FEWEST else 1.0
+
+
+def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
+    import hdbscan
+
+    n = len(vectors)
+    least = max(2, min(params.min_cluster_size, n // 4))
+    granularity = value_of(params.granularity, 1.0)
+    smallest = smallest_of(granularity, n, least)
+    # the density is not smoothed more for larger groups: at coarse granularities all would be unclustered
+    samples = max(1, min(params.min_samples or least, n - 1))
+    model = hdbscan.HDBSCAN(
+        min_cluster_size=smallest,
+        min_samples=samples,
+        cluster_selection_epsilon=params.cluster_selection_epsilon,
+        cluster_selection_method=params.cluster_selection_method,
+        core_dist_n_jobs=1,
+    ).fit(vectors.astype(np.float64))
+    scores = np.nan_to_num(np.asarray(model.outlier_scores_, dtype=np.float32), nan=0.0)
+    effective = {
+        "method": "hdbscan", "granularity": round(granularity, 4), "min_cluster_size": smallest, "min_samples": samples,
+        "cluster_selection_epsilon": params.cluster_selection_epsilon,
+        "cluster_selection_method": params.cluster_selection_method,
+    }  # fmt: skip
+    return Grouping(
+        np.asarray(model.labels_, dtype=np.int32), np.asarray(model.probabilities_, dtype=np.float32), scores, effective
+    )
+
+
+def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
+    from sklearn.cluster import KMeans
+
+    n = len(vectors)
+    granularity = value_of(params.granularity, _granularity_of_clusters(KMEANS_CLUSTERS, n))
+    asked = KMEANS_CLUSTERS if params.granularity == "auto" else clusters_of(granularity, n)
+    k = min(params.n_clusters or asked, len(np.unique(vectors, axis=0)))
+    if k < 2:
+        groups = np.zeros(len(vectors), dtype=np.int32)
+        ones = np.ones(len(vectors), dtype=np.float32)
+        return Grouping(groups, ones, 1 - ones, {"method": "kmeans", "n_clusters": 1, "seed": params.seed})
+    starts: Any = 10 if k <= MANY_CLUSTERS else 3  # sklearn's stub says str only
+    model = KMeans(n_clusters=k, n_init=starts, random_state=params.seed).fit(vectors)
+    distances = np.sort(model.transform(vectors), axis=1)[:, :2]
+    total = distances.sum(axis=1)
+    # 1 on the centre, 0.5 half-way to the next one: how much nearer the own centre is than the second nearest
+    probability = np.where(total > 0, distances[:, 1] / np.where(total > 0, total, 1), 1.0).astype(np.float32)
+    effective = {"method": "kmeans", "n_clusters": k, "n_init": starts, "seed": params.seed}
+    if params.n_clusters is None:
+        effective["granularity"] = round(_granularity_of_clusters(k, n), 4)
+    return Grouping(np.asarray(model.labels_, dtype=np.int32), probability, 1 - probability, effective)
+
+
+def _community(vectors: np.ndarray, params: ClusterParams, known: Known) -> Grouping:
+    from pipeline.stages.labels.community.clusterer import group_communities
+
+    named = params.granularity in ("auto", "coarse", "fine")
+    found = group_communities(
+        vectors,
+        granularity=cast("Any", params.granularity) if named else float(params.granularity),
+        n_clusters=params.n_clusters,
+        min_cluster_size=params.min_cluster_size,
+        seed=params.seed,
+        neighbours=known.neighbours,
+        history=known.history,
+    )
+    effective = {"method": "community", **found.effective}
+    return Grouping(found.groups, found.probability, found.outlier_score, effective, found.parents)
+
+
+CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Known], Grouping]] = {
+    "community": _community,
+    "hdbscan": _hdbscan,
+    "kmeans": _kmeans,
+}
+
+
+def _number_by_size(groups: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """The groups numbered by size, int32 [n], and the old number of each new one."""
+    values, first, counts = np.unique(groups, return_index=True, return_counts=True)
+    order = sorted(
+        (index for index, value in enumerate(values) if value != NONE), key=lambda i: (-int(counts[i]), int(first[i]))
+    )
+    number_of = np.full(len(values), NONE, dtype=np.int32)
+    number_of[order] = np.arange(len(order))
+    return number_of[np.searchsorted(values, groups)], [int(values[index]) for index in order]

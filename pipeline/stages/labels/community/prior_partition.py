@@ -1,0 +1,48 @@
+"""The partition of before → a graph in which it counts: what was apart hangs together less.
+
+What belongs here: what a full clustering knows of the last one, and what that does to the graph. Not here: runs that
+cluster nothing (`labels/incremental.py`), which cluster a group continues (`identities/matching.py`).
+
+A library often has several partitions that are about as good, and a few new images decide between them. Of two such
+the one that was there before should win, since people have named it. An edge between two images that lay in different
+groups loses a part of its weight, for every run that votes and for the last one. Edges inside a group, and those of
+images that are new or were unclustered, stay as they are: nothing holds together what falls apart, and nothing tells
+a new kind where to go.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+NONE = -1
+
+
+@dataclass(frozen=True)
+class History:
+    """Row i of `groups` int [n] is the group that image i was in, `NONE` where it was in none or not there.
+
+    `weight` 0 to 1: how much of an edge between two groups is taken; 1 keeps them apart for ever. `resolution`: the one
+    that was found for the library then, None where that is not known.
+    """
+
+    groups: np.ndarray
+    weight: float
+    resolution: float | None = None
+
+    @property
+    def known(self) -> int:
+        """How many images it knows of."""
+        return int((self.groups != NONE).sum())
+
+
+def recalled(graph: sparse.csr_matrix, history: History) -> sparse.csr_matrix:
+    """The graph [n, n] with every edge between two groups of before weakened."""
+    edges = sparse.coo_matrix(graph)
+    one, other = history.groups[edges.row], history.groups[edges.col]
+    apart = (one != NONE) & (other != NONE) & (one != other)
+    weights = np.where(apart, (1 - history.weight) * edges.data, edges.data).astype(np.float32)
+    found = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
+    found.sort_indices()
+    found.eliminate_zeros()
+    return found

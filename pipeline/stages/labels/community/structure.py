@@ -1,0 +1,219 @@
+"""The graph of neighbours → one partition of it.
+
+What belongs here: partitions at a given resolution or of a given number of groups, several at a time, and what is done
+with groups that are too small. Not here: the graph (`neighbours/knn.py`), the loop inside (`louvain_moves.py`), which
+resolution (`resolution.py`), coarser and finer partitions that nest (`hierarchy.py`), what stays unclustered
+(`outliers.py`).
+
+Modularity with a resolution: Reichardt, Bornholdt (2006). Louvain: Blondel et al. (2008). Consensus: Poulin, Théberge
+(2019), "Ensemble clustering for graphs": several runs in different orders vote on every edge, and the last run is made
+on the votes, which is why two seeds agree. Why this and not its relatives: docs/decisions/0002-default-clusterer.md.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy import sparse
+
+from pipeline.runtime.cpu import usable_cores
+from pipeline.stages.labels.community.resolution import USUAL
+
+T = TypeVar("T")
+
+NONE = -1
+VOTERS = 16  # with 8, two seeds fell to AMI 0.946 on the least clear set of the benchmark
+VOTERS_ON_MANY = 8
+MANY = 20_000  # images, from which a partition is steadier and dearer
+FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join groups
+GAIN = 1e-5  # least gain in modularity for another pass; sknetwork's 1e-3 stops early on large graphs
+SEARCH_STEPS = 20
+LARGEST_RESOLUTION = 1e4
+COMPILED = 3000  # images from which the compiled loop is worth its import
+EDGE_BYTES = 64  # that a run holds for every edge: the graph in another order, and what comes of it
+SIDE_BY_SIDE = 2 << 30  # bytes that runs at the same time may hold together
+
+
+def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Labels [n] of connected groups, on which runs in different orders agree."""
+    edges = sparse.coo_matrix(graph)
+    votes = np.zeros(len(edges.data))
+    count = voters(len(graph.indptr) - 1)
+    for labels in _side_by_side(graph, lambda voter: louvain(graph, resolution, seed + 1 + voter), range(count)):
+        votes += labels[edges.row] == labels[edges.col]
+    weights = edges.data * (FAINT + (1 - FAINT) * votes / count)
+    voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
+    return connected(graph, louvain(voted, resolution, seed))
+
+
+def voters(n: int) -> int:
+    """How many runs vote on a graph of n images."""
+    return VOTERS if n < MANY else VOTERS_ON_MANY
+
+
+def louvain(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Labels [n] that no single move and no merger of two groups betters.
+
+    Not scikit-network's Leiden: its refinement draws from the C library's `rand`, which `random_state` does not seed.
+    """
+    n = len(graph.indptr) - 1
+    if graph.nnz == 0:
+        return np.arange(n)
+    model: Any = _louvain_for(n)(
+        resolution=resolution, shuffle_nodes=True, random_state=seed % 2**32, tol_optimization=GAIN,
+        tol_aggregation=GAIN, return_probs=False, return_aggregate=False,
+    )  # fmt: skip
+    return np.asarray(model.fit_predict(graph), dtype=np.int64)
+
+
+def louvains(graph: sparse.csr_matrix, resolutions: Sequence[float], seed: int) -> list[np.ndarray]:
+    """Labels [n] of connected groups for each resolution."""
+    return list(
+        _side_by_side(graph, lambda resolution: connected(graph, louvain(graph, resolution, seed)), resolutions)
+    )
+
+
+def _louvain_for(n: int) -> Any:
+    """The class that partitions n images soonest: both give the same labels."""
+    if n >= COMPILED:
+        from pipeline.stages.labels.community.louvain_moves import quick_louvain
+
+        return quick_louvain()
+    from sknetwork.clustering import Louvain
+
+    return Louvain
+
+
+def _side_by_side(
+    graph: sparse.csr_matrix, run: Callable[[T], np.ndarray], values: Sequence[T]
+) -> Iterator[np.ndarray]:
+    """`run` of each value, in their order; on as many cores at a time as memory allows, where that is quicker."""
+    n = len(graph.indptr) - 1
+    threads = min(usable_cores(), len(values), max(1, SIDE_BY_SIDE // (EDGE_BYTES * max(graph.nnz, 1))))
+    if n < COMPILED or threads < 2:
+        yield from map(run, values)
+        return
+    _louvain_for(n)  # compiled once, before several threads ask for it
+    with ThreadPoolExecutor(threads, thread_name_prefix="louvain") as pool:
+        yield from pool.map(run, values)
+
+
+def connected(graph: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
+    """Labels [n] where every group of `labels` is cut into its connected pieces (what Leiden adds to Louvain)."""
+    edges = sparse.coo_matrix(graph)
+    inside = labels[edges.row] == labels[edges.col]
+    kept = sparse.csr_matrix((edges.data[inside], (edges.row[inside], edges.col[inside])), shape=graph.shape)
+    return sparse.csgraph.connected_components(kept, directed=False)[1].astype(np.int64)
+
+
+def contracted(graph: sparse.csr_matrix, labels: np.ndarray) -> sparse.csr_matrix:
+    """The graph between groups, [groups, groups]: summed weights, with the weight inside a group on the diagonal."""
+    n, count = len(labels), int(labels.max()) + 1
+    member = sparse.csr_matrix((np.ones(n), (np.arange(n), labels)), shape=(n, count))
+    return sparse.csr_matrix(member.T @ graph @ member)
+
+
+def absorbed(
+    graph: sparse.csr_matrix, labels: np.ndarray, smallest: int, *, counted: np.ndarray | None = None
+) -> np.ndarray:
+    """Labels [n] where groups below `smallest` joined the group that holds most of their outside weight.
+
+    The smallest go first. One that is connected to nothing becomes `NONE`. `counted` bool [n]: the images that a
+    group's size is counted in; all unless given.
+    """
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    between = _rows(contracted(graph, labels))
+    sizes = np.bincount(labels, weights=counted).astype(np.int64).tolist()
+    goes_to = list(range(len(sizes)))
+    waiting = [(size, one) for one, size in enumerate(sizes) if size < smallest]
+    heapq.heapify(waiting)
+    while waiting:
+        size, one = heapq.heappop(waiting)
+        if goes_to[one] != one or sizes[one] != size:
+            continue  # it has joined another group, or grown, since it was put here
+        others = between[one]
+        if not others:
+            goes_to[one] = NONE
+            continue
+        best = min(others, key=lambda other: (-others[other], other))
+        goes_to[one] = best
+        sizes[best] += size
+        for other, weight in others.items():
+            del between[other][one]
+            if other != best:
+                between[best][other] = between[other][best] = between[best].get(other, 0.0) + weight
+        if sizes[best] < smallest:
+            heapq.heappush(waiting, (sizes[best], best))
+    for one in range(len(goes_to)):
+        goes_to[one] = _end(goes_to, one)
+    return np.asarray(goes_to, dtype=np.int64)[labels]
+
+
+def _rows(between: sparse.csr_matrix) -> list[dict[int, float]]:
+    """Row by row, the groups that each group touches, without itself, and the weight between."""
+    edges = sparse.coo_matrix(between)
+    rows: list[dict[int, float]] = [{} for _ in range(len(between.indptr) - 1)]
+    for row, column, weight in zip(edges.row.tolist(), edges.col.tolist(), edges.data.tolist(), strict=True):
+        if row != column and weight > 0:
+            rows[row][column] = weight
+    return rows
+
+
+def _end(goes_to: list[int], one: int) -> int:
+    while one != NONE and goes_to[one] != one:
+        one = goes_to[one]
+    return one
+
+
+def exactly(graph: sparse.csr_matrix, wanted: int, seed: int) -> tuple[np.ndarray, float]:
+    """Labels [n] of `wanted` groups and the resolution: the coarsest partition with as many or more, then mergers."""
+    low, high = 0.0, USUAL
+    labels = consensus(graph, high, seed)
+    while len(np.unique(labels)) < wanted and high < LARGEST_RESOLUTION:
+        low, high = high, high * 4
+        labels = connected(graph, louvain(graph, high, seed))
+    if len(np.unique(labels)) < wanted:
+        labels = np.arange(len(graph.indptr) - 1)
+    for _ in range(SEARCH_STEPS):
+        if len(np.unique(labels)) == wanted:
+            break
+        middle = (low + high) / 2
+        tried = connected(graph, louvain(graph, middle, seed))
+        if len(np.unique(tried)) >= wanted:
+            labels, high = tried, middle
+        else:
+            low = middle
+    return merged(graph, labels, wanted, high), high
+
+
+def merged(graph: sparse.csr_matrix, labels: np.ndarray, wanted: int, resolution: float) -> np.ndarray:
+    """Labels [n] with the pair whose merger costs least modularity merged, until `wanted` groups are left."""
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    between = contracted(graph, labels).toarray()
+    alive = np.ones(len(between), dtype=bool)
+    total = max(float(between.sum()), 1e-12)
+    while alive.sum() > wanted:
+        degree = between.sum(axis=1)
+        # relative to their sizes: two large groups with a thin bridge lose to a crumb and its neighbour
+        gain = (between - resolution * np.outer(degree, degree) / total) / (np.minimum.outer(degree, degree) + 1e-12)
+        gain[~alive, :] = gain[:, ~alive] = -np.inf
+        np.fill_diagonal(gain, -np.inf)
+        one, other = (int(x) for x in sorted(np.unravel_index(int(gain.argmax()), gain.shape)))
+        between[one] += between[other]
+        between[:, one] += between[:, other]
+        between[other] = between[:, other] = 0
+        alive[other] = False
+        labels[labels == other] = one
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def numbered_by_size(groups: np.ndarray) -> np.ndarray:
+    """Int32 [n]: the same groups numbered by size, largest first, ties by their first image; `NONE` stays."""
+    values, first, counts = np.unique(groups, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    order = order[values[order] >= 0]
+    number = np.full(len(values), NONE, dtype=np.int32)
+    number[order] = np.arange(len(order))
+    return number[np.searchsorted(values, groups)]

@@ -1,0 +1,161 @@
+"""The bucket's own manifest.json: where there is one, it and not a listing says what exists.
+
+What belongs here: its format, its check, and what an entry says. Not here: fetching it (`steps/manifest.py`; for the
+sensor `stages/manifest/watch.py`), and how its entries become a manifest (`stages/manifest/build.py`).
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from pipeline.errors import BucketError
+from pipeline.stages.manifest.digest import CategoryDigest, Tally
+from pipeline.stages.manifest.keys import SINGLE_CATEGORY, Categories
+
+MANIFEST_KEY = "manifest.json"
+UNKNOWN_SIZE = -1  # bytes of an object that manifest.json names without a size
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REMEDY = "Mend the file, or set source.manifest to ignore, which lists the bucket instead."
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, alias_generator=to_camel)
+
+
+def _moment(value: Any) -> datetime | None:
+    """An ISO 8601 time, for UTC where it names no zone; None for anything else: a caption's whim stops no run."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
+def _degrees(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+class VariantEntry(_Model):
+    """One size of an image. A bare string in the document is its key."""
+
+    key: str = Field(min_length=1)
+    etag: str | None = None
+    size: int | None = Field(default=None, ge=0)
+
+
+def _words(value: Any) -> str | None:
+    return " ".join(value.split())[:2000] or None if isinstance(value, str) else None
+
+
+class Entry(_Model):
+    """One image as the bucket's owner describes it. `last_updated` is the document's, copied down.
+
+    `title` and `caption`: what it shows, in words.
+    `taken_at`, `latitude`, `longitude`: when and where, as far as the owner knows; what cannot be read is unknown.
+    """
+
+    id: str = Field(min_length=1)
+    category: str = Field(min_length=1)
+    source: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    source_url: str | None = None
+    content_hash: str | None = None
+    variants: dict[str, VariantEntry | str | None] = Field(default_factory=dict[str, "VariantEntry | str | None"])
+    scraped_at: datetime | None = None
+    last_updated: datetime | None = None
+    taken_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    latitude: Annotated[float | None, BeforeValidator(_degrees)] = None
+    longitude: Annotated[float | None, BeforeValidator(_degrees)] = None
+    title: Annotated[str | None, BeforeValidator(_words)] = None
+    caption: Annotated[str | None, BeforeValidator(_words)] = None
+
+
+class _Document(_Model):
+    version: str
+    last_updated: datetime | None = None
+    entries: list[Entry]
+
+
+def parse_bucket_manifest(data: bytes) -> list[Entry]:
+    """Read and check manifest.json.
+
+    Raises `BucketError` saying which entry is wrong and how: a document that cannot be read is never an empty bucket.
+    """
+    try:
+        document = _Document.model_validate_json(data)
+    except ValidationError as error:
+        raise BucketError(f"{MANIFEST_KEY} in the bucket cannot be used: {_explain(error)} {_REMEDY}") from error
+    for number, entry in enumerate(document.entries):
+        for variant, key, _, _ in entry_objects(entry):
+            if key.startswith("/") or "://" in key or ".." in key.split("/"):
+                where = f"entries.{number}.variants.{variant} of {entry.id!r}"
+                said = f"{where} is {key!r}, which is no key in this bucket."
+                raise BucketError(f"{MANIFEST_KEY} in the bucket cannot be used: {said} {_REMEDY}")
+    return [entry.model_copy(update={"last_updated": document.last_updated}) for entry in document.entries]
+
+
+def entry_category(entry: Entry, categories: Categories) -> str | None:
+    """The category of an entry as the settings see it; None where they do not want it."""
+    if categories == "single":
+        return SINGLE_CATEGORY
+    return entry.category if categories == "all" or entry.category in categories else None
+
+
+def entry_objects(entry: Entry) -> list[tuple[str, str, str, int]]:
+    """(variant, key, ETag, size) of each variant of an entry.
+
+    The ETag is the variant's own, else the entry's contentHash, else when it was scraped, else empty.
+    """
+    fallback = entry.content_hash or (entry.scraped_at.isoformat() if entry.scraped_at else "")
+    objects: list[tuple[str, str, str, int]] = []
+    for variant, value in entry.variants.items():
+        if isinstance(value, str) and value:
+            objects.append((variant, value, fallback, UNKNOWN_SIZE))
+        elif isinstance(value, VariantEntry):
+            size = UNKNOWN_SIZE if value.size is None else value.size
+            objects.append((variant, value.key, (value.etag or fallback).strip('"'), size))
+    return objects
+
+
+def entry_time(entry: Entry) -> datetime:
+    """When an entry was scraped, else when the document was updated, else 1970; UTC-aware."""
+    time = entry.scraped_at or entry.last_updated or _EPOCH
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def entry_context(entry: Entry) -> tuple[float | None, float | None, float | None]:
+    """(hours since 1970 in UTC, latitude, longitude) as an entry tells them; both of a place, or neither."""
+    hours = entry.taken_at.timestamp() / 3600 if entry.taken_at else None
+    latitude, longitude = entry.latitude, entry.longitude
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return hours, None, None
+    return hours, latitude, longitude
+
+
+def entry_digests(entries: Iterable[Entry], categories: Categories) -> dict[str, CategoryDigest]:
+    """Category → what the sensor sees of it: the same digest as that of `build_manifest_from_entries`."""
+    tallies: dict[str, Tally] = {}
+    for entry in entries:
+        category = entry_category(entry, categories)
+        if category is None:
+            continue
+        tally = tallies.setdefault(category, Tally())
+        for _, key, etag, size in entry_objects(entry):
+            tally.add(key, size, etag)
+    return {category: tally.result() for category, tally in tallies.items()}
+
+
+def _explain(error: ValidationError) -> str:
+    problems = error.errors()
+    where = ".".join(str(part) for part in problems[0]["loc"]) or "the document"
+    more = f" ({len(problems) - 1} more problems.)" if len(problems) > 1 else ""
+    return f"{where}: {problems[0]['msg']}.{more}"

@@ -1,0 +1,279 @@
+"""Which images a category holds, and what changed since the last time.
+
+What belongs here: what a bucket must be able to do (`Bucket`), the manifest's schema, one variant per image, the diff.
+Not here: what one key means (`stages/manifest/keys.py`), the bucket's own manifest.json
+(`stages/manifest/bucket_manifest.py`), talking to S3 or a disk (`adapters/`), when to look
+(`stages/manifest/watch.py`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+import polars as pl
+
+from pipeline.errors import BucketUnreachableError, ObjectMissingError, SettingsError
+from pipeline.settings import SourceSettings
+from pipeline.stages.manifest.bucket_manifest import Entry, entry_category, entry_objects, entry_time
+from pipeline.stages.manifest.digest import CategoryDigest, Tally
+from pipeline.stages.manifest.keys import (
+    ParsedKey,
+    compile_pattern,
+    extension_of,
+    image_id,
+    parse_key,
+    sample,
+    sort_of,
+    variant_order,
+    within_category,
+)
+
+MANIFEST_SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String,
+        "key": pl.String,
+        "etag": pl.String,
+        "size": pl.Int64,  # bytes; UNKNOWN_SIZE where only manifest.json tells of the object
+        "last_modified": pl.Datetime("us", "UTC"),
+        "category": pl.String,
+        "group": pl.String,
+        "identifier": pl.String,
+        "variant": pl.String,
+        "source_url": pl.String,
+        "change": pl.String,
+    }
+)
+
+
+class ObjectInfo(NamedTuple):
+    """One object as a listing names it: key relative to the source, ETag without quotes, bytes, UTC-aware time."""
+
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+class Bucket(Protocol):
+    """What the product asks of a place that holds objects. All keys are relative to `url`.
+
+    Every method raises `BucketError` where the bucket says no and `BucketUnreachableError` where it does not answer.
+    A listing is complete or it raises: it never ends early as if the bucket were empty.
+    """
+
+    @property
+    def url(self) -> str:
+        """For people; holds no secrets."""
+        ...
+
+    def folders(self) -> list[str]:
+        """Names of the folders at the top, sorted, hidden ones left out."""
+        ...
+
+    def pages(
+        self, prefix: str = "", *, after: str | None = None, recursive: bool = True
+    ) -> Iterator[list[ObjectInfo]]:
+        """Objects in the folder `prefix` in ascending order of key, those greater than `after` only."""
+        ...
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """What a listing would say of one object; None where there is none."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """The whole object. Raises `ObjectMissingError` too."""
+        ...
+
+    def read_many(
+        self, keys: Iterable[str]
+    ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError]]:
+        """Objects in the order of `keys`, read ahead by a bounded number; one object's trouble is a value."""
+        ...
+
+    def write(self, key: str, data: bytes, *, content_type: str) -> None:
+        """Create or replace one object; a reader sees the old bytes or the new ones."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove one object; not an error where there is none."""
+        ...
+
+    def check(self) -> None:
+        """One cheap request that raises what any other would raise."""
+        ...
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The images of one category, and where every object went.
+
+    objects = images + hidden + other + other_variants + unmatched; images = added + changed + same. `frame` has
+    `MANIFEST_SCHEMA`, one row per image, sorted by key, and the images removed since `known` once more with change =
+    removed. `content` is over every variant of every image, so that it compares with what a scan sees.
+    """
+
+    category: str
+    frame: pl.DataFrame
+    content: CategoryDigest
+    objects: int
+    images: int
+    added: int
+    changed: int
+    same: int
+    removed: int
+    hidden: int
+    other: int
+    other_variants: int
+    unmatched: int
+
+    @property
+    def digest(self) -> str:
+        """To be stored beside the frame: `watch.decide` compares it with what it sees in the bucket."""
+        return self.content.digest
+
+
+class _Candidate(NamedTuple):
+    """One object that could stand for an image."""
+
+    info: ObjectInfo
+    parsed: ParsedKey
+    source_url: str | None
+
+
+def build_manifest(
+    objects: Iterable[ObjectInfo], *, category: str, settings: SourceSettings, known: pl.DataFrame | None
+) -> Manifest:
+    """The manifest of `category` from a listing; objects of other categories are passed over.
+
+    `known` is the frame of the last manifest, or None the first time. Memory grows with the images, not the objects.
+    Raises `SettingsError` where the category's pattern is wrong or matches none of its images.
+    """
+    written = settings.patterns.get(category)
+    pattern = compile_pattern(category, written) if written is not None else None
+    selection, tally = _Selection(settings.variant), Tally()
+    seen = {"image": 0, "hidden": 0, "other": 0}
+    unmatched, unmatched_sample = 0, list[str]()
+    for info in objects:
+        rest = within_category(info.key, category, settings.categories)
+        if rest is None:
+            continue
+        sort = sort_of(rest, info.size)
+        seen[sort] += 1
+        if sort != "image":
+            continue
+        tally.add(info.key, info.size, info.etag)
+        parsed = parse_key(rest, category, pattern)
+        if parsed is not None:
+            selection.add(_Candidate(info, parsed, None))
+            continue
+        unmatched += 1
+        if len(unmatched_sample) < 6:
+            unmatched_sample.append(rest)
+    if unmatched and unmatched == seen["image"]:
+        raise SettingsError(
+            f"source.patterns.{category} matches none of {unmatched} images. The pattern is {written!r}; "
+            f"it must match the whole of what follows the category's folder, as in {sample(unmatched_sample)}."
+        )
+    return _assemble(
+        selection, tally.result(), category=category, known=known,
+        hidden=seen["hidden"], other=seen["other"], unmatched=unmatched,
+    )  # fmt: skip
+
+
+def build_manifest_from_entries(
+    entries: Iterable[Entry], *, category: str, settings: SourceSettings, known: pl.DataFrame | None
+) -> Manifest:
+    """The manifest of `category` from the entries of the bucket's manifest.json; other categories are passed over.
+
+    The group is the country code in lower case, else the country. Sizes that are not told are `UNKNOWN_SIZE`. Entries
+    without a variant count as unmatched.
+    """
+    selection, tally, unmatched = _Selection(settings.variant), Tally(), 0
+    for entry in entries:
+        if entry_category(entry, settings.categories) != category:
+            continue
+        group = (entry.country_code or "").lower() or entry.country or None
+        # The same image keeps its id when a bucket that was listed so far gets a manifest.json: de-001 of de is 001.
+        identifier = (entry.id.removeprefix(f"{group}-") if group else entry.id) or entry.id
+        objects = entry_objects(entry)
+        for variant, key, etag, size in objects:
+            tally.add(key, size, etag)
+            parsed = ParsedKey(category, group, identifier, variant, extension_of(key))
+            selection.add(_Candidate(ObjectInfo(key, etag, size, entry_time(entry)), parsed, entry.source_url))
+        unmatched += not objects
+    return _assemble(selection, tally.result(), category=category, known=known, unmatched=unmatched)
+
+
+class _Selection:
+    """Keeps the one object per image that is read, as objects come by."""
+
+    def __init__(self, wanted: str) -> None:
+        self._wanted = wanted
+        self._best: dict[tuple[str | None, str], tuple[tuple[tuple[int, int], str], _Candidate]] = {}
+        self.offered = 0
+
+    def add(self, candidate: _Candidate) -> None:
+        """Offer one object. Of two with the same variant the one with the lower key wins."""
+        self.offered += 1
+        parsed = candidate.parsed
+        rank = (variant_order(parsed.variant, self._wanted), candidate.info.key)
+        held = self._best.get((parsed.group, parsed.identifier))
+        if held is None or rank < held[0]:
+            self._best[parsed.group, parsed.identifier] = (rank, candidate)
+
+    def frame(self, category: str) -> pl.DataFrame:
+        """The chosen objects with `MANIFEST_SCHEMA`, `change` still null."""
+        rows = [
+            (image_id(category, parsed.group, parsed.identifier), *info, category, parsed.group, parsed.identifier,
+             parsed.variant, source_url, None)
+            for _, (info, parsed, source_url) in self._best.values()
+        ]  # fmt: skip
+        return pl.DataFrame(rows, schema=MANIFEST_SCHEMA, orient="row")
+
+
+def _assemble(
+    selection: _Selection,
+    content: CategoryDigest,
+    *,
+    category: str,
+    known: pl.DataFrame | None,
+    hidden: int = 0,
+    other: int = 0,
+    unmatched: int = 0,
+) -> Manifest:
+    """A manifest from chosen objects: the diff against `known`, and the counts."""
+    frame = diff(selection.frame(category), known)
+    found: dict[str, int] = dict(frame.group_by("change").len().iter_rows())
+    images = frame.height - found.get("removed", 0)
+    return Manifest(
+        category=category,
+        frame=frame,
+        content=content,
+        objects=selection.offered + hidden + other + unmatched,
+        images=images,
+        added=found.get("added", 0),
+        changed=found.get("changed", 0),
+        same=found.get("same", 0),
+        removed=found.get("removed", 0),
+        hidden=hidden,
+        other=other,
+        other_variants=selection.offered - images,
+        unmatched=unmatched,
+    )
+
+
+def diff(current: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
+    """Fill `change`, joined on image_id: added (not in known), changed (other key, size or ETag), same, removed.
+
+    Rows that `known` already holds as removed are gone for good. Sorted by key.
+    """
+    before = (known if known is not None else MANIFEST_SCHEMA.to_frame()).filter(pl.col("change") != "removed")
+    compared = ("key", "size", "etag")
+    held = before.select("image_id", *(pl.col(name).alias(f"known_{name}") for name in compared))
+    unchanged = pl.all_horizontal(pl.col(name) == pl.col(f"known_{name}") for name in compared)
+    change = pl.when(pl.col("known_key").is_null()).then(pl.lit("added"))
+    change = change.when(unchanged).then(pl.lit("same")).otherwise(pl.lit("changed"))
+    present = current.join(held, on="image_id", how="left").with_columns(change=change).select(MANIFEST_SCHEMA.names())
+    gone = before.join(current, on="image_id", how="anti").with_columns(change=pl.lit("removed"))
+    return pl.concat([present, gone.select(MANIFEST_SCHEMA.names())]).sort("key", "change", "image_id")

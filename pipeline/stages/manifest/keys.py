@@ -1,0 +1,178 @@
+"""What an object's key says: is it an image, of which category, group and identifier, in which variant.
+
+What belongs here: rules that look at one key, the variant order, image ids, and partition slugs. Not here: which of
+many objects make up a category and what changed (`stages/manifest/build.py`), and the bucket's own manifest.json
+(`stages/manifest/bucket_manifest.py`). Pure: no disk, no network.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from pipeline.errors import SettingsError
+
+SINGLE_CATEGORY = "all"  # the only category of a source that is read as one
+ROOT_CATEGORY = "root"  # objects that lie in no folder
+MAX_SLUG = 60  # characters; a partition key is part of file names and run keys
+
+Categories = Literal["all", "single"] | list[str]
+
+# Known to hold no picture. An unknown or absent extension is kept: the content decides, in `stages/images/decode.py`.
+NOT_IMAGES = frozenset(
+    {
+        "7z", "aae", "avi", "bz2", "css", "csv", "db", "doc", "docx", "exe", "gz", "htm", "html", "ini", "ipynb",
+        "js", "json", "jsonl", "log", "m4a", "md", "mkv", "mov", "mp3", "mp4", "parquet", "pdf", "ppt", "pptx", "py",
+        "rar", "rtf", "sh", "sqlite", "sqlite3", "tar", "toml", "ts", "tsv", "tsx", "ttf", "txt", "wav", "webm",
+        "woff", "woff2", "xls", "xlsx", "xml", "xmp", "yaml", "yml", "zip", "zst",
+    }
+)  # fmt: skip
+_HIDDEN_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_SIZED_NAME = re.compile(
+    r"(?P<group>[^/]+)/(?:(?P=group)-)?(?P<identifier>[^/]+)-(?P<variant>\d+w|original)\.(?P<extension>[^/.]+)"
+)
+_EXTENSION = re.compile(r"[^/]\.(?P<extension>[A-Za-z0-9]{1,8})$")
+_LARGEST = 1 << 62  # `original` is larger than every width
+
+
+class ParsedKey(NamedTuple):
+    """What a key says about the image. `group`, `variant` and `extension` (lower-case, no dot) may be unknown."""
+
+    category: str
+    group: str | None
+    identifier: str
+    variant: str | None
+    extension: str | None
+
+
+def extension_of(key: str) -> str | None:
+    """Lower-case extension without its dot, or None where the name has none."""
+    found = _EXTENSION.search(key)
+    return found["extension"].lower() if found else None
+
+
+def is_hidden(key: str) -> bool:
+    """Whether a key is somebody's housekeeping: a part that begins with . or _, system files, folder markers."""
+    if key.endswith("/"):
+        return True
+    return any(part[:1] in (".", "_") or part.lower() in _HIDDEN_NAMES for part in key.split("/"))
+
+
+def sort_of(key: str, size: int) -> Literal["image", "hidden", "other"]:
+    """`image` (perhaps), `hidden`, or `other` for a file that is known to be no image.
+
+    An empty object without an extension is the trace of an S3 folder marker, whose closing slash listings drop.
+    """
+    extension = extension_of(key)
+    if is_hidden(key) or (size == 0 and extension is None):
+        return "hidden"
+    return "other" if extension in NOT_IMAGES else "image"
+
+
+def category_of(key: str, categories: Categories) -> str | None:
+    """The category that a key (relative to the source) belongs to, or None where no category wants it."""
+    if categories == "single":
+        return SINGLE_CATEGORY
+    folder, slash, _ = key.partition("/")
+    if categories == "all":
+        if not slash:
+            return ROOT_CATEGORY
+        return None if is_hidden(folder) else folder
+    fitting = [name for name in categories if key.startswith(f"{name}/")]
+    return max(fitting, key=len, default=None)
+
+
+def within_category(key: str, category: str, categories: Categories) -> str | None:
+    """The part of a key after its category's folder; None where the key is not of this category."""
+    if category_of(key, categories) != category:
+        return None
+    if categories == "single":
+        return key
+    return key.removeprefix(f"{category}/")
+
+
+def compile_pattern(category: str, pattern: str) -> re.Pattern[str]:
+    """A user's pattern, checked. Raises `SettingsError` where it is no regular expression or names no identifier."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        said = f"source.patterns.{category} is not a regular expression: {error} in {pattern!r}."
+        raise SettingsError(said) from error
+    if "identifier" not in compiled.groupindex:
+        raise SettingsError(
+            f"source.patterns.{category} needs a group (?P<identifier>…) that says which image it is: {pattern!r}."
+        )
+    return compiled
+
+
+def parse_key(rest: str, category: str, pattern: re.Pattern[str] | None = None) -> ParsedKey | None:
+    """Read `rest`, the key after its category's folder. None only where a user's `pattern` does not match it."""
+    extension = extension_of(rest)
+    if pattern is not None:
+        found = pattern.fullmatch(rest)
+        if found is None or not found["identifier"]:
+            return None
+        named = found.groupdict()
+        group, variant = named.get("group") or None, named.get("variant") or None
+        return ParsedKey(category, group, named["identifier"], variant, extension)
+    sized = _SIZED_NAME.fullmatch(rest)
+    if sized:
+        return ParsedKey(category, sized["group"], sized["identifier"], sized["variant"], sized["extension"].lower())
+    group, slash, identifier = rest.partition("/")
+    if not slash:
+        return ParsedKey(category, None, rest, None, extension)
+    return ParsedKey(category, group, identifier, None, extension)
+
+
+def image_id(category: str, group: str | None, identifier: str) -> str:
+    """16 hexadecimal digits that stay the same whichever variant is read."""
+    text = f"{category}\0{group or ''}\0{identifier}"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def variant_order(variant: str | None, wanted: str) -> tuple[int, int]:
+    """Sort key under which the variant to read comes first: `wanted`, else the nearest larger, else the largest.
+
+    An absent variant counts as the original; a name that is neither a width nor `original` as smaller than every width.
+    """
+    width, target = _width(variant), _width(wanted)
+    return (0, width) if width >= target else (1, -width)
+
+
+def slugify(category: str) -> str:
+    """A partition key for a category: 1 to 60 of a-z, 0-9, - and _. Not unique; `slug_map` sees to that."""
+    ascii_only = unicodedata.normalize("NFKD", category).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9_-]+", "-", ascii_only.lower()).strip("-")
+    return slug[:MAX_SLUG] if slug else f"category-{_short_hash(category)}"
+
+
+def slug_map(categories: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Slug → category for all of `known` and `categories`.
+
+    Known pairs never change. Where two categories would share a slug, the later one gets a suffix made of its own name.
+    """
+    slugs = dict(known)
+    placed = set(slugs.values())
+    for category in sorted(set(categories) - placed):
+        slug, tries = slugify(category), 0
+        while slug in slugs:
+            slug, tries = f"{slugify(category)[: MAX_SLUG - 7]}-{_short_hash(category, tries)}", tries + 1
+        slugs[slug] = category
+    return slugs
+
+
+def sample(keys: Sequence[str], most: int = 5) -> str:
+    """The first few keys for an error message."""
+    return ", ".join(repr(key) for key in keys[:most]) + (", …" if len(keys) > most else "")
+
+
+def _width(variant: str | None) -> int:
+    if variant is None or variant == "original":
+        return _LARGEST
+    digits = variant.removesuffix("w")
+    return int(digits) if digits.isascii() and digits.isdigit() else -1
+
+
+def _short_hash(text: str, salt: int = 0) -> str:
+    return hashlib.blake2b(f"{salt}{text}".encode(), digest_size=3).hexdigest()

@@ -1,0 +1,255 @@
+"""What the bucket sensor sees and decides at each tick.
+
+What belongs here: the scan that a tick continues, the state that it keeps in its cursor, and the decision which
+categories want a run. Not here: Dagster (`automation.py` turns a `Decision` into run requests) and the manifest that a
+run then makes (`stages/manifest/build.py`). Pure but for `look`, which asks a `Bucket` that it is given.
+
+A tick compares digests, never names: the cursor holds one number per category and one key, the position of the scan.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import BucketError
+from pipeline.settings import SourceSettings
+from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_digests, parse_bucket_manifest
+from pipeline.stages.manifest.build import Bucket, ObjectInfo
+from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest, Tally
+from pipeline.stages.manifest.keys import Categories, category_of, slug_map, sort_of, within_category
+
+_NAMED = 3  # categories that a reason names before it counts
+
+
+class Scan:
+    """A listing of the whole source, over one tick or several, that keeps one tally per category."""
+
+    def __init__(
+        self, categories: Categories, position: str | None = None, tallies: Mapping[str, tuple[int, str]] | None = None
+    ) -> None:
+        self._categories: Categories = categories
+        self.position: str | None = position
+        self._tallies: dict[str, Tally] = {
+            category: Tally(count, int(total, 16)) for category, (count, total) in (tallies or {}).items()
+        }
+
+    def add(self, page: list[ObjectInfo]) -> None:
+        """Take in the next page. Raises `BucketError` where keys do not ascend: such a scan cannot be continued."""
+        for info in page:
+            if self.position is None or info.key > self.position:
+                self.position = info.key
+            elif info.size > 0:  # an empty one may be a folder marker, which lost the slash that it was sorted by
+                raise BucketError(
+                    f"The bucket lists {info.key!r} after {self.position!r}. The sensor needs a bucket that lists in "
+                    "order; switch it off and rely on the nightly schedule."
+                )
+            category = category_of(info.key, self._categories)
+            rest = within_category(info.key, category, self._categories) if category is not None else None
+            if category is not None and rest is not None and sort_of(rest, info.size) == "image":
+                self._tallies.setdefault(category, Tally()).add(info.key, info.size, info.etag)
+
+    @property
+    def objects(self) -> int:
+        """Image objects seen so far."""
+        return sum(tally.count for tally in self._tallies.values())
+
+    def digests(self) -> dict[str, CategoryDigest]:
+        """Category → digest of what was seen so far."""
+        return {category: tally.result() for category, tally in self._tallies.items()}
+
+    def saved(self) -> "SavedScan":
+        """The scan as the cursor keeps it."""
+        tallies = {category: (digest.count, digest.digest) for category, digest in self.digests().items()}
+        return SavedScan(position=self.position, tallies=tallies)
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SavedScan(_Saved):
+    """A scan that the next tick continues after `position`."""
+
+    position: str | None
+    tallies: dict[str, tuple[int, str]]
+
+
+class SavedEntries(_Saved):
+    """What the bucket's manifest.json said when it had this ETag."""
+
+    etag: str
+    tallies: dict[str, tuple[int, str]]
+
+
+class Pending(_Saved):
+    """A category that differs from its stored manifest, still at `digest` since `since` (seconds since 1970)."""
+
+    digest: str
+    since: float
+
+
+class WatchState(_Saved):
+    """All that the sensor remembers between ticks. Keys of `pending` and `requested` are slugs."""
+
+    source: str = ""
+    scan: SavedScan | None = None
+    entries: SavedEntries | None = None
+    pending: dict[str, Pending] = Field(default_factory=dict[str, Pending])
+    requested: dict[str, str] = Field(default_factory=dict[str, str])
+    sequence: int = 0
+
+    def to_cursor(self) -> str:
+        """Compact JSON, for the sensor's cursor."""
+        return json.dumps(self.model_dump(exclude_defaults=True), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None, settings: SourceSettings) -> "WatchState":
+        """The state that `to_cursor` wrote; afresh where there is none or it cannot be read.
+
+        What was seen of another source, or under other categories, is forgotten; what was requested is not.
+        """
+        source = _fingerprint(settings)
+        try:
+            state = cls.model_validate_json(cursor) if cursor else cls()
+        except ValidationError:
+            state = cls()  # a cursor that was edited, or written by another version: the bucket is simply seen anew
+        if state.source != source:
+            state = state.model_copy(update={"source": source, "scan": None, "entries": None})
+        return state
+
+
+class Look(NamedTuple):
+    """What one tick saw: a digest per category, or None while the scan goes on."""
+
+    observed: dict[str, CategoryDigest] | None
+    state: WatchState
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to ask of Dagster: (slug, run key) of each run, the partitions to add first, and the cursor to keep.
+
+    `reason` is for people, in both cases: why runs are requested, or why none is.
+    """
+
+    run_requests: list[tuple[str, str]]
+    new_categories: dict[str, str]
+    state: WatchState
+    reason: str
+
+
+def look(
+    bucket: Bucket,
+    state: WatchState,
+    *,
+    settings: SourceSettings,
+    listing_seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Look:
+    """Look at the bucket for at most about `listing_seconds` (at least one page of a listing is read).
+
+    Where there is a manifest.json, one HEAD, and its content only when its ETag changed. Raises what `bucket` raises: a
+    failed look is no empty bucket, and the state from before stays right.
+    """
+    if settings.manifest != "ignore":
+        found = bucket.head(MANIFEST_KEY)
+        if found is not None:
+            return _look_at_entries(bucket, state, found.etag, settings)
+        if settings.manifest == "require":
+            raise BucketError(f"{bucket.url} holds no {MANIFEST_KEY}, which source.manifest requires.")
+    saved = state.scan
+    scan = Scan(settings.categories, saved.position, saved.tallies) if saved else Scan(settings.categories)
+    until = clock() + listing_seconds
+    for page in bucket.pages("", after=scan.position):
+        scan.add(page)
+        if clock() >= until:
+            kept = state.model_copy(update={"scan": scan.saved(), "entries": None})
+            return Look(None, kept, f"Listing goes on at the next tick: {scan.objects:,} images so far.")
+    return Look(scan.digests(), state.model_copy(update={"scan": None, "entries": None}), "")
+
+
+def decide(
+    observed: Mapping[str, CategoryDigest],
+    known: Mapping[str, str],
+    state: WatchState,
+    *,
+    now: float,
+    quiet_seconds: float,
+    slugs: Mapping[str, str],
+) -> Decision:
+    """Which categories want a run.
+
+    `observed` is what the bucket holds, by category; `known` the digest of each slug's stored manifest; `slugs` the
+    partitions that exist, slug → category; `now` and `quiet_seconds` are seconds.
+
+    A category that differs from `known` is requested once it has been still for `quiet_seconds`, and once only: the
+    same digest again only after it was another in between. A category without objects is requested so that the
+    removal is published; no partition is ever removed.
+    """
+    every = slug_map(observed, slugs)
+    pending, requested = dict[str, Pending](), dict[str, str]()
+    # A cursor that was reset must not repeat run keys: Dagster would silently drop the run.
+    sequence = state.sequence or int(now)
+    requests: list[tuple[str, str]] = []
+    waiting: list[str] = []
+    for slug, category in sorted(every.items()):
+        digest = observed.get(category, EMPTY_DIGEST).digest
+        settled = known.get(slug, EMPTY_DIGEST.digest if slug in slugs else None)
+        if digest == settled:
+            continue
+        if state.requested.get(slug) == digest:
+            requested[slug] = digest
+            continue
+        before = state.pending.get(slug)
+        since = min(before.since, now) if before is not None and before.digest == digest else now
+        if now - since < quiet_seconds:
+            pending[slug] = Pending(digest=digest, since=since)
+            waiting.append(f"{category} for another {quiet_seconds - (now - since):.0f} s")
+            continue
+        sequence += 1
+        requests.append((slug, f"{slug}:{digest}:{sequence}"))
+        requested[slug] = digest
+    asked = {slug for slug, _ in requests}
+    kept = state.model_copy(update={"pending": pending, "requested": requested, "sequence": sequence})
+    return Decision(
+        run_requests=requests,
+        new_categories={slug: every[slug] for slug in sorted(asked - set(slugs))},
+        state=kept,
+        reason=_reason([every[slug] for slug in sorted(asked)], waiting, sorted(set(requested) - asked), len(every)),
+    )
+
+
+def _look_at_entries(bucket: Bucket, state: WatchState, etag: str, settings: SourceSettings) -> Look:
+    saved = state.entries
+    if saved is None or saved.etag != etag:
+        digests = entry_digests(parse_bucket_manifest(bucket.read(MANIFEST_KEY)), settings.categories)
+        saved = SavedEntries(etag=etag, tallies={name: (found.count, found.digest) for name, found in digests.items()})
+    observed = {category: CategoryDigest(count, digest) for category, (count, digest) in saved.tallies.items()}
+    return Look(observed, state.model_copy(update={"scan": None, "entries": saved}), "")
+
+
+def _reason(asked: list[str], waiting: list[str], running: list[str], categories: int) -> str:
+    said: list[str] = []
+    if asked:
+        said.append(f"Changed and still: {_few(asked)}.")
+    if waiting:
+        said.append(f"Changed, but must stay still: {_few(waiting)}.")
+    if running:
+        said.append(f"Requested before and not yet done: {_few(running)}; the nightly run retries what failed.")
+    return " ".join(said) or f"Nothing changed in {categories} {'category' if categories == 1 else 'categories'}."
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _fingerprint(settings: SourceSettings) -> str:
+    text = json.dumps([settings.url, settings.endpoint_url, settings.categories, settings.manifest])
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

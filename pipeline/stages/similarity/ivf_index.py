@@ -1,0 +1,114 @@
+"""Search among more vectors than one wants to compare with each: only those in the cells around the query.
+
+What belongs here: cutting the cells, how many of them to look into, adding and removing. Not here: the exact index and
+how an index is stored and asked (`index.py`), the neighbours of every image at once (`neighbours/knn_ivf.py`).
+
+An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011) with float16 vectors. How many cells a query looks
+into is measured on this library: the fewest that find the asked share of the true nearest.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+CHUNK = 65_536  # vectors turned into float32 at a time
+PER_CELL = 2.0  # times the root of n: the number of cells
+PER_CENTROID = 48  # vectors per cell that k-means looks at
+ITERATIONS = 8
+SEED = 1
+SAMPLE = 256  # stored vectors that are asked, to measure the recall
+TOP = 50  # of whose true nearest the recall is told
+FIRST_PROBES = 4
+TIE = 1e-5  # of a cosine: two ways to sum the same products differ by less
+
+
+def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, dict[str, Any]]:
+    """An index of L2-normalised [n, d] vectors, n at least 1, and its `cells`, `probes` and `recall`.
+
+    The recall is the share of the `top` true nearest that is found, over `sample` vectors of the library.
+    """
+    import faiss
+
+    n, dimension = vectors.shape
+    count = max(1, int(PER_CELL * n**0.5))
+    index: Any = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(dimension), dimension, count, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
+    )
+    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ITERATIONS, SEED, PER_CENTROID
+    learnt = np.unique(np.linspace(0, n - 1, PER_CENTROID * count).astype(np.int64))
+    index.train(np.ascontiguousarray(vectors[learnt], dtype=np.float32))
+    add(index, vectors)
+    index.make_direct_map(True)
+    rows = np.unique(np.linspace(0, n - 1, SAMPLE).astype(np.int64))
+    recall = _look_far_enough(index, vectors, rows, min_recall)
+    return index, {"cells": count, "probes": int(index.nprobe), "recall": round(recall, 4), "top": min(TOP, n),
+                   "sample": len(rows), "built_of": n}  # fmt: skip
+
+
+def is_inverted(index: Any) -> bool:
+    """Whether this is an index in cells."""
+    return hasattr(index, "nprobe")
+
+
+def add(index: Any, vectors: np.ndarray) -> None:
+    """Add [n, d] vectors after the others, with bounded memory."""
+    for start in range(0, len(vectors), CHUNK):
+        index.add(np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32))
+
+
+def update(index: Any, removed: Sequence[int], vectors: np.ndarray) -> None:
+    """Take the rows `removed` out, the others closing up in their order, and add [n, d] `vectors` after them."""
+    import faiss
+
+    library: Any = faiss
+    index.set_direct_map_type(library.DirectMap.NoMap)
+    if len(removed):
+        gone = np.array(sorted(removed), dtype=np.int64)
+        index.remove_ids(gone)
+        lists = index.invlists
+        for cell in range(index.nlist):
+            size = lists.list_size(cell)
+            if size:
+                ids: np.ndarray = library.rev_swig_ptr(lists.get_ids(cell), size)
+                ids -= np.searchsorted(gone, ids)
+    add(index, vectors)
+    index.make_direct_map(True)
+
+
+def search(index: Any, queries: np.ndarray, k: int, selector: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and rows [m, k] of float32 [m, d] queries. Looks further where a selector leaves too few in the cells
+    that it usually looks into, so that there are k wherever so many are allowed."""
+    import faiss
+
+    library: Any = faiss
+    probes = int(index.nprobe)
+    while True:
+        parameters = library.SearchParametersIVF(sel=selector, nprobe=probes)
+        scores, rows = index.search(queries, k, params=parameters)
+        if probes >= index.nlist or (rows >= 0).all():
+            return scores, rows
+        probes = min(index.nlist, probes * 4)
+
+
+def _look_far_enough(index: Any, vectors: np.ndarray, rows: np.ndarray, min_recall: float) -> float:
+    """Set the fewest probes that reach the recall; returns what was reached."""
+    import faiss
+
+    queries = np.ascontiguousarray(vectors[rows], dtype=np.float32)
+    k = min(TOP, len(vectors))
+    best: Any = faiss.ResultHeap(len(rows), k, keep_max=True)
+    for start in range(0, len(vectors), CHUNK):
+        part = np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32)
+        scores, found = faiss.knn(queries, part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
+        best.add_result(scores, found + start)
+    best.finalize()
+    floor = best.D[:, -1:] - TIE  # who is as near as the last of the true ones is one of them
+    probes = FIRST_PROBES
+    while True:
+        index.nprobe = min(probes, index.nlist)
+        scores, _ = index.search(queries, k)
+        recall = float((scores >= floor).mean())
+        if recall >= min_recall or index.nprobe >= index.nlist:
+            return recall
+        probes = max(probes + 1, int(probes * 1.5))

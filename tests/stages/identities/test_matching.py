@@ -1,0 +1,279 @@
+"""A cluster keeps its id as long as it is recognisably the same group; ids are never given twice."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.settings import IdentityParams
+from pipeline.stages.identities.matching import Ledger, Matching, match
+
+
+def group(*numbers: int) -> frozenset[str]:
+    return frozenset(f"h{number:04d}" for number in numbers)
+
+
+def span(start: int, stop: int) -> frozenset[str]:
+    return group(*range(start, stop))
+
+
+def go(groups: list[frozenset[str]], ledger: Ledger | None = None) -> Matching:
+    return match(groups, ledger or Ledger(), IdentityParams(), category="bollards")
+
+
+def ids(matching: Matching) -> list[str]:
+    return [identity.cluster_id for identity in matching.identities]
+
+
+def test_the_same_groups_keep_their_ids_in_any_order() -> None:
+    groups = [span(0, 10), span(10, 30), span(30, 35)]
+    first = go(groups)
+    second = go([groups[2], groups[0], groups[1]], first.ledger)
+    assert ids(second) == [ids(first)[2], ids(first)[0], ids(first)[1]]
+    assert {identity.fate for identity in second.identities} == {"kept"}
+
+
+def test_the_same_library_founds_the_same_ids() -> None:
+    assert ids(go([span(0, 5), span(5, 9)])) == ids(go([span(0, 5), span(5, 9)]))
+
+
+def test_growth_and_deletion_do_not_look_like_change() -> None:
+    first = go([span(0, 10), span(100, 110)])
+    second = go([span(0, 60), span(100, 103)], first.ledger)
+    assert ids(second) == ids(first)
+    assert [identity.fate for identity in second.identities] == ["grown", "shrunk"]
+    assert second.identities[0].overlap == 1.0
+
+
+def test_a_split_leaves_the_id_with_the_larger_part_and_names_the_parent_of_the_other() -> None:
+    first = go([span(0, 20)])
+    second = go([span(0, 8), span(8, 20)], first.ledger)
+    assert second.identities[1].cluster_id == ids(first)[0]
+    assert second.identities[1].fate == "split"
+    assert second.identities[0].fate == "born"
+    assert second.identities[0].parents == (ids(first)[0],)
+
+
+def test_a_merge_keeps_the_id_that_brought_most_and_names_both() -> None:
+    first = go([span(0, 20), span(20, 28)])
+    second = go([span(0, 28)], first.ledger)
+    assert ids(second) == [ids(first)[0]]
+    assert second.identities[0].fate == "merged"
+    assert set(second.identities[0].parents) == set(ids(first))
+    assert second.died == [ids(first)[1]]
+
+
+def test_the_assignment_is_best_as_a_whole_not_greedy_by_size() -> None:
+    # greedily, the first group would take the second cluster (it shares most with it) and leave the other with nothing
+    first = go([group(1, 2, 3, 4), group(5, 6, 7, 8, 9)])
+    second = go([group(3, 4, 5, 6, 7), group(8, 9)], first.ledger)
+    by_group = dict(enumerate(ids(second)))
+    assert by_group[1] == ids(first)[1]
+    assert by_group[0] == ids(first)[0]
+
+
+def test_a_group_of_other_images_gets_a_new_id_and_the_old_one_dies() -> None:
+    first = go([span(0, 10)])
+    second = go([span(50, 60)], first.ledger)
+    assert ids(second) != ids(first)
+    assert second.died == ids(first)
+
+
+def test_a_cluster_that_comes_back_gets_its_old_id() -> None:
+    first = go([span(0, 10), span(20, 30)])
+    second = go([span(0, 10)], first.ledger)
+    third = go([span(0, 10), span(20, 29)], second.ledger)
+    assert ids(third) == ids(first)
+    assert third.identities[1].fate == "revived"
+
+
+def test_no_groups_at_all_let_every_cluster_die_and_lose_nothing() -> None:
+    first = go([span(0, 10)])
+    second = go([], first.ledger)
+    assert second.died == ids(first)
+    assert ids(go([span(0, 10)], second.ledger)) == ids(first)
+
+
+libraries = st.lists(st.integers(0, 6), min_size=1, max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(libraries, min_size=1, max_size=5))
+def test_whatever_happens_ids_are_unique_and_an_unmatched_old_id_is_never_given_to_strangers(
+    nights: list[list[int]],
+) -> None:
+    ledger = Ledger()
+    seen: dict[str, frozenset[str]] = {}
+    for night in nights:
+        groups = [frozenset(f"h{i}" for i, label in enumerate(night) if label == g) for g in sorted(set(night))]
+        done = go(groups, ledger)
+        assert len(set(ids(done))) == len(groups)
+        for identity, members in zip(done.identities, groups, strict=True):
+            if identity.cluster_id in seen:
+                assert seen[identity.cluster_id] & members, "an id went to a group that shares no image with it"
+            seen[identity.cluster_id] = members
+        assert set(done.ledger.alive) == set(ids(done))
+        assert set(done.ledger.alive) | set(done.ledger.dead) == set(seen)
+        assert not set(done.ledger.alive) & set(done.ledger.dead)
+        ledger = done.ledger
+
+
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other)
+
+
+def partition(labels: list[int], start: int = 0) -> list[frozenset[str]]:
+    return [
+        frozenset(f"h{start + i}" for i, label in enumerate(labels) if label == g) for g in sorted(set(labels) - {0})
+    ]
+
+
+def test_an_overlap_of_one_half_is_never_given_up_for_a_better_sum() -> None:
+    # A keeps 15 of 20 in a group that swallows B (10): 0.5 + 0; the other way round 0.4 + 0.25 would be the larger sum
+    first = go([span(0, 20), span(20, 30)])
+    second = go([span(0, 15) | span(20, 30), span(15, 20)], first.ledger)
+    assert second.identities[0].cluster_id == ids(first)[0]
+
+
+nights = st.lists(st.integers(0, 5), min_size=4, max_size=40)
+
+
+@settings(max_examples=400, deadline=None)
+@given(nights, nights, st.integers(0, 10), st.sets(st.integers(0, 5)))
+def test_a_cluster_that_shares_half_or_more_with_a_group_keeps_its_id(
+    before: list[int], after: list[int], shift: int, chosen: set[int]
+) -> None:
+    old, new = partition(before), partition(after, shift)
+    first = go(old)
+    names = ids(first)
+    named = {names[i] for i in chosen if i < len(names)}
+    second = match(new, first.ledger, IdentityParams(), category="bollards", named=named)
+    now = ids(second)
+    for name, was in zip(names, old, strict=True):
+        for group_id, members in zip(now, new, strict=True):
+            shared = jaccard(was, members)
+            if shared < 0.5 or group_id == name:
+                continue
+            # only two things may take it: a named cluster that was merged with this nameless one, and an equal half
+            gave_way = name not in named and group_id in named
+            equal = shared == 0.5 and (
+                name in now or any(jaccard(other, members) == 0.5 for other in old if other != was)
+            )
+            assert gave_way or equal
+            assert not (name in named and shared > 0.5)
+
+
+def test_of_a_merger_the_named_one_goes_on() -> None:
+    first = go([span(0, 20), span(20, 30)])
+    small = ids(first)[1]
+    second = match([span(0, 30)], first.ledger, IdentityParams(), category="bollards", named={small})
+    assert ids(second) == [small]
+    assert second.identities[0].fate == "merged"
+    assert second.into == {ids(first)[0]: {small: 20}}
+
+
+def test_of_a_merger_where_both_or_none_are_named_the_larger_goes_on() -> None:
+    first = go([span(0, 20), span(20, 30)])
+    for named in (set[str](), set(ids(first))):
+        second = match([span(0, 30)], first.ledger, IdentityParams(), category="bollards", named=named)
+        assert ids(second) == [ids(first)[0]]
+
+
+def test_a_name_is_not_put_on_a_group_of_which_it_was_a_crumb() -> None:
+    first = go([span(0, 97), span(97, 100)])
+    second = match([span(0, 100)], first.ledger, IdentityParams(), category="bollards", named={ids(first)[1]})
+    assert ids(second) == [ids(first)[0]]
+    assert second.into == {ids(first)[1]: {ids(first)[0]: 3}}
+
+
+def test_a_split_says_into_what_and_its_parts_say_from_whom() -> None:
+    first = go([span(0, 20)])
+    [old] = ids(first)
+    second = go([span(0, 11), span(11, 20)], first.ledger)
+    assert second.identities[0].into == (old, ids(second)[1])
+    assert second.identities[1].parents == (old,)
+
+
+def test_a_cluster_in_five_equal_parts_dies_and_says_where_its_images_are() -> None:
+    first = go([span(0, 50)])
+    second = go([span(start, start + 10) for start in range(0, 50, 10)], first.ledger)
+    assert second.died == ids(first)
+    assert second.into[ids(first)[0]] == dict.fromkeys(sorted(ids(second)), 10)
+    assert {one.parents for one in second.identities} == {tuple(ids(first))}
+
+
+def test_where_the_images_of_a_lost_cluster_are_is_known_years_later() -> None:
+    first = go([span(0, 20), span(20, 28)])
+    lost = ids(first)[1]
+    second = go([span(0, 28)], first.ledger)
+    third = go([span(0, 10), span(10, 28)], second.ledger)
+    assert third.into[lost] == {ids(third)[1]: 8}
+    assert go([span(0, 18)], third.ledger).into[lost] == {}
+
+
+def vectors(*angles: float) -> np.ndarray:
+    return np.array([[np.cos(angle), np.sin(angle)] for angle in angles], dtype=np.float32)
+
+
+def test_a_cluster_whose_images_were_all_replaced_is_followed_by_its_centroid() -> None:
+    first = match([span(0, 10), span(10, 20)], Ledger(), IdentityParams(), category="b", centroids=vectors(0, 1))
+    groups = [span(100, 110), span(110, 120)]
+    second = match(groups, first.ledger, IdentityParams(), category="b", centroids=vectors(0.99, 0.02))
+    assert ids(second) == list(reversed(ids(first)))
+    assert second.identities[0].similarity == pytest.approx(np.cos(0.01), abs=1e-5)
+    assert second.identities[0].overlap == 0
+
+
+@pytest.mark.parametrize(
+    ("groups", "angles"),
+    [
+        ([span(100, 110)], [0.5]),  # too far
+        ([span(10, 20), span(100, 110)], [1.0, 0.9]),  # its nearest cluster has a heir
+        ([span(0, 5), span(100, 110)], [0.3, 0.01]),  # the old images are still there: overlap speaks
+    ],
+)
+def test_a_centroid_decides_nothing_where_it_is_not_sure(groups: list[frozenset[str]], angles: list[float]) -> None:
+    first = match([span(0, 10), span(10, 20)], Ledger(), IdentityParams(), category="b", centroids=vectors(0, 1))
+    second = match(groups, first.ledger, IdentityParams(), category="b", centroids=vectors(*angles))
+    assert second.identities[-1].fate == "born"
+
+
+def test_centroids_of_another_encoder_are_not_compared() -> None:
+    first = match([span(0, 10)], Ledger(), IdentityParams(), category="b", centroids=vectors(0))
+    other = Ledger(first.ledger.alive, first.ledger.dead)  # what the step hands over when the encoder changed
+    assert match([span(50, 60)], other, IdentityParams(), category="b", centroids=vectors(0)).died == ids(first)
+
+
+def test_similarity_settles_a_tie() -> None:
+    first = match([span(0, 20)], Ledger(), IdentityParams(), category="b", centroids=vectors(0))
+    groups = [span(0, 10), span(10, 20)]
+    for nearer in (0, 1):
+        angles = [0.1, 0.1]
+        angles[nearer] = 0.05
+        second = match(groups, first.ledger, IdentityParams(), category="b", centroids=vectors(*angles))
+        assert second.identities[nearer].cluster_id == ids(first)[0]
+
+
+def test_a_few_images_of_a_dead_cluster_do_not_bring_it_back() -> None:
+    # the dead one's five images went on in a large cluster, which then falls in two
+    first = go([span(0, 100), span(100, 105)])
+    second = go([span(0, 105)], first.ledger)
+    third = go([span(0, 50), span(50, 105)], second.ledger)
+    assert ids(first)[1] not in ids(third)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(nights, min_size=1, max_size=6))
+def test_parents_were_alive_and_every_lost_id_says_where_its_images_are(story: list[list[int]]) -> None:
+    ledger = Ledger()
+    for labels in story:
+        groups = partition(labels)
+        done = go(groups, ledger)
+        place = {value: one for one, members in zip(ids(done), groups, strict=True) for value in members}
+        for one in done.identities:
+            assert set(one.parents) <= set(ledger.alive)
+            assert set(one.into) <= set(ids(done))
+        for name in done.ledger.dead:
+            assert sum(done.into[name].values()) == sum(value in place for value in done.ledger.dead[name])
+        assert {name for name in ledger.alive if name not in ids(done)} == set(done.died)
+        ledger = done.ledger
