@@ -29,6 +29,14 @@ class UnknownNameError(SettingsError):
     """A name (encoder, reducer, clusterer, category, cluster) is not one of those that exist."""
 
 
+class AmbiguousNameError(SettingsError):
+    """A name fits several clusters. `candidates` are their ids."""
+
+    def __init__(self, text: str, *, candidates: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.candidates = candidates
+
+
 class BucketError(PermanentError):
     """The bucket answered no: it does not exist, or the credentials are wrong."""
 

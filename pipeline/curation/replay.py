@@ -74,6 +74,11 @@ class Curated:
     placed: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     events: int = 0
 
+    @cached_property
+    def names(self) -> dict[str, str | None]:
+        """Cluster id → name, None for the unnamed."""
+        return {cluster.id: cluster.name for cluster in self.clusters.values()}
+
     def find(self, cluster: str) -> CuratedCluster | None:
         """The cluster of that id, also by an id that was merged into it."""
         return self.clusters.get(self.redirects.get(cluster, cluster))

@@ -189,14 +189,6 @@ class Library:
                 return snapshot, row
         return None
 
-    def cluster(self, cluster: str) -> tuple[Snapshot, str] | None:
-        """The category of a cluster, and the id that it goes by now."""
-        for snapshot in self.all():
-            found = snapshot.find_cluster(cluster)
-            if found is not None:
-                return snapshot, found
-        return None
-
     def _renewed(self, slug: str, held: Snapshot | None) -> Snapshot:
         versions = versions_of(self._project, slug)
         same = held is not None and held.base.versions == versions

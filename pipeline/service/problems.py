@@ -26,6 +26,7 @@ LONGEST_NAME = 200
 
 STATUS: dict[type[Exception], int] = {
     errors.UnknownNameError: 404,
+    errors.AmbiguousNameError: 409,
     errors.ConflictError: 409,
     errors.MissingArtifactError: 409,
     errors.PublishRefusedError: 409,
@@ -96,7 +97,8 @@ def _expected(request: Request, error: Exception) -> Response:
         return response(request, error.status, error.slug, str(error), **error.more)
     name = type(error).__name__.removesuffix("Error")
     slug = "".join(f"-{sign.lower()}" if sign.isupper() else sign for sign in name).strip("-")
-    return response(request, status_of(error), slug, str(error))
+    more = {"candidates": list(error.candidates)} if isinstance(error, errors.AmbiguousNameError) else {}
+    return response(request, status_of(error), slug, str(error), **more)
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.curation import decisions as d
+from pipeline.curation.addressing import choose_cluster
 from pipeline.curation.decisions import ClusterState, Decision, Event
 from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
 from pipeline.curation.review import reasons
@@ -84,7 +85,10 @@ class Curation:
         return reasons(self.curated(slug), self.log.flags(slug), change=change)
 
     def cluster(self, slug: str, cluster: str) -> CuratedCluster:
-        """One cluster, also by an id that was merged into it. Raises `UnknownNameError` with the nearest ids."""
+        """One cluster by its id, one that was merged into it, or its name.
+
+        Raises `UnknownNameError` with the nearest ids, `AmbiguousNameError` with those of all that the name fits.
+        """
         return _known_cluster(self.curated(slug), cluster)
 
     def decide(
@@ -256,12 +260,10 @@ def _computed(stored: Artifact) -> Computed:
 
 
 def _known_cluster(curated: Curated, cluster: str) -> CuratedCluster:
-    found = curated.find(cluster)
+    found = curated.find(cluster) or curated.clusters.get(choose_cluster(cluster, curated.names) or "")
     if found is not None:
         return found
     names = {one.name.casefold(): one.id for one in curated.clusters.values() if one.name}
-    if cluster.casefold() in names:
-        return curated.clusters[names[cluster.casefold()]]
     near = difflib.get_close_matches(cluster, curated.clusters, n=3, cutoff=0.4)
     near += [names[one] for one in difflib.get_close_matches(cluster.casefold(), names, n=2, cutoff=0.5)]
     shown = ", ".join(f"{one} ({curated.clusters[one].name or 'unnamed'})" for one in dict.fromkeys(near))

@@ -61,6 +61,21 @@ def test_a_cluster_is_named_found_by_its_name_and_unnamed_again_by_undo(run: Run
     assert listed(run, "--unnamed")[0]["id"] == first
 
 
+def test_a_name_reaches_the_cluster_of_exactly_that_name_or_none(run: Run) -> None:
+    first, second = (row["id"] for row in listed(run))
+    assert run("rename", first, "Alpha").exit_code == 0
+    assert run("rename", second, "alpha").exit_code == 0
+    assert json.loads(run("show", "Alpha", "--json").stdout)["id"] == first
+    assert json.loads(run("show", "alpha", "--json").stdout)["id"] == second
+    refused = run("describe", "ALPHA", "Which one?")
+    assert refused.exit_code == 2
+    assert first in refused.stderr
+    assert second in refused.stderr
+    assert run("rename", second, "Alpha").exit_code == 0
+    assert run("merge", first, "Alpha").exit_code == 2
+    assert len(listed(run)) == 2
+
+
 def test_every_decision_can_be_made_and_is_told_in_the_history(run: Run) -> None:
     one, two = (row["id"] for row in listed(run))
     keys = [image["key"] for image in json.loads(run("show", one, "--json").stdout)["images"]]

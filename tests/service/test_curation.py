@@ -26,6 +26,23 @@ def test_a_name_is_seen_at_once_and_can_be_taken_back(site: Site) -> None:
         assert history[1]["actor"] == "anna"
 
 
+def test_a_cluster_is_addressed_by_its_exact_name_and_refused_where_two_fit(site: Site) -> None:
+    with site.serve() as client:
+        first, second = [one["id"] for one in client.clusters()[:2]]
+        client.patch(f"/clusters/{first}", json={"name": "Alpha"}).raise_for_status()
+        client.patch(f"/clusters/{second}", json={"name": "alpha"}).raise_for_status()
+        assert client.get("/clusters/Alpha").json()["id"] == first
+        assert client.get("/clusters/alpha").json()["id"] == second
+        assert client.ids(cluster="alpha") == client.ids(cluster=second)
+        assert {first, second} <= set(problem(client.get("/clusters/ALPHA"), 409)["candidates"])
+        body = {"decision": {"kind": "review", "cluster": "ALPHA"}}
+        refused = problem(client.post("/categories/bollards/decisions", json=body), 409)
+        assert first in refused["detail"]
+        assert second in refused["detail"]
+        problem(client.patch("/clusters/aLPHA", json={"status": "hidden"}), 409)
+        problem(client.get("/images", params={"category": "bollards", "cluster": "ALPHA"}), 409)
+
+
 def test_a_decision_on_what_is_out_of_date_is_refused(site: Site) -> None:
     with site.serve() as client:
         cluster = client.clusters()[0]["id"]

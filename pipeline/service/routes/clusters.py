@@ -13,8 +13,8 @@ from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, Im
 from pipeline.service.paging import cut
 from pipeline.service.routes.common import (
     DEFAULT_LIMIT,
+    Cluster,
     Cursor,
-    Id,
     Limit,
     Slug,
     category_of,
@@ -79,13 +79,15 @@ def list_clusters(
 
 
 @router.get("/clusters/{cluster}")
-def get_cluster(service: Shared, cluster: Id) -> ClusterDetail:
-    """One cluster, also by an id that was merged into it."""
+def get_cluster(service: Shared, cluster: Cluster) -> ClusterDetail:
+    """One cluster: by its id, one that was merged into it, or its name. 409 where a name fits several."""
     return detail(service, *cluster_of(service, cluster))
 
 
 @router.get("/clusters/{cluster}/images")
-def list_cluster_images(service: Shared, cluster: Id, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> ImagePage:
+def list_cluster_images(
+    service: Shared, cluster: Cluster, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> ImagePage:
     """The images of a cluster, the most typical first."""
     snapshot, found = cluster_of(service, cluster)
     return page_of_images(service, snapshot, snapshot.rows_by_cluster[found], cursor, limit)

@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
+from pipeline.curation.addressing import choose_cluster
+from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Service
 from pipeline.service.library import Snapshot
 from pipeline.service.models import ImagePage, image_shapes
@@ -23,6 +25,7 @@ Limit = Annotated[int, Query(ge=1, le=100_000, description="Items in one answer;
 Cursor = Annotated[str | None, Query(max_length=1000, description="The `cursor` of the page before.")]
 Slug = Annotated[str, Path(max_length=200, description="A category, by its slug or its name.")]
 Id = Annotated[str, Path(max_length=100)]
+Cluster = Annotated[str, Path(max_length=NAME_LENGTH, description="A cluster, by its id or its name.")]
 
 
 def category_of(service: Service, name: str) -> Snapshot:
@@ -44,12 +47,22 @@ def image_of(service: Service, image_id: str) -> tuple[Snapshot, int]:
     return found
 
 
-def cluster_of(service: Service, cluster: str) -> tuple[Snapshot, str]:
-    """Category and present id of a cluster. Raises `Problem` 404 with the nearest ids."""
-    found = service.library.cluster(cluster)
-    if found is None:
-        raise unknown("cluster", cluster, [name for one in service.library.all() for name in one.rows_by_cluster])
-    return found
+def cluster_of(service: Service, cluster: str, category: Snapshot | None = None) -> tuple[Snapshot, str]:
+    """Category and present id of a cluster that is given by id or name, in one category or in all.
+
+    Raises `Problem` 404 with the nearest ids, `AmbiguousNameError` where a name fits several clusters.
+    """
+    snapshots = service.library.all() if category is None else [category]
+    for snapshot in snapshots:
+        found = snapshot.find_cluster(cluster)
+        if found is not None:
+            return snapshot, found
+    homes = {name: snapshot for snapshot in snapshots for name in snapshot.rows_by_cluster}
+    names = {name: home.curated.names.get(name) if home.curated else None for name, home in homes.items()}
+    chosen = choose_cluster(cluster, names)
+    if chosen is None:
+        raise unknown("cluster", cluster, homes)
+    return homes[chosen], chosen
 
 
 def checked_limit(service: Service, limit: int) -> int:

@@ -18,7 +18,7 @@ from pipeline.service.context import Service, Shared
 from pipeline.service.models import ClusterDetail, Shape
 from pipeline.service.problems import Problem, unknown
 from pipeline.service.routes.clusters import detail
-from pipeline.service.routes.common import Id, Slug, category_of, cluster_of, image_of
+from pipeline.service.routes.common import Cluster, Id, Slug, category_of, cluster_of, image_of
 from pipeline.steps.curation import new_cluster_id
 
 router = APIRouter(tags=["decisions"])
@@ -95,7 +95,7 @@ def category_history(service: Shared, category: Slug, limit: Limit = 100, before
 
 
 @router.get("/clusters/{cluster}/history")
-def cluster_history(service: Shared, cluster: Id, limit: Limit = 100, before: Before = None) -> History:
+def cluster_history(service: Shared, cluster: Cluster, limit: Limit = 100, before: Before = None) -> History:
     """The decisions that touched a cluster, the newest first."""
     snapshot, found = cluster_of(service, cluster)
     return _history(service, snapshot.slug, cluster=found, limit=limit, before=before)
@@ -122,7 +122,7 @@ class ClusterChange(Shape):
 
 
 @router.patch("/clusters/{cluster}")
-def change_cluster(service: Shared, cluster: Id, body: ClusterChange) -> ClusterDetail:
+def change_cluster(service: Shared, cluster: Cluster, body: ClusterChange) -> ClusterDetail:
     """Rename, describe or set the status of a cluster; null takes a name or description away. One event for each."""
     snapshot, found = cluster_of(service, cluster)
     expected = {found: body.if_revision} if body.if_revision is not None else {}

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Shared
 from pipeline.service.library import Snapshot
 from pipeline.service.models import ClusterDetail, Embedding, ImagePage, ImageShape, image_shapes
@@ -46,7 +47,7 @@ WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}, 3
 def list_images(
     service: Shared,
     category: Annotated[str, Query(max_length=200)],
-    cluster: Annotated[str | None, Query(max_length=100)] = None,
+    cluster: Annotated[str | None, Query(max_length=NAME_LENGTH)] = None,
     group: Annotated[str | None, Query(max_length=200)] = None,
     tag: Annotated[str | None, Query(max_length=60)] = None,
     state: Annotated[Literal["clustered", "unclustered", "rejected", "excluded", "new"] | None, Query()] = None,
@@ -156,10 +157,7 @@ def _rows(
     """Rows that fit everything that is asked, in the order of the first of these."""
     lists: list[list[int]] = []
     if cluster is not None:
-        found = snapshot.find_cluster(cluster)
-        if found is None:
-            cluster_of(service, cluster)  # 404 where there is none at all
-            raise unknown("cluster", cluster, snapshot.rows_by_cluster)
+        _, found = cluster_of(service, cluster, snapshot)
         lists.append(snapshot.rows_by_cluster[found])
     if group is not None:
         if group not in snapshot.rows_by_group:
