@@ -1,6 +1,5 @@
 """The curation store: what is decided is there once, whoever wrote at the same time, and nothing half done stays."""
 
-import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, text
 
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import ClusterState
@@ -19,6 +16,7 @@ from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import store as store_module
 from pipeline.storage.curation import tables as t
+from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.store import CurationStore, Transaction, database_url
 
 NOW = "2026-11-21T00:00:00Z"
@@ -92,41 +90,6 @@ def test_a_flag_is_raised_once_and_remembers_what_was_decided_before(store: Cura
     assert store.flags("bollards") == [Flag("c-1", "split", "was split", "run-7", 1)]
 
 
-some = st.lists(st.sampled_from("xyz"), min_size=1, max_size=3).map(tuple)
-decisions = st.one_of(
-    st.builds(d.Rename, cluster=st.sampled_from(["c-1", "c-2"]), name=st.sampled_from(["Red", None])),
-    st.builds(d.SetStatus, cluster=st.just("c-1"), status=st.sampled_from(["active", "hidden"])),
-    st.builds(d.Tag, images=some, tag=st.sampled_from(["night", "best"])),
-    st.builds(d.Untag, images=some, tag=st.sampled_from(["night", "best"])),
-    st.builds(d.Exclude, images=some),
-    st.builds(d.Include, images=some),
-    st.builds(d.Merge, clusters=st.just(("c-1", "c-2")), into=st.sampled_from(["c-1", "c-2"])),
-    st.builds(d.Undo, event=st.integers(1, 6)),
-)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(decisions, max_size=10))
-def test_the_derived_tables_are_what_all_events_together_give(said: list[d.Decision]) -> None:
-    store = CurationStore("sqlite:///:memory:")
-    for decision in said:
-        with contextlib.suppress(ConflictError):
-            append(store, decision)
-
-    def rows() -> list[list[tuple[object, ...]]]:
-        with store.engine.connect() as connection:
-            return [sorted(tuple(row) for row in connection.execute(select(table))) for table in t.DERIVED]
-
-    def meaning(found: list[list[tuple[object, ...]]]) -> list[list[tuple[object, ...]]]:
-        bare = (None, None, "active", None, None, False)
-        return [[row for row in found[0] if row[2:] != bare], found[1], found[2]]
-
-    step_by_step = meaning(rows())
-    store.rebuild_derived("bollards")
-    assert meaning(rows()) == step_by_step
-    store.close()
-
-
 def test_the_migrations_make_the_tables_that_the_code_knows(store: CurationStore) -> None:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -135,6 +98,41 @@ def test_the_migrations_make_the_tables_that_the_code_knows(store: CurationStore
         ] == []
     folder = Path(store_module.__file__).parent / "migrations"
     assert ScriptDirectory(str(folder)).get_current_head() == store_module.HEAD
+
+
+def made_by_the_first_schema(tmp_path: Path) -> str:
+    """A database as the first schema left it: a renamed cluster, and an image that was left out."""
+    url = database_url(tmp_path / "curation.sqlite3", None)
+    store = CurationStore(url)
+    append(store, d.Rename(cluster="c-1", name="Red"))
+    append(store, d.Exclude(images=("x",)))
+    with store.engine.connect().execution_options(writing=True) as connection, connection.begin():
+        store_module.migrate(connection, "0001")
+    with store.engine.connect() as connection:
+        assert connection.dialect.has_table(connection, "image_exclusion")
+    store.close()
+    return url
+
+
+def test_a_database_of_the_first_schema_opens_and_keeps_every_event(tmp_path: Path) -> None:
+    store = CurationStore(made_by_the_first_schema(tmp_path))
+    assert [event.decision for event in store.events("bollards")] == [
+        d.Rename(cluster="c-1", name="Red"), d.Exclude(images=("x",))]  # fmt: skip
+    assert store.excluded("bollards") == {"x": 2}
+    assert append(store, d.Include(images=("x",))).number == 3
+    assert store.excluded("bollards") == {}
+    with store.engine.connect() as connection:
+        assert not connection.dialect.has_table(connection, "image_exclusion")
+
+
+def test_a_read_only_view_reads_the_first_schema_as_it_is(tmp_path: Path) -> None:
+    url = made_by_the_first_schema(tmp_path)
+    assert CurationStore(url, read_only=True).excluded("bollards") == {"x": 2}
+    reader = SqliteFile(tmp_path / "curation.sqlite3")
+    assert reader.is_current()
+    assert reader.excluded("bollards") == {"x": 2}
+    with create_engine(url).connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0001"
 
 
 def test_a_database_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:

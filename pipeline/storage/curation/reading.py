@@ -1,4 +1,4 @@
-"""Reading the curation database: rows → events, flags and exclusions.
+"""Reading the curation database: rows → events and flags.
 
 What belongs here: the queries, in SQL that SQLite and PostgreSQL share, and reading a SQLite file as it is. Not here:
 making, migrating and writing the database (`store.py`), what events mean (`curation/`).
@@ -19,10 +19,12 @@ from threading import Lock
 from typing import Any
 
 from pipeline.curation.decisions import ClusterState, Event, Undo, parse_decision
+from pipeline.curation.replay import fold
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError
 
-HEAD = "0001"  # the newest migration; a test holds it against the files
+HEAD = "0002"  # the newest migration; a test holds it against the files
+READABLE = ("0001", HEAD)  # schemas in which everything that is asked here stands at the same place
 BUSY_SECONDS = 60.0
 
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Any]]  # SQL and its named values → rows
@@ -112,9 +114,7 @@ class Reader(ABC):
 
     def excluded(self, category: str) -> dict[str, int]:
         """Content hashes that people left out, with the number of the event."""
-        with self._reading() as ask:
-            rows = ask("SELECT image, number FROM image_exclusion WHERE category = :category", {"category": category})
-            return dict(rows)
+        return fold(self.events(category)).excluded
 
     def flags(self, category: str) -> list[Flag]:
         """Every flag that was ever raised; `curation/review.py` knows which of them still hold."""
@@ -152,10 +152,10 @@ class SqliteFile(Reader):
         self.file = file
 
     def is_current(self) -> bool:
-        """Whether it can be read as it is: it is not there, or has the schema that this program knows."""
+        """Whether it can be read as it is: it is not there, or has a schema that this program reads."""
         try:
             with self._reading() as ask:
-                return all(row[0] == HEAD for row in ask("SELECT version_num FROM alembic_version", {}))
+                return all(row[0] in READABLE for row in ask("SELECT version_num FROM alembic_version", {}))
         except CurationDatabaseError:  # no such table, or no database at all: the store migrates, or says what is wrong
             return False
 

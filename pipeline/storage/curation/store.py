@@ -26,8 +26,7 @@ from pipeline.curation.decisions import ClusterState, Decision, Event, Undo, is_
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import tables as t
-from pipeline.storage.curation.derived import apply_event, rebuild
-from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, Ask, Reader, with_undos
+from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, READABLE, Ask, Reader, with_undos
 
 
 class CurationStore(Reader):
@@ -86,11 +85,6 @@ class CurationStore(Reader):
                 "stored; try again."
             ) from error
 
-    def rebuild_derived(self, category: str) -> None:
-        """Make the derived tables of a category anew from its events."""
-        with self.transaction(category) as tx:
-            rebuild(tx.connection, category, tx.events)
-
     @contextmanager
     def _reading(self) -> Generator[Ask]:
         with self.engine.connect() as connection:
@@ -99,7 +93,7 @@ class CurationStore(Reader):
     def _migrate(self) -> None:
         with self.engine.connect() as connection:
             found = _version(connection)
-        if found == HEAD:
+        if found == HEAD or (self.read_only and found in READABLE):
             return
         if found is not None and found > HEAD:
             raise NewerSchemaError(
@@ -111,19 +105,11 @@ class CurationStore(Reader):
                 f"The curation database {self.name} has to be brought to schema {HEAD} first: run any command that "
                 "is not read-only."
             )
-        from alembic import command
-        from alembic.config import Config
-
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             if self.url.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7253911)"))  # two first starts at once
             if _version(connection) != HEAD:
-                config = Config()
-                config.set_main_option(
-                    "script_location", str(resources.files("pipeline.storage.curation") / "migrations")
-                )
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                migrate(connection, HEAD)
 
 
 @dataclass
@@ -180,10 +166,6 @@ class Transaction:
         self.connection.execute(changed)
         self.last = number
         self.events.append(made)
-        if isinstance(decision, Undo):
-            rebuild(self.connection, self.category, self.events)
-        else:
-            apply_event(self.connection, self.category, made)
         return made
 
     def _touch(self, table: Any, column: str, values: Sequence[str], number: int) -> None:
@@ -202,6 +184,18 @@ class Transaction:
                 status=held.status, size=len(held.members), snapshot=digest,
             )
         )  # fmt: skip
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Bring the database to a schema, forwards or back, within the connection's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("pipeline.storage.curation") / "migrations"))
+    config.attributes["connection"] = connection
+    step = command.downgrade if (_version(connection) or "") > revision else command.upgrade
+    step(config, revision)
 
 
 def database_url(file: Path, configured: str | None) -> str:

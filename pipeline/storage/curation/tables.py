@@ -1,16 +1,15 @@
 """The tables of the curation database.
 
 What belongs here: columns, keys and indexes. Not here: how they came to be on disk (`migrations/`, which a test holds
-against these) and who reads and writes them (`store.py`, `derived.py`).
+against these), who reads and writes them (`reading.py`, `store.py`), what holds after all events
+(`curation/replay.py`: no table repeats it).
 
-`event` is append-only and is the truth; `cluster_decision`, `image_tag` and `image_exclusion` are derived from it and
-can be made again at any time. Numbers count within a category, so that a category's events have one order whatever the
+`event` is append-only. Numbers count within a category, so that a category's events have one order whatever the
 database.
 """
 
 from sqlalchemy import (
     JSON,
-    Boolean,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -96,35 +95,3 @@ flag = Table(
     Column("after_event", Integer, nullable=False),
     Column("raised_at", String(40), nullable=False),
 )
-
-cluster_decision = Table(
-    "cluster_decision",
-    metadata,
-    Column("category", String(200), primary_key=True),
-    Column("cluster", String(80), primary_key=True),
-    Column("name", Text),
-    Column("description", Text),
-    Column("status", String(20), nullable=False),
-    Column("reviewed", Integer),
-    Column("merged_into", String(80)),
-    Column("made_by_people", Boolean, nullable=False),
-)
-
-image_tag = Table(
-    "image_tag",
-    metadata,
-    Column("category", String(200), primary_key=True),
-    Column("image", String(128), primary_key=True),
-    Column("tag", String(60), primary_key=True),
-    Index("image_tag_by_tag", "category", "tag"),
-)
-
-image_exclusion = Table(
-    "image_exclusion",
-    metadata,
-    Column("category", String(200), primary_key=True),
-    Column("image", String(128), primary_key=True),
-    Column("number", Integer, nullable=False),
-)
-
-DERIVED = (cluster_decision, image_tag, image_exclusion)
