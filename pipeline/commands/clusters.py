@@ -48,7 +48,7 @@ def _opened(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
-        from pipeline.steps.library import only_category
+        from pipeline.steps.library_view.listing import only_category
 
         return function(project=project, slug=only_category(project, category), **given)
 
@@ -68,7 +68,7 @@ def _decide(
 
 def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
     from pipeline.console import print_json
-    from pipeline.steps.library import event_row, told
+    from pipeline.steps.library_view.history import event_row, told
 
     if as_json:
         print_json(event_row(event))
@@ -108,7 +108,7 @@ def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, so
       image-cluster clusters list --unnamed --json | jq -r '.[].id'
     """
     from pipeline.console import print_json, print_rows
-    from pipeline.steps.library import cluster_rows
+    from pipeline.steps.library_view.listing import cluster_rows
 
     rows = [row for row in cluster_rows(project, slug) if (not review or row["review"]) and (
         not unnamed or not row["name"])]  # fmt: skip
@@ -132,7 +132,7 @@ def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
       image-cluster clusters show "White Cylindrical" --json | jq -r '.images[].key'
     """
     from pipeline.console import print_json, print_rows
-    from pipeline.steps.library import cluster_detail
+    from pipeline.steps.library_view.listing import cluster_detail
 
     found = cluster_detail(project, slug, cluster)
     if as_json:
@@ -212,7 +212,7 @@ def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], 
       image-cluster clusters split c-7k3m9qwx bollards/de/de-001-800w.webp bollards/de/de-004-800w.webp --name Wet
     """
     from pipeline.steps.curation import curation_of, new_cluster_id
-    from pipeline.steps.library import content_hashes
+    from pipeline.steps.library_view.listing import content_hashes
 
     chosen = content_hashes(project, slug, images)
     new = new_cluster_id(slug, chosen, curation_of(project).store.last(slug))
@@ -228,7 +228,7 @@ def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **give
     Example:
       image-cluster clusters move bollards/de/de-001-800w.webp --to "White Cylindrical"
     """
-    from pipeline.steps.library import content_hashes
+    from pipeline.steps.library_view.listing import content_hashes
 
     target = None if to == "none" else _id(project, slug, to)
     _decide(project, slug, _checked("move", images=content_hashes(project, slug, images), to=target), **given)
@@ -237,7 +237,7 @@ def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **give
 @_command("representative", click.argument("cluster"), click.argument("image", required=False))
 def representative(project: "Project", slug: str, cluster: str, image: str | None, **given: Any) -> None:
     """Choose the image that stands for a cluster; without one the computed one does."""
-    from pipeline.steps.library import content_hashes
+    from pipeline.steps.library_view.listing import content_hashes
 
     chosen = None if image is None else content_hashes(project, slug, [image])[0]
     decision = _checked("representative", cluster=_id(project, slug, cluster), image=chosen)
@@ -246,7 +246,7 @@ def representative(project: "Project", slug: str, cluster: str, image: str | Non
 
 def _about_images(kind: str, *extra: str) -> Callable[..., None]:
     def run(project: "Project", slug: str, images: tuple[str, ...], **given: Any) -> None:
-        from pipeline.steps.library import content_hashes
+        from pipeline.steps.library_view.listing import content_hashes
 
         values = {name: given.pop(name) for name in extra}
         _decide(project, slug, _checked(kind, images=content_hashes(project, slug, images), **values), **given)
@@ -297,7 +297,7 @@ def history(project: "Project", slug: str, cluster: str | None, limit: int, as_j
       image-cluster clusters history --category bollards --json | jq '.[] | select(.actor == "ann")'
     """
     from pipeline.console import print_json, print_rows
-    from pipeline.steps.library import history_rows
+    from pipeline.steps.library_view.history import history_rows
 
     rows = history_rows(project, slug, None if cluster is None else _id(project, slug, cluster), limit)
     (print_json if as_json else print_rows)(rows)

@@ -10,7 +10,6 @@ from fastapi import Depends, Request
 
 from pipeline.service.database import ServiceDatabase
 from pipeline.service.encoders import Encoders
-from pipeline.service.library import Library
 from pipeline.service.options import Options
 from pipeline.service.problems import Problem
 from pipeline.service.queue import Queue
@@ -18,6 +17,7 @@ from pipeline.service.runs import Row, Runs
 from pipeline.service.search import Decoders, Searcher
 from pipeline.service.thumbnails import Thumbnails
 from pipeline.steps.curation import Curation
+from pipeline.steps.library_view.cache import Library
 from pipeline.steps.project import Project
 
 QUEUE_PATIENCE_SECONDS = 900.0  # a model that is converted for the first time may take minutes; nobody waits for that

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.service.library import Snapshot
+from pipeline.steps.library_view.snapshot import Snapshot
 
 ImageId = str
 Words = Literal["clustered", "unclustered", "rejected", "excluded", "new"]

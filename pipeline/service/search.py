@@ -15,11 +15,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.service.encoders import Encoders
-from pipeline.service.library import Library, Snapshot
 from pipeline.service.problems import Problem, unknown
 from pipeline.settings import ServiceParams
 from pipeline.stages.images.decode import Decoded, Rejected, decode
 from pipeline.stages.similarity import index as searching
+from pipeline.steps.library_view.cache import Library
+from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
 from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes, vectors_fingerprint
 

@@ -1,9 +1,9 @@
 """Everything computed → the published documents, in the data directory and at the outlets.
 
 What belongs here: refusing what does not hold, holding back what a person should see first, and which results need not
-be made to know that they say what was said before. Not here: the view that is published (`gather.py`), what the
-documents say and what the guard looks at (`stages/published/`), accepting, rolling back and telling what was published
-(`published_sets.py`).
+be made to know that they say what was said before. Not here: the view that is published
+(`library_view/published.py`), what the documents say and what the guard looks at (`stages/published/`), accepting,
+rolling back and telling what was published (`published_sets.py`).
 """
 
 import json
@@ -20,7 +20,7 @@ from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
 from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import published_duplicates
-from pipeline.steps.gather import PACKAGES, gather
+from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
 from pipeline.storage.artifacts import digest as digest_of

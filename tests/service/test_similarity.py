@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.service.library import LOOK_SECONDS
+from pipeline.steps.library_view.cache import LOOK_SECONDS
 from tests.odd_images import odd_images
 from tests.service.site import KINDS, Client, Site, picture, problem
 

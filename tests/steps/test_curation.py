@@ -10,7 +10,8 @@ import pytest
 from pipeline.curation import decisions as d
 from pipeline.errors import ConflictError, DecisionError, UnknownNameError
 from pipeline.steps.curation import Curation, curation_of, new_cluster_id
-from pipeline.steps.library import cluster_detail, cluster_rows, content_hashes, history_rows
+from pipeline.steps.library_view.history import history_rows
+from pipeline.steps.library_view.listing import cluster_detail, cluster_rows, content_hashes
 from pipeline.steps.publish import publish
 from tests.steps.test_run import Bench, add
 

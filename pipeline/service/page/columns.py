@@ -11,12 +11,11 @@ import polars as pl
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
-from pipeline.curation.suggest import Carried, suggest
-from pipeline.service.base import Versions
 from pipeline.service.context import Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.models import image_shapes
 from pipeline.service.page.render import environment, snapshot_of
+from pipeline.steps.library_view.listing import suggested_names
+from pipeline.steps.library_view.tables import Versions
 
 router = APIRouter()
 _suggested: dict[str, tuple[Versions, dict[str, str]]] = {}
@@ -30,7 +29,7 @@ def suggestions(service: Shared, slug: str) -> dict[str, str]:
     with _lock:
         held = _suggested.get(slug)
         if held is None or held[0] != snapshot.base.versions:
-            held = _suggested[slug] = (snapshot.base.versions, _suggestions(snapshot))
+            held = _suggested[slug] = (snapshot.base.versions, suggested_names(service.project, snapshot))
     return held[1]
 
 
@@ -58,11 +57,3 @@ def tiles(service: Shared, slug: str, id: Annotated[list[str], Query(max_length=
     rows = [snapshot.base.row_of[one] for one in id if one in snapshot.base.row_of]
     parts: Any = environment().get_template("parts.html.j2").module
     return str(parts.tiles(image_shapes(snapshot, rows)))
-
-
-def _suggestions(snapshot: Snapshot) -> dict[str, str]:
-    keys, groups = snapshot.frame["key"].to_list(), snapshot.frame["group"].to_list()
-    carried = {
-        cluster: [Carried(keys[row], groups[row]) for row in rows] for cluster, rows in snapshot.rows_by_cluster.items()
-    }
-    return suggest(carried, snapshot.base.category)

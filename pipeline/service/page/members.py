@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from pipeline.curation.review import change_since_review
-from pipeline.service.library import Snapshot
 from pipeline.service.models import ImageShape, image_shapes
 from pipeline.stages.published.document import country_code
+from pipeline.steps.library_view.snapshot import Snapshot
 
 Order = Literal["typical", "edge", "country", "time"]
 ORDERS: dict[Order, str] = {

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.curation.decisions import KeepBoth, active_events
 from pipeline.service.context import Service, Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.models import image_shapes
 from pipeline.service.page import walls
 from pipeline.service.page.render import PageRoute, show, snapshot_of
@@ -19,6 +18,7 @@ from pipeline.service.page.views import TILES, Cursor, Limit
 from pipeline.service.paging import cut
 from pipeline.service.routes.runs import run_shape
 from pipeline.stages.duplicates import groups as finding
+from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.storage.history import read_history
 
 router = APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)

@@ -25,9 +25,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pipeline.adapters.encoders.text import TEXT_FAMILIES
 from pipeline.errors import ImageClusterError
 from pipeline.service.context import Service
-from pipeline.service.library import Snapshot
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
+from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter()
 FOR_EVER = "private, max-age=31536000, immutable"

@@ -13,12 +13,12 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.service.context import Service, Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
 from pipeline.service.page.render import Missing, PageRoute, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
-from pipeline.steps.library import history_rows
+from pipeline.steps.library_view.history import history_rows
+from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)
 CARDS, TILES, MOST = 60, 120, 1000

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 
-from pipeline.service.library import Snapshot
 from pipeline.service.page.render import thumbnails_of
+from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
 
 Row = dict[str, Any]
 Which = Literal["all", "review", "unnamed", "named", "hidden"]
@@ -24,7 +24,7 @@ ORDERS: dict[Order, str] = {
     "review": "To be reviewed first", "size": "Largest first", "smallest": "Smallest first", "name": "By name",
     "loosest": "Least alike first",
 }  # fmt: skip
-_KEYS: dict[Order, Callable[[Row], Any]] = {
+_KEYS: dict[Order, Callable[[ClusterRow], Any]] = {
     "review": lambda one: (not one["needs_review"], -one["size"]),
     "size": lambda one: -one["size"],
     "smallest": lambda one: one["size"],
@@ -44,7 +44,7 @@ class Wanted:
     q: Annotated[str, Query(max_length=200)] = ""
 
 
-def wall(snapshot: Snapshot, wanted: Wanted) -> list[Row]:
+def wall(snapshot: Snapshot, wanted: Wanted) -> list[ClusterRow]:
     """The clusters that fit, in order; equal ones by id."""
     tagged: set[str] | None = None
     if wanted.tag:
@@ -55,7 +55,7 @@ def wall(snapshot: Snapshot, wanted: Wanted) -> list[Row]:
     return sorted(found, key=_KEYS[wanted.order])
 
 
-def _fits(one: Row, wanted: Wanted, tagged: set[str] | None) -> bool:
+def _fits(one: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bool:
     shown = one["status"] != "active" if wanted.which == "hidden" else one["status"] == "active"
     right = {
         "review": one["needs_review"], "unnamed": one["name"] is None, "named": one["name"] is not None,
@@ -70,6 +70,6 @@ def _fits(one: Row, wanted: Wanted, tagged: set[str] | None) -> bool:
     )
 
 
-def card(snapshot: Snapshot, one: Row, shown: int = SHOWN) -> Row:
+def card(snapshot: Snapshot, one: ClusterRow, shown: int = SHOWN) -> Row:
     """A cluster with the content hashes of its first thumbnails."""
     return {**one, "thumbnails": thumbnails_of(snapshot, one["representatives"][:shown])}

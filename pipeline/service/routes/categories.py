@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from pipeline.service.context import Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.models import CategoryShape, ImagePage, Shape
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import (
@@ -22,6 +21,7 @@ from pipeline.service.routes.common import (
     page_of_images,
     unchanged,
 )
+from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["library"])
 

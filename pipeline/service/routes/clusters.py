@@ -3,12 +3,12 @@
 What belongs here: reading. Not here: decisions about clusters (`curation.py`).
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from pipeline.service.context import Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, ImagePage
 from pipeline.service.paging import cut
 from pipeline.service.routes.common import (
@@ -22,6 +22,7 @@ from pipeline.service.routes.common import (
     cluster_of,
     page_of_images,
 )
+from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
 
 GROUPS_SHOWN = 12  # of each cluster in a list; there may be hundreds
 router = APIRouter(tags=["library"])
@@ -45,13 +46,13 @@ class ClusterFilter:
         self.sort, self.status, self.named, self.needs_review = sort, status, named, needs_review
         self.group, self.q, self.min_size, self.max_size = group, q, min_size, max_size
 
-    def apply(self, clusters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def apply(self, clusters: Iterable[ClusterRow]) -> list[ClusterRow]:
         """The clusters that fit, sorted; equal ones by id."""
         kept = sorted((one for one in clusters if self._fits(one)), key=lambda one: one["id"])
         key = self.sort.removeprefix("-")
         return sorted(kept, key=lambda one: _value(one, key), reverse=self.sort.startswith("-"))
 
-    def _fits(self, one: dict[str, Any]) -> bool:
+    def _fits(self, one: ClusterRow) -> bool:
         words = [one["id"], one["name"] or "", *one["former_names"], *one["merged"]]
         return (
             self.min_size <= one["size"] <= self.max_size
@@ -72,9 +73,9 @@ def list_clusters(
     limit: Limit = DEFAULT_LIMIT,
 ) -> ClusterPage:
     """The clusters of a category, the largest first."""
-    found = wanted.apply(list(category_of(service, category).clusters.values()))
+    found = wanted.apply(category_of(service, category).clusters.values())
     page = cut(found, lambda one: str(one["id"]), cursor, checked_limit(service, limit))
-    items = [ClusterShape(**{**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in page.items]
+    items = [ClusterShape.model_validate({**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in page.items]
     return ClusterPage(items=items, total=page.total, cursor=page.cursor)
 
 
@@ -97,10 +98,10 @@ def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
     """A cluster with its revision."""
     curation = service.curation
     revision = curation.log.revision(snapshot.slug, cluster) if curation is not None else 0
-    return ClusterDetail(**snapshot.clusters[cluster], revision=revision)
+    return ClusterDetail.model_validate({**snapshot.clusters[cluster], "revision": revision})
 
 
-def _value(one: dict[str, Any], key: str) -> Any:
+def _value(one: ClusterRow, key: str) -> Any:
     match key:
         case "groups":
             return one["group_count"]

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 from pipeline.curation.addressing import choose_cluster
 from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Service
-from pipeline.service.library import Snapshot
 from pipeline.service.models import ImagePage, image_shapes
 from pipeline.service.paging import cut
 from pipeline.service.problems import Problem, unknown
+from pipeline.steps.library_view.snapshot import Snapshot
 
 Model = TypeVar("Model", bound=BaseModel)
 DEFAULT_LIMIT = 100

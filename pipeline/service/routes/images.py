@@ -14,7 +14,6 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.models import ClusterDetail, Embedding, ImagePage, ImageShape, image_shapes
 from pipeline.service.problems import Problem, unknown
 from pipeline.service.routes.clusters import detail
@@ -33,6 +32,7 @@ from pipeline.service.routes.common import (
 from pipeline.service.thumbnails import LARGEST, SMALLEST
 from pipeline.service.uploads import FORMATS
 from pipeline.stages.images.formats import identify
+from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["images"])
 FOR_EVER = "private, max-age=31536000, immutable"  # what is named by its content never changes

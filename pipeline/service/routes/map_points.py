@@ -17,8 +17,8 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from pipeline.service.context import Shared
-from pipeline.service.library import Snapshot
 from pipeline.service.routes.common import Slug, category_of, etag_of, unchanged
+from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["library"])
 BINARY = "application/octet-stream"

@@ -1,32 +1,57 @@
-"""The library as people see it: computed rows with their decisions over them, kept in memory for reading.
+"""The library as people see it: computed rows with their decisions over them.
 
-What belongs here: one snapshot per category, and when it is made anew. Not here: reading tables (`base.py`), what a
-decision does (`curation/replay.py`), shapes of answers (`models.py`).
+What belongs here: one snapshot of a category. Not here: reading tables (`tables.py`), the figures of clusters that
+people changed (`figures.py`), what a decision does (`curation/replay.py`), shapes of answers (`service/models.py`,
+`listing.py`, `published.py`), keeping snapshots (`cache.py`).
 
-A snapshot never changes once it is made, so a request that holds one sees one consistent library. 100,000 images take
+A snapshot never changes once it is made, so a reader that holds one sees one consistent library. 100,000 images take
 about 100 MB.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import polars as pl
 
 from pipeline.curation.replay import Curated
-from pipeline.service.base import Base, read_base, versions_of
 from pipeline.steps.curation import Curation
-from pipeline.steps.project import Project
+from pipeline.steps.library_view.tables import Base
 from pipeline.storage.artifacts import digest
-from pipeline.storage.layout import read_slugs
-
-LOOK_SECONDS = 0.5  # how long a change by another process may stay unseen
 
 State = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
+
+
+class GroupCount(TypedDict):
+    """A group, such as a country, and how many images of a cluster are of it."""
+
+    group: str
+    images: int
+
+
+class ClusterRow(TypedDict):
+    """One cluster as people want it; images by id, `groups` the most frequent first."""
+
+    id: str
+    category: str
+    name: str | None
+    description: str | None
+    status: str
+    size: int
+    cohesion: float | None
+    needs_review: bool
+    review_reasons: list[str]
+    representative: str
+    representatives: list[str]
+    groups: list[GroupCount]
+    group_count: int
+    fate: str | None
+    parents: list[str]
+    merged: list[str]
+    former_names: list[str]
+    made_by_people: bool
 
 
 @dataclass(frozen=True)
@@ -74,14 +99,10 @@ class Snapshot:
         ordered = self.frame.lazy().with_row_index("row").sort("key").group_by("group").agg("row").collect()
         return {group: rows for group, rows in ordered.iter_rows() if group is not None}
 
-    @cached_property
+    @property
     def rows_by_hash(self) -> dict[str, list[int]]:
         """Content hash → rows."""
-        found: dict[str, list[int]] = {}
-        for row, value in enumerate(self.frame["content_hash"].to_list()):
-            if value is not None:
-                found.setdefault(value, []).append(row)
-        return found
+        return self.base.rows_by_hash
 
     @cached_property
     def rows_by_tag(self) -> dict[str, list[int]]:
@@ -97,12 +118,12 @@ class Snapshot:
         return self.curated.tags.get(content_hash, ()) if self.curated and content_hash else ()
 
     @cached_property
-    def clusters(self) -> dict[str, dict[str, Any]]:
+    def clusters(self) -> dict[str, ClusterRow]:
         """Cluster id → everything that a list of clusters says of it."""
         names, groups = self.frame["image_id"], self.frame["group"].to_list()
         hashes = self.frame["content_hash"]
         chosen = self.frame["chosen"].to_list()
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, ClusterRow] = {}
         for cluster, rows in self.rows_by_cluster.items():
             held = self.curated.clusters.get(cluster) if self.curated else None
             computed = self.base.clusters.get(cluster, {})
@@ -147,60 +168,12 @@ def _counted(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, i
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-class Library:
-    """The snapshots of all categories. Thread-safe; one thread makes a snapshot, the others wait for it."""
-
-    def __init__(self, project: Project, curation: Curation | None) -> None:
-        self._project, self._curation = project, curation
-        self._held: dict[str, tuple[float, Snapshot]] = {}
-        self._locks: dict[str, threading.Lock] = {}
-
-    def slugs(self) -> dict[str, str]:
-        """Slug → category."""
-        return read_slugs(self._project.layout)
-
-    def all(self) -> list[Snapshot]:
-        return [self.get(slug) for slug in sorted(self.slugs())]
-
-    def get(self, slug: str) -> Snapshot:
-        """The snapshot of a known category, at most `LOOK_SECONDS` behind what is stored."""
-        held = self._held.get(slug)
-        if held is not None and monotonic() - held[0] < LOOK_SECONDS:
-            return held[1]
-        with self._locks.setdefault(slug, threading.Lock()):
-            held = self._held.get(slug)
-            if held is not None and monotonic() - held[0] < LOOK_SECONDS:
-                return held[1]
-            snapshot = self._renewed(slug, held[1] if held else None)
-            self._held[slug] = (monotonic(), snapshot)
-            return snapshot
-
-    def forget(self, slug: str) -> None:
-        """Look again at the next use: something was decided or computed just now."""
-        held = self._held.get(slug)
-        if held is not None:
-            self._held[slug] = (float("-inf"), held[1])
-
-    def image(self, image_id: str) -> tuple[Snapshot, int] | None:
-        """The category and row of an image."""
-        for snapshot in self.all():
-            row = snapshot.base.row_of.get(image_id)
-            if row is not None:
-                return snapshot, row
-        return None
-
-    def _renewed(self, slug: str, held: Snapshot | None) -> Snapshot:
-        versions = versions_of(self._project, slug)
-        same = held is not None and held.base.versions == versions
-        decided = self._curation is not None and any(name == "identities" for name, _ in versions)
-        last = self._curation.log.last(slug) if self._curation is not None and decided else 0
-        if held is not None and same and last == (held.curated.events if held.curated else 0):
-            return held
-        base = held.base if held is not None and same else read_base(self._project, slug)
-        if self._curation is None or not decided:
-            return Snapshot(base, _with_state(base.frame, None), None, {})
-        curated = self._curation.curated(slug)
-        return Snapshot(base, _with_state(base.frame, curated), curated, self._curation.review_reasons(slug))
+def make_snapshot(base: Base, curation: Curation | None) -> Snapshot:
+    """The tables with the decisions of today over them; without `curation` as they were computed."""
+    if curation is None or not base.is_clustered:
+        return Snapshot(base, _with_state(base.frame, None), None, {})
+    curated = curation.curated(base.slug)
+    return Snapshot(base, _with_state(base.frame, curated), curated, curation.review_reasons(base.slug))
 
 
 def _with_state(frame: pl.DataFrame, curated: Curated | None) -> pl.DataFrame:

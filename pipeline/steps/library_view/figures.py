@@ -1,0 +1,60 @@
+"""Figures of the clusters that decisions changed: centroid, similarities, order, representatives, cohesion.
+
+What belongs here: which clusters these are, and computing their figures from the vectors. Not here: the geometry
+(`stages/representatives/ranking.py`), the stored figures of all other clusters (`tables.py`).
+
+The cost follows the number of images in changed clusters. Figures of an earlier snapshot are used again where a cluster
+still holds the same images, so one decision costs one or two clusters.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.curation.replay import Computed, Curated
+from pipeline.steps.project import Project
+
+if TYPE_CHECKING:
+    from pipeline.stages.representatives.ranking import Represented
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one cluster. `image_ids` and `hashes` are in the row order of `represented`."""
+
+    image_ids: list[str]
+    hashes: list[str]
+    represented: "Represented"
+
+
+def changed_clusters(computed: Computed, curated: Curated) -> list[str]:
+    """Ids of the clusters whose members are not those that were computed under that id."""
+    return [one.id for one in curated.clusters.values() if computed.clusters.get(one.id) != one.members]
+
+
+def figures_of(
+    project: Project,
+    fingerprint: str,
+    frame: pl.DataFrame,
+    clusters: Iterable[str],
+    known: Mapping[str, Figures],
+) -> dict[str, Figures]:
+    """The figures of these clusters, of which `frame` holds the images in order of their id.
+
+    `known` are figures from vectors of the same fingerprint. Raises `MissingArtifactError` for an image without a
+    vector.
+    """
+    from pipeline.stages.representatives.ranking import represent
+
+    rows = frame.filter((pl.col("state") == "clustered") & pl.col("cluster_id").is_in(list(clusters)))
+    vectors, params = project.vectors(fingerprint), project.settings.representatives
+    result: dict[str, Figures] = {}
+    for (cluster,), part in rows.group_by("cluster_id", maintain_order=True):
+        names, hashes = part["image_id"].to_list(), part["content_hash"].to_list()
+        figures = known.get(str(cluster))
+        if figures is None or figures.image_ids != names or figures.hashes != hashes:
+            figures = Figures(names, hashes, represent(vectors.read(hashes), names, params))
+        result[str(cluster)] = figures
+    return result

@@ -1,0 +1,75 @@
+"""What was decided, as rows and in words.
+
+What belongs here: events for people to read. Not here: what a decision is (`curation/decisions.py`), deciding
+(`steps/curation.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.curation import decisions as d
+from pipeline.curation.decisions import Event, is_undone
+from pipeline.steps.curation import curation_of
+from pipeline.steps.project import Project
+
+Row = dict[str, Any]
+
+
+def history_rows(project: Project, slug: str, cluster: str | None = None, limit: int = 50) -> list[Row]:
+    """What was decided, the newest first."""
+    held = curation_of(project)
+    events = held.log.events(slug)
+    waits = {one.number: one.reason for one in held.curated(slug).waiting}
+    rows: list[Row] = []
+    for event in held.log.touching(slug, cluster=cluster, limit=limit):
+        state = "undone" if is_undone(events, event.number) else "waits" if event.number in waits else ""
+        rows.append({"event": event.number, "at": event.at, "actor": event.actor, "what": told(event),
+                     "why": event.why or "", "state": state})  # fmt: skip
+    return rows
+
+
+def event_row(event: Event) -> Row:
+    """One event as JSON: who, when, why, and the decision."""
+    return {"event": event.number, "at": event.at, "actor": event.actor, "why": event.why,
+            "decision": event.decision.model_dump(mode="json")}  # fmt: skip
+
+
+def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of decision
+    """One event in words."""
+    match event.decision:
+        case d.Rename(cluster=cluster, name=name):
+            return f"named {cluster} “{name}”" if name else f"took the name of {cluster} away"
+        case d.Describe(cluster=cluster, description=text):
+            return f"described {cluster}" if text else f"took the description of {cluster} away"
+        case d.SetStatus(cluster=cluster, status=status):
+            return f"set {cluster} to {status}"
+        case d.Review(cluster=cluster):
+            return f"reviewed {cluster}"
+        case d.Merge(clusters=clusters, into=into):
+            return f"merged {', '.join(one for one in clusters if one != into)} into {into}"
+        case d.Split(cluster=cluster, images=images, new_cluster=new, name=name):
+            return f"split {_many(images)} off {cluster} as {f'“{name}” ' if name else ''}{new}"
+        case d.Move(images=images, to=to):
+            return f"moved {_many(images)} to {to or 'unclustered'}"
+        case d.ChooseRepresentative(cluster=cluster, image=image):
+            return f"chose a representative of {cluster}" if image else f"let {cluster} choose its representative"
+        case d.Tag(images=images, tag=tag):
+            return f"tagged {_many(images)} “{tag}”"
+        case d.Untag(images=images, tag=tag):
+            return f"took the tag “{tag}” off {_many(images)}"
+        case d.Exclude(images=images):
+            return f"excluded {_many(images)}"
+        case d.Include(images=images):
+            return f"took back {_many(images)}"
+        case d.Note(cluster=cluster, text=text):
+            return f"noted on {cluster}: {text}"
+        case d.Pair(same=same):
+            return f"said that two images {'belong' if same else 'do not belong'} together"
+        case d.Undo(event=number):
+            return f"undid event {number}"
+        case other:
+            return f"said that {_many(other.images_touched())} are no duplicates"
+
+
+def _many(images: Sequence[str]) -> str:
+    return "1 image" if len(images) == 1 else f"{len(images)} images"

@@ -1,0 +1,150 @@
+"""The library as the command line shows it: clusters and their images as rows.
+
+What belongs here: finding the category and the images that are meant, and rows of a snapshot. Not here: the snapshot
+(`snapshot.py`), history (`history.py`), deciding (`steps/curation.py`), the published documents (`published.py`).
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from pipeline.curation.review import change_since_review
+from pipeline.curation.suggest import Carried, suggest
+from pipeline.errors import MissingArtifactError, UnknownNameError
+from pipeline.stages.published.document import country_code
+from pipeline.steps.curation import curation_of
+from pipeline.steps.library_view.history import history_rows
+from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
+from pipeline.steps.library_view.tables import read_base
+from pipeline.steps.project import Project
+from pipeline.storage.layout import read_slugs
+
+Row = dict[str, Any]
+
+# the columns that are read here, of tables that the stages make
+_IMAGES = pl.Schema({
+    name: pl.String() for name in ("key", "image_id", "group", "identifier", "content_hash", "status")
+})  # fmt: skip
+_CAPTIONS = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
+
+
+def only_category(project: Project, wanted: str | None) -> str:
+    """The slug of the category that is meant. Raises when it is not named and there are several."""
+    if wanted is not None:
+        return project.slug_of(wanted)
+    slugs = sorted(read_slugs(project.layout))
+    if len(slugs) == 1:
+        return slugs[0]
+    if not slugs:
+        raise MissingArtifactError(
+            f"There is nothing in {project.settings.data_dir} yet. Run `image-cluster run SOURCE` first."
+        )
+    raise UnknownNameError(f"Say which category is meant, with --category: {', '.join(slugs)}.")
+
+
+def images_table(project: Project, slug: str) -> pl.DataFrame:
+    """Key, id, group, identifier and content hash of every usable image, by id."""
+    table = project.store.require(slug, "images").table("images", _IMAGES, list(_IMAGES))
+    return table.filter(pl.col("status") == "ok").sort("image_id")
+
+
+def content_hashes(project: Project, slug: str, names: Iterable[str]) -> list[str]:
+    """The content hashes of images given by key, id or hash. Raises `UnknownNameError` with the nearest."""
+    images = images_table(project, slug)
+    known: dict[str, str] = {}
+    for row in images.select("content_hash", "image_id", "key").iter_rows():
+        for name in row:
+            known.setdefault(name, row[0])
+    result: list[str] = []
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, images["key"].to_list(), n=2, cutoff=0.5)
+            hint = f"The nearest: {', '.join(near)}." if near else "`image-cluster clusters show` lists images."
+            raise UnknownNameError(f"There is no image {name!r} among the {images.height:,} of {slug}. {hint}")
+        result.append(known[name])
+    return list(dict.fromkeys(result))
+
+
+def read_snapshot(project: Project, slug: str) -> Snapshot:
+    """The category as people want it now. Raises `MissingArtifactError` before the first clustering."""
+    for name in ("images", "identities", "representatives"):
+        project.store.require(slug, name)
+    return make_snapshot(read_base(project, slug), curation_of(project))
+
+
+def cluster_rows(project: Project, slug: str) -> list[Row]:
+    """One row per cluster as people want it, the largest first."""
+    snapshot = read_snapshot(project, slug)
+    suggestions = suggested_names(project, snapshot)
+    rows = [_row(cluster, suggestions) for cluster in snapshot.clusters.values()]
+    return sorted(rows, key=lambda row: (-row["size"], row["id"]))
+
+
+def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
+    """Cluster id → a name that it could have."""
+    keys, groups = snapshot.frame["key"].to_list(), snapshot.frame["group"].to_list()
+    names, words = snapshot.frame["image_id"].to_list(), _captions(project, snapshot.slug)
+    carried = {
+        cluster: [Carried(keys[row], groups[row], words.get(names[row], "")) for row in rows]
+        for cluster, rows in snapshot.rows_by_cluster.items()
+    }
+    return suggest(carried, snapshot.base.category)
+
+
+def _row(cluster: ClusterRow, suggestions: dict[str, str]) -> Row:
+    countries: dict[str, int] = {}
+    for one in cluster["groups"]:
+        code = country_code(one["group"]) or ""
+        countries[code] = countries.get(code, 0) + one["images"]
+    return {
+        "id": cluster["id"], "name": cluster["name"], "size": cluster["size"], "status": cluster["status"],
+        "review": cluster["review_reasons"], "cohesion": round(cluster["cohesion"] or 0.0, 4),
+        "countries": sorted(countries, key=lambda code: (-countries[code], code)),
+        "suggestion": None if cluster["name"] else suggestions.get(cluster["id"]),
+    }  # fmt: skip
+
+
+def cluster_detail(project: Project, slug: str, name: str) -> Row:
+    """Everything of one cluster. Raises `UnknownNameError` with the nearest ids."""
+    snapshot, held = read_snapshot(project, slug), curation_of(project)
+    cluster = held.cluster(slug, name)
+    row = snapshot.clusters.get(cluster.id)
+    if row is None:
+        raise UnknownNameError(f"None of the {len(cluster.members)} images of cluster {cluster.id} is in {slug} now. "
+                               "Run `image-cluster run` to cluster what is there.")  # fmt: skip
+    came, went, share = change_since_review(cluster)
+    return {
+        **_row(row, {} if row["name"] else suggested_names(project, snapshot)),
+        "description": row["description"],
+        "merged": row["merged"],
+        "former_names": row["former_names"],
+        "made_by_people": row["made_by_people"],
+        "revision": held.log.revision(slug, cluster.id),
+        "since_review": f"{len(came)} came, {len(went)} went ({share:.0%})" if cluster.baseline is not None else None,
+        "images": _image_rows(snapshot, cluster.id),
+        "history": history_rows(project, slug, cluster.id, 20),
+    }
+
+
+def _image_rows(snapshot: Snapshot, cluster: str) -> list[Row]:
+    listed = [
+        {"key": row["key"], "group": country_code(row["group"]), "identifier": row["identifier"],
+         "similarity": None if row["similarity"] is None else round(row["similarity"], 4),
+         "tags": ",".join(snapshot.tags_of(row["content_hash"]))}
+        for row in snapshot.records(snapshot.rows_by_cluster[cluster])
+    ]  # fmt: skip
+    return sorted(listed, key=_most_typical_first)
+
+
+def _most_typical_first(row: Row) -> tuple[float, str]:
+    return (-float(row["similarity"] or -1.0), str(row["key"]))
+
+
+def _captions(project: Project, slug: str) -> dict[str, str]:
+    """Image id → what manifest.json says of it in words."""
+    stored = project.store.current(slug, "manifest")
+    if stored is None or "captions" not in stored.provenance.rows:
+        return {}
+    return dict(stored.table("captions", _CAPTIONS).iter_rows())

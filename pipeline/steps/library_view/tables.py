@@ -1,0 +1,130 @@
+"""The computed tables of one category, joined: one row per image.
+
+What belongs here: reading and joining what the stages stored. Not here: what people decided over it (`snapshot.py`).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from pipeline.steps.project import Project
+from pipeline.storage.artifacts import Artifact
+
+MADE_OF = ("images", "manifest", "embeddings", "identities", "representatives", "reduced")
+Versions = tuple[tuple[str, str], ...]
+
+# The columns that are read here, of tables that the stages make. They are written out because the modules that make
+# them import numpy and Pillow, and listing clusters must start without either.
+_IMAGES = pl.Schema({
+    "image_id": pl.String(), "key": pl.String(), "etag": pl.String(), "size": pl.Int64(), "group": pl.String(),
+    "identifier": pl.String(), "status": pl.String(), "reason": pl.String(), "content_hash": pl.String(),
+    "width": pl.Int32(), "height": pl.Int32(), "format": pl.String(), "taken_at": pl.Datetime("us"),
+    "latitude": pl.Float64(), "longitude": pl.Float64(),
+})  # fmt: skip
+_MANIFEST = pl.Schema({"image_id": pl.String(), "last_modified": pl.Datetime("us", "UTC")})
+_EMBEDDINGS = pl.Schema({"fingerprint": pl.String()})
+_HOMES = pl.Schema({
+    "image_id": pl.String(), "cluster_id": pl.String(), "probability": pl.Float32(), "nearest_cluster": pl.String(),
+    "distance": pl.Float32(),
+})  # fmt: skip
+_FATES = pl.Schema({"cluster_id": pl.String(), "fate": pl.String(), "parents": pl.List(pl.String())})
+_RANKS = pl.Schema({
+    "image_id": pl.String(), "rank": pl.Int32(), "similarity": pl.Float32(), "chosen": pl.Int32(),
+})  # fmt: skip
+_COHESION = pl.Schema({"cluster_id": pl.String(), "cohesion": pl.Float32(), "representative": pl.String()})
+_PLACES = pl.Schema({"image_id": pl.String(), "x": pl.Float32(), "y": pl.Float32()})
+
+
+@dataclass(frozen=True)
+class Base:
+    """One row per image in `frame`, sorted by image id; `clusters` by id what the stages say of each.
+
+    `frame` has the columns of the images table, and cluster_id, probability, nearest_cluster, distance, rank,
+    similarity, chosen, x, y and date (taken, else last modified); all of these may be null. `fingerprint` says which
+    vectors are those of the images; empty where there are none.
+    """
+
+    slug: str
+    category: str
+    versions: Versions
+    frame: pl.DataFrame
+    clusters: dict[str, dict[str, Any]]
+    encoder: dict[str, Any]
+    updated_at: str
+    fingerprint: str
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether there are clusters to decide about."""
+        return any(name == "identities" for name, _ in self.versions)
+
+    @cached_property
+    def rows_by_hash(self) -> dict[str, list[int]]:
+        """Content hash → rows."""
+        found: dict[str, list[int]] = {}
+        for row, value in enumerate(self.frame["content_hash"].to_list()):
+            if value is not None:
+                found.setdefault(value, []).append(row)
+        return found
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Image id → row."""
+        return {name: row for row, name in enumerate(self.frame["image_id"].to_list())}
+
+
+def versions_of(project: Project, slug: str) -> Versions:
+    """Which versions are current of everything that a `Base` is made of."""
+    return _named({name: project.store.current(slug, name) for name in MADE_OF})
+
+
+def read_base(project: Project, slug: str) -> Base:
+    """The joined tables; what was not computed yet is null."""
+    current = {name: project.store.current(slug, name) for name in MADE_OF}
+    frame = _table(current["images"], "images", _IMAGES)
+    modified = _table(current["manifest"], "manifest", _MANIFEST)
+    members = _table(current["identities"], "members", _HOMES)
+    ranks = _table(current["representatives"], "members", _RANKS)
+    places = _table(current["reduced"], "reduced", _PLACES)
+    for other in (modified, members, ranks, places):
+        frame = frame.join(other.unique("image_id", keep="first"), on="image_id", how="left")
+    date = pl.coalesce(pl.col("taken_at"), pl.col("last_modified").dt.replace_time_zone(None)).alias("date")
+    used = current["embeddings"]
+    dated = [one.provenance.created_at for one in current.values() if one is not None]
+    return Base(
+        slug,
+        project.category_of(slug),
+        _named(current),
+        frame.with_columns(date).sort("image_id"),
+        _clusters(current["identities"], current["representatives"]),
+        {"spec": used.provenance.params.get("spec"), **used.provenance.facts} if used else {},
+        max(dated, default=""),
+        _fingerprint(used),
+    )
+
+
+def _named(current: dict[str, Artifact | None]) -> Versions:
+    found = ((name, current[name]) for name in MADE_OF)
+    return tuple(
+        (name, f"{one.provenance.version} {one.provenance.fingerprint}") for name, one in found if one is not None
+    )
+
+
+def _table(artifact: Artifact | None, name: str, schema: pl.Schema) -> pl.DataFrame:
+    return schema.to_frame() if artifact is None else artifact.table(name, schema, list(schema))
+
+
+def _fingerprint(embeddings: Artifact | None) -> str:
+    table = _table(embeddings, "embeddings", _EMBEDDINGS)
+    return str(table["fingerprint"][0]) if table.height else ""
+
+
+def _clusters(identities: Artifact | None, representatives: Artifact | None) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for row in _table(identities, "clusters", _FATES).iter_rows(named=True):
+        found[row["cluster_id"]] = {"fate": row["fate"], "parents": list(row["parents"])}
+    for row in _table(representatives, "clusters", _COHESION).iter_rows(named=True):
+        found.setdefault(row["cluster_id"], {}).update(cohesion=row["cohesion"], representative=row["representative"])
+    return found
