@@ -2,7 +2,7 @@
 
 What belongs here: one class per kind of decision, what each touches, and the event around it. Not here: what a decision
 does to the clusters (`replay.py`), where events are stored (`storage/curation/`), whether the ids exist
-(`steps/curation.py`).
+(`checks.py`).
 
 Decisions about images name content hashes, so a rename, a move or a copy of the file keeps them.
 """
@@ -10,7 +10,7 @@ Decisions about images name content hashes, so a rename, a move or a copy of the
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -52,29 +52,31 @@ Images = Annotated[tuple[ContentHash, ...], Field(min_length=1, max_length=IMAGE
 Status = Literal["active", "unusable", "hidden"]
 
 
-class Decision(BaseModel):
-    """Base of all decisions."""
+class _Decision(BaseModel):
+    """Base of all decisions.
+
+    Each kind has two methods: `clusters_touched`, the clusters whose history it belongs to, and `images_touched`, the
+    content hashes whose history it belongs to. Neither stands here, so that a kind without them fails type checking.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def clusters_touched(self) -> tuple[str, ...]:
-        """The clusters whose history this belongs to."""
-        return ()
 
-    def images_touched(self) -> tuple[str, ...]:
-        """The content hashes whose history this belongs to."""
-        return ()
-
-
-class _OfCluster(Decision):
+class _OfCluster(_Decision):
     cluster: ClusterId
 
     def clusters_touched(self) -> tuple[str, ...]:
         return (self.cluster,)
 
+    def images_touched(self) -> tuple[str, ...]:
+        return ()
 
-class _OfImages(Decision):
+
+class _OfImages(_Decision):
     images: Images
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
 
     def images_touched(self) -> tuple[str, ...]:
         return self.images
@@ -107,7 +109,7 @@ class Review(_OfCluster):
     kind: Literal["review"] = "review"
 
 
-class Merge(Decision):
+class Merge(_Decision):
     """These clusters are one: from now on all of them are `into`."""
 
     kind: Literal["merge"] = "merge"
@@ -116,6 +118,9 @@ class Merge(Decision):
 
     def clusters_touched(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.into, *self.clusters)))
+
+    def images_touched(self) -> tuple[str, ...]:
+        return ()
 
 
 class Split(_OfCluster):
@@ -186,13 +191,16 @@ class Note(_OfCluster):
     text: Text
 
 
-class Pair(Decision):
+class Pair(_Decision):
     """Two images belong together, or do not: what ratings teach."""
 
     kind: Literal["pair"] = "pair"
     a: ContentHash
     b: ContentHash
     same: bool
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
 
     def images_touched(self) -> tuple[str, ...]:
         return (self.a, self.b)
@@ -204,19 +212,35 @@ class KeepBoth(_OfImages):
     kind: Literal["keep_both"] = "keep_both"
 
 
-class Undo(Decision):
+class Undo(_Decision):
     """Take back the event of that number. An undo can be undone."""
 
     kind: Literal["undo"] = "undo"
     event: Annotated[int, Field(ge=1)]
 
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
 
-AnyDecision = Annotated[
+    def images_touched(self) -> tuple[str, ...]:
+        return ()
+
+
+# The closed union. Whoever tells kinds apart ends its `match` with `assert_never`: a new kind then fails type checking
+# in every place that has to know it.
+Decision = (
     Rename | Describe | SetStatus | Review | Merge | Split | Move | Exclude | Include | ChooseRepresentative | Tag
-    | Untag | Note | Pair | KeepBoth | Undo,
-    Field(discriminator="kind"),
-]  # fmt: skip
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(AnyDecision)
+    | Untag | Note | Pair | KeepBoth | Undo
+)  # fmt: skip
+IMAGE_FIELDS = ("images", "image", "a", "b")  # of any kind: those that hold content hashes
+_ADAPTER: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])
+
+
+def kinds_of(union: Any) -> tuple[str, ...]:
+    """The names of the kinds in a union of decisions, as they stand in stored events."""
+    return tuple(member.model_fields["kind"].default for member in get_args(union))
+
+
+KINDS = kinds_of(Decision)
 
 
 def parse_decision(value: Any) -> Decision:

@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import assert_never
 
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import Event
 
+# The kinds of which the replay looks at the members that a cluster had before the event. Others are not read.
+ReadsMembers = d.Rename | d.Review | d.Merge
 ADOPTS = 0.5  # overlap (Jaccard) above which a computed cluster is what people split off before it was found
 
 
@@ -118,13 +121,13 @@ class Fold:
         match event.decision:
             case d.Rename(cluster=cluster, name=name):
                 self._name(event.number, cluster, name)
-                self._looked_at(event, cluster)
+                self._looked_at(event, event.decision)
             case d.Describe(cluster=cluster, description=text):
                 self.description[cluster] = (event.number, text)
             case d.SetStatus(cluster=cluster, status=status):
                 self.status[cluster] = (event.number, status)
-            case d.Review(cluster=cluster):
-                self._looked_at(event, cluster)
+            case d.Review():
+                self._looked_at(event, event.decision)
             case d.ChooseRepresentative(cluster=cluster, image=image):
                 self.representative[cluster] = (event.number, image)
             case d.Merge():
@@ -133,13 +136,19 @@ class Fold:
                 self._split(event, event.decision)
             case d.Move():
                 self._move(event, event.decision)
+            case d.Exclude() | d.Include() | d.Tag() | d.Untag():
+                self._images(event.number, event.decision)
+            case d.Note() | d.Pair() | d.KeepBoth():
+                pass  # says nothing about clusters
+            case d.Undo():
+                pass  # `active_events` has taken it into account
             case _:
-                self._images(event)
+                assert_never(event.decision)
 
-    def _images(self, event: Event) -> None:
-        match event.decision:
+    def _images(self, number: int, decision: d.Exclude | d.Include | d.Tag | d.Untag) -> None:
+        match decision:
             case d.Exclude(images=images):
-                self.excluded |= dict.fromkeys(images, event.number)
+                self.excluded |= dict.fromkeys(images, number)
                 self._forget(frozenset(images))
             case d.Include(images=images):
                 for image in images:
@@ -150,8 +159,8 @@ class Fold:
             case d.Untag(images=images, tag=tag):
                 for image in images:
                     self.tags.get(image, {}).pop(tag, None)
-            case _:  # notes, pairs and kept duplicates say nothing about clusters
-                pass
+            case _:
+                assert_never(decision)
 
     def _name(self, number: int, cluster: str, name: str | None) -> None:
         was = self.name.get(cluster, (0, None))[1]
@@ -159,10 +168,9 @@ class Fold:
             self.former_names.setdefault(cluster, []).append(was)
         self.name[cluster] = (number, name)
 
-    def _looked_at(self, event: Event, cluster: str) -> None:
-        self.reviewed[cluster] = event.number
-        if cluster in event.state:
-            self.baseline[cluster] = event.state[cluster].members
+    def _looked_at(self, event: Event, decision: d.Rename | d.Review) -> None:
+        self.reviewed[decision.cluster] = event.number
+        self.baseline |= _members_before(event, decision, [decision.cluster])
 
     def _merge(self, event: Event, merge: d.Merge) -> None:
         self.merges.append((event.number, merge))
@@ -174,8 +182,8 @@ class Fold:
         if self.name.get(merge.into, (0, None))[1] is None and len(known) == 1:
             self._name(event.number, merge.into, known[0])
         if merge.into in self.baseline:
-            states = [event.state[cluster].members for cluster in others if cluster in event.state]
-            self.baseline[merge.into] = self.baseline[merge.into].union(*states)
+            taken_in = _members_before(event, merge, others).values()
+            self.baseline[merge.into] = self.baseline[merge.into].union(*taken_in)
 
     def _split(self, event: Event, split: d.Split) -> None:
         images = frozenset(split.images)
@@ -202,6 +210,11 @@ class Fold:
         for cluster, members in self.baseline.items():
             if members & images:
                 self.baseline[cluster] = members - images
+
+
+def _members_before(event: Event, decision: ReadsMembers, clusters: Sequence[str]) -> dict[str, frozenset[str]]:  # noqa: ARG001  # its type is the check
+    """The members of clusters just before an event of one of the kinds of which these are read from the database."""
+    return {cluster: event.state[cluster].members for cluster in clusters if cluster in event.state}
 
 
 def fold(events: Sequence[Event]) -> Fold:

@@ -1,11 +1,10 @@
 """What people decide, at the data directory: deciding, undoing, and the clusters as people want them.
 
-What belongs here: checking that ids exist, taking the state that an event keeps, joining stored clusters with stored
-events. Not here: what a decision does (`curation/replay.py`), the database (`storage/curation/`), publishing
+What belongs here: taking the state that an event keeps, joining stored clusters with stored events. Not here: what a
+decision needs (`curation/checks.py`) and does (`curation/replay.py`), the database (`storage/curation/`), publishing
 (`publish.py`).
 """
 
-import difflib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.curation import decisions as d
-from pipeline.curation.addressing import choose_cluster
+from pipeline.curation.checks import check_images, checked, known_cluster
 from pipeline.curation.decisions import ClusterState, Decision, Event
 from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
 from pipeline.curation.review import reasons
-from pipeline.errors import ConflictError, DecisionError, UnknownNameError
+from pipeline.errors import ConflictError, DecisionError
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.curation.reading import Reader, SqliteFile
@@ -89,7 +88,7 @@ class Curation:
 
         Raises `UnknownNameError` with the nearest ids, `AmbiguousNameError` with those of all that the name fits.
         """
-        return _known_cluster(self.curated(slug), cluster)
+        return known_cluster(self.curated(slug), cluster)
 
     def decide(
         self,
@@ -111,14 +110,14 @@ class Curation:
                 return stored
             _check_revisions(tx, expected or {})
             curated = self._curated(slug, tx.events)
-            checked = self._checked(slug, decision, curated)
+            decision = self._checked(slug, decision, curated)
             return tx.append(
-                checked,
+                decision,
                 at=self.project.now(),
                 actor=d.one_line(actor),
                 why=why,
                 key=key,
-                state=_state(checked, curated),
+                state=_state(decision, curated),
             )
 
     def undo(self, slug: str, number: int | None, *, actor: str, why: str | None = None) -> Event:
@@ -161,53 +160,12 @@ class Curation:
 
     def _checked(self, slug: str, decision: Decision, curated: Curated) -> Decision:
         """The decision in terms of what is there, so that nobody decides about an id that never was."""
-        self._check_images(slug, decision, curated)
-        match decision:
-            case d.Merge(clusters=clusters, into=into):
-                found = list(dict.fromkeys(_known_cluster(curated, one).id for one in clusters))
-                home = _known_cluster(curated, into).id
-                if not set(found) - {home}:
-                    raise DecisionError(f"A merge joins at least two clusters; these are all {home} already.")
-                return decision.model_copy(update={"clusters": tuple(found), "into": home})
-            case d.Split(cluster=cluster, images=images):
-                home = _known_cluster(curated, cluster)
-                if strangers := [one for one in images if one not in home.members]:
-                    raise DecisionError(f"{len(strangers)} of the {len(images)} images are not in {home.id}, for "
-                                        f"example {strangers[0]}. Move them there first.")  # fmt: skip
-                if not home.members - set(images):
-                    raise DecisionError(f"These are all {len(images)} images of {home.id}; splitting leaves nothing.")
-                return decision.model_copy(update={"cluster": home.id})
-            case d.Move(to=to) if to is not None:
-                return decision.model_copy(update={"to": _known_cluster(curated, to).id})
-            case d.ChooseRepresentative(cluster=cluster, image=image):
-                home = _known_cluster(curated, cluster)
-                if image is not None and image not in home.members:
-                    raise DecisionError(f"{image} is not in cluster {home.id}, so it cannot stand for it.")
-                return decision.model_copy(update={"cluster": home.id})
-            case (
-                d.Rename(cluster=c)
-                | d.Describe(cluster=c)
-                | d.SetStatus(cluster=c)
-                | d.Review(cluster=c)
-                | d.Note(cluster=c)
-            ):
-                return decision.model_copy(update={"cluster": _known_cluster(curated, c).id})
-            case _:
-                return decision
 
-    def _check_images(self, slug: str, decision: Decision, curated: Curated) -> None:
-        home = self.computed(slug).home
-        missing = [one for one in decision.images_touched() if one not in home]
-        if missing and isinstance(decision, (d.Include, d.Untag)):  # what is left out is not among the computed
-            known = curated.excluded | self.log.excluded(slug).keys() | curated.tags.keys()
-            missing = [one for one in missing if one not in known]
-        if missing:
-            near = difflib.get_close_matches(missing[0], home, n=1, cutoff=0.6)
-            hint = f" The nearest is {near[0]}." if near else ""
-            raise UnknownNameError(
-                f"{len(missing)} of {len(decision.images_touched())} images are not in {slug}, for example "
-                f"{missing[0]}.{hint} Nothing was decided."
-            )
+        def left_out() -> frozenset[str]:
+            return curated.excluded | self.log.excluded(slug).keys() | curated.tags.keys()
+
+        check_images(decision, slug, self.computed(slug).home, left_out)
+        return checked(decision, curated)
 
 
 def curation_of(project: Project) -> Curation:
@@ -257,18 +215,6 @@ def _computed(stored: Artifact) -> Computed:
         unclustered=frozenset(members.filter(pl.col("cluster_id").is_null())["content_hash"]),
         former={name: frozenset(images) for name, images in book.select("cluster_id", "members").iter_rows()},
     )
-
-
-def _known_cluster(curated: Curated, cluster: str) -> CuratedCluster:
-    found = curated.find(cluster) or curated.clusters.get(choose_cluster(cluster, curated.names) or "")
-    if found is not None:
-        return found
-    names = {one.name.casefold(): one.id for one in curated.clusters.values() if one.name}
-    near = difflib.get_close_matches(cluster, curated.clusters, n=3, cutoff=0.4)
-    near += [names[one] for one in difflib.get_close_matches(cluster.casefold(), names, n=2, cutoff=0.5)]
-    shown = ", ".join(f"{one} ({curated.clusters[one].name or 'unnamed'})" for one in dict.fromkeys(near))
-    hint = f"The nearest: {shown}." if shown else "`image-cluster clusters list` shows them all."
-    raise UnknownNameError(f"There is no cluster {cluster!r} among {len(curated.clusters)}. {hint}")
 
 
 def _check_revisions(tx: "Transaction", expected: Mapping[str, int]) -> None:

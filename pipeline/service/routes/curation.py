@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from pydantic import Field, ValidationError
 
-from pipeline.curation.decisions import Decision, Event, active_events, parse_decision
+from pipeline.curation.decisions import IMAGE_FIELDS, KINDS, Decision, Event, Undo, active_events, parse_decision
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import ClusterDetail, Shape
 from pipeline.service.problems import Problem, unknown
@@ -22,9 +22,6 @@ from pipeline.service.routes.common import Cluster, Id, Slug, category_of, clust
 from pipeline.steps.curation import new_cluster_id
 
 router = APIRouter(tags=["decisions"])
-KINDS = ("rename", "describe", "status", "review", "merge", "split", "move", "exclude", "include", "representative",
-         "tag", "untag", "note", "pair", "keep_both")  # fmt: skip
-OF_IMAGES = ("images", "image", "a", "b")
 SHOWN_IMAGES = 20
 
 Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Who decides.")]
@@ -178,7 +175,7 @@ def _history(
     found = [event for event in found if before is None or event.number < before][:limit]
     return History(items=[
         EventShape(**event_shape(service, slug, event, undone=event.number not in holding
-                                 and getattr(event.decision, "kind", "") != "undo"))
+                                 and not isinstance(event.decision, Undo)))
         for event in found
     ])  # fmt: skip
 
@@ -188,7 +185,7 @@ def _decision(service: Service, slug: str, value: dict[str, Any]) -> Decision:
     if value.get("kind") not in KINDS:
         raise unknown("kind of decision", str(value.get("kind")), KINDS, hint=f"Kinds: {', '.join(KINDS)}.")
     given = dict(value)
-    for field in OF_IMAGES:
+    for field in IMAGE_FIELDS:
         named = given.get(field)
         if isinstance(named, list):
             given[field] = list(dict.fromkeys(_hash(service, slug, one) for one in named))

@@ -61,8 +61,8 @@ def undo_tagging(service: Shared, body: UndoTagging) -> Decided:
     for one in body.events:
         slug = next((slug for slug, name in service.library.slugs().items() if one.category in (slug, name)), None)
         events = curation.store.events(slug) if slug is not None else []
-        kind = getattr(events[one.number - 1].decision, "kind", "") if one.number <= len(events) else ""
-        if slug is None or kind not in ("tag", "untag"):
+        tagging = one.number <= len(events) and isinstance(events[one.number - 1].decision, (Tag, Untag))
+        if slug is None or not tagging:
             raise Problem(404, "unknown-event", f"There is no tagging event {one.number} of {one.category!r}.")
         made.append(event_shape(service, slug, curation.undo(slug, one.number, actor=body.actor)))
         service.library.forget(slug)

@@ -5,7 +5,7 @@ What belongs here: events for people to read. Not here: what a decision is (`cur
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import Event, is_undone
@@ -67,8 +67,10 @@ def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for e
             return f"said that two images {'belong' if same else 'do not belong'} together"
         case d.Undo(event=number):
             return f"undid event {number}"
-        case other:
-            return f"said that {_many(other.images_touched())} are no duplicates"
+        case d.KeepBoth(images=images):
+            return f"said that {_many(images)} are no duplicates"
+        case _:
+            assert_never(event.decision)
 
 
 def _many(images: Sequence[str]) -> str:

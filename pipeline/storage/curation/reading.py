@@ -18,8 +18,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pipeline.curation.decisions import ClusterState, Event, Undo, parse_decision
-from pipeline.curation.replay import fold
+from pipeline.curation.decisions import ClusterState, Event, Undo, kinds_of, parse_decision
+from pipeline.curation.replay import ReadsMembers, fold
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError
 
@@ -35,11 +35,11 @@ WHERE category = :category AND number > :after ORDER BY number"""
 _STATES = """
 SELECT s.number, s.cluster, s.name, s.description, s.status, s.snapshot FROM event_state s
 WHERE s.category = :category AND s.number > :after"""
-# members of the kinds whose state the replay looks at
-_SNAPSHOTS = """
+_WITH_MEMBERS = ", ".join(f"'{kind}'" for kind in kinds_of(ReadsMembers))
+_SNAPSHOTS = f"""
 SELECT digest, members FROM snapshot WHERE digest IN (
   SELECT s.snapshot FROM event_state s JOIN event e ON e.category = s.category AND e.number = s.number
-  WHERE s.category = :category AND s.number > :after AND e.kind IN ('rename', 'review', 'merge'))"""
+  WHERE s.category = :category AND s.number > :after AND e.kind IN ({_WITH_MEMBERS}))"""  # noqa: S608  # names of our own
 _FLAGS = """
 SELECT cluster, kind, text, key, after_event FROM flag
 WHERE category = :category ORDER BY cluster, raised_at"""

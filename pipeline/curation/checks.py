@@ -1,0 +1,95 @@
+"""Decisions held against what is there, so that nobody decides about an id that never was.
+
+What belongs here: which clusters and images each kind of decision needs, and the refusal of what makes no sense. Not
+here: what a decision does (`replay.py`), how a name is compared (`addressing.py`), storing (`steps/curation.py`).
+"""
+
+import difflib
+from collections.abc import Callable, Collection
+from typing import assert_never
+
+from pipeline.curation import decisions as d
+from pipeline.curation.addressing import choose_cluster
+from pipeline.curation.decisions import Decision
+from pipeline.curation.replay import Curated, CuratedCluster
+from pipeline.errors import DecisionError, UnknownNameError
+
+
+def checked(decision: Decision, curated: Curated) -> Decision:
+    """The decision with clusters by their present ids.
+
+    Raises `UnknownNameError` and `AmbiguousNameError` for clusters, `DecisionError` for what changes nothing or does
+    not fit.
+    """
+    match decision:
+        case d.Merge():
+            return _merge(decision, curated)
+        case d.Split():
+            return _split(decision, curated)
+        case d.Move(to=to):
+            return decision if to is None else decision.model_copy(update={"to": known_cluster(curated, to).id})
+        case d.ChooseRepresentative(cluster=cluster, image=image):
+            home = known_cluster(curated, cluster)
+            if image is not None and image not in home.members:
+                raise DecisionError(f"{image} is not in cluster {home.id}, so it cannot stand for it.")
+            return decision.model_copy(update={"cluster": home.id})
+        case d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Note():
+            return decision.model_copy(update={"cluster": known_cluster(curated, decision.cluster).id})
+        case d.Exclude() | d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Undo():
+            return decision
+        case _:
+            assert_never(decision)
+
+
+def check_images(
+    decision: Decision, category: str, images: Collection[str], left_out: Callable[[], Collection[str]]
+) -> None:
+    """Raises `UnknownNameError` for images that are neither among `images` nor, where that is enough, `left_out`.
+
+    `left_out` is called only when it is needed: it replays all events.
+    """
+    touched = decision.images_touched()
+    missing = [image for image in touched if image not in images]
+    if missing and isinstance(decision, (d.Include, d.Untag)):  # what was left out is not among the computed ones
+        others = left_out()
+        missing = [image for image in missing if image not in others]
+    if missing:
+        near = difflib.get_close_matches(missing[0], images, n=1, cutoff=0.6)
+        hint = f" The nearest is {near[0]}." if near else ""
+        raise UnknownNameError(
+            f"{len(missing)} of {len(touched)} images are not in {category}, for example {missing[0]}.{hint} "
+            "Nothing was decided."
+        )
+
+
+def known_cluster(curated: Curated, cluster: str) -> CuratedCluster:
+    """One cluster by its id, one that was merged into it, or its name. Raises with the nearest ids, or all that fit."""
+    found = choose_cluster(cluster, curated.names, curated.redirects)
+    if found is not None:
+        return curated.clusters[found]
+    names = {one.name.casefold(): one.id for one in curated.clusters.values() if one.name}
+    near = difflib.get_close_matches(cluster, curated.clusters, n=3, cutoff=0.4)
+    near += [names[one] for one in difflib.get_close_matches(cluster.casefold(), names, n=2, cutoff=0.5)]
+    shown = ", ".join(f"{one} ({curated.clusters[one].name or 'unnamed'})" for one in dict.fromkeys(near))
+    hint = f"The nearest: {shown}." if shown else "`image-cluster clusters list` shows them all."
+    raise UnknownNameError(f"There is no cluster {cluster!r} among {len(curated.clusters)}. {hint}")
+
+
+def _merge(decision: d.Merge, curated: Curated) -> d.Merge:
+    clusters = list(dict.fromkeys(known_cluster(curated, one).id for one in decision.clusters))
+    home = known_cluster(curated, decision.into).id
+    if not set(clusters) - {home}:
+        raise DecisionError(f"A merge joins at least two clusters; these are all {home} already.")
+    return decision.model_copy(update={"clusters": tuple(clusters), "into": home})
+
+
+def _split(decision: d.Split, curated: Curated) -> d.Split:
+    home, images = known_cluster(curated, decision.cluster), decision.images
+    if strangers := [image for image in images if image not in home.members]:
+        raise DecisionError(
+            f"{len(strangers)} of the {len(images)} images are not in {home.id}, for example {strangers[0]}. Move them "
+            "there first."
+        )
+    if not home.members - set(images):
+        raise DecisionError(f"These are all {len(images)} images of {home.id}; splitting leaves nothing.")
+    return decision.model_copy(update={"cluster": home.id})
