@@ -40,14 +40,15 @@ IMAGES = dg.AssetSpec(
     deps=["image_manifest"],
     description="Every image of this category with its size, its place and time where the file tells them, and a "
     "status.\n\n"
-    "A file that cannot be used stays here as a row with a reason (broken, missing, too_large, not_an_image). "
-    "Only what is new or changed is read.",
+    "A file that cannot be used stays here as a row with a reason (broken, missing, too_large, not_an_image, "
+    "unreadable). Only what is new or changed is read.",
     group_name=GROUP,
     kinds={"pillow", "polars", "parquet"},
     owners=OWNERS,
     tags={"holds": "images"},
     metadata=columns(
-        IMAGES_SCHEMA, {"status": "ok, broken, missing, too_large or not_an_image", "reason": "why it is not ok"}
+        IMAGES_SCHEMA,
+        {"status": "ok, broken, missing, too_large, not_an_image or unreadable", "reason": "why it is not ok"},
     ),
     code_version=str(CODE),
 )

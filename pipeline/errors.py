@@ -46,7 +46,24 @@ class BucketUnreachableError(TransientError):
 
 
 class ObjectMissingError(PermanentError):
-    """An object that a listing named is gone. One image's trouble, never a run's."""
+    """An object that a listing named is gone. One image's trouble, never a run's. `status` is that of its row."""
+
+    status = "missing"
+
+
+class ObjectUnusableError(ObjectMissingError):
+    """An object is there, but nobody may open it: a pipe, a link that leads elsewhere, a key that cannot be asked for.
+
+    Asking again gives the same answer as long as its listing stays the same.
+    """
+
+    status = "unreadable"
+
+
+class ObjectTooLargeError(ObjectMissingError):
+    """An object is larger than what may be read."""
+
+    status = "too_large"
 
 
 class EncoderError(PermanentError):

@@ -20,6 +20,14 @@ from pipeline.errors import SettingsError
 DEFAULT_FILE = Path("image-cluster.yaml")
 FILE_VARIABLE = "IMAGE_CLUSTER_SETTINGS"
 
+# What operating systems, NAS boxes and photo tools keep beside photos; never what a person would call a folder.
+SKIP_NAMES = (
+    ".*", "@eaDir", "@tmp", "@Recycle", "@Recently-Snapshot", "@__thumb", "@sharebin", "@GMT-*", "#recycle",
+    "#snapshot", "~snapshot", "$RECYCLE.BIN", "System Volume Information", "FOUND.0??", "lost+found", "__MACOSX",
+    "Network Trash Folder", "Temporary Items", "_gsdata_", "*.lrdata", "SYNOPHOTO_THUMB_*", "SYNOFILE_THUMB_*",
+    "Thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini",
+)  # fmt: skip
+
 
 def without_secrets(text: str) -> str:
     """`text` with the password of every address in it replaced by ***, and query values that name a secret too."""
@@ -63,6 +71,15 @@ class SourceSettings(Params):
     manifest: Literal["auto", "ignore", "require"] = Field(
         default="auto",
         description="Whether the bucket's own manifest.json, not a listing, says what exists: auto = if there is one.",
+    )
+    skip_names: list[str] = Field(
+        default=list(SKIP_NAMES),
+        description="Names of files and folders of systems, in any case, that are skipped and counted wherever they "
+        "lie; * and ? stand for any characters. [] skips nothing, not even names that begin with a dot.",
+    )
+    follow_links: Literal["inside", "all"] = Field(
+        default="inside",
+        description="Symbolic links in a folder. inside: those that lead elsewhere are told and not read; all: read.",
     )
     concurrency: int = Field(default=16, ge=1, le=256, description="Objects read at the same time.")
     timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Seconds until one request is given up.")

@@ -8,10 +8,12 @@ which reads 3 to 4 times as many objects a second. Keys are read from the enviro
 takes one only as `dg.EnvVar("NAME")`, which Dagster resolves in the process that runs the step and shows by name.
 """
 
+from collections.abc import Callable
+
 from dagster_aws.s3.resources import ResourceWithS3Configuration
 from pydantic import Field
 
-from pipeline.adapters.buckets import open_bucket
+from pipeline.adapters.buckets import open_source
 from pipeline.adapters.s3_bucket import Credentials
 from pipeline.errors import BucketError, SettingsError
 from pipeline.settings import SourceSettings
@@ -39,20 +41,20 @@ class BucketResource(ResourceWithS3Configuration):
     aws_secret_access_key: str | None = Field(default=None, repr=False, exclude=True, description=_SECRET)
     aws_session_token: str | None = Field(default=None, repr=False, exclude=True, description=_SECRET)
 
-    def open(self, source: SourceSettings) -> Bucket:
-        """The bucket, with `source` for what is unset; no request is made yet.
+    def open(self, source: SourceSettings, *, notice: Callable[[str], None] | None = None) -> Bucket:
+        """The bucket, with `source` for what is unset; no request is made yet. `notice` is told of delays and such.
 
         Raises `SettingsError` for a field that cannot be honoured, `BucketError` where there are no credentials.
         """
         self._refuse_what_is_not_honoured()
-        return open_bucket(
-            self.url or source.url,
-            endpoint_url=self.endpoint_url or source.endpoint_url,
-            region=self.region_name or source.region,
-            concurrency=source.concurrency,
-            timeout_seconds=source.timeout_seconds,
-            retries=source.retries if self.max_attempts is None else self.max_attempts - 1,
+        return open_source(
+            source,
+            url=self.url,
+            endpoint_url=self.endpoint_url,
+            region=self.region_name,
+            retries=None if self.max_attempts is None else self.max_attempts - 1,
             credentials=self._credentials(),
+            notice=notice,
         )
 
     def _credentials(self) -> Credentials | None:

@@ -66,7 +66,7 @@ class _Project(Project):
 
     @cached_property
     def bucket(self) -> Bucket:
-        return self._resource.open(self.settings.source)
+        return self._resource.open(self.settings.source, notice=self.tell_once)
 
 
 class LogTalk:

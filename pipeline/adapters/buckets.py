@@ -6,13 +6,15 @@ here: what a bucket can do (`Bucket` in `stages/manifest/build.py`), S3 itself (
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from pipeline.adapters.folder_bucket import FolderBucket
 from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
 from pipeline.errors import BucketError, SettingsError
+from pipeline.settings import SKIP_NAMES, SourceSettings
 
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _R2 = ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "R2_SESSION_TOKEN")
@@ -28,18 +30,26 @@ def open_bucket(
     retries: int = 4,
     environment: Mapping[str, str] = os.environ,
     credentials: Credentials | None = None,
+    skip_names: Sequence[str] = SKIP_NAMES,
+    follow_links: Literal["inside", "all"] = "all",
+    notice: Callable[[str], None] | None = None,
 ) -> FolderBucket | ObstoreBucket:
     """The bucket at `url`; no request is made yet.
 
     `concurrency` is how many objects `read_many` reads ahead, `timeout_seconds` how long one request may take,
     `retries` how often it is made again after a transient error. `credentials` default to those in `environment`.
+    `skip_names` are left out of `folders`; `notice` is told what people should know meanwhile.
     Raises `SettingsError` for a URL or endpoint that cannot be, `BucketError` where there are no credentials.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return FolderBucket(Path(url), concurrency=concurrency)
-    if scheme == "file":
-        return FolderBucket(_path_of(url), concurrency=concurrency)
+        path: Path | None = Path(url)
+    else:
+        path = _path_of(url) if scheme == "file" else None
+    if path is not None:
+        return FolderBucket(
+            path, concurrency=concurrency, skip_names=skip_names, follow_links=follow_links, notice=notice
+        )
     if scheme not in ("s3", "r2"):
         raise SettingsError(
             f"{url!r} is no place that can be read. Give a folder, s3://bucket/prefix or r2://bucket/prefix."
@@ -64,6 +74,33 @@ def open_bucket(
         concurrency=concurrency,
         timeout_seconds=timeout_seconds,
         retries=retries,
+        skip_names=skip_names,
+        notice=notice,
+    )
+
+
+def open_source(
+    source: SourceSettings,
+    *,
+    url: str | None = None,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    retries: int | None = None,
+    credentials: Credentials | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> FolderBucket | ObstoreBucket:
+    """The bucket that the settings name, with what is given here instead. Raises as `open_bucket`."""
+    return open_bucket(
+        url or source.url,
+        endpoint_url=endpoint_url or source.endpoint_url,
+        region=region or source.region,
+        concurrency=source.concurrency,
+        timeout_seconds=source.timeout_seconds,
+        retries=source.retries if retries is None else retries,
+        credentials=credentials,
+        skip_names=source.skip_names,
+        follow_links=source.follow_links,
+        notice=notice,
     )
 
 

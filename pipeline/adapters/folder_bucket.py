@@ -1,24 +1,37 @@
 """A local folder as a bucket.
 
-What belongs here: walking, reading and atomic writing of files, and what their trouble means. Not here: which files are
-hidden or no images (`stages/manifest/keys.py`), choosing this class (`adapters/buckets.py`).
+What belongs here: walking, reading and atomic writing of files, and what their trouble means. Not here: what lies
+in one folder (`adapters/folder_entries.py`), which files are hidden or no images (`stages/manifest/keys.py`),
+choosing this class (`adapters/buckets.py`).
 
 Plain files and not obstore's LocalStore, which refuses a whole listing for one control character in a name and gives
 no order, so that a listing could not be resumed.
 """
 
+import contextlib
 import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead
-from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
+from pipeline.adapters.folder_entries import (
+    Entry,
+    FileTooLargeError,
+    FolderRules,
+    inside_of_our_own,
+    read_regular,
+)
+from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
+from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, ObjectUnusableError
+from pipeline.settings import SKIP_NAMES
 from pipeline.stages.manifest.build import ObjectInfo
-from pipeline.stages.manifest.keys import is_hidden
+from pipeline.stages.manifest.keys import skipped_part
 
 PAGE = 1000  # objects per page, as S3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,23 +44,61 @@ _PERMANENT = frozenset(
 class FolderBucket:
     """The files below one folder. Implements `Bucket`.
 
-    Symbolic links are followed; a link that leads back to a folder it lies in is passed over. A name that is not UTF-8
-    is shown with its odd bytes as `\\xNN`, and is found again by that.
+    A symbolic link is followed where `follow_links` allows it; one that leads back to a folder it lies in is passed
+    over. A name that is not UTF-8 is shown with its odd bytes as `\\xNN`, and is found again by that. What is left out
+    of `folders` is told to `notice`.
     """
 
-    def __init__(self, root: Path, *, concurrency: int = 16) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        concurrency: int = 16,
+        skip_names: Sequence[str] = SKIP_NAMES,
+        follow_links: Literal["inside", "all"] = "all",
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
         self.url: str = str(root)
         self._root: Path = root.expanduser().absolute()
         self._concurrency: int = concurrency
+        self._skip_names: Sequence[str] = skip_names
+        self._follow_links: Literal["inside", "all"] = follow_links
+        self._notice: Callable[[str], None] = notice or (lambda _: None)
 
     def __repr__(self) -> str:
         return f"FolderBucket({self.url!r})"
 
+    @cached_property
+    def _rules(self) -> FolderRules:
+        return FolderRules(Path(os.path.realpath(self._root)), self._skip_names, self._follow_links)
+
     def folders(self) -> list[str]:
-        """Names of the folders at the top, sorted, hidden ones left out."""
+        """Names of the folders at the top that can be listed, sorted, hidden ones left out."""
         self.check()
-        entries = self._entries(self._root, "", (), top=True)
-        return [name.rstrip("/") for name, _, is_folder in entries if is_folder and not is_hidden(name.rstrip("/"))]
+        try:
+            entries = self._rules.entries(self._root, "", ())
+        except OSError as error:
+            raise self._trouble(error, "list") from None
+        return [entry.name.rstrip("/") for entry in entries if self._is_open(entry)]
+
+    def _is_open(self, entry: Entry) -> bool:
+        """Whether a top folder holds a source's files; says why where it does not."""
+        if entry.kind in ("file", "skipped"):
+            if entry.kind == "skipped" and skipped_part(entry.name, self._skip_names):
+                self._notice(f"Skipped in {self.url}: {entry.name} (source.skip_names).")
+            return False
+        reason = entry.reason
+        try:
+            with os.scandir(entry.path):
+                pass
+            if not reason and self._rules.holds_only_our_own(entry.path):
+                self._notice(f"Skipped in {self.url}: {entry.name} is a data directory of image-cluster.")
+                return False
+        except OSError as error:
+            reason = reason or error.strerror or str(error)
+        if reason:
+            self._notice(f"{entry.name} in {self.url} is not looked at: {reason}. What is known of it stays.")
+        return not reason
 
     def pages(
         self, prefix: str = "", *, after: str | None = None, recursive: bool = True
@@ -56,10 +107,14 @@ class FolderBucket:
         self.check()
         prefix = prefix.strip("/")
         folder = self._path(prefix) if prefix else self._root
-        if prefix and not folder.is_dir():
+        if prefix and not os.path.lexists(folder):
             return
         page: list[ObjectInfo] = []
-        for info in self._walk(folder, f"{prefix}/" if prefix else "", after or "", (), recursive=recursive):
+        start = f"{prefix}/" if prefix else ""
+        if prefix and self._rules.leads_out(folder):
+            yield [ObjectInfo(start, "", 0, _EPOCH, "it is a link that leads out of the source")]
+            return
+        for info in self._walk(folder, start, after or "", (), recursive=recursive):
             page.append(info)
             if len(page) == PAGE:
                 yield page
@@ -77,12 +132,24 @@ class FolderBucket:
             return None
         except OSError as error:
             raise self._trouble(error, f"look at {key!r}") from None
-        return None if path.is_dir() else _info(key, found)
+        return _info(key, found) if stat.S_ISREG(found.st_mode) else None
 
     def read(self, key: str) -> bytes:
-        """The whole file. One that may not be read, or is a folder, counts as missing."""
+        """The whole file. One that may not be read, or is a folder, counts as missing; only regular ones are opened."""
+        return self._read(key, None)
+
+    def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
+        """Files in the order of `keys`, read ahead by a bounded number; one file's trouble is a value."""
+        return read_ahead(lambda key: self._read(key, most), keys, self._concurrency)
+
+    def _read(self, key: str, most: int | None) -> bytes:
+        path = self._path(key)
         try:
-            return self._path(key).read_bytes()
+            if self._rules.leads_out(path):
+                raise ObjectUnusableError(f"{key!r} is a link that leads out of {self.url} (source.follow_links).")
+            data = read_regular(path, most)
+        except FileTooLargeError as error:
+            raise too_large(key, error.size, most or 0) from None
         except _GONE:
             self.check()  # a disk that was unplugged must not look like images that were deleted
             raise ObjectMissingError(f"There is no {key!r} in {self.url} any more.") from None
@@ -90,10 +157,9 @@ class FolderBucket:
             raise ObjectMissingError(f"{key!r} in {self.url} cannot be read: {error.strerror}.") from None
         except OSError as error:
             raise self._trouble(error, f"read {key!r}") from None
-
-    def read_many(self, keys: Iterable[str]) -> Iterator[tuple[str, Outcome]]:
-        """Files in the order of `keys`, read ahead by a bounded number; one file's trouble is a value."""
-        return read_ahead(self.read, keys, self._concurrency)
+        if isinstance(data, str):
+            raise ObjectUnusableError(f"{key!r} in {self.url} is {data}, not a regular file.")
+        return data
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 a folder keeps no types
         """Create or replace one file by renaming a finished one over it; makes the folders it needs."""
@@ -118,7 +184,7 @@ class FolderBucket:
             raise self._trouble(error, f"delete {key!r}") from None
 
     def check(self) -> None:
-        """Raises `BucketError` where the folder is not there or may not be listed."""
+        """Raises `BucketError` where the folder is not there, may not be listed, or is our own."""
         try:
             with os.scandir(self._root):
                 pass
@@ -126,6 +192,12 @@ class FolderBucket:
             raise BucketError(f"There is no folder {self._root}. Correct the url, or make the folder.") from None
         except OSError as error:
             raise self._trouble(error, "list") from None
+        ours = inside_of_our_own(self._rules.root)
+        if ours is not None:
+            raise BucketError(
+                f"{self._root} belongs to the data directory {ours} of image-cluster and holds no photos of yours. "
+                "Name the folder that your images are in."
+            )
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")
@@ -139,36 +211,43 @@ class FolderBucket:
     def _walk(
         self, folder: Path, prefix: str, after: str, above: tuple[tuple[int, int], ...], *, recursive: bool
     ) -> Iterator[ObjectInfo]:
-        """Files below `folder` whose key is greater than `after`, in order of key."""
-        place = folder.stat()
-        here = (*above, (place.st_dev, place.st_ino))
-        for name, entry, is_folder in self._entries(folder, prefix, here, top=False):
-            key = prefix + name
-            if is_folder:
+        """Files below `folder` whose key is greater than `after`, in order of key. One folder's trouble is an item."""
+        try:
+            place = folder.stat()
+            here = (*above, (place.st_dev, place.st_ino))
+            entries = self._rules.entries(folder, prefix, here)
+        except _GONE:
+            self.check()  # it was deleted meanwhile, unless all of the source is gone
+            return
+        except OSError as error:
+            if not prefix:
+                raise self._trouble(error, "list") from None
+            yield ObjectInfo(prefix, "", 0, _EPOCH, error.strerror or str(error))
+            return
+        for entry in entries:
+            key = prefix + entry.name
+            if entry.kind == "folder":
                 if recursive and (key > after or after.startswith(key)):
                     yield from self._walk(Path(entry.path), key, after, here, recursive=True)
-            elif key > after:
-                found = _stat(entry)
-                if found is not None:
-                    yield _info(key, found)
+            elif key > after and (recursive or entry.kind == "file"):
+                info = self._object(key, entry)
+                if info is not None:
+                    yield info
 
-    def _entries(
-        self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...], *, top: bool
-    ) -> list[tuple[str, "os.DirEntry[str]", bool]]:
-        """(shown name, entry, whether a folder); a folder has a slash and sorts with it, as the keys below it do."""
-        found: list[tuple[str, os.DirEntry[str], bool]] = []
+    def _object(self, key: str, entry: Entry) -> ObjectInfo | None:
+        """What a listing says of anything but an open folder; None for a file that was deleted meanwhile."""
+        if entry.kind != "file":
+            return ObjectInfo(key, "", 0, _EPOCH, entry.reason)
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    is_folder = entry.is_dir()
-                    if is_folder and not top and entry.is_symlink():
-                        place = entry.stat()
-                        if (place.st_dev, place.st_ino) in above:
-                            continue
-                    found.append((_shown(entry.name) + ("/" if is_folder else ""), entry, is_folder))
+            found = os.lstat(entry.path)
+            if stat.S_ISLNK(found.st_mode) and not self._rules.leads_out(entry.path):
+                with contextlib.suppress(OSError):  # it leads nowhere: its trouble gets told when it is read
+                    found = os.stat(entry.path)  # noqa: PTH116 a DirEntry's path is text
+        except _GONE:
+            return None
         except OSError as error:
-            raise self._trouble(error, f"list {prefix or 'it'!r}") from None
-        return sorted(found, key=lambda item: item[0])
+            return ObjectInfo(key, "", 0, _EPOCH, error.strerror or str(error))
+        return _info(key, found)
 
     def _trouble(self, error: OSError, doing: str) -> BucketError | BucketUnreachableError:
         said = f"Cannot {doing} in folder {self.url}: {error.strerror or error}."
@@ -185,21 +264,6 @@ def _info(key: str, found: os.stat_result) -> ObjectInfo:
     # No inode in the ETag: FUSE mounts (sshfs, rclone) hand out new ones, and everything would look changed for ever.
     etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
     return ObjectInfo(key, etag, found.st_size, _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000))
-
-
-def _stat(entry: "os.DirEntry[str]") -> os.stat_result | None:
-    """Of the file that a link leads to; of the link itself where it leads nowhere, so that its trouble gets told."""
-    for follow in (True, False):
-        try:
-            return entry.stat(follow_symlinks=follow)
-        except OSError:
-            continue
-    return None  # deleted while we were listing
-
-
-def _shown(name: str) -> str:
-    """A file name as text that can be stored; bytes that are not UTF-8 appear as \\xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _bytes_of(key: str) -> bytes:

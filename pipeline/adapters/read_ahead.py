@@ -9,7 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
+from pipeline.errors import (
+    BucketError,
+    BucketUnreachableError,
+    ObjectMissingError,
+    ObjectTooLargeError,
+    ObjectUnusableError,
+)
 
 Outcome = bytes | ObjectMissingError | BucketUnreachableError
 
@@ -31,7 +37,7 @@ def read_ahead(read: Callable[[str], bytes], keys: Iterable[str], concurrency: i
         except (ObjectMissingError, BucketUnreachableError) as trouble:
             return trouble
         except BadKeyError as trouble:
-            return ObjectMissingError(str(trouble))
+            return ObjectUnusableError(str(trouble))
 
     pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="bucket-read")
     waiting: deque[tuple[str, Future[Outcome]]] = deque()
@@ -46,3 +52,10 @@ def read_ahead(read: Callable[[str], bytes], keys: Iterable[str], concurrency: i
             yield first, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # a caller that stops early does not wait for what it left
+
+
+def too_large(key: str, size: int, most: int) -> ObjectTooLargeError:
+    """What is said of an object of `size` bytes that is not read because `most` may be."""
+    return ObjectTooLargeError(
+        f"{key!r} has {size / 1e6:,.1f} MB, more than images.max_megabytes = {most / 1e6:g}; it was not read."
+    )

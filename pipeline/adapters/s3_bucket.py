@@ -6,14 +6,15 @@ come from (`adapters/buckets.py`), which keys are images (`stages/manifest/keys.
 
 import re
 import secrets
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead
+from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
 from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterError, ObjectMissingError
+from pipeline.settings import SKIP_NAMES
 from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import is_hidden
 
@@ -59,8 +60,12 @@ class ObstoreBucket:
         concurrency: int = 16,
         timeout_seconds: float = 30,
         retries: int = 4,
+        skip_names: Sequence[str] = SKIP_NAMES,
+        notice: Callable[[str], None] | None = None,
     ) -> None:
         self.url: str = url
+        self._skip_names: Sequence[str] = skip_names
+        self._notice: Callable[[str], None] = notice or (lambda _: None)
         self._prefix: str = prefix
         self._endpoint: str = endpoint_url or f"https://s3.{region}.amazonaws.com"
         self._region: str = region
@@ -82,7 +87,10 @@ class ObstoreBucket:
             empty = not names and not found["objects"]
         if empty:
             self._doubt_emptiness()
-        return [name for name in names if not is_hidden(name)]
+        skipped = [name for name in names if is_hidden(name, self._skip_names)]
+        if skipped:
+            self._notice(f"Skipped in {self.url}: {', '.join(skipped)} (source.skip_names).")
+        return [name for name in names if name not in skipped]
 
     def pages(
         self, prefix: str = "", *, after: str | None = None, recursive: bool = True
@@ -108,12 +116,19 @@ class ObstoreBucket:
 
     def read(self, key: str) -> bytes:
         """The whole object."""
-        with self._told(f"read {key!r}", key):
-            return bytes(self._store.get(_checked(key, self.url)).bytes())
+        return self._read(key, None)
 
-    def read_many(self, keys: Iterable[str]) -> Iterator[tuple[str, Outcome]]:
+    def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
         """Objects in the order of `keys`, read ahead by a bounded number; one object's trouble is a value."""
-        return read_ahead(self.read, keys, self._concurrency)
+        return read_ahead(lambda key: self._read(key, most), keys, self._concurrency)
+
+    def _read(self, key: str, most: int | None) -> bytes:
+        with self._told(f"read {key!r}", key):
+            found = self._store.get(_checked(key, self.url))
+            size = found.meta["size"]
+            if most is not None and size > most:
+                raise too_large(key, size, most)
+            return bytes(found.bytes())
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
         """Create or replace one object."""

@@ -15,8 +15,7 @@ from pipeline.service.search import Decoders
 from pipeline.settings import Settings
 from pipeline.stages.images.decode import Decoded, content_hash
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY
-from pipeline.stages.manifest.keys import compile_pattern, image_id, parse_key
-from pipeline.steps.manifest import ROOT
+from pipeline.stages.manifest.keys import compile_pattern, folder_of, image_id, parse_key, pattern_of
 from pipeline.steps.project import Project
 from pipeline.storage.layout import read_slugs
 
@@ -83,8 +82,8 @@ def _store(project: Project, decoders: Decoders, category: str, group: str | Non
     folder = group or project.settings.service.upload_folder
     rest = f"{folder}/{decoded.content_hash}.{extension}"
     parsed = _parsed(project.settings, category, rest)
-    above = project.settings.source.categories == "single" or category == ROOT
-    key = rest if above else f"{category}/{rest}"
+    top = folder_of(category, project.settings.source.categories)
+    key = rest if top is None else f"{top}/{rest}"
     there = project.bucket.head(key) is not None
     if not there:
         project.bucket.write(key, data, content_type=media_type)
@@ -94,7 +93,7 @@ def _store(project: Project, decoders: Decoders, category: str, group: str | Non
 
 def _parsed(settings: Settings, category: str, rest: str) -> tuple[str | None, str]:
     """Group and identifier that the category's pattern reads in the key. Raises `Problem` where it reads none."""
-    written = settings.source.patterns.get(category)
+    written = pattern_of(category, settings.source.patterns)
     parsed = parse_key(rest, category, compile_pattern(category, written) if written is not None else None)
     if parsed is None:
         raise Problem(

@@ -89,7 +89,9 @@ class _Work:
         # the encoder is opened before anything is read: without it nothing that follows would be of use
         encoder = self.project.encoder if self.vectors is not None else None
         outcomes = stream(
-            self.project.bucket.read_many(todo["key"].to_list()),
+            self.project.bucket.read_many(
+                todo["key"].to_list(), most=int(self.project.settings.images.max_megabytes * 1e6)
+            ),
             image_params=self.project.settings.images,
             encoder=encoder,
             batch_size=params.batch_size,

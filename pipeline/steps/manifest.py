@@ -28,7 +28,14 @@ from pipeline.stages.manifest.build import (
     build_manifest,
     build_manifest_from_entries,
 )
-from pipeline.stages.manifest.keys import slug_map, sort_of
+from pipeline.stages.manifest.keys import (
+    ROOT_CATEGORY,
+    SINGLE_CATEGORY,
+    category_of_folder,
+    folder_of,
+    slug_map,
+    sort_of,
+)
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs, write_slugs
@@ -37,12 +44,10 @@ CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
 DECLARED_SCHEMA = pl.Schema(
     {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
 )
-ROOT = "root"  # the category of images that lie at the very top of the source
-SINGLE = "all"  # the one category when the settings say that the whole source is one
-LISTING_CODE = 1  # counted up when the same listing gives another manifest
+LISTING_CODE = 2  # counted up when the same listing gives another manifest
 HELD = 200_000  # listed objects in memory until it is known whether they changed; beyond, they are listed once more
 CHANGES = ("added", "changed", "removed")
-COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched")
+COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched", "kept")
 
 
 def categories(project: Project) -> dict[str, str]:
@@ -57,9 +62,9 @@ def category_names(project: Project) -> list[str]:
     """The categories that the bucket holds now; stores nothing."""
     source = project.settings.source
     if source.categories == "single":
-        return [SINGLE]
+        return [SINGLE_CATEGORY]
     if isinstance(source.categories, list):
-        return list(source.categories)
+        return [name.strip("/") for name in source.categories]
     entries = _bucket_entries(project)
     if entries is None:
         return _folders(project)
@@ -116,6 +121,9 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
             )  # fmt: skip
         elif any(current.provenance.facts.get(name) != value for name, value in facts.items()):
             current = project.store.update_facts(current, facts)
+    if made.skipped:
+        named = ", ".join(f"{number:,} in {name}" for name, number in sorted(made.skipped.items()))
+        project.tell_once(f"Skipped in {category}: {named} (source.skip_names).")
     report.counts = {**counts, "sampled": frame.filter(pl.col("change") != "removed").height}
     report.facts = {"source": project.bucket.url, "digest": made.digest}
     report.data_version = facts["content"]
@@ -138,7 +146,7 @@ def _as_listed_before(project: Project, current: Artifact, report: Report) -> Re
             created_at=project.now(), params=current.provenance.params, facts=facts,
         )  # fmt: skip
     report.unchanged = True
-    report.counts = {name: int(facts[name]) for name in COUNTS} | {"sampled": int(facts["images"])}
+    report.counts = {name: int(facts.get(name, 0)) for name in COUNTS} | {"sampled": int(facts["images"])}
     report.facts = {"source": project.bucket.url, "digest": facts["digest"]}
     report.data_version = str(facts["content"])
     report.path = current.folder
@@ -161,11 +169,11 @@ class _Listing:
     def __init__(self, project: Project, category: str) -> None:
         self._project, self._category = project, category
         self._pages: list[list[ObjectInfo]] | None = []
-        knobs = project.settings.source.model_dump(include={"categories", "patterns", "variant"})
+        knobs = project.settings.source.model_dump(include={"categories", "patterns", "variant", "skip_names"})
         hasher = hashlib.blake2b(digest(LISTING_CODE, category, knobs, project.bucket.url).encode(), digest_size=16)
         count = 0
         for page in _pages(project, category):
-            lines = [f"{key}\0{etag}\0{size}\0{at.timestamp()}" for key, etag, size, at in page]
+            lines = [f"{key}\0{etag}\0{size}\0{at.timestamp()}\0{trouble}" for key, etag, size, at, trouble in page]
             hasher.update("\n".join(["", *lines]).encode("utf-8", "surrogatepass"))
             count += len(page)
             self._pages = [*self._pages, page] if self._pages is not None and count <= HELD else None
@@ -217,18 +225,30 @@ def _objects(project: Project, category: str) -> Iterator[ObjectInfo]:
 
 
 def _pages(project: Project, category: str) -> Iterator[list[ObjectInfo]]:
-    if project.settings.source.categories == "single":
-        return project.bucket.pages()
-    if category == ROOT:
-        return project.bucket.pages(recursive=False)
-    return project.bucket.pages(f"{category}/")
+    """The listing of one category; what could not be looked at is told."""
+    source = project.settings.source
+    folder = folder_of(category, source.categories)
+    if folder is not None:
+        pages = project.bucket.pages(f"{folder}/")
+    else:
+        pages = project.bucket.pages(recursive=source.categories == "single")
+    for page in pages:
+        for info in page:
+            if info.trouble:
+                project.tell_once(
+                    f"{info.key or 'All'} of {project.bucket.url} is not looked at: {info.trouble}. "
+                    "What is known of it stays."
+                )
+        yield page
 
 
 def _folders(project: Project) -> list[str]:
-    folders = project.bucket.folders()
+    """The categories of a listed source: one per top folder, and one for the images beside them."""
+    folders = [category_of_folder(name) for name in project.bucket.folders()]
+    names = project.settings.source.skip_names
     top = (found for page in project.bucket.pages(recursive=False) for found in page)
-    has_images = any(sort_of(found.key, found.size) == "image" for found in top)
-    return [*folders, ROOT] if has_images and ROOT not in folders else folders
+    has_images = any(sort_of(found.key, found.size, names) == "image" for found in top if not found.trouble)
+    return [*folders, ROOT_CATEGORY] if has_images else folders
 
 
 def _bucket_entries(project: Project) -> list[Entry] | None:

@@ -79,6 +79,7 @@ class Project:
         self.talk: Talk = talk or Silence()
         # the bucket's own manifest.json as last read, with its ETag: one read serves every category of a run
         self.bucket_entries: tuple[str, list[Entry]] | None = None
+        self._told: set[str] = set()
         self._bucket = bucket
         self._open_encoder = encoder
         self._clock = clock
@@ -103,17 +104,9 @@ class Project:
     def bucket(self) -> "Bucket":
         if self._bucket is not None:
             return self._bucket
-        from pipeline.adapters.buckets import open_bucket
+        from pipeline.adapters.buckets import open_source
 
-        source = self.settings.source
-        return open_bucket(
-            source.url,
-            endpoint_url=source.endpoint_url,
-            region=source.region,
-            concurrency=source.concurrency,
-            timeout_seconds=source.timeout_seconds,
-            retries=source.retries,
-        )
+        return open_source(self.settings.source, notice=self.tell_once)
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -134,6 +127,12 @@ class Project:
         from pipeline.storage.vectors import VectorStore
 
         return VectorStore(self.layout.vectors(fingerprint))
+
+    def tell_once(self, text: str) -> None:
+        """A notice that several steps come upon: told the first time only."""
+        if text not in self._told:
+            self._told.add(text)
+            self.talk.notice(text)
 
     def now(self) -> str:
         """This moment as ISO 8601 in UTC, whole seconds."""

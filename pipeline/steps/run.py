@@ -43,7 +43,7 @@ class CategoryRun:
         counts = published.counts
         total = counts["images"]
         reasons = {name: number for name, number in images.counts.items()
-                   if name in ("broken", "missing", "too_large", "not_an_image")}  # fmt: skip
+                   if name in ("broken", "missing", "too_large", "not_an_image", "unreadable")}  # fmt: skip
         usable = counts["clustered"] + counts["unclustered"]
         return {
             "category": self.category,

@@ -26,6 +26,15 @@ from pipeline.errors import NewerSchemaError
 from pipeline.storage.files import write_atomically
 
 SCHEMA_VERSION = 1
+MARKER = "image-cluster.json"
+# All that this program puts at the top of a data directory: none of it is ever read as a source.
+OWN_NAMES = frozenset(
+    {
+        MARKER, "categories.json", "pairs.csv", "categories", "vectors", "thumbnails", "published", "cache",
+        "originals", "backups", "curation.sqlite3", "curation.sqlite3-wal", "curation.sqlite3-shm",
+        "curation.sqlite3-journal",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Layout:
 
     @property
     def marker(self) -> Path:
-        return self.root / "image-cluster.json"
+        return self.root / MARKER
 
     @property
     def slugs(self) -> Path:

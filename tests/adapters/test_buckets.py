@@ -1,12 +1,15 @@
 """Folders as buckets, the look-ahead, and what a URL and the environment must say."""
 
+import errno
 import logging
 import os
 import resource
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +17,17 @@ from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.folder_bucket import FolderBucket
 from pipeline.adapters.read_ahead import read_ahead
 from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
-from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, SettingsError
+from pipeline.errors import (
+    BucketError,
+    BucketUnreachableError,
+    ObjectMissingError,
+    ObjectTooLargeError,
+    ObjectUnusableError,
+    SettingsError,
+)
 from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.keys import sort_of
+from pipeline.storage.layout import open_layout
 from tests.servers import free_port
 
 ODD_NAMES = [
@@ -93,7 +105,7 @@ def test_a_prefix_is_a_folder_and_not_the_beginning_of_a_name(tmp_path: Path) ->
 
 
 def test_folders_leave_out_files_and_hidden_ones(tmp_path: Path) -> None:
-    assert fill(tmp_path, "b/1", "a/1", ".git/1", "_x/1", "__MACOSX/1", "top.png").folders() == ["a", "b"]
+    assert fill(tmp_path, "b/1", "a/1", ".git/1", "_x/1", "__MACOSX/1", "top.png").folders() == ["_x", "a", "b"]
 
 
 def test_a_category_that_is_not_there_is_empty_but_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -108,12 +120,165 @@ def test_a_category_that_is_not_there_is_empty_but_a_folder_that_is_not_there_is
         FolderBucket(tmp_path / "a" / "1.png").folders()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_ends_the_listing_with_an_error(tmp_path: Path) -> None:
+def images_of(bucket: Bucket) -> list[str]:
+    found = (info for page in bucket.pages() for info in page)
+    return [info.key for info in found if sort_of(info.key, info.size) == "image"]
+
+
+def troubles_of(bucket: Bucket, prefix: str = "") -> dict[str, str]:
+    return {info.key: info.trouble for page in bucket.pages(prefix) for info in page if info.trouble}
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], None]:
+    """Makes one folder fail to be listed, also for root, who may read every folder."""
+    scandir = os.scandir
+
+    def close(folder: Path, number: int) -> None:
+        def refuse(path: Any) -> Any:
+            if os.fspath(path) == str(folder):
+                raise OSError(number, os.strerror(number), str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+
+    return close
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ELOOP])
+def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_listed(
+    tmp_path: Path, closed: Callable[[Path, int], None], number: int
+) -> None:
+    said: list[str] = []
+    fill(tmp_path, "a/1.png", "b/1.png", "b/in/2.png", "b/z.png")
+    bucket = FolderBucket(tmp_path, notice=said.append)
+    closed(tmp_path / "b" / "in", number)
+    assert keys_of(bucket) == ["a/1.png", "b/1.png", "b/in/", "b/z.png"]
+    assert troubles_of(bucket) == troubles_of(bucket, "b") == {"b/in/": os.strerror(number)}
+    closed(tmp_path / "a", number)
+    assert bucket.folders() == ["b"]
+    assert len(said) == 1
+    assert os.strerror(number) in said[0]
+    assert troubles_of(bucket, "a") == {"a/": os.strerror(number)}
+
+
+def test_a_source_that_cannot_be_listed_at_all_is_an_error(tmp_path: Path, closed: Callable[[Path, int], None]) -> None:
+    bucket = fill(tmp_path, "a/1.png")
+    closed(tmp_path, errno.EACCES)
+    for act in (bucket.check, bucket.folders, lambda: keys_of(bucket)):
+        with pytest.raises(BucketError, match="Permission"):
+            act()
+
+
+def test_a_folder_that_is_deleted_while_it_is_listed_is_gone(
+    tmp_path: Path, closed: Callable[[Path, int], None]
+) -> None:
     bucket = fill(tmp_path, "a/1.png", "b/1.png")
-    (tmp_path / "a").chmod(0)
-    with pytest.raises(BucketError, match="Permission"):
-        keys_of(bucket)
+    closed(tmp_path / "a", errno.ENOENT)
+    assert keys_of(bucket) == ["b/1.png"]
+
+
+def test_a_file_of_which_nothing_can_be_told_is_no_file_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = fill(tmp_path, "a/1.png", "a/2.png")
+    lstat = os.lstat
+
+    def refuse(path: Any, **more: Any) -> os.stat_result:
+        if str(path).endswith("a/2.png"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return lstat(path, **more)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    assert troubles_of(bucket) == {"a/2.png": "Permission denied"}
+
+
+def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png")
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    (tmp_path / "a" / "null.png").symlink_to("/dev/null")
+    (tmp_path / "a" / "piped.png").symlink_to("pipe.png")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "a" / "s.png"))
+        assert keys_of(bucket) == ["a/1.png", "a/null.png", "a/pipe.png", "a/piped.png", "a/s.png"]
+        results = dict(bucket.read_many(keys_of(bucket)))
+        assert bucket.head("a/pipe.png") is None
+    assert results.pop("a/1.png") == b"a/1.png"
+    kinds = {
+        "a/null.png": "a device",
+        "a/pipe.png": "a named pipe",
+        "a/piped.png": "a named pipe",
+        "a/s.png": "a socket",
+    }
+    for key, kind in kinds.items():
+        assert isinstance(results[key], ObjectUnusableError)
+        assert kind in str(results[key])
+
+
+def test_a_file_that_is_larger_than_may_be_read_is_not_read(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a.png")
+    with (tmp_path / "sparse.png").open("wb") as file:
+        file.truncate(1 << 40)  # a terabyte that takes no room
+    results = dict(bucket.read_many(["a.png", "sparse.png"], most=1000))
+    assert results["a.png"] == b"a.png"
+    assert isinstance(results["sparse.png"], ObjectTooLargeError)
+    assert "1,099,511.6 MB" in str(results["sparse.png"])
+
+
+def test_a_link_that_leads_out_of_the_source_is_told_and_not_read(tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", "secret.png", "in/secret.png")
+    root, said = tmp_path / "root", list[str]()
+    fill(root, "a/1.png", "b/2.png")
+    (root / "a" / "file.png").symlink_to(tmp_path / "elsewhere" / "secret.png")
+    (root / "a" / "folder").symlink_to(tmp_path / "elsewhere" / "in")
+    (root / "a" / "inside.png").symlink_to(root / "b" / "2.png")
+    (root / "top").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to(root)
+    bucket = FolderBucket(tmp_path / "link", follow_links="inside", notice=said.append)
+    assert keys_of(bucket) == ["a/1.png", "a/file.png", "a/folder/", "a/inside.png", "b/2.png", "top/"]
+    assert list(troubles_of(bucket)) == ["a/folder/", "top/"]
+    assert list(troubles_of(bucket, "top")) == ["top/"]
+    assert bucket.folders() == ["a", "b"]
+    assert "leads out of the source" in said[0]
+    assert bucket.read("a/inside.png") == b"b/2.png"
+    for key in ("a/file.png", "a/folder/secret.png", "top/secret.png"):
+        with pytest.raises(ObjectUnusableError, match="leads out"):
+            bucket.read(key)
+    every = FolderBucket(root, follow_links="all")
+    assert not troubles_of(every)
+    assert every.read("a/file.png") == b"secret.png"
+
+
+def test_folders_of_systems_are_not_walked_and_a_setting_says_which(tmp_path: Path) -> None:
+    said: list[str] = []
+    names = ["@eaDir", "#recycle", "LOST+FOUND", ".thumbnails", "__MACOSX", "$RECYCLE.BIN", "@GMT-2026.01.02-03.04.05"]
+    fill(tmp_path, "a/1.png", *(f"a/{name}/x.png" for name in names), *(f"{name}/y.png" for name in names))
+    bucket = FolderBucket(tmp_path, notice=said.append)
+    assert [key for key in keys_of(bucket, "a") if not key.endswith("/")] == ["a/1.png"]
+    assert [key for key in keys_of(bucket, "a") if key.endswith("/")] == sorted(f"a/{name}/" for name in names)
+    assert bucket.folders() == ["a"]
+    assert len(said) == len(names)
+    every = FolderBucket(tmp_path, skip_names=["x*"])
+    assert len(every.folders()) == len(names) + 1
+    assert len(keys_of(every)) == 1 + 2 * len(names)
+
+
+def test_our_own_data_directory_is_never_read_wherever_it_lies(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png", "data/thumbnails/ab/abcd", "data/published/a/clusters.html", "a/old/vectors/x.npy")
+    fill(tmp_path, "mixed/2.png", "mixed/thumbnails/cd/cdef", "mixed/curation.sqlite3-wal")
+    for folder in ("data", "a/old", "mixed"):
+        open_layout(tmp_path / folder)
+    fill(tmp_path / "far", "thumbnails/x")
+    bucket = FolderBucket(tmp_path)
+    assert bucket.folders() == ["a", "far", "mixed"]
+    images = images_of(bucket)
+    assert images == ["a/1.png", "far/thumbnails/x", "mixed/2.png"]
+    with pytest.raises(BucketError, match="data directory"):
+        FolderBucket(tmp_path / "data" / "thumbnails").check()
+    assert keys_of(fill(tmp_path / "data" / "originals", "a/1.png")) == ["a/1.png"]
+    open_layout(tmp_path)
+    fill(tmp_path, "thumbnails/ef/ef01")
+    assert images_of(bucket) == images
 
 
 def test_links_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:

@@ -89,8 +89,8 @@ class Counted:
         self.read_objects += 1
         return self._bucket.read(key)
 
-    def read_many(self, keys: Iterable[str]) -> Iterator[Any]:
-        for found in self._bucket.read_many(keys):
+    def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[Any]:
+        for found in self._bucket.read_many(keys, most=most):
             self.read_objects += 1
             yield found
 

@@ -1,6 +1,8 @@
 """The whole path on real files: what is read, what is kept, and what a run does when little or nothing is new."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from pipeline.steps.download import download
 from pipeline.steps.project import Project
 from pipeline.steps.run import run
 from pipeline.steps.search import find_similar
+from pipeline.storage.layout import OWN_NAMES
 from pipeline.storage.views import query
 from tests.fakes import MeanColourEncoder
 
@@ -300,6 +303,75 @@ def test_images_beside_folders_are_not_lost(bench: Bench) -> None:
     found = bench.run()
     assert found["root"]["images"] == 1
     assert found["bollards"]["images"] == 36
+
+
+def test_a_folder_called_as_the_category_of_loose_images_is_a_category_of_its_own(tmp_path: Path) -> None:
+    for seed in range(6):
+        add(tmp_path / "library", f"root/{seed}.png", "red", seed)
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"root/": 6}
+    add(bench.library, "top.png", "blue", 1)
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"root/": 6, "root": 1}
+    assert set(json.loads((bench.data / "categories.json").read_text()).values()) == {"root", "root/"}
+
+
+def test_a_data_directory_among_the_photos_is_no_photo(library: Path) -> None:
+    bench = Bench(library, library / "data")
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"bollards": 36}
+    add(library, "bollards/de/de-900-800w.png", "red", 900)
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"bollards": 37}
+    assert {path.name for path in bench.data.iterdir() if not path.name.startswith(".")} <= OWN_NAMES
+    single = Bench(library, library / "data", source={"categories": "single"})
+    assert single.run("all")["all"]["images"] == 37
+
+
+def test_a_source_that_is_its_own_data_directory_holds_the_photos_only(library: Path) -> None:
+    bench = Bench(library, library)
+    assert bench.run()["bollards"]["images"] == 36
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"bollards": 36}
+
+
+def test_images_in_a_folder_that_cannot_be_listed_tonight_stay_where_they_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bench.run()["bollards"]
+    scandir, closed = os.scandir, str(bench.library / "bollards" / "de")
+
+    def refuse(path: Any) -> Any:
+        if os.fspath(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for night in range(2):
+        bench.notices.clear()
+        after = bench.run()["bollards"]
+        assert (after["images"], after["clusters"], after["read"]) == (before["images"], before["clusters"], 0)
+        assert sum("bollards/de/" in notice and "Permission denied" in notice for notice in bench.notices) == 1, night
+    closed = str(bench.library / "bollards")
+    assert bench.run()["bollards"]["images"] == 36
+    assert "bollards/" in " ".join(bench.notices)
+
+
+def test_what_is_no_regular_file_is_a_row_with_a_reason_and_is_not_tried_again(bench: Bench) -> None:
+    os.mkfifo(bench.library / "bollards" / "de" / "pipe.jpg")
+    (bench.library / "bollards" / "out.png").symlink_to("/etc/hostname")
+    summary = bench.run()["bollards"]
+    assert (summary["images"], summary["set_aside_reasons"]) == (38, {"unreadable": 2})
+    reasons = bench.images().filter(pl.col("status") == "unreadable")["reason"].to_list()
+    assert ["named pipe" in reason or "leads out" in reason for reason in reasons] == [True, True]
+    again = bench.run()["bollards"]
+    assert (again["read"], again["nothing_new"]) == (0, True)
+
+
+def test_thumbnails_of_a_nas_are_skipped_counted_and_told_or_a_setting_reads_them(bench: Bench, tmp_path: Path) -> None:
+    add(bench.library, "bollards/de/@eaDir/de-000-800w.png/SYNOPHOTO_THUMB_M.png", "red", 0)
+    add(bench.library, "#recycle/old.png", "red", 1)
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"bollards": 36}
+    assert "Skipped in bollards: 1 in @eaDir (source.skip_names)." in bench.notices
+    assert any("#recycle/" in notice for notice in bench.notices)
+    every = Bench(bench.library, tmp_path / "every", source={"skip_names": []})
+    assert {name: summary["images"] for name, summary in every.run().items()} == {"bollards": 37, "#recycle": 1}
 
 
 def test_the_buckets_own_manifest_says_what_exists(bench: Bench) -> None:

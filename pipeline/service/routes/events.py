@@ -119,8 +119,8 @@ def _queue(service: Service, found: list[_Event]) -> EventsAnswer:
         if prefix and not key.startswith(f"{prefix}/"):
             continue
         key = key.removeprefix(f"{prefix}/") if prefix else key
-        category = category_of(key, source.categories)
-        if category is not None and sort_of(key, event.object.size) == "image":
+        category = category_of(key, source.categories, source.skip_names)
+        if category is not None and sort_of(key, event.object.size, source.skip_names) == "image":
             wanted[key] = category
     known = read_slugs(project.layout)
     slugs = slug_map([*known.values(), *wanted.values()], known)

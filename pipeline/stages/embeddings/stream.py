@@ -180,7 +180,8 @@ class _Stream(Generic[T]):
 
     def _start(self, token: T, value: bytes | Exception, pool: ThreadPoolExecutor) -> _Row[T]:
         if isinstance(value, Exception):
-            return _Row(token, image=Rejected("missing", str(value) or "The object is gone."))
+            status = value.status if isinstance(value, ObjectMissingError) else "missing"
+            return _Row(token, image=Rejected(status, str(value) or "The object is gone."))
         digest = content_hash(value)  # here and not on the pool: which of two copies comes first must not be a race
         row = _Row(token, digest, first=self.recent.get(digest))
         if row.first is None:

@@ -39,7 +39,7 @@ IMAGES_SCHEMA = pl.Schema({
     "size": pl.Int64(),
     "group": pl.String(),
     "identifier": pl.String(),
-    "status": pl.String(),  # ok, broken, missing, too_large or not_an_image
+    "status": pl.String(),  # ok, broken, missing, too_large, not_an_image or unreadable
     "reason": pl.String(),  # null when ok
     "content_hash": pl.String(),  # null when the bytes were never read
     "width": pl.Int32(),  # after orientation
@@ -82,7 +82,7 @@ class Decoded(ImageInfo):
 
 @dataclass(frozen=True)
 class Rejected:
-    """An image that is set aside: `status` is broken, missing, too_large or not_an_image; `reason` is for people."""
+    """An image that is set aside: `status` is one of `IMAGES_SCHEMA` but ok; `reason` is for people."""
 
     status: str
     reason: str

@@ -6,7 +6,8 @@ Not here: what one key means (`stages/manifest/keys.py`), the bucket's own manif
 (`stages/manifest/watch.py`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -23,7 +24,9 @@ from pipeline.stages.manifest.keys import (
     extension_of,
     image_id,
     parse_key,
+    pattern_of,
     sample,
+    skipped_part,
     sort_of,
     variant_order,
     within_category,
@@ -47,19 +50,25 @@ MANIFEST_SCHEMA = pl.Schema(
 
 
 class ObjectInfo(NamedTuple):
-    """One object as a listing names it: key relative to the source, ETag without quotes, bytes, UTC-aware time."""
+    """One object as a listing names it: key relative to the source, ETag without quotes, bytes, UTC-aware time.
+
+    Where `trouble` says why, it is no object but a place that could not be looked at: a folder (`key` closes with a
+    slash) or one file. What is known of it stays as it is.
+    """
 
     key: str
     etag: str
     size: int
     last_modified: datetime
+    trouble: str = ""
 
 
 class Bucket(Protocol):
     """What the product asks of a place that holds objects. All keys are relative to `url`.
 
     Every method raises `BucketError` where the bucket says no and `BucketUnreachableError` where it does not answer.
-    A listing is complete or it raises: it never ends early as if the bucket were empty.
+    A listing is complete, or says where it is not (`ObjectInfo.trouble`), or raises: it never ends early as if the
+    bucket were empty.
     """
 
     @property
@@ -86,9 +95,12 @@ class Bucket(Protocol):
         ...
 
     def read_many(
-        self, keys: Iterable[str]
+        self, keys: Iterable[str], *, most: int | None = None
     ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError]]:
-        """Objects in the order of `keys`, read ahead by a bounded number; one object's trouble is a value."""
+        """Objects in the order of `keys`, read ahead by a bounded number; one object's trouble is a value.
+
+        One of more than `most` bytes is not read: its trouble is an `ObjectTooLargeError`.
+        """
         ...
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
@@ -108,9 +120,10 @@ class Bucket(Protocol):
 class Manifest:
     """The images of one category, and where every object went.
 
-    objects = images + hidden + other + other_variants + unmatched; images = added + changed + same. `frame` has
-    `MANIFEST_SCHEMA`, one row per image, sorted by key, and the images removed since `known` once more with change =
-    removed. `content` is over every variant of every image, so that it compares with what a scan sees.
+    objects + kept = images + hidden + other + other_variants + unmatched; images = added + changed + same. `kept` are
+    the images of before in places that could not be looked at. `frame` has `MANIFEST_SCHEMA`, one row per image, sorted
+    by key, and the images removed since `known` once more with change = removed. `content` is over every variant of
+    every image, so that it compares with what a scan sees. `skipped`: name that settings skip → objects below it.
     """
 
     category: str
@@ -126,6 +139,8 @@ class Manifest:
     other: int
     other_variants: int
     unmatched: int
+    kept: int
+    skipped: dict[str, int]
 
     @property
     def digest(self) -> str:
@@ -149,17 +164,23 @@ def build_manifest(
     `known` is the frame of the last manifest, or None the first time. Memory grows with the images, not the objects.
     Raises `SettingsError` where the category's pattern is wrong or matches none of its images.
     """
-    written = settings.patterns.get(category)
+    written = pattern_of(category, settings.patterns)
     pattern = compile_pattern(category, written) if written is not None else None
     selection, tally = _Selection(settings.variant), Tally()
     seen = {"image": 0, "hidden": 0, "other": 0}
     unmatched, unmatched_sample = 0, list[str]()
+    names, skipped, unseen = settings.skip_names, Counter[str](), list[str]()
     for info in objects:
-        rest = within_category(info.key, category, settings.categories)
+        if info.trouble:
+            unseen.append(info.key)
+            continue
+        rest = within_category(info.key, category, settings.categories, names)
         if rest is None:
             continue
-        sort = sort_of(rest, info.size)
+        sort = sort_of(rest, info.size, names)
         seen[sort] += 1
+        if sort == "hidden" and (part := skipped_part(rest, names)) is not None:
+            skipped[part] += 1
         if sort != "image":
             continue
         tally.add(info.key, info.size, info.etag)
@@ -177,7 +198,7 @@ def build_manifest(
         )
     return _assemble(
         selection, tally.result(), category=category, known=known,
-        hidden=seen["hidden"], other=seen["other"], unmatched=unmatched,
+        hidden=seen["hidden"], other=seen["other"], unmatched=unmatched, unseen=unseen, skipped=skipped,
     )  # fmt: skip
 
 
@@ -225,7 +246,7 @@ class _Selection:
     def frame(self, category: str) -> pl.DataFrame:
         """The chosen objects with `MANIFEST_SCHEMA`, `change` still null."""
         rows = [
-            (image_id(category, parsed.group, parsed.identifier), *info, category, parsed.group, parsed.identifier,
+            (image_id(category, parsed.group, parsed.identifier), *info[:4], category, parsed.group, parsed.identifier,
              parsed.variant, source_url, None)
             for _, (info, parsed, source_url) in self._best.values()
         ]  # fmt: skip
@@ -241,9 +262,13 @@ def _assemble(
     hidden: int = 0,
     other: int = 0,
     unmatched: int = 0,
+    unseen: Sequence[str] = (),
+    skipped: Mapping[str, int] | None = None,
 ) -> Manifest:
-    """A manifest from chosen objects: the diff against `known`, and the counts."""
-    frame = diff(selection.frame(category), known)
+    """A manifest from chosen objects: the diff against `known`, and the counts. Rows of `unseen` places are kept."""
+    current = selection.frame(category)
+    kept = _in_places(known, unseen).join(current, on="image_id", how="anti")
+    frame = diff(pl.concat([current, kept]), known)
     found: dict[str, int] = dict(frame.group_by("change").len().iter_rows())
     images = frame.height - found.get("removed", 0)
     return Manifest(
@@ -258,9 +283,24 @@ def _assemble(
         removed=found.get("removed", 0),
         hidden=hidden,
         other=other,
-        other_variants=selection.offered - images,
+        other_variants=selection.offered + kept.height - images,
         unmatched=unmatched,
+        kept=kept.height,
+        skipped=dict(skipped or {}),
     )
+
+
+def _in_places(known: pl.DataFrame | None, places: Sequence[str]) -> pl.DataFrame:
+    """The rows of `known` that lie in one of `places`: a key, or a folder with a closing slash ("/" is everything)."""
+    if known is None or not places:
+        return MANIFEST_SCHEMA.to_frame()
+    key = pl.col("key")
+    inside = pl.any_horizontal(
+        pl.lit(value=True) if place == "/" else key.str.starts_with(place) if place.endswith("/") else key == place
+        for place in places
+    )
+    kept = known.filter(inside & (pl.col("change") != "removed"))
+    return kept.with_columns(change=pl.lit(None, pl.String)).select(MANIFEST_SCHEMA.names())
 
 
 def diff(current: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:

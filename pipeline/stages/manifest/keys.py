@@ -9,12 +9,16 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pipeline.errors import SettingsError
+from pipeline.settings import SKIP_NAMES
 
 SINGLE_CATEGORY = "all"  # the only category of a source that is read as one
 ROOT_CATEGORY = "root"  # objects that lie in no folder
+# A top folder called as the category of loose images. No folder's name holds a slash, so this collides with none.
+ROOT_FOLDER_CATEGORY = "root/"
 MAX_SLUG = 60  # characters; a partition key is part of file names and run keys
 
 Categories = Literal["all", "single"] | list[str]
@@ -28,11 +32,11 @@ NOT_IMAGES = frozenset(
         "woff", "woff2", "xls", "xlsx", "xml", "xmp", "yaml", "yml", "zip", "zst",
     }
 )  # fmt: skip
-_HIDDEN_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _SIZED_NAME = re.compile(
     r"(?P<group>[^/]+)/(?:(?P=group)-)?(?P<identifier>[^/]+)-(?P<variant>\d+w|original)\.(?P<extension>[^/.]+)"
 )
 _EXTENSION = re.compile(r"[^/]\.(?P<extension>[A-Za-z0-9]{1,8})$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LARGEST = 1 << 62  # `original` is larger than every width
 
 
@@ -52,25 +56,37 @@ def extension_of(key: str) -> str | None:
     return found["extension"].lower() if found else None
 
 
-def is_hidden(key: str) -> bool:
-    """Whether a key is somebody's housekeeping: a part that begins with . or _, system files, folder markers."""
-    if key.endswith("/"):
-        return True
-    return any(part[:1] in (".", "_") or part.lower() in _HIDDEN_NAMES for part in key.split("/"))
+def skipped_part(key: str, names: Sequence[str] = SKIP_NAMES) -> str | None:
+    """The part of a key that `names` (settings: `source.skip_names`) take for a system's housekeeping, else None."""
+    found = _skip_pattern(tuple(names)).search(key) if names else None
+    return found[1] if found else None
 
 
-def sort_of(key: str, size: int) -> Literal["image", "hidden", "other"]:
+def is_hidden(key: str, names: Sequence[str] = SKIP_NAMES) -> bool:
+    """Whether a key is somebody's housekeeping (`names`), or the marker of a folder."""
+    return key.endswith("/") or skipped_part(key, names) is not None
+
+
+def is_addressable(key: str) -> bool:
+    """Whether an object of this key can be asked for: no part is empty, `.` or `..`, none holds a control character."""
+    return not any(part in ("", ".", "..") for part in key.split("/")) and not _CONTROL.search(key)
+
+
+def sort_of(key: str, size: int, names: Sequence[str] = SKIP_NAMES) -> Literal["image", "hidden", "other"]:
     """`image` (perhaps), `hidden`, or `other` for a file that is known to be no image.
 
-    An empty object without an extension is the trace of an S3 folder marker, whose closing slash listings drop.
+    An empty object without an extension is the trace of an S3 folder marker, whose closing slash listings drop. One
+    with a closing slash that holds something is no marker: it may be an image, which nobody can ask for.
     """
+    if key.endswith("/") and size > 0 and skipped_part(key, names) is None:
+        return "image"
     extension = extension_of(key)
-    if is_hidden(key) or (size == 0 and extension is None):
+    if is_hidden(key, names) or (size == 0 and extension is None):
         return "hidden"
     return "other" if extension in NOT_IMAGES else "image"
 
 
-def category_of(key: str, categories: Categories) -> str | None:
+def category_of(key: str, categories: Categories, names: Sequence[str] = SKIP_NAMES) -> str | None:
     """The category that a key (relative to the source) belongs to, or None where no category wants it."""
     if categories == "single":
         return SINGLE_CATEGORY
@@ -78,18 +94,35 @@ def category_of(key: str, categories: Categories) -> str | None:
     if categories == "all":
         if not slash:
             return ROOT_CATEGORY
-        return None if is_hidden(folder) else folder
+        unusable = folder in ("", ".", "..") or is_hidden(folder, names)
+        return None if unusable else category_of_folder(folder)
     fitting = [name for name in categories if key.startswith(f"{name}/")]
     return max(fitting, key=len, default=None)
 
 
-def within_category(key: str, category: str, categories: Categories) -> str | None:
-    """The part of a key after its category's folder; None where the key is not of this category."""
-    if category_of(key, categories) != category:
+def category_of_folder(folder: str) -> str:
+    """The category of a top folder: its name, but for the one that is called as the category of loose images is."""
+    return ROOT_FOLDER_CATEGORY if folder == ROOT_CATEGORY else folder
+
+
+def folder_of(category: str, categories: Categories) -> str | None:
+    """The folder that holds a category's objects, without a closing slash; None for those that lie in no folder."""
+    if categories == "single" or (categories == "all" and category == ROOT_CATEGORY):
         return None
-    if categories == "single":
-        return key
-    return key.removeprefix(f"{category}/")
+    return category.removesuffix("/")
+
+
+def within_category(key: str, category: str, categories: Categories, names: Sequence[str] = SKIP_NAMES) -> str | None:
+    """The part of a key after its category's folder; None where the key is not of this category."""
+    if category_of(key, categories, names) != category:
+        return None
+    folder = folder_of(category, categories)
+    return key if folder is None else key.removeprefix(f"{folder}/")
+
+
+def pattern_of(category: str, patterns: Mapping[str, str]) -> str | None:
+    """What the user wrote for a category, by its name or by its folder's."""
+    return patterns.get(category, patterns.get(category.removesuffix("/")))
 
 
 def compile_pattern(category: str, pattern: str) -> re.Pattern[str]:
@@ -120,7 +153,7 @@ def parse_key(rest: str, category: str, pattern: re.Pattern[str] | None = None) 
     if sized:
         return ParsedKey(category, sized["group"], sized["identifier"], sized["variant"], sized["extension"].lower())
     group, slash, identifier = rest.partition("/")
-    if not slash:
+    if not slash or not group or not identifier:  # a key that cannot be addressed keeps an id of its own
         return ParsedKey(category, None, rest, None, extension)
     return ParsedKey(category, group, identifier, None, extension)
 
@@ -165,6 +198,14 @@ def slug_map(categories: Iterable[str], known: Mapping[str, str]) -> dict[str, s
 def sample(keys: Sequence[str], most: int = 5) -> str:
     """The first few keys for an error message."""
     return ", ".join(repr(key) for key in keys[:most]) + (", …" if len(keys) > most else "")
+
+
+@lru_cache(maxsize=32)
+def _skip_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """One search of a whole key for any of `names` as a part of it; `*` and `?` stand for what is no slash."""
+    written = (re.escape(name).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for name in names)
+    not_dots = r"(?!\.\.?(?:/|$))"  # no system's names, but parts of keys that cannot be addressed
+    return re.compile(f"(?:^|/){not_dots}({'|'.join(written)})(?:/|$)", re.IGNORECASE)
 
 
 def _width(variant: str | None) -> int:

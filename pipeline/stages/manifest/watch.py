@@ -10,14 +10,14 @@ A tick compares digests, never names: the cursor holds one number per category a
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import BucketError
-from pipeline.settings import SourceSettings
+from pipeline.settings import SKIP_NAMES, SourceSettings
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_digests, parse_bucket_manifest
 from pipeline.stages.manifest.build import Bucket, ObjectInfo
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest, Tally
@@ -30,9 +30,15 @@ class Scan:
     """A listing of the whole source, over one tick or several, that keeps one tally per category."""
 
     def __init__(
-        self, categories: Categories, position: str | None = None, tallies: Mapping[str, tuple[int, str]] | None = None
+        self,
+        categories: Categories,
+        position: str | None = None,
+        tallies: Mapping[str, tuple[int, str]] | None = None,
+        *,
+        skip_names: Sequence[str] = SKIP_NAMES,
     ) -> None:
         self._categories: Categories = categories
+        self._skip_names: Sequence[str] = skip_names
         self.position: str | None = position
         self._tallies: dict[str, Tally] = {
             category: Tally(count, int(total, 16)) for category, (count, total) in (tallies or {}).items()
@@ -48,9 +54,12 @@ class Scan:
                     f"The bucket lists {info.key!r} after {self.position!r}. The sensor needs a bucket that lists in "
                     "order; switch it off and rely on the nightly schedule."
                 )
-            category = category_of(info.key, self._categories)
-            rest = within_category(info.key, category, self._categories) if category is not None else None
-            if category is not None and rest is not None and sort_of(rest, info.size) == "image":
+            if info.trouble:
+                continue
+            names = self._skip_names
+            category = category_of(info.key, self._categories, names)
+            rest = within_category(info.key, category, self._categories, names) if category is not None else None
+            if category is not None and rest is not None and sort_of(rest, info.size, names) == "image":
                 self._tallies.setdefault(category, Tally()).add(info.key, info.size, info.etag)
 
     @property
@@ -164,7 +173,10 @@ def look(
         if settings.manifest == "require":
             raise BucketError(f"{bucket.url} holds no {MANIFEST_KEY}, which source.manifest requires.")
     saved = state.scan
-    scan = Scan(settings.categories, saved.position, saved.tallies) if saved else Scan(settings.categories)
+    scan = Scan(
+        settings.categories, saved.position if saved else None, saved.tallies if saved else None,
+        skip_names=settings.skip_names,
+    )  # fmt: skip
     until = clock() + listing_seconds
     for page in bucket.pages("", after=scan.position):
         scan.add(page)
@@ -251,5 +263,6 @@ def _few(names: list[str]) -> str:
 
 
 def _fingerprint(settings: SourceSettings) -> str:
-    text = json.dumps([settings.url, settings.endpoint_url, settings.categories, settings.manifest])
+    text = json.dumps([settings.url, settings.endpoint_url, settings.categories, settings.manifest,
+                       settings.skip_names, settings.follow_links])  # fmt: skip
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

@@ -78,7 +78,12 @@ def test_the_built_in_layouts_give_group_identifier_and_variant(
         ("a/b/", 0, "hidden"),
         ("a/.b.webp", 1, "hidden"),
         ("._b.webp", 1, "hidden"),
-        ("_a/b.webp", 1, "hidden"),
+        ("_a/_DSC0001.webp", 1, "image"),  # cameras begin names with _
+        ("a/@eaDir/b.webp", 1, "hidden"),
+        ("#Recycle/b.webp", 1, "hidden"),
+        ("lost+found/b.webp", 1, "hidden"),
+        ("a/b.lrdata/c", 1, "hidden"),
+        ("a/eaDir/b.webp", 1, "image"),
         ("__MACOSX/b.webp", 1, "hidden"),
         ("a/Thumbs.db", 1, "hidden"),
         ("a/desktop.ini", 1, "hidden"),
@@ -184,9 +189,12 @@ def test_an_image_keeps_its_id_when_another_variant_is_read() -> None:
 
 def test_every_object_is_counted_exactly_once() -> None:
     keys = ["bollards/de/de-001-800w.webp", "bollards/de/de-001-400w.webp", "bollards/.x/a.webp", "bollards/readme.txt"]
-    keys += ["bollards/de/", "bollards/owl.png"]
+    keys += ["bollards/owl.png"]
     manifest = build(
-        *keys, "elsewhere/a.png", patterns={"bollards": r"(?P<group>\w+)/(?P<identifier>.+)-(?P<variant>\w+)\..+"}
+        *keys,
+        obj("bollards/de/", size=0),
+        "elsewhere/a.png",
+        patterns={"bollards": r"(?P<group>\w+)/(?P<identifier>.+)-(?P<variant>\w+)\..+"},
     )
     counted = (manifest.images, manifest.other_variants, manifest.hidden, manifest.other, manifest.unmatched)
     assert counted == (1, 1, 2, 1, 1)
@@ -378,5 +386,53 @@ def test_a_broken_manifest_is_an_error_that_names_the_place_and_never_an_empty_b
 
 
 def test_hidden_is_told_by_any_part_of_the_key() -> None:
-    assert is_hidden("a/_b/c.png")
-    assert not is_hidden("a_/b-_/c.png")
+    assert is_hidden("a/.b/c.png")
+    assert not is_hidden("a./b-./c.png")
+    assert is_hidden("a/private x/c.png", ["private*"])
+    assert not is_hidden("a/.b/c.png", [])
+
+
+def test_skipped_objects_are_counted_by_the_name_that_skips_them() -> None:
+    manifest = build("bollards/1.png", "bollards/@eaDir/1.png/x.jpg", "bollards/@eaDir/2.png", "bollards/.x/3.png")
+    assert (manifest.images, manifest.hidden, manifest.skipped) == (1, 3, {"@eaDir": 2, ".x": 1})
+    assert build("bollards/@eaDir/1.png", skip_names=[]).images == 1
+
+
+def test_no_folder_is_taken_for_the_category_of_loose_images_or_of_everything() -> None:
+    keys = ("root/1.png", "root/root/2.png", "all/3.png", "_/4.png", "5.png")
+    every = {category_of(key, "all") for key in keys}
+    assert every == {"root/", "all", "_", "root"}
+    found = {name: build(*keys, category=name).frame.select("key", "image_id") for name in sorted(filter(None, every))}
+    assert {name: frame["key"].to_list() for name, frame in found.items()} == {
+        "root/": ["root/1.png", "root/root/2.png"], "all": ["all/3.png"], "_": ["_/4.png"], "root": ["5.png"],
+    }  # fmt: skip
+    assert pl.concat(found.values())["image_id"].n_unique() == 5
+    listed = build(*keys, category="root", categories=["root"])
+    assert listed.frame["key"].to_list() == ["root/1.png", "root/root/2.png"]
+    pattern = r"(?P<identifier>\d)\.png"
+    assert build("root/1.png", category="root/", patterns={"root": pattern}).frame["identifier"].to_list() == ["1"]
+
+
+def test_images_in_a_place_that_cannot_be_looked_at_are_as_they_were() -> None:
+    before = build("bollards/a/1.png", "bollards/a/2.png", "bollards/b/3.png", "bollards/c.png").frame
+    closed = [ObjectInfo(place, "", 0, NOON, "Permission denied") for place in ("bollards/a/", "bollards/c.png")]
+    after = build(*closed, category="bollards", known=before)
+    assert changes(after) == {
+        "bollards/a/1.png": "same", "bollards/a/2.png": "same", "bollards/b/3.png": "removed", "bollards/c.png": "same",
+    }  # fmt: skip
+    assert (after.images, after.kept, after.objects, after.removed) == (3, 3, 0, 1)
+    assert after.content == build().content
+    opened = build("bollards/a/1.png", "bollards/c.png", known=after.frame)
+    assert (opened.same, opened.removed) == (2, 1)
+
+
+@pytest.mark.parametrize("key", ["a//x.png", "a/./x.png", "a/../x.png", "a/x.png/", "a/\x01x.png", "a/" + "x" * 1022])
+def test_a_key_that_nobody_can_ask_for_is_an_image_with_an_id_of_its_own(key: str) -> None:
+    manifest = build("a/x.png", key, category="a")
+    assert (manifest.images, manifest.frame["image_id"].n_unique()) == (2, 2)
+
+
+def test_a_key_that_lies_in_no_folder_that_has_a_name_is_of_no_category() -> None:
+    for key in ("/x.png", "./x.png", "../x.png", "//x.png"):
+        assert category_of(key, "all") is None
+        assert category_of(key, "single") == "all"
