@@ -5,7 +5,7 @@ What belongs here: that op, and the checks of `images`. Not here: what `embeddin
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -19,6 +19,7 @@ from assets.overrides import chosen, overrides
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.ingest import CODE, ingest
 from pipeline.steps.project import Project, Report
 from resources.project import ProjectResource
@@ -69,14 +70,35 @@ def ingest_op(
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     with expected_errors(context):
         opened = project.open(context.log, images=chosen(config.images), encoder=chosen(config.encoder))
-        reports: dict[str, list[Report]] = {name: [] for name in ("images", "embeddings") if name in selected}
-        for slug in context.partition_keys:
-            for report in ingest(opened, slug, embed="embeddings" in selected):
-                if report.artifact in reports:
-                    context.add_asset_metadata(report_metadata(report), asset_key=report.artifact, partition_key=slug)
-                    reports[report.artifact].append(report)
+        reports: dict[str, list[tuple[str, Report]]] = {
+            name: [] for name in ("images", "embeddings") if name in selected
+        }
+        finished, failures = each_category(
+            opened, context.partition_keys,
+            lambda slug: [(slug, report) for report in ingest(opened, slug, embed="embeddings" in selected)],
+        )  # fmt: skip
+        for slug, report in (one for made in finished for one in made):
+            if report.artifact in reports:
+                reports[report.artifact].append((slug, report))
+        if failures:
+            _tell_finished(context, reports)
+        raise_failures(failures, len(finished))
     for name, made in reports.items():
-        yield dg.MaterializeResult(asset_key=name, data_version=dg.DataVersion(_version(made)))
+        for slug, report in made:
+            context.add_asset_metadata(report_metadata(report), asset_key=name, partition_key=slug)
+        yield dg.MaterializeResult(asset_key=name, data_version=dg.DataVersion(_version([one for _, one in made])))
+
+
+def _tell_finished(context: dg.AssetExecutionContext, reports: Mapping[str, list[tuple[str, Report]]]) -> None:
+    """Record the partitions that were finished in a run that fails because of others, so that they need no new run."""
+    for name, made in reports.items():
+        for slug, report in made:
+            context.log_event(
+                dg.AssetMaterialization(
+                    name, partition=slug, metadata=report_metadata(report),
+                    tags={"dagster/data_version": report.data_version},
+                )
+            )  # fmt: skip
 
 
 @category_check("images")

@@ -19,7 +19,7 @@ from pipeline.commands.common import (
     clustering_options,
     console_of,
     encoding_options,
-    print_reports,
+    print_each,
     reading_options,
     source_options,
     stored_slugs,
@@ -73,17 +73,19 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
       image-cluster run s3://my-bucket/images --sample 100 --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
     """
     from pipeline.console import print_json, print_summary
+    from pipeline.steps.each import raise_failures
     from pipeline.steps.run import run as run_steps
 
-    finished = run_steps(project, categories, sample=sample)
-    summaries = [done.summary() for done in finished]
+    done = run_steps(project, categories, sample=sample)
+    summaries = done.summaries()
     console_of(project).close()
     if as_json:
         print_json(summaries)
-    else:
+    elif done.finished:
         for summary in summaries:
             print_summary(summary)
-    stop_where_held(done.reports["published"] for done in finished)
+    stop_where_held([one.reports["published"] for one in done.finished], done.failures)
+    raise_failures(done.failures, len(done.finished))
 
 
 @main.command()
@@ -127,12 +129,10 @@ def embed(project: "Project", categories: tuple[str, ...], sample: int | None, a
     from pipeline.steps.ingest import ingest
     from pipeline.steps.manifest import manifest, select_categories
 
-    reports = [
-        report
-        for slug in select_categories(project, categories)
-        for report in (manifest(project, slug, sample=sample), *ingest(project, slug))
-    ]
-    print_reports(project, reports, as_json=as_json)
+    print_each(
+        project, select_categories(project, categories),
+        lambda slug: [manifest(project, slug, sample=sample), *ingest(project, slug)], as_json=as_json,
+    )  # fmt: skip
 
 
 @main.command()
@@ -149,8 +149,10 @@ def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> N
     """
     from pipeline.steps.run import CLUSTER_STEPS
 
-    reports = [step(project, slug) for slug in stored_slugs(project, categories) for step in CLUSTER_STEPS]
-    print_reports(project, reports, as_json=as_json)
+    print_each(
+        project, stored_slugs(project, categories), lambda slug: [step(project, slug) for step in CLUSTER_STEPS],
+        as_json=as_json,
+    )  # fmt: skip
 
 
 @main.command()
@@ -165,15 +167,18 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
       open "$(image-cluster visualize --category bollards)"
     """
     from pipeline.console import print_json
+    from pipeline.steps.each import each_category, raise_failures
     from pipeline.steps.publish import publish as publish_step
 
-    reports = [publish_step(project, slug) for slug in stored_slugs(project, categories)]
+    slugs = stored_slugs(project, categories)
+    reports, failures = each_category(project, slugs, lambda slug: publish_step(project, slug))
     for report in reports:
         if as_json:
             print_json({"category": report.category, **report.counts, "folder": str(report.path)})
         elif report.path is not None:
             click.echo(str(report.facts.get("candidate_page", report.path / "clusters.html")))
-    stop_where_held(reports)
+    stop_where_held(reports, failures)
+    raise_failures(failures, len(reports))
 
 
 @main.command()

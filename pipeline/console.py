@@ -80,7 +80,10 @@ def print_json(value: Any) -> None:
 
 
 def print_summary(summary: dict[str, Any]) -> None:
-    """The figures of one category's run as a table on stdout."""
+    """The figures of one category's run as a table on stdout; of one that failed, the reason."""
+    if "failed" in summary:
+        click.echo(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
+        return
     reasons = ", ".join(f"{number} {name}" for name, number in summary["set_aside_reasons"].items())
     rows = [
         ("images", f"{summary['images']:,}"),

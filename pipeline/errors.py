@@ -78,6 +78,14 @@ class NewerSchemaError(PermanentError):
     """The data directory was written by a newer version of this program."""
 
 
+class CategoriesFailedError(PermanentError):
+    """Some of several categories failed; the others were finished. The text names each with its reason."""
+
+    def __init__(self, text: str, *, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
 class AllImagesRejectedError(PermanentError):
     """Not one image of a category could be read; nothing downstream would mean anything."""
 

@@ -66,6 +66,25 @@ def test_trouble_is_one_clear_message_and_the_right_exit_code(
     assert "Traceback" not in found.output
 
 
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_a_folder_of_unusable_files_is_told_and_the_sound_one_beside_it_is_published(
+    library: Path, json_wanted: bool
+) -> None:
+    (library / "iphone").mkdir()
+    for number in range(3):
+        (library / f"iphone/IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64 + number))
+    found = call("run", "library", "--out", "d", *(["--json"] if json_wanted else []))
+    assert found.exit_code == 1
+    assert Path("d/published/bollards/clusters.json").exists()
+    assert "1 of 2 categories failed. The other was finished.\n  iphone: None of the 3 images" in found.stderr
+    if json_wanted:
+        rows = {row["category"]: row for row in json.loads(found.stdout)}
+        assert rows["bollards"]["images"] == 24
+        assert "3 not_an_image" in rows["iphone"]["failed"]
+    else:
+        assert "FAILED" in found.stdout
+
+
 def test_a_typo_in_the_settings_file_names_the_line(library: Path) -> None:
     Path("image-cluster.yaml").write_text("labels:\n  min_cluster_sise: 3\n")
     found = call("run", "library")

@@ -16,7 +16,7 @@ from pipeline.errors import ImageClusterError, SettingsError
 if TYPE_CHECKING:
     from pipeline.console import Console
     from pipeline.settings import Settings
-    from pipeline.steps.project import Project
+    from pipeline.steps.project import Project, Report
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -145,17 +145,22 @@ def stored_slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
     return slugs
 
 
-def print_reports(project: "Project", reports: list[Any], *, as_json: bool) -> None:
+def print_each(project: "Project", slugs: list[str], work: "Callable[[str], list[Report]]", *, as_json: bool) -> None:
+    """Do the work for each category and print a row for each of its reports. Raises at the end where one failed."""
     from pipeline.console import print_json, print_rows
+    from pipeline.steps.each import each_category, raise_failures
 
+    finished, failures = each_category(project, slugs, work)
     console_of(project).close()
+    reports = [report for made in finished for report in made]
     rows: list[dict[str, Any]] = [
         {"category": report.category, "artifact": report.artifact, "seconds": round(report.seconds, 2),
          "unchanged": report.unchanged, "counts": report.counts, "path": str(report.path or "")}
         for report in reports
     ]  # fmt: skip
     if as_json:
-        print_json(rows)
+        print_json([*rows, *(one.summary() for one in failures)])
     else:
         counts = [", ".join(f"{number:,} {name}" for name, number in row.pop("counts").items()) for row in rows]
         print_rows([{**row, "counts": text} for row, text in zip(rows, counts, strict=True)])
+    raise_failures(failures, len(finished))

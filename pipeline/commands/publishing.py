@@ -5,7 +5,7 @@ What belongs here: their arguments and what they print. Not here: the work (`ste
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,20 @@ from pipeline.commands.common import category_options, console_of, stored_slugs,
 from pipeline.errors import MissingArtifactError, PublishHeldError
 
 if TYPE_CHECKING:
+    from pipeline.steps.each import Failure
     from pipeline.steps.project import Project, Report
 
 
-def stop_where_held(reports: Iterable["Report"]) -> None:
-    """Say plainly what was not published, and why. Raises `PublishHeldError` (exit code 3) where there is any."""
-    held = [report for report in reports if "held" in report.facts]
-    if held:
-        raise PublishHeldError("\n".join(_why_held(report) for report in held))
+def stop_where_held(reports: Iterable["Report"], failures: "Sequence[Failure]" = ()) -> None:
+    """Say plainly what was not published, and why. Raises `PublishHeldError` (exit code 3) where there is any.
+
+    Where other categories failed it only says so: `raise_failures` then decides the exit code.
+    """
+    held = [_why_held(report) for report in reports if "held" in report.facts]
+    if held and failures:
+        click.echo("\n".join(held), err=True)
+    elif held:
+        raise PublishHeldError("\n".join(held))
 
 
 def _why_held(report: "Report") -> str:
@@ -74,12 +80,16 @@ def publish(
     elif show_history:
         _print(_history_rows(project, _slugs(project, categories)), as_json=as_json, empty="Nothing is published yet.")
     else:
+        from pipeline.steps.each import each_category, raise_failures
         from pipeline.steps.publish import publish as step
 
-        reports = [step(project, slug) for slug in stored_slugs(project, categories)]
+        slugs = stored_slugs(project, categories)
+        reports, failures = each_category(project, slugs, lambda slug: step(project, slug))
         console_of(project).close()
-        _print([_report_row(report) for report in reports], as_json=as_json, empty="")
-        stop_where_held(reports)
+        failed = [one.summary() for one in failures] if as_json else []
+        _print([*(_report_row(report) for report in reports), *failed], as_json=as_json, empty="")
+        stop_where_held(reports, failures)
+        raise_failures(failures, len(reports))
 
 
 @click.command()

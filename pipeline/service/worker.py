@@ -69,18 +69,15 @@ def main(folder: Path) -> int:
 
 def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     """All steps of the categories, as `image-cluster run`."""
-    from pipeline.steps.manifest import select_categories
+    from pipeline.steps.each import raise_failures
     from pipeline.steps.project import Project
-    from pipeline.steps.run import run_category
+    from pipeline.steps.run import run
 
-    project = Project(Settings.model_validate(job["settings"]), talk=talk)
-    slugs = select_categories(project, job["categories"])
-    summaries: list[Any] = []
-    for number, slug in enumerate(slugs):
-        talk.progress("categories", number, len(slugs))
-        summaries.append(run_category(project, slug).summary())
-    talk.progress("categories", len(slugs), len(slugs))
-    return summaries
+    talk.progress("categories", 0, len(job["categories"]))
+    done = run(Project(Settings.model_validate(job["settings"]), talk=talk), job["categories"])
+    raise_failures(done.failures, len(done.finished))
+    talk.progress("categories", len(done.finished), len(done.finished))
+    return done.summaries()
 
 
 def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:

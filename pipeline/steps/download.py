@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import BucketUnreachableError, ObjectMissingError
+from pipeline.stages.manifest.build import Bucket
+from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.manifest import categories, preview, sampled, select_categories
 from pipeline.steps.project import Project
 
@@ -26,22 +28,29 @@ def download(
 
     folder.mkdir(parents=True, exist_ok=True)
     target = open_bucket(str(folder))
-    rows: list[dict[str, Any]] = []
-    for slug in select_categories(project, wanted):
-        category = categories(project)[slug]
-        frame = sampled(preview(project, category, None).frame, sample).filter(pl.col("change") != "removed")
-        sizes = dict(frame.select("key", "size").iter_rows())
-        there = {key for key, size in sizes.items() if _has(folder / key, size)}
-        rows.extend({"key": key, "path": str(folder / key), "status": "there"} for key in sorted(there))
-        todo = [key for key in sizes if key not in there]
-        for done, (key, data) in enumerate(project.bucket.read_many(todo), start=1):
-            if isinstance(data, BucketUnreachableError):
-                raise data
-            status = "missing" if isinstance(data, ObjectMissingError) else "downloaded"
-            if isinstance(data, bytes):
-                target.write(key, data, content_type="application/octet-stream")
-            rows.append({"key": key, "path": str(folder / key), "status": status})
-            project.talk.progress(f"download {slug}", done, len(todo))
+    slugs = select_categories(project, wanted)
+    finished, failures = each_category(
+        project, slugs, lambda slug: _download(project, slug, folder, target, sample=sample)
+    )
+    raise_failures(failures, len(finished))
+    return [row for rows in finished for row in rows]
+
+
+def _download(project: Project, slug: str, folder: Path, target: Bucket, *, sample: int | None) -> list[dict[str, Any]]:
+    category = categories(project)[slug]
+    frame = sampled(preview(project, category, None).frame, sample).filter(pl.col("change") != "removed")
+    sizes = dict(frame.select("key", "size").iter_rows())
+    there = {key for key, size in sizes.items() if _has(folder / key, size)}
+    rows = [{"key": key, "path": str(folder / key), "status": "there"} for key in sorted(there)]
+    todo = [key for key in sizes if key not in there]
+    for done, (key, data) in enumerate(project.bucket.read_many(todo), start=1):
+        if isinstance(data, BucketUnreachableError):
+            raise data
+        status = "missing" if isinstance(data, ObjectMissingError) else "downloaded"
+        if isinstance(data, bytes):
+            target.write(key, data, content_type="application/octet-stream")
+        rows.append({"key": key, "path": str(folder / key), "status": status})
+        project.talk.progress(f"download {slug}", done, len(todo))
     return rows
 
 

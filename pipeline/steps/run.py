@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.steps.duplicates import duplicates
+from pipeline.steps.each import Failure, each_category
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
@@ -87,11 +88,27 @@ def run_category(project: Project, slug: str, *, sample: int | None = None) -> C
     return done
 
 
-def run(project: Project, wanted: Iterable[str] = (), *, sample: int | None = None) -> list[CategoryRun]:
-    """All steps of the categories that are named, or of every category of the source."""
+@dataclass(frozen=True)
+class Run:
+    """What became of each category: finished with its reports, or failed with the reason."""
+
+    finished: list[CategoryRun]
+    failures: list[Failure]
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """A row for each category, those that failed last, with `failed` saying why."""
+        return [*(done.summary() for done in self.finished), *(one.summary() for one in self.failures)]
+
+
+def run(project: Project, wanted: Iterable[str] = (), *, sample: int | None = None) -> Run:
+    """All steps of the categories that are named, or of every category of the source.
+
+    The trouble of one category does not keep the others from being published: whoever calls this looks at `failures`
+    (`raise_failures`). Raises what listing the categories raises.
+    """
     slugs = select_categories(project, wanted)
     if not slugs:
         project.talk.notice(
             f"{project.bucket.url} holds no images: no folder at its top and no image beside one. Nothing was done."
         )
-    return [run_category(project, slug, sample=sample) for slug in slugs]
+    return Run(*each_category(project, slugs, lambda slug: run_category(project, slug, sample=sample)))

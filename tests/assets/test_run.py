@@ -108,6 +108,31 @@ def test_many_categories_share_one_run_of_the_op_that_loads_the_encoder(bench: B
     assert bench.encoder.encoded == 36
 
 
+def test_in_a_run_of_several_partitions_one_that_fails_leaves_the_others_recorded(bench: Bench) -> None:
+    bench.add("follow-cars", range(100, 112))
+    for seed in range(3):
+        bench.put(f"cars/de/de-{seed:03d}-800w.png", b"no picture")
+    bench.register("bollards", "cars", "follow-cars")
+    assets = list(bench.definitions().assets or [])
+    for slug in ("bollards", "cars", "follow-cars"):
+        dg.materialize(
+            assets, selection=dg.AssetSelection.assets("image_manifest"), partition_key=slug, instance=bench.instance,
+            resources={"project": bench.resource()},
+        )  # fmt: skip
+    tags = {"dagster/asset_partition_range_start": "bollards", "dagster/asset_partition_range_end": "follow-cars"}
+    result = dg.materialize(
+        assets, selection=dg.AssetSelection.assets("images", "embeddings"), instance=bench.instance, tags=tags,
+        resources={"project": bench.resource()}, raise_on_error=False,
+    )  # fmt: skip
+    assert not result.success
+    assert "1 of 3 categories failed" in failure(result)
+    assert "cars: None of the 3 images of cars could be used" in failure(result)
+    for name in ("images", "embeddings"):
+        made = bench.instance.get_materialized_partitions(dg.AssetKey(name))
+        assert made == {"bollards", "follow-cars"}
+    assert bench.encoder.encoded == 36
+
+
 def test_a_source_that_is_not_there_fails_at_once_in_one_line(bench: Bench) -> None:
     bench.run("bollards")
     bench.write_settings(source={"url": str(bench.library / "elsewhere")})

@@ -59,7 +59,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def reports(bench: Bench) -> dict[str, Report]:
-    [done] = run(bench.project())
+    [done] = run(bench.project()).finished
     return done.reports
 
 

@@ -19,6 +19,7 @@ from pipeline.settings import Settings
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.check import check
 from pipeline.steps.download import download
+from pipeline.steps.each import raise_failures
 from pipeline.steps.project import Project
 from pipeline.steps.run import run
 from pipeline.steps.search import find_similar
@@ -78,7 +79,9 @@ class Bench:
         pass
 
     def run(self, *categories: str, **options: Any) -> dict[str, Any]:
-        return {done.category: done.summary() for done in run(self.project(), categories, **options)}
+        done = run(self.project(), categories, **options)
+        raise_failures(done.failures, len(done.finished))
+        return {one.category: one.summary() for one in done.finished}
 
     def images(self) -> pl.DataFrame:
         return self.project().store.require("bollards", "images").table("images", IMAGES_SCHEMA)
@@ -241,7 +244,7 @@ def test_an_object_that_goes_between_listing_and_reading_is_missing_and_comes_ba
             gone.unlink(missing_ok=True)
 
     project.bucket.pages = pages_then_gone  # pyright: ignore[reportAttributeAccessIssue]
-    [done] = run(project)
+    [done] = run(project).finished
     assert done.summary()["set_aside_reasons"] == {"missing": 1}
     gone.write_bytes(data)
     assert bench.run()["bollards"]["set_aside"] == 0
