@@ -28,7 +28,7 @@ from pipeline.steps.stage import run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
-CODE = 4  # counted up when the same inputs give another result
+CODE = 5  # counted up when the same inputs give another result
 SUGGESTIONS_SCHEMA = pl.Schema(
     {
         "image_id": pl.String(),
@@ -183,9 +183,7 @@ def _history(current: Artifact | None, plan: placing.Plan, hashes: list[str], we
     rows = current.table("labels", labelling.LABELS_SCHEMA, ["content_hash", "raw_group"]).drop_nulls()
     held = dict(rows.iter_rows())
     groups = np.array([held.get(value, labelling.NONE) for value in hashes], dtype=np.int32)
-    used = current.provenance.params
-    resolution = used.get("resolution_of_auto", used.get("resolution"))
-    return History(groups, weight, float(resolution) if resolution and "n_clusters" not in used else None)
+    return History(groups, weight)
 
 
 def grouped(found: Points, params: ClusterParams, history: History | None = None) -> labelling.Grouping:

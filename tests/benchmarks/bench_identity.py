@@ -29,12 +29,10 @@ START, END = "<!-- figures: make bench-identity -->", "<!-- end of figures -->"
 
 @dataclass(frozen=True)
 class Clustered:
-    """Some images of a library (`rows` int [m]) with their groups int [m], −1 for none, and the resolution that was
-    found for them."""
+    """Some images of a library (`rows` int [m]) with their groups int [m], −1 for none."""
 
     rows: np.ndarray
     groups: np.ndarray
-    resolution: float | None = None
 
     def members(self) -> list[frozenset[str]]:
         """The content hash of each member of each group, by group number."""
@@ -100,10 +98,9 @@ def full(
     if before is not None:
         held = dict(zip(before.rows.tolist(), before.groups.tolist(), strict=True))
         groups = np.array([held.get(row, NONE) for row in rows.tolist()])
-        history = History(groups, params.memory if memory is None else memory, before.resolution)
+        history = History(groups, params.memory if memory is None else memory)
     found = group(vectors[rows], params, history=history)
-    used = found.effective
-    return Clustered(rows, found.groups, used.get("resolution_of_auto", used.get("resolution")))
+    return Clustered(rows, found.groups)
 
 
 def incremental(vectors: np.ndarray, before: Clustered, rows: np.ndarray) -> Clustered:

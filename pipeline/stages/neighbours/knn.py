@@ -29,6 +29,10 @@ class Neighbours:
     distances: np.ndarray
     search: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    def nearest(self, k: int) -> "Neighbours":
+        """The nearest `k` of them."""
+        return Neighbours(self.indices[:, :k], self.distances[:, :k], self.search)
+
 
 def nearest_neighbours(vectors: np.ndarray, k: int, *, exact: int = EXACT) -> Neighbours:
     """The `k` nearest others of each of float32 [n, d] L2-normalised vectors; k is clamped to n - 1.

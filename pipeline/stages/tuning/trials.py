@@ -20,8 +20,8 @@ from pipeline.stages.identities.matching import Identity, Ledger, match
 from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.labels import suggestions as suggesting
 from pipeline.stages.labels.community.clusterer import NEIGHBOURS
-from pipeline.stages.labels.community.resolution import silhouette
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
+from pipeline.stages.tuning.validity import silhouette
 
 STEPS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 RUNS = 5

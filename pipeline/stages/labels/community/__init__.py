@@ -1,7 +1,7 @@
 """The default clusterer: communities of the graph of neighbours.
 
 - `clusterer.py`: embeddings → raw clusters, probabilities, and the settings as used.
-- `structure.py`: one community structure of the graph at a given resolution; `louvain_moves.py`: its inner loop.
+- `structure.py`: one community structure of the graph at a given resolution, by Leiden.
 - `resolution.py`: which resolution; `hierarchy.py`: coarser and finer levels that nest.
 - `outliers.py`: which images fit nowhere.
 - `prior_partition.py`: what a full clustering remembers of the one before.

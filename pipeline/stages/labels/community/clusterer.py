@@ -14,23 +14,12 @@ from scipy import sparse
 from pipeline.stages.labels.community.hierarchy import Level, level
 from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
-from pipeline.stages.labels.community.resolution import (
-    LEAST_DIVIDED,
-    STEP,
-    USUAL,
-    WORTH,
-    Granularity,
-    automatic,
-    granularity_of,
-    resolution_of,
-    silhouette,
-)
+from pipeline.stages.labels.community.resolution import STEP, USUAL, Granularity, granularity_of, resolution_of
 from pipeline.stages.labels.community.structure import (
     NONE,
     absorbed,
     consensus,
     exactly,
-    louvains,
     numbered_by_size,
     voters,
 )
@@ -39,6 +28,13 @@ from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 
 NEIGHBOURS = 15
 PARENT_NEIGHBOURS = 5
+PARENT_RESOLUTION = 1.25  # a handful of centroids comes together as one at the resolution of images
+
+
+def neighbours_of(n: int) -> int:
+    """How many neighbours of each of n images make the graph: `NEIGHBOURS` − 1, at most an eighth of a small library,
+    since what lies beyond is another kind."""
+    return max(2, min(NEIGHBOURS - 1, n // 8))
 
 
 @dataclass(frozen=True)
@@ -84,17 +80,19 @@ def group_communities(
     if n < 2:
         return _nothing(n, {**effective, "note": f"{n} images make no group"})
     neighbours = neighbours or nearest_neighbours(data, (n_neighbors or NEIGHBOURS) - 1)
-    graph = fuzzy_graph(neighbours)
+    graph = fuzzy_graph(neighbours.nearest(neighbours_of(n)))
     known = history if history is not None and history.weight > 0 and history.known else None
     searched = graph if known is None else recalled(graph, known)
     smallest = max(2, min(min_cluster_size, int(np.sqrt(n) / 3)))
     if n_clusters is None:
-        found = natural(data, searched, smallest, seed, known.resolution if known else None)
-        strange = strangeness(data, neighbours, found.groups, isolated=noise_ratio)
-        groups, resolution = found.at(searched, granularity, _without_noise(found.groups, strange.score, kept=0), seed)
-        effective |= {"granularity": round(granularity_of(resolution), 4), "min_cluster_size": smallest}
-        if found.resolution != resolution:
-            effective["resolution_of_auto"] = round(found.resolution, 6)
+        usual = absorbed(searched, consensus(searched, USUAL, seed), smallest)
+        strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
+        kept = _without_noise(usual, strange.score, kept=0)
+        value = granularity_value(granularity)
+        labels = level(searched, [Level(granularity_of(USUAL), usual)], value, smallest, kept != NONE, seed)
+        groups = np.where(kept == NONE, NONE, labels)
+        resolution = resolution_of(value)
+        effective |= {"granularity": round(value, 4), "min_cluster_size": smallest}
     else:
         wanted = max(1, min(n_clusters, n))
         exact, resolution = exactly(searched, wanted, seed)
@@ -115,98 +113,11 @@ def group_communities(
     return CommunityGrouping(groups, probability, score.astype(np.float32), parents, effective)
 
 
-@dataclass(frozen=True)
-class Natural:
-    """What a library asks for: `levels`, coarsest first, of which the last is what `auto` gives, found at `resolution`.
-
-    There is a coarser one where `auto` falls on a coarse resolution: its groups are kinds of library, some of which may
-    hold kinds of their own. Those are divided; then they are what `coarse` gives.
-    """
-
-    levels: list[Level]
-    resolution: float
-    smallest: int
-
-    @property
-    def groups(self) -> np.ndarray:
-        """Int [n]: what `auto` gives."""
-        return self.levels[-1].labels
-
-    def at(
-        self, graph: sparse.csr_matrix, granularity: Granularity, kept: np.ndarray, seed: int
-    ) -> tuple[np.ndarray, float]:
-        """Labels int [n] and the resolution. `coarse` and `fine` lie one step on either side of what `auto` comes to;
-        `kept` int [n]: the groups of `auto` without what stays unclustered."""
-        usual = self.levels[-1].granularity
-        value = {
-            "auto": usual,
-            "coarse": self.levels[0].granularity if len(self.levels) > 1 else max(0.0, usual - STEP),
-            "fine": min(1.0, usual + STEP),
-        }[granularity] if isinstance(granularity, str) else min(1.0, max(0.0, float(granularity)))  # fmt: skip
-        labels = level(graph, self.levels, value, self.smallest, kept != NONE, seed)
-        return np.where(kept == NONE, NONE, labels), resolution_of(value)
-
-
-def natural(
-    vectors: np.ndarray, graph: sparse.csr_matrix, smallest: int, seed: int, before: float | None = None
-) -> Natural:
-    """The partition that a library asks for; `before`: the resolution that it asked for the last time."""
-    best = _automatic(vectors, graph, before or USUAL)
-    labels = consensus(graph, best, seed)
-    pieces = divided(vectors, graph, labels, seed) if best < USUAL else labels
-    groups = absorbed(graph, pieces, smallest)
-    if pieces.max() == labels.max():
-        return Natural([Level(granularity_of(best), groups)], best, smallest)
-    levels = [Level(granularity_of(best), _commonest(labels, groups)), Level(granularity_of(USUAL), groups)]
-    return Natural(levels, best, smallest)
-
-
-def _commonest(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Int [n]: for every member of a group the commonest of its members' `labels`, the smallest of several; `NONE`
-    outside."""
-    result = np.full(len(groups), NONE, dtype=np.int64)
-    inside = np.flatnonzero(groups != NONE)
-    if len(inside) == 0:
-        return result
-    pairs, counts = np.unique(np.stack([groups[inside], labels[inside]]), axis=1, return_counts=True)
-    order = np.lexsort((pairs[1], -counts, pairs[0]))
-    known, first = np.unique(pairs[0][order], return_index=True)
-    result[inside] = pairs[1][order][first][np.searchsorted(known, groups[inside])]
-    return result
-
-
-def divided(vectors: np.ndarray, graph: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.ndarray:
-    """Labels [n] where each group that clearly consists of several is cut, judged inside that group alone."""
-    result = labels.copy()
-    members_of = np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels))[:-1])
-    place = np.full(len(labels), -1, dtype=np.int64)
-    last = int(labels.max())
-    for group, members in enumerate(members_of):
-        if len(members) < LEAST_DIVIDED:
-            continue
-        part = _between(graph, members, place)
-        pieces = consensus(part, _automatic(vectors[members], part), seed)
-        if silhouette(vectors[members], pieces) >= WORTH:
-            result[members] = np.where(pieces == 0, group, pieces + last)
-            last += int(pieces.max())
-    return result
-
-
-def _between(graph: sparse.csr_matrix, members: np.ndarray, place: np.ndarray) -> sparse.csr_matrix:
-    """The graph of `members` alone. `place` int [n] is −1 everywhere, and so again afterwards: one for all groups, as
-    making it takes as long as the whole library is large."""
-    whole: Any = graph  # scipy's stub does not know that this kind of matrix can be indexed
-    rows = sparse.coo_matrix(whole[members])
-    place[members] = np.arange(len(members))
-    columns = place[rows.col]
-    place[members] = -1
-    kept = columns >= 0
-    return sparse.csr_matrix((rows.data[kept], (rows.row[kept], columns[kept])), shape=(len(members), len(members)))
-
-
-def _automatic(vectors: np.ndarray, graph: sparse.csr_matrix, start: float = USUAL) -> float:
-    # tried with a seed of its own: another seed for the groups never changes how fine they are
-    return automatic(vectors, graph, lambda resolutions: louvains(graph, resolutions, 0), start)
+def granularity_value(granularity: Granularity) -> float:
+    """0 to 1. `coarse` and `fine` lie one step on either side of `auto`."""
+    middle = granularity_of(USUAL)
+    named = {"auto": middle, "coarse": middle - STEP, "fine": middle + STEP}
+    return named[granularity] if isinstance(granularity, str) else min(1.0, max(0.0, float(granularity)))
 
 
 def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
@@ -222,7 +133,7 @@ def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     sums = np.asarray(member @ vectors, dtype=np.float32)
     centroids = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     between = fuzzy_graph(nearest_neighbours(centroids, PARENT_NEIGHBOURS))
-    return numbered_by_size(consensus(between, USUAL, seed))
+    return numbered_by_size(consensus(between, PARENT_RESOLUTION, seed))
 
 
 def _without_noise(groups: np.ndarray, score: np.ndarray, *, kept: int) -> np.ndarray:

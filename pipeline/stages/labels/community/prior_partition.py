@@ -22,13 +22,11 @@ NONE = -1
 class History:
     """Row i of `groups` int [n] is the group that image i was in, `NONE` where it was in none or not there.
 
-    `weight` 0 to 1: how much of an edge between two groups is taken; 1 keeps them apart for ever. `resolution`: the one
-    that was found for the library then, None where that is not known.
+    `weight` 0 to 1: how much of an edge between two groups is taken; 1 keeps them apart for ever.
     """
 
     groups: np.ndarray
     weight: float
-    resolution: float | None = None
 
     @property
     def known(self) -> int:

@@ -1,19 +1,19 @@
-"""The graph of neighbours → one partition of it.
+"""The graph of neighbours → one community structure of it.
 
-What belongs here: partitions at a given resolution or of a given number of groups, several at a time, and what is done
-with groups that are too small. Not here: the graph (`neighbours/knn.py`), the loop inside (`louvain_moves.py`), which
-resolution (`resolution.py`), coarser and finer partitions that nest (`hierarchy.py`), what stays unclustered
-(`outliers.py`).
+What belongs here: community structures at a given resolution or of a given number of communities, and what is done
+with communities that are too small. Not here: the graph (`neighbours/fuzzy_graph.py`), coarser and finer levels that
+nest (`hierarchy.py`), what stays unclustered (`outliers.py`).
 
-Modularity with a resolution: Reichardt, Bornholdt (2006). Louvain: Blondel et al. (2008). Consensus: Poulin, Théberge
-(2019), "Ensemble clustering for graphs": several runs in different orders vote on every edge, and the last run is made
-on the votes, which is why two seeds agree. Why this and not its relatives: docs/decisions/0002-default-clusterer.md.
+Modularity with a resolution: Reichardt, Bornholdt (2006). Leiden: Traag, Waltman, van Eck (2019), "From Louvain to
+Leiden: guaranteeing well-connected communities", by graspologic-native. Consensus: Poulin, Théberge (2019), "Ensemble
+clustering for graphs": several runs vote on every edge, and the last run is made on the votes, which is why two seeds
+agree. Why this and not its relatives: docs/decisions/0002-default-clusterer.md.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -21,87 +21,59 @@ from scipy import sparse
 from pipeline.runtime.cpu import usable_cores
 from pipeline.stages.labels.community.resolution import USUAL
 
-T = TypeVar("T")
-
 NONE = -1
-VOTERS = 16  # with 8, two seeds fell to AMI 0.946 on the least clear set of the benchmark
-VOTERS_ON_MANY = 8
-MANY = 20_000  # images, from which a partition is steadier and dearer
-FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join groups
-GAIN = 1e-5  # least gain in modularity for another pass; sknetwork's 1e-3 stops early on large graphs
+MOST_VOTERS, LEAST_VOTERS = 30, 4  # runs that vote: two seeds agree more with more of them
+VOTES = 150_000  # images times runs: a large library is steadier, and each of its runs is dearer
+FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join communities
+ITERATIONS = 3  # of Leiden over the graph; 20 change next to nothing
+SWEEPS = 100  # of local moving: equal weights made some runs go round for ever; others end after a few
 SEARCH_STEPS = 20
 LARGEST_RESOLUTION = 1e4
-COMPILED = 3000  # images from which the compiled loop is worth its import
-EDGE_BYTES = 64  # that a run holds for every edge: the graph in another order, and what comes of it
+EDGE_BYTES = 64  # that a run holds for every edge
 SIDE_BY_SIDE = 2 << 30  # bytes that runs at the same time may hold together
 
 
 def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
-    """Labels [n] of connected groups, on which runs in different orders agree."""
+    """Labels int [n] of communities on which runs with different seeds agree."""
+    if graph.nnz == 0:
+        return np.arange(len(graph.indptr) - 1)
+    count = voters(len(graph.indptr) - 1)
     edges = sparse.coo_matrix(graph)
     votes = np.zeros(len(edges.data))
-    count = voters(len(graph.indptr) - 1)
-    for labels in _side_by_side(graph, lambda voter: louvain(graph, resolution, seed + 1 + voter), range(count)):
-        votes += labels[edges.row] == labels[edges.col]
+    threads = min(usable_cores(), count, max(1, SIDE_BY_SIDE // (EDGE_BYTES * graph.nnz)))
+    with ThreadPoolExecutor(threads, thread_name_prefix="leiden") as pool:
+        for labels in pool.map(partial(leiden, graph, resolution), range(seed + 1, seed + 1 + count)):
+            votes += labels[edges.row] == labels[edges.col]
     weights = edges.data * (FAINT + (1 - FAINT) * votes / count)
     voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
-    return connected(graph, louvain(voted, resolution, seed))
+    return connected(graph, leiden(voted, resolution, seed))
 
 
 def voters(n: int) -> int:
     """How many runs vote on a graph of n images."""
-    return VOTERS if n < MANY else VOTERS_ON_MANY
+    return max(LEAST_VOTERS, min(MOST_VOTERS, VOTES // max(n, 1)))
 
 
-def louvain(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
-    """Labels [n] that no single move and no merger of two groups betters.
+def leiden(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Labels int [n] of one run of Leiden on a symmetric graph; a node without an edge is a community of its own."""
+    import graspologic_native
 
-    Not scikit-network's Leiden: its refinement draws from the C library's `rand`, which `random_state` does not seed.
-    """
     n = len(graph.indptr) - 1
-    if graph.nnz == 0:
-        return np.arange(n)
-    model: Any = _louvain_for(n)(
-        resolution=resolution, shuffle_nodes=True, random_state=seed % 2**32, tol_optimization=GAIN,
-        tol_aggregation=GAIN, return_probs=False, return_aggregate=False,
-    )  # fmt: skip
-    return np.asarray(model.fit_predict(graph), dtype=np.int64)
-
-
-def louvains(graph: sparse.csr_matrix, resolutions: Sequence[float], seed: int) -> list[np.ndarray]:
-    """Labels [n] of connected groups for each resolution."""
-    return list(
-        _side_by_side(graph, lambda resolution: connected(graph, louvain(graph, resolution, seed)), resolutions)
-    )
-
-
-def _louvain_for(n: int) -> Any:
-    """The class that partitions n images soonest: both give the same labels."""
-    if n >= COMPILED:
-        from pipeline.stages.labels.community.louvain_moves import quick_louvain
-
-        return quick_louvain()
-    from sknetwork.clustering import Louvain
-
-    return Louvain
-
-
-def _side_by_side(
-    graph: sparse.csr_matrix, run: Callable[[T], np.ndarray], values: Sequence[T]
-) -> Iterator[np.ndarray]:
-    """`run` of each value, in their order; on as many cores at a time as memory allows, where that is quicker."""
-    n = len(graph.indptr) - 1
-    threads = min(usable_cores(), len(values), max(1, SIDE_BY_SIDE // (EDGE_BYTES * max(graph.nnz, 1))))
-    if n < COMPILED or threads < 2:
-        yield from map(run, values)
-        return
-    _louvain_for(n)  # compiled once, before several threads ask for it
-    with ThreadPoolExecutor(threads, thread_name_prefix="louvain") as pool:
-        yield from pool.map(run, values)
+    labels = -1 - np.arange(n)
+    if graph.nnz:
+        ordered = sparse.csr_matrix(graph)
+        ordered.sort_indices()
+        library: Any = graspologic_native  # untyped
+        _, found = library.leiden_csr(
+            ordered.indptr.astype(np.int64), ordered.indices.astype(np.int32), ordered.data.astype(np.float64), n,
+            resolution=resolution, iterations=ITERATIONS, seed=seed % 2**32, max_local_moving_iterations=SWEEPS,
+        )  # fmt: skip
+        labels[np.fromiter(found.keys(), np.int64, len(found))] = np.fromiter(found.values(), np.int64, len(found))
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def connected(graph: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
-    """Labels [n] where every group of `labels` is cut into its connected pieces (what Leiden adds to Louvain)."""
+    """Labels [n] where every community is cut into its connected pieces: votes may leave some in two."""
     edges = sparse.coo_matrix(graph)
     inside = labels[edges.row] == labels[edges.col]
     kept = sparse.csr_matrix((edges.data[inside], (edges.row[inside], edges.col[inside])), shape=graph.shape)
@@ -109,7 +81,7 @@ def connected(graph: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
 
 
 def contracted(graph: sparse.csr_matrix, labels: np.ndarray) -> sparse.csr_matrix:
-    """The graph between groups, [groups, groups]: summed weights, with the weight inside a group on the diagonal."""
+    """The graph between communities, [communities, communities]: summed weights, those inside on the diagonal."""
     n, count = len(labels), int(labels.max()) + 1
     member = sparse.csr_matrix((np.ones(n), (np.arange(n), labels)), shape=(n, count))
     return sparse.csr_matrix(member.T @ graph @ member)
@@ -173,14 +145,14 @@ def exactly(graph: sparse.csr_matrix, wanted: int, seed: int) -> tuple[np.ndarra
     labels = consensus(graph, high, seed)
     while len(np.unique(labels)) < wanted and high < LARGEST_RESOLUTION:
         low, high = high, high * 4
-        labels = connected(graph, louvain(graph, high, seed))
+        labels = connected(graph, leiden(graph, high, seed))
     if len(np.unique(labels)) < wanted:
         labels = np.arange(len(graph.indptr) - 1)
     for _ in range(SEARCH_STEPS):
         if len(np.unique(labels)) == wanted:
             break
         middle = (low + high) / 2
-        tried = connected(graph, louvain(graph, middle, seed))
+        tried = connected(graph, leiden(graph, middle, seed))
         if len(np.unique(tried)) >= wanted:
             labels, high = tried, middle
         else:

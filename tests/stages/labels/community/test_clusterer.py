@@ -1,6 +1,5 @@
 """Groups found without being told how many there are: right, repeatable, and never absurd."""
 
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,16 +8,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from pipeline.stages.labels.community.clusterer import CommunityGrouping, group_communities
-from pipeline.stages.labels.community.resolution import (
-    USUAL,
-    Granularity,
-    automatic,
-    granularity_of,
-    resolution_of,
-    silhouette,
-)
+from pipeline.stages.labels.community.resolution import Granularity, granularity_of, resolution_of
 from pipeline.stages.labels.community.structure import NONE, numbered_by_size
-from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import nearest_neighbours
 
 
@@ -86,7 +77,6 @@ def test_two_runs_give_the_same_result_to_the_last_bit(granularity: Granularity)
 
 
 def test_other_draws_in_the_process_change_nothing() -> None:
-    """scikit-network's Leiden would fail this: its refinement uses the C library's unseeded generator."""
     data = continuum(300)
     before = group_communities(data)
     np.random.default_rng().normal(size=10)
@@ -135,6 +125,18 @@ def test_coarse_has_fewer_groups_than_auto_and_fine_more() -> None:
     assert coarse < auto < fine
 
 
+def test_few_wide_kinds_far_apart_do_not_swallow_their_finer_kinds() -> None:
+    """A judge by silhouette took the three far-apart regions for the answer."""
+    rng = np.random.default_rng(1)
+    regions = unit(rng.normal(size=(3, 128)))
+    centres = unit(regions[np.repeat(np.arange(3), 5)] + 0.6 * unit(rng.normal(size=(15, 128))))
+    truth = np.repeat(np.arange(15), 60)
+    data = unit(centres[truth] + 0.45 * unit(rng.normal(size=(900, 128))))
+    found = group_communities(data)
+    assert np.bincount(found.groups[found.groups != NONE]).max() <= (1 / 15 + 0.1) * len(data)
+    assert adjusted_mutual_info_score(truth, found.groups) > 0.9
+
+
 def test_the_coarser_level_contains_the_groups() -> None:
     rng = np.random.default_rng(0)
     families = unit(rng.normal(size=(4, 128)))
@@ -164,28 +166,6 @@ def test_what_was_really_used_is_told() -> None:
     assert found.effective["n_neighbors"] == 15
     assert found.effective["min_cluster_size"] == 2
     assert found.effective["resolution"] == pytest.approx(resolution_of(found.effective["granularity"]), rel=1e-3)
-
-
-def test_the_silhouette_is_the_one_of_the_book() -> None:
-    from sklearn.metrics import silhouette_score
-
-    data, truth = kinds([30, 20, 10], width=1.2)
-    assert silhouette(data, truth) == pytest.approx(silhouette_score(data, truth, metric="cosine"), abs=1e-4)
-
-
-def test_a_library_is_not_cut_into_pairs_however_tight_they_are() -> None:
-    rng = np.random.default_rng(0)
-    kinds = np.repeat(np.arange(4), 10)
-    pairs = np.repeat(np.arange(20), 2)
-    centres = unit(rng.normal(size=(4, 64)))[kinds] + 0.6 * unit(rng.normal(size=(20, 64)))[pairs]
-    data = unit(centres + 0.01 * rng.normal(size=(40, 64))).astype(np.float32)
-    graph = fuzzy_graph(nearest_neighbours(data, 14))
-
-    def partitions(resolutions: Sequence[float]) -> list[np.ndarray]:
-        return [kinds if resolution <= USUAL else pairs for resolution in resolutions]
-
-    assert silhouette(data, pairs) > 1.1 * silhouette(data, kinds)
-    assert automatic(data, graph, partitions) == USUAL
 
 
 @pytest.mark.parametrize("n", [30, 120, 600])

@@ -41,9 +41,8 @@ def test_more_images_stay_together_with_those_they_were_with() -> None:
         data = continuum(400, seed)
         rows = np.sort(np.random.default_rng(seed).permutation(400)[:320])
         before = group_communities(data)
-        resolution = before.effective["resolution"]
         for weight, found in kept.items():
-            history = History(before.groups[rows], weight, resolution)
+            history = History(before.groups[rows], weight)
             after = group_communities(data[rows], history=history).groups
             found.append(adjusted_mutual_info_score(before.groups[rows], after))
     assert np.mean(kept[WEIGHT]) > np.mean(kept[0.0]) + 0.05
@@ -58,19 +57,12 @@ def test_a_kind_that_turns_out_to_be_two_is_split_when_their_images_arrive() -> 
     early = np.arange(len(kind)) < 132
     before = np.full(len(kind), NONE)
     before[early] = np.where(kind[early] == 4, 0, kind[early])  # the six of either were one group
-    found = group_communities(data, history=History(before, WEIGHT, 1.25)).groups
+    found = group_communities(data, history=History(before, WEIGHT)).groups
     assert adjusted_rand_score(kind, found) > 0.95
 
 
 def test_a_kind_that_was_cut_in_two_by_chance_comes_together_again() -> None:
     data, truth = kinds([40, 40, 40], width=0.6)
     halves = np.where(truth == 0, 3 * np.random.default_rng(0).integers(0, 2, len(truth)), truth)
-    found = group_communities(data, history=History(halves, WEIGHT, 1.25)).groups
+    found = group_communities(data, history=History(halves, WEIGHT)).groups
     assert adjusted_rand_score(truth, found) > 0.95
-
-
-def test_a_resolution_that_is_no_answer_any_more_is_given_up() -> None:
-    data, truth = kinds([30] * 6, width=0.6)
-    for resolution in (0.1, 5.0):
-        found = group_communities(data, history=History(np.full(len(data), 0), WEIGHT, resolution)).groups
-        assert adjusted_rand_score(truth, found) > 0.9
