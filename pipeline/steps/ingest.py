@@ -27,7 +27,8 @@ from pipeline.storage.vectors import VectorStore
 
 EMBEDDINGS_SCHEMA = pl.Schema({"content_hash": pl.String(), "fingerprint": pl.String()})
 ROWS_AT_ONCE = 1024
-CODE = 1  # raised when decoding changes what it returns, so that old rows are made again
+CODE = 2  # raised when decoding changes what it returns, so that old rows are made again
+USABLE_SINCE = 1  # rows of usable images stay, if a code from this one on made them: only what was set aside is tried
 
 
 def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
@@ -156,6 +157,8 @@ def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFr
     current = project.store.current(slug, "images")
     if current is not None and current.provenance.params == settings:
         frames.append(current.table("images", IMAGES_SCHEMA))
+    elif current is not None and _still_usable(current.provenance.params, settings):
+        frames.append(current.table("images", IMAGES_SCHEMA).filter(pl.col("status") == "ok"))
     journal = project.layout.artifact(slug, "images") / "journal"
     written_for = journal / "settings.digest"
     if journal.exists() and written_for.exists() and written_for.read_text() == digest(settings):
@@ -175,6 +178,11 @@ def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFr
         .select(list(IMAGES_SCHEMA))
         .sort("key")
     )
+
+
+def _still_usable(before: dict[str, Any], settings: dict[str, Any]) -> bool:
+    """Whether an earlier version made the rows, under the same limits, and what it could use is used the same today."""
+    return before | {"code": CODE} == settings and before.get("code", 0) >= USABLE_SINCE
 
 
 def _decode_settings(project: Project) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Bytes → pixels, or a reason why not; and one row per image.
 
 What belongs here: decoding upright onto an opaque background, thumbnails, and the row schema. Not here: telling formats
-apart and EXIF (`stages/images/formats.py`), reading objects (`adapters/buckets.py`), what a model wants its input to
-look like (`adapters/encoders/preprocess.py`), the order of work (`stages/embeddings/stream.py`).
+apart and EXIF (`stages/images/formats.py`), whether all pixels are in a file (`stages/images/jpeg.py`, `png.py`),
+reading objects (`adapters/buckets.py`), what a model wants its input to look like
+(`adapters/encoders/preprocess.py`), the order of work (`stages/embeddings/stream.py`).
 
 Pillow is the reference. Complete JPEG and opaque still WebP files take torchvision's decoders instead, which return the
 same pixels sooner and leave the interpreter free; everything else, and whatever those refuse, goes to Pillow.
@@ -25,6 +26,7 @@ from PIL import Image, ImageCms
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
+from pipeline.stages.images import jpeg, png
 from pipeline.stages.images.formats import DAMAGE, identify, one_line, read_exif
 
 # Our own cap (`max_megapixels`) is checked before anything is decoded, and may be larger than Pillow's fixed one, which
@@ -50,6 +52,7 @@ IMAGES_SCHEMA = pl.Schema({
     "longitude": pl.Float64(),
 })  # fmt: skip
 
+_CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
 _TOLD_BY_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are known before the pixels are decoded
 
 
@@ -107,14 +110,13 @@ def image_row(entry: Mapping[str, Any], image: ImageInfo | Rejected) -> dict[str
 def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> Decoded | Rejected:
     """Decode one image completely, or say why not. `digest` is `content_hash(data)` where it is known. Thread-safe."""
     digest = digest or content_hash(data)
-    image = _open(data, params, digest)
-    if isinstance(image, Rejected):
-        return image
+    opened = _open(data, params, digest)
+    if isinstance(opened, Rejected):
+        return opened
+    image, data = opened
     try:
         exif = read_exif(image) if image.format in _TOLD_BY_HEADER else None
-        pixels = _decode_fast(image, data)
-        if pixels is None:
-            pixels = _decode_pillow(image, params.background)
+        pixels = _decode_whole(image, data, params.background)
         exif = exif or read_exif(image)
     except DAMAGE as error:
         return Rejected("broken", f"The {image.format} data is damaged or cut off: {one_line(error)}.", digest)
@@ -130,9 +132,10 @@ def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> De
 def inspect(data: bytes, params: ImageParams, *, digest: str | None = None) -> ImageInfo | Rejected:
     """As `decode`, for bytes that are known to decode: the pixels are skipped where the header tells the rest."""
     digest = digest or content_hash(data)
-    image = _open(data, params, digest)
-    if isinstance(image, Rejected):
-        return image
+    opened = _open(data, params, digest)
+    if isinstance(opened, Rejected):
+        return opened
+    image, _ = opened
     if image.format not in _TOLD_BY_HEADER:
         decoded = decode(data, params, digest=digest)
         return decoded.info() if isinstance(decoded, Decoded) else decoded
@@ -181,13 +184,13 @@ def _kind(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
     return kind or Rejected("not_an_image", f"This is {description}.", digest)
 
 
-def _open(data: bytes, params: ImageParams, digest: str) -> "Image.Image | Rejected":
-    """The image with its header read and its size checked, nothing decoded."""
+def _open(data: bytes, params: ImageParams, digest: str) -> "tuple[Image.Image, bytes] | Rejected":
+    """The image with its header read and its size checked, nothing decoded; and the bytes that it was opened from."""
     kind = _kind(data, params, digest)
     if isinstance(kind, Rejected):
         return kind
     try:
-        image = Image.open(io.BytesIO(data), formats=(kind,))
+        image, data = _open_any(data, kind)
     except DAMAGE as error:
         return Rejected("broken", f"The {kind} header is damaged or cut off: {one_line(error)}.", digest)
     except MemoryError:
@@ -196,7 +199,43 @@ def _open(data: bytes, params: ImageParams, digest: str) -> "Image.Image | Rejec
     if width * height > params.max_megapixels * 1e6:
         reason = f"{width} x {height} = {width * height / 1e6:.1f} megapixels is more than max_megapixels = "
         return Rejected("too_large", f"{reason}{params.max_megapixels:g}.", digest)
-    return image
+    return image, data
+
+
+def _open_any(data: bytes, kind: str) -> tuple[Image.Image, bytes]:
+    """As it is, else without what no pixel depends on: damaged profiles, previews, texts beyond Pillow's limits."""
+    try:
+        return Image.open(io.BytesIO(data), formats=(kind,)), data
+    except DAMAGE:
+        stripped = jpeg.strip_segments(data) if kind == "JPEG" else png.strip_chunks(data) if kind == "PNG" else None
+        if stripped is None:
+            raise
+        return Image.open(io.BytesIO(stripped), formats=(kind,)), stripped
+
+
+def _decode_whole(image: Image.Image, data: bytes, background: str) -> np.ndarray:
+    """All pixels, or an exception. Decoders fill missing ones and stumble over what follows the last: both are checked.
+
+    A JPEG or PNG whose last pixels look filled is only believed when its data prove that they are not.
+    """
+    checked = _CHECKED.get(image.format or "")
+    try:
+        if checked is not None and not checked.has_end(data):
+            raise OSError("image file is truncated")
+        pixels = _decode_as_it_is(image, data, background)
+    except DAMAGE:
+        whole = checked.complete_picture(data) if checked is not None else None
+        if whole is None:
+            raise
+        return _decode_pillow(Image.open(io.BytesIO(whole), formats=("JPEG", "PNG")), background)
+    if checked is not None and checked.looks_cut(pixels) and not checked.is_complete(data):
+        raise OSError("pixels are missing at the end")
+    return pixels
+
+
+def _decode_as_it_is(image: Image.Image, data: bytes, background: str) -> np.ndarray:
+    pixels = _decode_fast(image, data)
+    return pixels if pixels is not None else _decode_pillow(image, background)
 
 
 @functools.cache

@@ -162,8 +162,8 @@ def test_a_cap_above_pillows_own_is_honoured() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert isinstance(inspect(huge, ImageParams(max_megapixels=100)), Rejected)
-        image = images._open(huge, ImageParams(max_megapixels=500), "x")  # pyright: ignore[reportPrivateUsage]
-    assert isinstance(image, Image.Image)
+        opened = images._open(huge, ImageParams(max_megapixels=500), "x")  # pyright: ignore[reportPrivateUsage]
+    assert not isinstance(opened, Rejected)
 
 
 def test_transparency_is_laid_on_the_background_of_the_settings() -> None:
