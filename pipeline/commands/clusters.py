@@ -56,14 +56,16 @@ def _opened(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _decide(
-    project: "Project", slug: str, decision: "Decision", *, why: str | None, actor: str | None, as_json: bool
+    project: "Project", slug: str, *decisions: "Decision", why: str | None, actor: str | None, as_json: bool
 ) -> None:
+    """Store the decisions, all or none, and print each."""
     from getpass import getuser
 
     from pipeline.steps.curation import curation_of
 
-    event = curation_of(project).decide(slug, decision, actor=actor or getuser(), why=why)
-    _say(project, slug, event, as_json=as_json)
+    made = curation_of(project).decide_all({slug: decisions}, actor=actor or getuser(), why=why)
+    for event in made[slug]:
+        _say(project, slug, event, as_json=as_json)
 
 
 def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
@@ -183,8 +185,7 @@ def status(project: "Project", slug: str, cluster: str, value: str, **given: Any
 @_command("review", click.argument("names", metavar="CLUSTER...", nargs=-1, required=True))
 def review(project: "Project", slug: str, names: tuple[str, ...], **given: Any) -> None:
     """Mark clusters as looked at, as they are now: they ask again when they change again."""
-    for name in names:
-        _decide(project, slug, _checked("review", cluster=_id(project, slug, name)), **given)
+    _decide(project, slug, *(_checked("review", cluster=_id(project, slug, name)) for name in names), **given)
 
 
 @_command("merge", click.argument("into"), click.argument("others", nargs=-1, required=True))

@@ -44,6 +44,15 @@ class _Cached:
     curated: Curated | None = None
 
 
+@dataclass(frozen=True)
+class _Common:
+    """What the events of one call share."""
+
+    at: str
+    actor: str
+    why: str | None
+
+
 class Curation:
     """The decisions of one data directory. Raises `CurationDatabaseError` when their database does not open.
 
@@ -105,20 +114,49 @@ class Curation:
         `expected` are the revisions of clusters that the caller saw; `ConflictError` when one has moved on. Raises
         `UnknownNameError` for an id that does not exist, `DecisionError` for what makes no sense.
         """
-        with self.store.transaction(slug) as tx:
-            if key is not None and (stored := tx.with_key(key)) is not None:
+        return self.decide_all({slug: [decision]}, actor=actor, why=why, key=key, expected=expected)[slug][0]
+
+    def decide_all(
+        self,
+        decisions: Mapping[str, Sequence[Decision]],
+        *,
+        actor: str,
+        why: str | None = None,
+        key: str | None = None,
+        expected: Mapping[str, int] | None = None,
+    ) -> dict[str, list[Event]]:
+        """Store decisions that belong together, of one category or of several: all of them, or none.
+
+        As `decide` otherwise; each is checked against what those before it leave. `expected` is checked once, before
+        the first. Raises `ConflictError` for a `key` that stands for other decisions.
+        """
+        with self.store.transactions(list(decisions)) as transactions:
+            if key is not None and (stored := _stored(transactions, decisions, key)) is not None:
                 return stored
-            _check_revisions(tx, expected or {})
-            curated = self._curated(slug, tx.events)
-            decision = self._checked(slug, decision, curated)
-            return tx.append(
-                decision,
-                at=self.project.now(),
-                actor=d.one_line(actor),
-                why=why,
-                key=key,
-                state=_state(decision, curated),
+            _check_revisions(transactions.values(), expected or {})
+            common = _Common(self.project.now(), d.one_line(actor), why)
+            return {slug: self._append(tx, decisions[slug], common, key) for slug, tx in transactions.items()}
+
+    def _append(
+        self, tx: "Transaction", decisions: Sequence[Decision], common: "_Common", key: str | None
+    ) -> list[Event]:
+        events: list[Event] = []
+        for decision in decisions:
+            # what is not stored yet never enters the cache: another transaction may take its numbers
+            computed = self._held(tx.category).computed
+            curated = replay(computed, tx.events) if events else self._curated(tx.category, tx.events)
+            fitting = self._checked(tx.category, decision, curated)
+            events.append(
+                tx.append(
+                    fitting,
+                    at=common.at,
+                    actor=common.actor,
+                    why=common.why,
+                    key=None if events else key,
+                    state=_state(fitting, curated),
+                )
             )
+        return events
 
     def undo(self, slug: str, number: int | None, *, actor: str, why: str | None = None) -> Event:
         """Undo an event, by default the last one that holds."""
@@ -217,9 +255,25 @@ def _computed(stored: Artifact) -> Computed:
     )
 
 
-def _check_revisions(tx: "Transaction", expected: Mapping[str, int]) -> None:
+def _stored(
+    transactions: Mapping[str, "Transaction"], decisions: Mapping[str, Sequence[Decision]], key: str
+) -> dict[str, list[Event]] | None:
+    """The events that an earlier call with this key stored; those of one call have numbers in a row."""
+    firsts = {slug: tx.with_key(key) for slug, tx in transactions.items()}
+    if not any(firsts.values()):
+        return None
+    stored: dict[str, list[Event]] = {}
+    for slug, first in firsts.items():
+        start = len(transactions[slug].events) if first is None else first.number - 1
+        stored[slug] = transactions[slug].events[start : start + len(decisions[slug])]
+        if [one.decision.kind for one in stored[slug]] != [one.kind for one in decisions[slug]]:
+            raise ConflictError(f"The key {key!r} was used for other decisions, so nothing was stored. Use a new key.")
+    return stored
+
+
+def _check_revisions(transactions: Collection["Transaction"], expected: Mapping[str, int]) -> None:
     for cluster, revision in expected.items():
-        now = tx.revision(cluster)
+        now = max(tx.revision(cluster) for tx in transactions)  # an id is of one category; elsewhere it is 0
         if now != revision:
             raise ConflictError(
                 f"Cluster {cluster} was changed since you saw it (revision {revision}, now {now}), so nothing was "

@@ -55,6 +55,61 @@ def test_a_decision_on_what_is_out_of_date_is_refused(site: Site) -> None:
         assert client.patch(f"/clusters/{cluster}", json={"name": None}).json()["name"] is None
 
 
+def test_name_description_and_status_change_together_or_not_at_all(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        problem(client.patch(f"/clusters/{cluster}", json={"name": "A", "description": "\u0000"}), 422)
+        values = {"name": "A", "description": "About A", "status": "hidden"}
+        changed = client.patch(f"/clusters/{cluster}", json={**values, "if_revision": 0}).json()
+        assert {name: changed[name] for name in values} == values
+        assert changed["revision"] == 3
+        problem(client.patch(f"/clusters/{cluster}", json={"name": "B", "status": "active", "if_revision": 1}), 409)
+        found = client.get(f"/clusters/{cluster}").json()
+        assert {name: found[name] for name in values} == values
+
+
+def test_decisions_that_belong_together_are_stored_together_once(site: Site) -> None:
+    with site.serve() as client:
+        first, second = [one["id"] for one in client.clusters()[:2]]
+        where = "/categories/bollards/decisions/batch"
+        merge = {"kind": "merge", "clusters": [second], "into": first}
+        twice = {"decisions": [{"kind": "review", "cluster": second}, merge, merge]}
+        problem(client.post(where, json=twice), 422)
+        assert client.get("/categories/bollards/history").json()["items"] == []
+        body = {"decisions": [{"kind": "rename", "cluster": second, "name": "Blue"}, merge], "if_revision": {first: 0}}
+        made = [client.post(where, json=body, headers={"Idempotency-Key": "k"}).json()["items"] for _ in range(2)]
+        assert made[0] == made[1]
+        assert [one["number"] for one in made[0]] == [1, 2]
+        assert client.get(f"/clusters/{first}").json()["name"] == "Blue", "the merge saw the name that came before it"
+        other = {"decisions": [{"kind": "review", "cluster": first}]}
+        problem(client.post(where, json=other, headers={"Idempotency-Key": "k"}), 409)
+        problem(client.post(where, json={**other, "if_revision": {first: 0}}), 409)
+        undo = {"decisions": [{"kind": "undo", "event": 2}, {"kind": "undo", "event": 1}]}
+        client.post(where, json=undo).raise_for_status()
+        assert client.get(f"/clusters/{second}").json()["name"] is None
+
+
+def test_a_tag_that_cannot_be_taken_back_everywhere_is_taken_back_nowhere(site: Site) -> None:
+    with site.serve() as client:
+        both = [client.ids()[0], client.ids("posts")[0]]
+        made = client.post("/tagging/apply", json={"image_ids": both, "tag": "x"}).json()["events"]
+        events = [{"category": one["category"], "number": one["number"]} for one in made]
+        client.post("/categories/posts/undo", json={}).raise_for_status()
+        problem(client.post("/tagging/undo", json={"events": events}), 409)
+        assert client.ids(tag="x") == both[:1]
+
+
+def test_images_are_split_off_and_named_by_one_event(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        body = {
+            "decision": {"kind": "split", "cluster": cluster, "images": client.ids(cluster=cluster)[:2], "name": "S"}
+        }
+        client.post("/categories/bollards/decisions", json=body).raise_for_status()
+        assert client.get("/clusters/S").json()["size"] == 2
+        assert len(client.get("/categories/bollards/history").json()["items"]) == 1
+
+
 def test_the_same_request_twice_is_one_decision(site: Site) -> None:
     with site.serve() as client:
         cluster = client.clusters()[0]["id"]

@@ -5,9 +5,10 @@ What belongs here: the HTTP side. Not here: what a decision is (`curation/decisi
 
 Images are named by their ids here and by content hash in the events. `if_revision` is the revision of a cluster that
 the person saw; when it has moved on, the answer is 409 and nothing is stored. With an Idempotency-Key a request that
-is sent twice stores one event.
+is sent twice stores its events once.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -23,6 +24,7 @@ from pipeline.steps.curation import new_cluster_id
 
 router = APIRouter(tags=["decisions"])
 SHOWN_IMAGES = 20
+MOST_AT_ONCE = 1000  # decisions in one transaction
 
 Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Who decides.")]
 Why = Annotated[str | None, Field(max_length=4000, description="A remark for the history.")]
@@ -42,6 +44,17 @@ class DecisionRequest(Shape):
     actor: Actor = "api"
     why: Why = None
     if_revision: dict[str, int] = Field(default={}, max_length=100, description="Cluster id → revision that was seen.")
+
+
+class DecisionsRequest(Shape):
+    """Decisions that belong together, each as in a request of its own."""
+
+    decisions: list[Annotated[dict[str, Any], Field(max_length=10)]] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    actor: Actor = "api"
+    why: Why = None
+    if_revision: dict[str, int] = Field(
+        default={}, max_length=MOST_AT_ONCE, description="Cluster id → revision that was seen before the first."
+    )
 
 
 class EventShape(Shape):
@@ -74,6 +87,16 @@ def make_decision(service: Shared, category: Slug, body: DecisionRequest, idempo
     made = decide(service, snapshot.slug, decision, actor=body.actor, why=body.why, key=idempotency_key,
                   expected=body.if_revision)  # fmt: skip
     return EventShape(**made)
+
+
+@router.post("/categories/{category}/decisions/batch", status_code=201)
+def make_decisions(service: Shared, category: Slug, body: DecisionsRequest, idempotency_key: Key = None) -> History:
+    """Store decisions that belong together: all of them, in their order, or none."""
+    slug = category_of(service, category).slug
+    decisions = [_decision(service, slug, value) for value in body.decisions]
+    made = decide_all(service, {slug: decisions}, actor=body.actor, why=body.why, key=idempotency_key,
+                      expected=body.if_revision)  # fmt: skip
+    return History(items=[EventShape(**event) for event in made])
 
 
 @router.post("/categories/{category}/undo", status_code=201)
@@ -120,7 +143,10 @@ class ClusterChange(Shape):
 
 @router.patch("/clusters/{cluster}")
 def change_cluster(service: Shared, cluster: Cluster, body: ClusterChange) -> ClusterDetail:
-    """Rename, describe or set the status of a cluster; null takes a name or description away. One event for each."""
+    """Rename, describe or set the status of a cluster; null takes a name or description away.
+
+    One event for each of them; all are stored, or none.
+    """
     snapshot, found = cluster_of(service, cluster)
     expected = {found: body.if_revision} if body.if_revision is not None else {}
     kinds = {"name": "rename", "description": "describe", "status": "status"}
@@ -130,8 +156,8 @@ def change_cluster(service: Shared, cluster: Cluster, body: ClusterChange) -> Cl
         if field in body.model_fields_set and not (field == "status" and body.status is None)
     ]
     decisions = [_parsed(value) for value in values]
-    for number, decision in enumerate(decisions):
-        decide(service, snapshot.slug, decision, actor=body.actor, expected=expected if number == 0 else None)
+    if decisions:
+        decide_all(service, {snapshot.slug: decisions}, actor=body.actor, expected=expected)
     snapshot, found = cluster_of(service, found)
     return detail(service, snapshot, found)
 
@@ -147,9 +173,23 @@ def decide(
     expected: dict[str, int] | None = None,
 ) -> dict[str, Any]:
     """Store a decision and have the library look again; returns the event as it is shown."""
-    made = service.decisions().decide(slug, decision, actor=actor, why=why, key=key, expected=expected)
-    service.library.forget(slug)
-    return event_shape(service, slug, made)
+    return decide_all(service, {slug: [decision]}, actor=actor, why=why, key=key, expected=expected)[0]
+
+
+def decide_all(
+    service: Service,
+    decisions: Mapping[str, Sequence[Decision]],
+    *,
+    actor: str,
+    why: str | None = None,
+    key: str | None = None,
+    expected: dict[str, int] | None = None,
+) -> list[dict[str, Any]]:
+    """As `decide`, for decisions of one category or several that are stored together or not at all."""
+    made = service.decisions().decide_all(decisions, actor=actor, why=why, key=key, expected=expected)
+    for slug in made:
+        service.library.forget(slug)
+    return [event_shape(service, slug, event) for slug, events in made.items() for event in events]
 
 
 def event_shape(service: Service, slug: str, event: Event, *, undone: bool = False) -> dict[str, Any]:

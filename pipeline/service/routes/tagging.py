@@ -4,17 +4,17 @@ What belongs here: the HTTP side of tags. Not here: other decisions (`curation.p
 (`pipeline/curation/`).
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import Field
 
-from pipeline.curation.decisions import Tag, TagName, Untag
+from pipeline.curation.decisions import Tag, TagName, Undo, Untag
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import Decided, Shape
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import image_of
-from pipeline.service.routes.curation import Actor, Why, decide, event_shape
+from pipeline.service.routes.curation import Actor, Why, decide_all
 
 router = APIRouter(tags=["decisions"])
 MOST_IMAGES = 100_000
@@ -43,7 +43,7 @@ class EventName(Shape):
 
 @router.post("/tagging/apply")
 def apply_tag(service: Shared, body: TagRequest) -> Decided:
-    """Put a tag on images. Each category that they are of gets one event, which can be undone."""
+    """Put a tag on images: one event for each of their categories, stored together, and each can be undone."""
     return _decided(service, body, Tag)
 
 
@@ -55,18 +55,17 @@ def remove_tag(service: Shared, body: TagRequest) -> Decided:
 
 @router.post("/tagging/undo")
 def undo_tagging(service: Shared, body: UndoTagging) -> Decided:
-    """Take back events of tagging."""
-    curation = service.decisions()
-    made: list[dict[str, Any]] = []
+    """Take back events of tagging: all of them, or none."""
+    store = service.decisions().store
+    undos: dict[str, list[Undo]] = {}
     for one in body.events:
         slug = next((slug for slug, name in service.library.slugs().items() if one.category in (slug, name)), None)
-        events = curation.store.events(slug) if slug is not None else []
+        events = store.events(slug) if slug is not None else []
         tagging = one.number <= len(events) and isinstance(events[one.number - 1].decision, (Tag, Untag))
         if slug is None or not tagging:
             raise Problem(404, "unknown-event", f"There is no tagging event {one.number} of {one.category!r}.")
-        made.append(event_shape(service, slug, curation.undo(slug, one.number, actor=body.actor)))
-        service.library.forget(slug)
-    return Decided(events=made)
+        undos.setdefault(slug, []).append(Undo(event=one.number))
+    return Decided(events=decide_all(service, undos, actor=body.actor))
 
 
 def _decided(service: Service, body: TagRequest, make: type[Tag | Untag]) -> Decided:
@@ -80,8 +79,5 @@ def _decided(service: Service, body: TagRequest, make: type[Tag | Untag]) -> Dec
             raise Problem(409, "not-taggable", f"The image {name} is {state}; only clustered and unclustered images "
                           "take tags. Run its category first.")  # fmt: skip
         hashes.setdefault(snapshot.slug, {})[value] = None
-    made: list[dict[str, Any]] = []
-    for slug, values in hashes.items():
-        decision = make(images=tuple(values), tag=body.tag)
-        made.append(decide(service, slug, decision, actor=body.actor, why=body.why))
-    return Decided(events=made)
+    decisions = {slug: [make(images=tuple(values), tag=body.tag)] for slug, values in hashes.items()}
+    return Decided(events=decide_all(service, decisions, actor=body.actor, why=body.why))

@@ -73,12 +73,22 @@ class CurationStore(Reader):
     @contextmanager
     def transaction(self, category: str) -> Generator["Transaction"]:
         """Write events of a category; all of them are stored at the end, or none. Others wait meanwhile."""
+        with self.transactions([category]) as writing:
+            yield writing[category]
+
+    @contextmanager
+    def transactions(self, categories: Sequence[str]) -> Generator[dict[str, "Transaction"]]:
+        """Write events of several categories in one transaction of the database, as `transaction` does of one."""
         if self.read_only:
             raise CurationDatabaseError("This is a read-only view: nothing can be decided here.")
         try:
             with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
-                last = _last(connection, category, lock=True)
-                yield Transaction(connection, category, last, list(self._refresh(_asking(connection), category)))
+                writing: dict[str, Transaction] = {}
+                for category in sorted(set(categories)):  # in one order, so that no two writers wait for each other
+                    last = _last(connection, category, lock=True)
+                    events = list(self._refresh(_asking(connection), category))
+                    writing[category] = Transaction(connection, category, last, events)
+                yield writing
         except OperationalError as error:
             raise CurationDatabaseError(
                 f"The curation database {self.name} did not take a decision: {_first_line(error)}. Nothing was "

@@ -149,7 +149,7 @@ export function done(numbers, text, options = {}) {
 }
 
 /**
- * Store decisions one after the other. Returns the numbers of the events; says what was refused.
+ * Store decisions that belong together, all or none. Returns the events; says what was refused.
  * @param {Record<string, unknown>[]} decisions
  * @param {string} text
  * @param {{ link?: { text: string, href: string }, revisions?: Record<string, number>, still?: boolean,
@@ -157,32 +157,38 @@ export function done(numbers, text, options = {}) {
  */
 export async function decide(decisions, text, { link, revisions, still = false, after } = {}) {
   if (readOnly) { alertOf(new Refused("This is a read-only view: nothing can be decided here.", 403)); return []; }
+  if (!decisions.length) return [];
   /** @type {any[]} */
-  const events = [];
+  let events = [];
   try {
-    for (const decision of decisions) {
-      /** @type {Record<string, unknown>} */
-      const json = { decision, actor: actor(), if_revision: events.length ? {} : revisions ?? {} };
-      events.push(await api(`${base}/decisions`, { method: "POST", json, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` }));
-    }
+    events = await stored(decisions, revisions);
   } catch (error) {
     alertOf(error);
     if (error instanceof Refused && error.status === 409) await refresh();
   }
   const numbers = events.map((event) => /** @type {number} */ (event.number));
-  const whole = events.length === decisions.length ? text : `${text} (only ${events.length} of ${decisions.length})`;
-  done(numbers, whole, { link: link ?? after?.(events) });
+  done(numbers, text, { link: link ?? after?.(events) });
   if (events.length && !still) await refresh();
   return events;
 }
 
-/** Take events back, the last one first. @param {number[]} numbers */
+/**
+ * Store decisions in one transaction. Returns the events.
+ * @param {Record<string, unknown>[]} decisions
+ * @param {Record<string, number>} [revisions]
+ * @returns {Promise<any[]>}
+ */
+export async function stored(decisions, revisions = {}) {
+  const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const json = { decisions, actor: actor(), if_revision: revisions };
+  return (await api(`${base}/decisions/batch`, { method: "POST", json, key })).items;
+}
+
+/** Take events back, the last one first: all or none. @param {number[]} numbers */
 export async function undoEvents(numbers) {
   keep(stack().filter((one) => one.join() !== numbers.join()));
   try {
-    for (const number of [...numbers].reverse()) {
-      await api(`${base}/undo`, { method: "POST", json: { number, actor: actor() } });
-    }
+    await stored([...numbers].reverse().map((event) => ({ kind: "undo", event })));
     toast(numbers.length === 1 ? "Undone." : `Undone: ${numbers.length} decisions.`);
   } catch (error) { alertOf(error); }
   document.dispatchEvent(new CustomEvent("undone", { detail: numbers }));
