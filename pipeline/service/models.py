@@ -110,6 +110,7 @@ class ImageShape(Shape):
     cluster: str | None
     cluster_name: str | None
     probability: float | None
+    similarity: float | None = Field(description="Cosine to the centroid of its cluster.")
     nearest_cluster: str | None
     distance: float | None
     tags: list[str]
@@ -208,6 +209,7 @@ def image_shapes(snapshot: Snapshot, rows: Sequence[int]) -> list[ImageShape]:
             longitude=row["longitude"], cluster=row["cluster_id"],
             cluster_name=clusters[row["cluster_id"]]["name"] if row["cluster_id"] in clusters else None,
             probability=_rounded(row["probability"]) if row["state"] == "clustered" else None,
+            similarity=_rounded(row["similarity"]) if row["state"] == "clustered" else None,
             nearest_cluster=row["nearest_cluster"] if row["state"] == "unclustered" else None,
             distance=_rounded(row["distance"]) if row["state"] == "unclustered" else None,
             tags=list(snapshot.tags_of(row["content_hash"])),

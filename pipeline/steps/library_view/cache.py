@@ -66,4 +66,4 @@ class Library:
         if held is not None and same and last == (held.curated.events if held.curated else 0):
             return held
         base = held.base if held is not None and same else read_base(self._project, slug)
-        return make_snapshot(base, self._curation)
+        return make_snapshot(self._project, base, self._curation, held)

@@ -19,6 +19,8 @@ from pipeline.steps.project import Project
 if TYPE_CHECKING:
     from pipeline.stages.representatives.ranking import Represented
 
+RANKS = pl.Schema({"rank": pl.Int32(), "similarity": pl.Float32(), "chosen": pl.Int32()})
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -27,6 +29,16 @@ class Figures:
     image_ids: list[str]
     hashes: list[str]
     represented: "Represented"
+
+    def ranks(self) -> pl.DataFrame:
+        """One row per image: `RANKS`, and image_id."""
+        found = self.represented
+        place = {row: number for number, row in enumerate(found.chosen)}
+        rows = [
+            (self.image_ids[row], rank, float(found.similarity[row]), place.get(int(row)))
+            for rank, row in enumerate(found.order)
+        ]
+        return pl.DataFrame(rows, schema={"image_id": pl.String(), **RANKS}, orient="row")
 
 
 def changed_clusters(computed: Computed, curated: Curated) -> list[str]:

@@ -71,7 +71,7 @@ def read_snapshot(project: Project, slug: str) -> Snapshot:
     """The category as people want it now. Raises `MissingArtifactError` before the first clustering."""
     for name in ("images", "identities", "representatives"):
         project.store.require(slug, name)
-    return make_snapshot(read_base(project, slug), curation_of(project))
+    return make_snapshot(project, read_base(project, slug), curation_of(project))
 
 
 def cluster_rows(project: Project, slug: str) -> list[Row]:
@@ -129,17 +129,12 @@ def cluster_detail(project: Project, slug: str, name: str) -> Row:
 
 
 def _image_rows(snapshot: Snapshot, cluster: str) -> list[Row]:
-    listed = [
+    return [
         {"key": row["key"], "group": country_code(row["group"]), "identifier": row["identifier"],
          "similarity": None if row["similarity"] is None else round(row["similarity"], 4),
          "tags": ",".join(snapshot.tags_of(row["content_hash"]))}
         for row in snapshot.records(snapshot.rows_by_cluster[cluster])
     ]  # fmt: skip
-    return sorted(listed, key=_most_typical_first)
-
-
-def _most_typical_first(row: Row) -> tuple[float, str]:
-    return (-float(row["similarity"] or -1.0), str(row["key"]))
 
 
 def _captions(project: Project, slug: str) -> dict[str, str]:

@@ -12,19 +12,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.curation.replay import CuratedCluster
 from pipeline.curation.review import raise_flags
 from pipeline.stages.published import document as documents
 from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.curation import Curation, curation_of
 from pipeline.steps.families import family_of
-from pipeline.steps.library_view.figures import Figures, changed_clusters, figures_of
+from pipeline.steps.library_view.figures import changed_clusters
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import Base, read_base
 from pipeline.steps.project import Project
 
 PACKAGES = ("umap-learn", "hdbscan", "scikit-learn", "torch", "openvino", "numpy")
-MOVED_BY_PEOPLE = 1.0  # the probability of a member that a person put there
 NEEDED = ("images", "embeddings", "identities", "representatives")
 
 
@@ -33,17 +31,14 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
     needed = {name: project.store.require(slug, name) for name in NEEDED}
     base, held = read_base(project, slug), curation_of(project)
     _flag_this_run(project, slug, held, base)
-    snapshot = make_snapshot(base, held)
+    snapshot = make_snapshot(project, base, held)
     computed, curated = held.computed(slug), held.curated(slug)
-    changed = changed_clusters(computed, curated)
-    figures = figures_of(project, base.fingerprint, snapshot.frame, changed, {})
     refs = _refs(snapshot.frame)
-    centroids = _centroids(project, slug, figures) if project.settings.published.include_centroids else {}
+    centroids = _centroids(project, snapshot) if project.settings.published.include_centroids else {}
     families = family_of(needed["identities"])
     views = [
-        _cluster(curated.clusters[name], row, _members(snapshot, refs, name, figures.get(name)),
-                 _representatives(snapshot, refs, row, figures.get(name)), figures.get(name), centroids.get(name),
-                 families.get(name))
+        _cluster(row, _members(snapshot, refs, name), [refs[one] for one in row["representatives"]],
+                 centroids.get(name), families.get(name))
         for name, row in sorted(snapshot.clusters.items())
     ]  # fmt: skip
     died = _died(needed["identities"].provenance.facts)
@@ -57,7 +52,7 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
         total_images=base.frame.height,
         died=[documents.DiedCluster(name, None, size) for name, size in died if name not in curated.clusters],
         ended_by_people=tuple(sorted({*computed.clusters} - {*curated.clusters} | set(curated.redirects))),
-        shaped_by_people=tuple(changed),
+        shaped_by_people=tuple(changed_clusters(computed, curated)),
     )
 
 
@@ -90,72 +85,37 @@ def _refs(frame: pl.DataFrame) -> dict[str, documents.ImageRef]:
     return {name: documents.ImageRef(name, key, group, identifier) for name, key, group, identifier in rows}
 
 
-def _members(
-    snapshot: Snapshot, refs: Mapping[str, documents.ImageRef], cluster: str, figures: Figures | None
-) -> list[documents.Member]:
-    rows = snapshot.frame[snapshot.rows_by_cluster[cluster]]
-    if figures is None:
-        return [documents.Member(refs[name], probability, similarity) for name, probability, similarity
-                in rows.select("image_id", "probability", "similarity").iter_rows()]  # fmt: skip
-    curated = snapshot.curated.clusters[cluster] if snapshot.curated else None
-    mine = {cluster, *(curated.merged if curated else ())}
-    home = dict(snapshot.base.frame.select("image_id", "cluster_id").iter_rows())
-    probability = dict(rows.select("image_id", "probability").iter_rows())
-    names, found = figures.image_ids, figures.represented
-    return [
-        documents.Member(
-            refs[names[row]],
-            probability[names[row]] if home[names[row]] in mine else MOVED_BY_PEOPLE,
-            float(found.similarity[row]),
-        )
-        for row in found.order
-    ]
+def _members(snapshot: Snapshot, refs: Mapping[str, documents.ImageRef], cluster: str) -> list[documents.Member]:
+    rows = snapshot.frame[snapshot.rows_by_cluster[cluster]].select("image_id", "probability", "similarity")
+    return [documents.Member(refs[name], probability, similarity) for name, probability, similarity in rows.iter_rows()]
 
 
-def _representatives(
-    snapshot: Snapshot, refs: Mapping[str, documents.ImageRef], row: ClusterRow, figures: Figures | None
-) -> list[documents.ImageRef]:
-    part = snapshot.frame[snapshot.rows_by_cluster[row["id"]]]
-    if figures is None:
-        chosen: list[str] = part.filter(pl.col("chosen").is_not_null()).sort("chosen")["image_id"].to_list()
-    else:
-        chosen = [figures.image_ids[one] for one in figures.represented.chosen]
-    curated = snapshot.curated.clusters[row["id"]] if snapshot.curated else None
-    if curated is not None and curated.representative is not None:
-        wanted = part.filter(pl.col("content_hash") == curated.representative)["image_id"].to_list()
-        chosen = [*wanted[:1], *(name for name in chosen if name not in wanted)][: max(1, len(chosen))]
-    return [refs[name] for name in chosen]
-
-
-def _centroids(project: Project, slug: str, figures: Mapping[str, Figures]) -> dict[str, np.ndarray]:
+def _centroids(project: Project, snapshot: Snapshot) -> dict[str, np.ndarray]:
     """The centroid of every cluster."""
-    stored = project.store.require(slug, "representatives")
+    stored = project.store.require(snapshot.slug, "representatives")
     schema = representing.clusters_schema(stored.provenance.facts["dimension"])
     table = stored.table("clusters", schema, ["cluster_id", "centroid"])
     centroids = {name: np.asarray(values) for name, values in table.iter_rows()}
-    return centroids | {name: one.represented.centroid for name, one in figures.items()}
+    return centroids | {name: one.represented.centroid for name, one in snapshot.figures.items()}
 
 
 def _cluster(
-    curated: CuratedCluster,
     row: ClusterRow,
     members: Sequence[documents.Member],
     representatives: Sequence[documents.ImageRef],
-    figures: Figures | None,
     centroid: np.ndarray | None,
     family: str | None,
 ) -> documents.ClusterView:
     names = [documents.slugify(name) for name in row["former_names"]]
     slug = documents.slugify(row["name"] or "")
-    stored = float(row["cohesion"] or 0.0)
     return documents.ClusterView(
         id=row["id"],
         members=members,
         representatives=representatives,
-        cohesion=stored if figures is None else figures.represented.cohesion,
+        cohesion=float(row["cohesion"] or 0.0),
         name=row["name"],
         description=row["description"],
-        status=curated.status,  # pyright: ignore[reportArgumentType]  # checked when it was decided
+        status=row["status"],  # pyright: ignore[reportArgumentType]  # checked when it was decided
         needs_review=row["needs_review"],
         review_reason="; ".join(row["review_reasons"]) or None,
         centroid=None if centroid is None else centroid.tolist(),
@@ -168,12 +128,8 @@ def _cluster(
 
 def _unclustered(snapshot: Snapshot, refs: Mapping[str, documents.ImageRef]) -> list[documents.Unclustered]:
     """The unclustered by id, each with the cluster that its nearest goes by now, if it still is one."""
-    rows = snapshot.frame.filter(pl.col("state") == "unclustered")
-    result: list[documents.Unclustered] = []
-    for name, nearest, distance in rows.select("image_id", "nearest_cluster", "distance").iter_rows():
-        home = snapshot.find_cluster(nearest) if nearest is not None else None
-        result.append(documents.Unclustered(refs[name], home, distance if home is not None else None))
-    return result
+    rows = snapshot.frame.filter(pl.col("state") == "unclustered").select("image_id", "nearest_cluster", "distance")
+    return [documents.Unclustered(refs[name], nearest, distance) for name, nearest, distance in rows.iter_rows()]
 
 
 def _rejected(snapshot: Snapshot, held: Curation) -> list[documents.RejectedImage]:

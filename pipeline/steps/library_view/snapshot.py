@@ -18,9 +18,12 @@ import polars as pl
 
 from pipeline.curation.replay import Curated
 from pipeline.steps.curation import Curation
+from pipeline.steps.library_view.figures import RANKS, Figures, changed_clusters, figures_of
 from pipeline.steps.library_view.tables import Base
+from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
 
+MOVED_BY_PEOPLE = 1.0  # the probability of a member that a person put there
 State = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
 
 
@@ -56,12 +59,17 @@ class ClusterRow(TypedDict):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One category. `frame` is the base's with cluster_id as people want it, and `state`; same rows, same order."""
+    """One category. `frame` is the base's with cluster_id as people want it, and `state`; same rows, same order.
+
+    Rank, similarity, chosen and probability are those of that cluster, and null outside one. `figures` are of the
+    clusters that decisions changed.
+    """
 
     base: Base
     frame: pl.DataFrame
     curated: Curated | None
     reasons: dict[str, list[str]]
+    figures: dict[str, Figures]
 
     @property
     def slug(self) -> str:
@@ -121,15 +129,13 @@ class Snapshot:
     def clusters(self) -> dict[str, ClusterRow]:
         """Cluster id → everything that a list of clusters says of it."""
         names, groups = self.frame["image_id"], self.frame["group"].to_list()
-        hashes = self.frame["content_hash"]
         chosen = self.frame["chosen"].to_list()
         found: dict[str, ClusterRow] = {}
         for cluster, rows in self.rows_by_cluster.items():
             held = self.curated.clusters.get(cluster) if self.curated else None
             computed = self.base.clusters.get(cluster, {})
-            spread = sorted((row for row in rows if chosen[row] is not None), key=lambda row: chosen[row])
-            first = [row for row in rows[:1000] if held and hashes[row] == held.representative][:1]
-            picked = list(dict.fromkeys([*first, *(spread or rows[:6])]))
+            figures = self.figures.get(cluster)
+            picked = self._representatives(rows, chosen, held.representative if held else None)
             spread_over = _counted(groups, rows)
             found[cluster] = {
                 "id": cluster,
@@ -138,7 +144,7 @@ class Snapshot:
                 "description": held.description if held else None,
                 "status": held.status if held else "active",
                 "size": len(rows),
-                "cohesion": computed.get("cohesion"),
+                "cohesion": figures.represented.cohesion if figures else computed.get("cohesion"),
                 "needs_review": cluster in self.reasons,
                 "review_reasons": self.reasons.get(cluster, []),
                 "representative": names[picked[0]],
@@ -152,6 +158,14 @@ class Snapshot:
                 "made_by_people": held.made_by_people if held else False,
             }
         return found
+
+    def _representatives(self, rows: list[int], chosen: Sequence[int | None], face: str | None) -> list[int]:
+        """Rows that stand for a cluster, the first for it alone: `face` is the content hash that people chose."""
+        spread = sorted((place, row) for row in rows if (place := chosen[row]) is not None)
+        picked = [row for _, row in spread] or rows[:6]
+        copies = set(self.rows_by_hash.get(face, ())) if face is not None else set[int]()
+        faces = [row for row in rows if row in copies] if copies else []
+        return [*faces[:1], *(row for row in picked if row not in copies)][: len(picked)]
 
     def find_cluster(self, cluster: str) -> str | None:
         """The id that a cluster goes by now, also from one that was merged into it."""
@@ -168,12 +182,47 @@ def _counted(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, i
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def make_snapshot(base: Base, curation: Curation | None) -> Snapshot:
-    """The tables with the decisions of today over them; without `curation` as they were computed."""
+def make_snapshot(
+    project: Project, base: Base, curation: Curation | None, previous: Snapshot | None = None
+) -> Snapshot:
+    """The tables with the decisions of today over them; without `curation` as they were computed.
+
+    Figures of `previous` are used again where they still hold.
+    """
     if curation is None or not base.is_clustered:
-        return Snapshot(base, _with_state(base.frame, None), None, {})
+        return Snapshot(base, _with_state(base.frame, None), None, {}, {})
     curated = curation.curated(base.slug)
-    return Snapshot(base, _with_state(base.frame, curated), curated, curation.review_reasons(base.slug))
+    frame = _with_state(base.frame, curated)
+    figures: dict[str, Figures] = {}
+    changed = changed_clusters(curation.computed(base.slug), curated)
+    if changed and base.fingerprint:
+        known = previous.figures if previous is not None and previous.base.fingerprint == base.fingerprint else {}
+        figures = figures_of(project, base.fingerprint, frame, changed, known)
+    reasons = curation.review_reasons(base.slug)
+    return Snapshot(base, _with_figures(frame, base, curated, figures), curated, reasons, figures)
+
+
+def _with_figures(frame: pl.DataFrame, base: Base, curated: Curated, figures: dict[str, Figures]) -> pl.DataFrame:
+    """Rank, similarity, chosen, probability and nearest cluster of every row, after what people decided."""
+    home = base.frame["cluster_id"]
+    nearest = pl.col("nearest_cluster")
+    if curated.redirects:
+        home, nearest = home.replace(dict(curated.redirects)), nearest.replace(dict(curated.redirects))
+    clustered = pl.col("state") == "clustered"
+    if figures:
+        fresh = pl.concat([one.ranks() for one in figures.values()])
+        frame = frame.join(fresh, on="image_id", how="left", maintain_order="left", suffix="_now")
+        changed = pl.col("cluster_id").is_in(list(figures))
+        frame = frame.with_columns(
+            pl.when(changed).then(pl.col(f"{name}_now")).otherwise(pl.col(name)).alias(name) for name in RANKS
+        ).drop(f"{name}_now" for name in RANKS)
+    by_people = clustered & (home.is_null() | (home != pl.col("cluster_id")))
+    frame = frame.with_columns(
+        *(pl.when(clustered).then(pl.col(name)).alias(name) for name in RANKS),
+        probability=pl.when(by_people).then(pl.lit(MOVED_BY_PEOPLE, pl.Float32)).otherwise(pl.col("probability")),
+        nearest_cluster=pl.when(nearest.is_in(list(curated.clusters))).then(nearest),
+    )
+    return frame.with_columns(distance=pl.when(pl.col("nearest_cluster").is_not_null()).then(pl.col("distance")))
 
 
 def _with_state(frame: pl.DataFrame, curated: Curated | None) -> pl.DataFrame:
