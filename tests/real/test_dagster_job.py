@@ -148,7 +148,9 @@ def test_a_run_from_a_script_that_fails_says_why_in_one_line(
             bench.put(f"bollards/de/de-{number:03d}-800w.png", b"no picture")
         assert run_job(bench.settings_file, project=bench.resource()) == 1
     said = capsys.readouterr()
-    assert json.loads(said.out) == []
+    (summary,) = json.loads(said.out)
+    assert summary["category"] == "bollards"
+    assert summary["failed"].startswith("None of the 6 images of bollards could be used: 6 not_an_image.")
     assert said.err.startswith("bollards: None of the 6 images of bollards could be used: 6 not_an_image.")
     assert "Traceback" not in said.err
 
