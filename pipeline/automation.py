@@ -18,9 +18,8 @@ from pydantic import Field
 from assets.common import CATEGORY, expected_errors
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.settings import AutomationParams
-from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.watch import WatchState, decide, look
-from pipeline.steps.manifest import categories
+from pipeline.steps.manifest import categories, slugs_with
 from pipeline.steps.project import Project
 from pipeline.steps.published_sets import accept, changes_since, markdown
 from pipeline.storage.layout import read_slugs, write_slugs
@@ -146,7 +145,7 @@ def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> 
             dynamic_partitions_requests=_additions(context, slugs),
         )
     # A run finds its category by this map, so it is stored before any run is asked for.
-    slugs = slug_map(seen.observed, read_slugs(project.layout))
+    slugs = slugs_with(project.layout, seen.observed)
     write_slugs(project.layout, slugs)
     decision = decide(
         seen.observed, known_digests(project), seen.state, now=now,

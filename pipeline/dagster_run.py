@@ -27,6 +27,7 @@ from pipeline.errors import ImageClusterError, SettingsError
 from pipeline.steps.manifest import select_categories
 from pipeline.steps.project import Report, Talk
 from pipeline.steps.run import CategoryRun
+from pipeline.storage.layout import goes_on_as
 from resources.bucket import BucketResource
 from resources.project import ProjectResource
 
@@ -71,6 +72,8 @@ def run_job(settings_file: Path, wanted: Sequence[str] = (), *, project: Project
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(PARTITIONS, slugs)
         for slug in slugs:
+            if goes_on_as(opened.layout, slug) is not None:  # recognised as renamed while another one ran
+                continue
             started = perf_counter()
             result = job.execute_in_process(
                 instance=instance, partition_key=slug, raise_on_error=False, run_config=QUIET

@@ -16,6 +16,7 @@ from pipeline.errors import (
     TransientError,
 )
 from pipeline.steps.project import Project
+from pipeline.storage.layout import goes_on_as
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ def each_category(project: Project, slugs: Iterable[str], work: Callable[[str], 
     failures: list[Failure] = []
     gone: Exception | None = None
     for slug in slugs:
+        if goes_on_as(project.layout, slug) is not None:  # recognised as renamed while another one was worked on
+            continue
         if gone is not None:
             failures.append(Failure(slug, project.category_of(slug), gone))
             continue

@@ -22,7 +22,8 @@ from pipeline.stages.images.decode import IMAGES_SCHEMA, image_row
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache as ingested
 from pipeline.steps.project import Project, Report, timed
-from pipeline.storage.artifacts import digest
+from pipeline.steps.renamed import recognise
+from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.vectors import VectorStore
 
 EMBEDDINGS_SCHEMA = pl.Schema({"content_hash": pl.String(), "fingerprint": pl.String()})
@@ -39,29 +40,43 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
         source = project.store.require(slug, "manifest")
         fingerprint = _fingerprint(project, needed=embed)
         seen = ingested.seen(source, fingerprint, _decode_settings(project))
-        if ingested.as_before(project, slug, seen, fingerprint, images, embeddings):
-            return [images, embeddings] if embed else [images]
-        present = source.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
-        rows = _known_rows(project, slug, present)
-        missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
-        vectors = project.vectors(fingerprint) if embed else None
-        held: set[str] = vectors.known() if vectors else set()
-        ok = rows.filter(pl.col("status") == "ok")
-        unembedded = ok.filter(~pl.col("content_hash").is_in(list(held))).unique("content_hash", maintain_order=True)
-        again = present.join(unembedded.select("image_id"), on="image_id", how="semi", maintain_order="left")
-        todo = pl.concat([missing, again]) if embed else missing
-        images.counts["read"] = todo.height
-        work = _Work(project, slug, vectors, held)
-        work.go(todo)
-        rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
-        _store_images(project, slug, rows, images)
-        if vectors is not None:
-            vectors.compact(slug)
-            _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
-        _refuse_nothing(project, rows, category)
-        ingested.remember(project, slug, seen, rows, images, vectors)
-    images.counts["decoded"] = work.decoded
+        if not ingested.as_before(project, slug, seen, fingerprint, images, embeddings):
+            _bring_up(project, slug, source, fingerprint, seen, images, embeddings, embed=embed)
+    recognise(project, slug)
     return [images, embeddings] if embed else [images]
+
+
+def _bring_up(
+    project: Project,
+    slug: str,
+    source: Artifact,
+    fingerprint: str,
+    seen: str,
+    images: Report,
+    embeddings: Report,
+    *,
+    embed: bool,
+) -> None:
+    present = source.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
+    rows = _known_rows(project, slug, present)
+    missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
+    vectors = project.vectors(fingerprint) if embed else None
+    held: set[str] = vectors.known() if vectors else set()
+    ok = rows.filter(pl.col("status") == "ok")
+    unembedded = ok.filter(~pl.col("content_hash").is_in(list(held))).unique("content_hash", maintain_order=True)
+    again = present.join(unembedded.select("image_id"), on="image_id", how="semi", maintain_order="left")
+    todo = pl.concat([missing, again]) if embed else missing
+    images.counts["read"] = todo.height
+    work = _Work(project, slug, vectors, held)
+    work.go(todo)
+    rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
+    _store_images(project, slug, rows, images)
+    if vectors is not None:
+        vectors.compact(slug)
+        _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
+    _refuse_nothing(project, rows, images.category)
+    ingested.remember(project, slug, seen, rows, images, vectors)
+    images.counts["decoded"] = work.decoded
 
 
 class _Work:

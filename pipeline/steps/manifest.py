@@ -38,7 +38,7 @@ from pipeline.stages.manifest.keys import (
 )
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.layout import read_slugs, write_slugs
+from pipeline.storage.layout import Layout, goes_on_as, read_renames, read_slugs, write_slugs
 
 CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
 DECLARED_SCHEMA = pl.Schema(
@@ -52,10 +52,20 @@ COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_varia
 
 def categories(project: Project) -> dict[str, str]:
     """Slug → category of everything that the bucket holds now or held before; stored, so that slugs never change."""
-    known = read_slugs(project.layout)
-    slugs = slug_map([*known.values(), *category_names(project)], known)
+    slugs = slugs_with(project.layout, category_names(project))
     write_slugs(project.layout, slugs)
     return slugs
+
+
+def slugs_with(layout: Layout, names: Iterable[str]) -> dict[str, str]:
+    """The stored slugs and those of further categories; stores nothing.
+
+    A slug of before a rename is kept for the category that had it, should that come back.
+    """
+    known, wanted = read_slugs(layout), set(names)
+    before = {slug: rename.category for slug, rename in read_renames(layout).items()}
+    slugs = slug_map([*known.values(), *wanted], {**before, **known})
+    return {slug: name for slug, name in slugs.items() if slug in known or name in wanted}
 
 
 def category_names(project: Project) -> list[str]:
@@ -72,11 +82,15 @@ def category_names(project: Project) -> list[str]:
 
 
 def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
-    """Slugs to work on: all, or those named. Raises `UnknownNameError` listing what there is."""
+    """Slugs to work on: all, or those named. Raises `UnknownNameError` listing what there is.
+
+    Of all, those that were never clustered come first: a renamed folder is recognised before its old name is emptied.
+    """
     slugs = categories(project)
     chosen = list(wanted)
     if not chosen:
-        return sorted(slugs)
+        clustered = set(project.store.slugs_with("identities"))
+        return sorted(slugs, key=lambda slug: (slug in clustered and slug not in read_renames(project.layout), slug))
     by_name = {name: slug for slug, name in slugs.items()} | {slug: slug for slug in slugs}
     for name in chosen:
         if name not in by_name:
@@ -91,6 +105,8 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     `sample` keeps that many images, always the same ones as long as they exist. A listing that fails or breaks off
     raises; it is never taken for an empty bucket.
     """
+    if (now := goes_on_as(project.layout, slug)) is not None:
+        raise UnknownNameError(f"Category {slug} goes on as {now}: run that one.")
     category = project.category_of(slug)
     report = Report("manifest", category)
     with project.lock(slug), timed(report):

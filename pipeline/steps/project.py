@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import TransientError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.storage.layout import Layout, open_layout, read_slugs
+from pipeline.storage.layout import Layout, goes_on_as, open_layout, read_renames, read_slugs
 
 if TYPE_CHECKING:
     from pipeline.stages.embeddings.stream import Encoder
@@ -139,13 +139,19 @@ class Project:
         return self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def slug_of(self, category: str) -> str:
-        """The slug of a category name (or the slug itself). Raises `UnknownNameError` listing what there is."""
+        """The slug of a category name (or the slug itself), also by the name that it had before it was renamed.
+
+        Raises `UnknownNameError` listing what there is.
+        """
         slugs = read_slugs(self.layout)
         if category in slugs:
             return category
         for slug, name in slugs.items():
             if name == category:
                 return slug
+        was = {rename.category: old for old, rename in read_renames(self.layout).items()}
+        if (now := goes_on_as(self.layout, was.get(category, category))) is not None:
+            return now
         known = ", ".join(sorted(slugs)) or "none yet: run `image-cluster run SOURCE` first"
         near = difflib.get_close_matches(category, [*slugs, *slugs.values()], n=1, cutoff=0.6)
         hint = f" Did you mean {near[0]}?" if near else ""

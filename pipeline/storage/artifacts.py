@@ -10,7 +10,7 @@ writers there are, and a crash at any point leaves the last complete version cur
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,50 @@ class ArtifactStore:
             raise
         _drop_old_versions(folder, keep=target.name)
         return Artifact(slug, name, target, provenance)
+
+    def earlier(self, slug: str, name: str) -> Iterator[Artifact]:
+        """The kept versions before the current one, the newest first; of how they came to be nothing is known."""
+        folder = self.layout.artifact(slug, name)
+        current = self.current(slug, name)
+        versions = sorted((path.name for path in folder.glob("*") if path.name.isdigit()), reverse=True)
+        for version in versions:
+            if current is None or version != current.provenance.version:
+                yield Artifact(slug, name, folder / version, Provenance(version, "", ""))
+
+    def adopt(
+        self,
+        source: Artifact,
+        slug: str,
+        tables: Mapping[str, tuple[pl.DataFrame, pl.Schema]],
+        *,
+        fingerprint: str,
+        created_at: str,
+        drop: str = "",
+    ) -> Artifact:
+        """Make a copy of another category's version the current one of `slug`, with `tables` in place of its own.
+
+        `drop` names a fact to leave out.
+        """
+        folder = self.layout.artifact(slug, source.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        target = _new_version(folder)
+        try:
+            for path in source.folder.iterdir():
+                write_atomically(target / path.name, path.read_bytes())
+            for table, (frame, schema) in tables.items():
+                check_schema(frame, schema, f"{source.name}.{table}").write_parquet(target / f"{table}.parquet")
+            rows = {**source.provenance.rows, **{table: frame.height for table, (frame, _) in tables.items()}}
+            facts = {name: value for name, value in source.provenance.facts.items() if name != drop}
+            provenance = replace(
+                source.provenance, version=target.name, fingerprint=fingerprint, created_at=created_at, facts=facts,
+                rows=rows,
+            )  # fmt: skip
+            write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
+        except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        _drop_old_versions(folder, keep=target.name)
+        return Artifact(slug, source.name, target, provenance)
 
     def update_facts(self, artifact: Artifact, facts: Mapping[str, Any]) -> Artifact:
         """The current version with further facts in its record; its tables stay as they are."""

@@ -6,6 +6,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
     data/
       image-cluster.json                             schema version of the directory
       categories.json                                slug → category
+      renames.json                                   slug of a category that goes on under another name → that slug
       pairs.csv                                      rated pairs, where the settings name no other file
       categories/SLUG/ARTIFACT/current.json          which version is current, and how it came to be
       categories/SLUG/ARTIFACT/VERSION/TABLE.parquet
@@ -19,7 +20,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import NewerSchemaError
@@ -52,6 +53,10 @@ class Layout:
         return self.root / "categories.json"
 
     @property
+    def renames(self) -> Path:
+        return self.root / "renames.json"
+
+    @property
     def pairs(self) -> Path:
         return self.root / "pairs.csv"
 
@@ -76,6 +81,15 @@ class Layout:
 
     def vectors(self, fingerprint: str) -> Path:
         return self.root / "vectors" / fingerprint
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A category that goes on under another name: the name that it had, the slug that it has now, and since when."""
+
+    category: str
+    to: str
+    at: str
 
 
 def open_layout(root: Path) -> Layout:
@@ -108,3 +122,27 @@ def write_slugs(layout: Layout, slugs: dict[str, str]) -> None:
     """Store the map of slug → category; a no-op when it is unchanged."""
     if slugs != read_slugs(layout):
         write_atomically(layout.slugs, json.dumps(slugs, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+
+
+def read_renames(layout: Layout) -> dict[str, Rename]:
+    """The categories that go on under another name, by the slug that they had."""
+    if not layout.renames.exists():
+        return {}
+    stored: dict[str, dict[str, str]] = json.loads(layout.renames.read_text(encoding="utf-8"))
+    return {slug: Rename(**values) for slug, values in stored.items()}
+
+
+def write_renames(layout: Layout, renames: dict[str, Rename]) -> None:
+    """Store which categories go on under another name."""
+    values = {slug: asdict(rename) for slug, rename in renames.items()}
+    write_atomically(layout.renames, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+
+
+def goes_on_as(layout: Layout, slug: str) -> str | None:
+    """The slug under which a renamed category goes on; None for one that was not renamed or that came back."""
+    renames, known = read_renames(layout), read_slugs(layout)
+    seen: set[str] = set()
+    while slug not in known and slug in renames and slug not in seen:
+        seen.add(slug)
+        slug = renames[slug].to
+    return slug if seen and slug in known else None

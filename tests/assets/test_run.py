@@ -1,6 +1,8 @@
 """The production job on a real folder: what it records, what it does a second time, and what a run may change."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -152,6 +154,20 @@ def test_a_category_that_was_emptied_publishes_the_removal(bench: Bench) -> None
     result = bench.run("bollards")
     assert result.success
     assert materializations(result)["published"]["images"] == 0
+
+
+def test_a_renamed_folder_goes_on_as_another_partition_with_the_same_clusters(bench: Bench) -> None:
+    first = bench.run("bollards")
+    ids = cluster_ids(materializations(first))
+    (bench.library / "bollards").rename(bench.library / "posts")
+    second = bench.run("posts")
+    assert second.success
+    assert cluster_ids(materializations(second)) == ids
+    assert "goes on as posts" in failure(bench.run("bollards"))
+
+
+def cluster_ids(made: dict[str, dict[str, Any]]) -> set[str]:
+    return {one["id"] for one in json.loads(Path(made["published"]["clusters_json"]).read_bytes())["clusters"]}
 
 
 @pytest.mark.parametrize("category", ["Straßen & Wege", "v1.2"])

@@ -25,8 +25,9 @@ from pipeline.service.database import signature_table
 from pipeline.service.models import Shape
 from pipeline.service.options import EVENTS_VARIABLE
 from pipeline.service.problems import Problem
-from pipeline.stages.manifest.keys import category_of, slug_map, sort_of
-from pipeline.storage.layout import read_slugs, write_slugs
+from pipeline.stages.manifest.keys import category_of, sort_of
+from pipeline.steps.manifest import slugs_with
+from pipeline.storage.layout import write_slugs
 
 router = APIRouter(tags=["uploads"])
 MOST_EVENTS = 10_000
@@ -122,8 +123,7 @@ def _queue(service: Service, found: list[_Event]) -> EventsAnswer:
         category = category_of(key, source.categories, source.skip_names)
         if category is not None and sort_of(key, event.object.size, source.skip_names) == "image":
             wanted[key] = category
-    known = read_slugs(project.layout)
-    slugs = slug_map([*known.values(), *wanted.values()], known)
+    slugs = slugs_with(project.layout, wanted.values())
     write_slugs(project.layout, slugs)
     by_name = {name: slug for slug, name in slugs.items()}
     service.queue.add([(by_name[category], key) for key, category in wanted.items()], "notification")

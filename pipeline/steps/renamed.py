@@ -1,0 +1,166 @@
+"""A category that went and one that came with the same images are one: ids, names and decisions go on.
+
+What belongs here: recognising that a folder was renamed, and carrying over what is known of it. Not here: copying
+events (`storage/curation/copying.py`), ids within a category (`stages/identities/`).
+
+It is certain where nearly all images are the same by content, a complete listing holds none of them under the old name,
+and only one category can be meant. Then it is done by itself; else it is told, with the command that does it. The old
+category's published set stays where readers know it, as it was.
+"""
+
+from dataclasses import dataclass
+from itertools import chain
+
+import polars as pl
+
+from pipeline.errors import DecisionError, ImageClusterError
+from pipeline.stages.identities import matching as identity
+from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.steps.curation import curation_of
+from pipeline.steps.project import Project
+from pipeline.steps.stage import SEEN
+from pipeline.storage.artifacts import digest
+from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
+
+SURE = 0.9  # share of the images of both (Jaccard) from which on two categories are one
+MAYBE = 0.3  # from which on people are asked
+CARRIED = ("reduced", "labels", "identities")
+_USABLE = pl.Schema({"content_hash": pl.String(), "status": pl.String()})
+
+
+@dataclass(frozen=True)
+class _Former:
+    """A category that may be what another one was called."""
+
+    slug: str
+    common: int
+    images: int
+    share: float
+
+
+def recognise(project: Project, slug: str) -> None:
+    """Carry over what is known of the category that this one was called before; where that is not certain, ask."""
+    if not _came(project, slug):
+        return
+    if not _carried(project, slug):
+        renames = read_renames(project.layout)
+        if renames.pop(slug, None) is not None:  # it came back, and is one of its own again
+            write_renames(project.layout, renames)
+
+
+def _carried(project: Project, slug: str) -> bool:
+    from pipeline.storage.curation.copying import common_events
+
+    images = _images(project, slug)
+    found = [one for one in _formers(project, slug, images) if _is_gone(project, one.slug)]
+    sure = [one for one in found if one.share >= SURE]
+    log = curation_of(project).log
+    decided = [one for one in sure if log.last(one.slug)] or sure
+    if len(decided) == 1:
+        theirs, ours = log.events(decided[0].slug), log.events(slug)
+        if common_events(ours, theirs) == len(ours):
+            project.talk.notice(carry_over(project, decided[0].slug, slug))
+            return True
+    for one in found:
+        project.talk.notice(_question(project, one, slug))
+    return False
+
+
+def carry_over(project: Project, former: str, slug: str) -> str:
+    """Let category `slug` go on with the ids, groups and decisions of `former`; returns what was done in words.
+
+    Decisions that `slug` has of its own stay, those of `former` come after them. Raises `DecisionError`.
+    """
+    if former == slug:
+        raise DecisionError(f"{former} is {slug}: name the category that went and the one that came.")
+    from pipeline.storage.curation.copying import copy_events
+
+    category, name = _name_of(project, former), project.category_of(slug)
+    with project.lock(slug):
+        log = curation_of(project).log
+        count = copy_events(curation_of(project).store, former, slug) if log.last(former) else 0
+        for artifact in CARRIED:
+            _adopt(project, former, slug, artifact)
+        renames = read_renames(project.layout)
+        renames.pop(slug, None)
+        write_renames(project.layout, {**renames, former: Rename(category, slug, project.now())})
+        write_slugs(project.layout, {one: n for one, n in read_slugs(project.layout).items() if one != former})
+    decisions = "1 decision" if count == 1 else f"{count:,} decisions"
+    left = project.layout.published / former
+    stays = f" What readers saw of {category} stays in {left}, as it was." if left.exists() else ""
+    return f"{category} is {name} now: its cluster ids and names go on, and {decisions} came with them.{stays}"
+
+
+def _came(project: Project, slug: str) -> bool:
+    """Whether nothing is known of this category yet, or only from before it was renamed."""
+    stored = project.store.current(slug, "identities")
+    return stored is None or not stored.provenance.facts.get("images") or slug in read_renames(project.layout)
+
+
+def _formers(project: Project, slug: str, images: frozenset[str]) -> list[_Former]:
+    """Categories with images of this one, those that share most first."""
+    found: list[_Former] = []
+    for other in project.store.slugs_with("identities"):
+        if other == slug or other not in read_slugs(project.layout) or not images:
+            continue
+        theirs = _images(project, other)
+        common = len(images & theirs)
+        share = common / len(images | theirs)
+        if share >= MAYBE:
+            found.append(_Former(other, common, len(theirs), share))
+    return sorted(found, key=lambda one: (-one.share, one.slug))
+
+
+def _images(project: Project, slug: str) -> frozenset[str]:
+    """Content hashes of the usable images of a category; of one that was emptied, those that it last had."""
+    store = project.store
+    current = store.current(slug, "images")
+    versions = [current] if current is not None else []
+    for version in chain(versions, store.earlier(slug, "images")):
+        table = version.table("images", _USABLE, list(_USABLE)).filter(pl.col("status") == "ok")
+        if table.height:
+            return frozenset(table["content_hash"])
+    return frozenset()
+
+
+def _is_gone(project: Project, slug: str) -> bool:
+    """Whether a complete listing holds no image of a category; what cannot be listed is never gone."""
+    from pipeline.steps.manifest import preview
+
+    stored = project.store.current(slug, "manifest")
+    known = stored.table("manifest", MANIFEST_SCHEMA) if stored is not None else None
+    try:
+        frame = preview(project, project.category_of(slug), known).frame
+    except ImageClusterError:
+        return False
+    return frame.filter(pl.col("change") != "removed").is_empty()
+
+
+def _question(project: Project, former: _Former, slug: str) -> str:
+    data = project.settings.data_dir
+    place = "" if str(data) == "data" else f" --out {data}"
+    was, name = project.category_of(former.slug), project.category_of(slug)
+    return (
+        f"{name} holds {former.common:,} of the {former.images:,} images of {was}, which is gone. If it is {was} under "
+        f"another name, let its cluster ids, names and decisions go on: image-cluster carry-over {former.slug} {slug}"
+        f"{place}"
+    )
+
+
+def _adopt(project: Project, former: str, slug: str, name: str) -> None:
+    source, own = project.store.current(former, name), project.store.current(slug, name)
+    if source is None:
+        return
+    tables: dict[str, tuple[pl.DataFrame, pl.Schema]] = {}
+    if name == "identities" and own is not None:  # the ids that it had given by itself: none is ever given twice
+        schema = identity.LEDGER_SCHEMA
+        book = source.table("ledger", schema)
+        ended = own.table("ledger", schema).join(book, on="cluster_id", how="anti").with_columns(alive=pl.lit(False))
+        tables["ledger"] = (pl.concat([book, ended]).sort("cluster_id"), schema)
+    of = digest("carried over", former, source.provenance.fingerprint, project.now())
+    project.store.adopt(source, slug, tables, fingerprint=of, created_at=project.now(), drop=SEEN)
+
+
+def _name_of(project: Project, slug: str) -> str:
+    before = read_renames(project.layout).get(slug)
+    return read_slugs(project.layout).get(slug) or (before.category if before else slug)
