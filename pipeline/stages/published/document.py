@@ -229,7 +229,7 @@ def _cluster(cluster: ClusterView, slug: str, aliases: Sequence[str]) -> Json:
         "status": cluster.status,
         "needsReview": cluster.needs_review,
         "size": len(cluster.members),
-        "cohesion": _share(cluster.cohesion),
+        "cohesion": share(cluster.cohesion),
         "representativeImage": representatives[0] if representatives else None,
         "representatives": representatives,
         "images": [_image(member.image) | {"probability": _rounded(member.probability)} for member in cluster.members],
@@ -269,7 +269,7 @@ def _rounded(value: float, decimals: int = _SHARE_DECIMALS) -> float:
     return round(float(value), decimals) + 0.0  # + 0.0 turns -0.0, which would print differently, into 0.0
 
 
-def _share(value: float) -> float:
+def share(value: float) -> float:
     """A share from 0 to 1. Vectors are stored as float16: images that are all but equal come out a hair above 1."""
     return 1.0 if 1 < value < 1 + _ROUNDING else _rounded(value)
 

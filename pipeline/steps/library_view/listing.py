@@ -100,7 +100,7 @@ def _row(cluster: ClusterRow, suggestions: dict[str, str]) -> Row:
         countries[code] = countries.get(code, 0) + one["images"]
     return {
         "id": cluster["id"], "name": cluster["name"], "size": cluster["size"], "status": cluster["status"],
-        "review": cluster["review_reasons"], "cohesion": round(cluster["cohesion"] or 0.0, 4),
+        "review": cluster["review_reasons"], "cohesion": cluster["cohesion"] or 0.0,
         "countries": sorted(countries, key=lambda code: (-countries[code], code)),
         "suggestion": None if cluster["name"] else suggestions.get(cluster["id"]),
     }  # fmt: skip

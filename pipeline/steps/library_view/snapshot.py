@@ -17,6 +17,7 @@ from typing import Any, Literal, TypedDict
 import polars as pl
 
 from pipeline.curation.replay import Curated
+from pipeline.stages.published.document import share
 from pipeline.steps.curation import Curation
 from pipeline.steps.library_view.figures import RANKS, Figures, changed_clusters, figures_of
 from pipeline.steps.library_view.tables import Base
@@ -135,6 +136,7 @@ class Snapshot:
             held = self.curated.clusters.get(cluster) if self.curated else None
             computed = self.base.clusters.get(cluster, {})
             figures = self.figures.get(cluster)
+            cohesion = figures.represented.cohesion if figures else computed.get("cohesion")
             picked = self._representatives(rows, chosen, held.representative if held else None)
             spread_over = _counted(groups, rows)
             found[cluster] = {
@@ -144,7 +146,7 @@ class Snapshot:
                 "description": held.description if held else None,
                 "status": held.status if held else "active",
                 "size": len(rows),
-                "cohesion": figures.represented.cohesion if figures else computed.get("cohesion"),
+                "cohesion": None if cohesion is None else share(cohesion),
                 "needs_review": cluster in self.reasons,
                 "review_reasons": self.reasons.get(cluster, []),
                 "representative": names[picked[0]],

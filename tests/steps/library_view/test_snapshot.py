@@ -125,7 +125,7 @@ def from_api(readers: Readers) -> dict[str, Row]:
         images = readers.get(f"/clusters/{row['id']}/images", limit=1000)["items"]
         keys = {one["image_id"]: one["key"] for one in images}
         found[row["id"]] = {
-            "name": row["name"], "size": row["size"], "status": row["status"], "cohesion": round(row["cohesion"], 4),
+            "name": row["name"], "size": row["size"], "status": row["status"], "cohesion": row["cohesion"],
             "images": [one["key"] for one in images], "similarities": [one["similarity"] for one in images],
             "probabilities": [one["probability"] for one in images],
             "representatives": [keys[one] for one in row["representatives"]],
@@ -225,6 +225,16 @@ def test_a_split_cluster_has_figures_and_a_face_of_its_own(readers: Readers) -> 
     source = min(readers.curation.curated("bollards").clusters)
     images = readers.members(source)[:4]
     readers.decide(d.Split(cluster=source, images=tuple(images), new_cluster=new_cluster_id("bollards", images, 0)))
+    assert_all_agree(readers)
+
+
+def test_clusters_of_one_image_are_exactly_like_themselves(readers: Readers) -> None:
+    source = min(readers.curation.curated("bollards").clusters)
+    for image in readers.members(source)[:6]:  # as float16 some of them are a hair longer than 1
+        new = new_cluster_id("bollards", [image], 0)
+        readers.decide(d.Split(cluster=source, images=(image,), new_cluster=new))
+        assert readers.get(f"/clusters/{new}")["cohesion"] == pytest.approx(1.0, abs=2e-3)
+        assert readers.get(f"/clusters/{new}")["cohesion"] <= 1.0
     assert_all_agree(readers)
 
 
