@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ LINEAGE = {
     "published": {"representatives", "duplicates"},
     "tuning": {"reduced", "identities"},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def instance() -> Iterable[dg.DagsterInstance]:
+    """Dagster asks the instance entered last for stored state, even one of another test that is gone."""
+    with dg.DagsterInstance.ephemeral() as own:
+        yield own
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Groups found without being told how many there are: right, repeatable, and never absurd."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
