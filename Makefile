@@ -37,8 +37,10 @@ serve: $(READY) ## The REST API and its pages on http://127.0.0.1:8765 (ARGS=--r
 check: $(READY) ## Do the settings hold, does the bucket answer, does the encoder load?
 	$(BIN)/image-cluster check $(ARGS)
 
-lint: $(READY) ## ruff
+lint: $(READY) ## ruff (rules and format) and vulture (code that nothing uses)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/vulture
 
 types: $(READY) ## basedpyright, strict on our packages
 	$(BIN)/basedpyright

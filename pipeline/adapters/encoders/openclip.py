@@ -28,14 +28,6 @@ def source(spec: str, model: str, pretrained: str) -> Source:
     return Source(spec, model, FEATURE, weights, ("open_clip_torch", "timm", "torch"), load)
 
 
-def names() -> list[str]:
-    """Every MODEL/PRETRAINED that open_clip knows."""
-    import open_clip
-
-    pairs: list[Any] = open_clip.list_pretrained()
-    return [f"{model}/{tag}" for model, tag in pairs]
-
-
 def _load(spec: str, model: str, pretrained: str, *, local: bool) -> Loaded:
     _check(spec, model, None if local else pretrained)
     import open_clip

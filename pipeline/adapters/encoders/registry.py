@@ -63,17 +63,6 @@ def parse_spec(spec: str) -> Spec:
     return Spec(family, model, weights or None)
 
 
-def available(family: str = "packaged") -> list[str]:
-    """The specs of one family that come with weights. Raises `UnknownNameError`."""
-    if family == "packaged":
-        return [f"packaged:{name}" for name in packaged.SIZES]
-    if family == "open_clip":
-        return [f"open_clip:{name}" for name in openclip.names()]
-    if family == "timm":
-        return [f"timm:{name}" for name in timm_models.names()]
-    raise UnknownNameError(f"There is no family of encoders {family!r}. Families are: {', '.join(FAMILIES)}.")
-
-
 def spec_identity(spec: str) -> str:
     """A text that changes whenever the fingerprint of `spec` may have changed, had without loading anything.
 
@@ -85,11 +74,6 @@ def spec_identity(spec: str) -> str:
         status = found.weights.stat()
         parts.append(f"{found.weights.resolve()} {status.st_size} {status.st_mtime_ns}")
     return " | ".join(parts)
-
-
-def describe_device(device: str) -> str:
-    """What `device` (auto, cpu, cuda or mps) comes to on this machine. Raises `EncoderError` where it cannot be had."""
-    return runtime.describe(runtime.choose_device(device))
 
 
 def open_encoder(spec: str, *, device: str = "auto", cache_dir: Path | None = None, threads: int = 0) -> Encoder:
@@ -108,7 +92,7 @@ def _open(found: Source, device: str, cache_dir: Path | None, threads: int) -> E
     cache = ModelCache(cache_dir / "encoders") if cache_dir is not None and device == "cpu" else None
     card = cache.read(_key(found, weights)) if cache and weights else None
     if cache and card and weights:
-        runner = runtime.OpenVinoRunner(cache.model(_key(found, weights)), card.preprocessing.crop, threads)
+        runner = runtime.OpenVinoRunner(cache.model(_key(found, weights)), threads)
         return runtime.ModelEncoder(
             found.spec, card.dimension, card.fingerprint, runner.device, card.preprocessing, runner
         )
@@ -129,7 +113,7 @@ def _open_anew(found: Source, device: str, weights: str | None, cache: ModelCach
         return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
     if cache and weights:
         cache.write(_key(found, weights), Card(dimension, fingerprint, loaded.preprocessing), converted)
-    runner = runtime.OpenVinoRunner(converted, loaded.preprocessing.crop, threads)
+    runner = runtime.OpenVinoRunner(converted, threads)
     return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
 
 

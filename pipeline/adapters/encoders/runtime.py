@@ -153,7 +153,7 @@ class OpenVinoRunner:
     lets decoding threads take their turn between images, and makes a vector independent of its neighbours, bit for bit.
     """
 
-    def __init__(self, model: Any, size: tuple[int, int], threads: int) -> None:
+    def __init__(self, model: Any, threads: int) -> None:
         """`model` is an OpenVINO model or the path of one."""
         block_telemetry()
         import openvino
@@ -175,7 +175,6 @@ class OpenVinoRunner:
         self._queue: Any = openvino.AsyncInferQueue(self._compiled, streams)
         self._queue.set_callback(_keep)
         self._dimension = int(self._compiled.outputs[0].shape[1])
-        self._size = size
         self.device = describe("cpu")
 
     def run(self, batch: np.ndarray) -> np.ndarray:

@@ -27,13 +27,6 @@ def source(spec: str, name: str, checkpoint: str | None) -> Source:
     return Source(spec, name, FEATURE, weights, ("timm", "torch"), partial(_load, spec, name, weights))
 
 
-def names() -> list[str]:
-    """Every model that timm has pretrained weights for."""
-    import timm
-
-    return list(timm.list_models(pretrained=True))
-
-
 def _load(spec: str, name: str, weights: Path | None) -> Loaded:
     _check(spec, name)
     import timm

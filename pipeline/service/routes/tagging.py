@@ -29,16 +29,16 @@ class TagRequest(Shape):
     why: Why = None
 
 
-class UndoTagging(Shape):
-    """The events to take back, as `apply` or `remove` returned them."""
-
-    events: list["EventName"] = Field(min_length=1, max_length=1000)
-    actor: Actor = "api"
-
-
 class EventName(Shape):
     category: str = Field(max_length=200)
     number: int = Field(ge=1, le=2**31 - 1)
+
+
+class UndoTagging(Shape):
+    """The events to take back, as `apply` or `remove` returned them."""
+
+    events: list[EventName] = Field(min_length=1, max_length=1000)
+    actor: Actor = "api"
 
 
 @router.post("/tagging/apply")

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pipeline.settings import ClusterParams
 
@@ -110,12 +109,6 @@ def on_the_globe(places: np.ndarray) -> np.ndarray:
     return np.stack(
         [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1
     )
-
-
-def great_circle_km(one: ArrayLike, other: ArrayLike) -> np.ndarray:
-    """Kilometres between places in degrees, each float [n, 2]."""
-    chord = np.linalg.norm(on_the_globe(np.atleast_2d(one)) - on_the_globe(np.atleast_2d(other)), axis=1)
-    return 2 * EARTH_KM * np.arcsin(np.clip(chord / 2, 0, 1))
 
 
 def _block(values: np.ndarray) -> np.ndarray:

@@ -50,15 +50,6 @@ def nested(parents: np.ndarray) -> np.ndarray:
     return result
 
 
-def centroids(vectors: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Float32 [groups, d]: the L2-normalised mean of each group's rows of float [n, d] vectors; −1 is in none."""
-    count = int(groups.max()) + 1 if len(groups) else 0
-    sums = np.zeros((count, vectors.shape[1]), dtype=np.float32)
-    inside = groups >= 0
-    np.add.at(sums, groups[inside], vectors[inside].astype(np.float32))
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-
-
 def match_families(
     members: Sequence[frozenset[str]], ledger: Ledger, params: IdentityParams, *, category: str
 ) -> tuple[list[tuple[str, str]], Ledger]:

@@ -142,13 +142,12 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to ask of Dagster: (slug, run key) of each run, the partitions to add first, and the cursor to keep.
+    """What to ask of Dagster: (slug, run key) of each run, and the cursor to keep.
 
     `reason` is for people, in both cases: why runs are requested, or why none is.
     """
 
     run_requests: list[tuple[str, str]]
-    new_categories: dict[str, str]
     state: WatchState
     reason: str
 
@@ -231,7 +230,6 @@ def decide(
     kept = state.model_copy(update={"pending": pending, "requested": requested, "sequence": sequence})
     return Decision(
         run_requests=requests,
-        new_categories={slug: every[slug] for slug in sorted(asked - set(slugs))},
         state=kept,
         reason=_reason([every[slug] for slug in sorted(asked)], waiting, sorted(set(requested) - asked), len(every)),
     )

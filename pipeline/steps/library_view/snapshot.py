@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import polars as pl
 
@@ -25,7 +25,6 @@ from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
 
 MOVED_BY_PEOPLE = 1.0  # the probability of a member that a person put there
-State = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
 
 
 class GroupCount(TypedDict):

@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from pipeline.settings import ClusterParams, IdentityParams
 from pipeline.stages.identities.matching import Ledger
-from pipeline.stages.identities.superclusters import NONE, centroids, families, match_families, nested
+from pipeline.stages.identities.superclusters import NONE, families, match_families, nested
 from pipeline.stages.labels.clusterers import CLUSTERERS, group
 
 
@@ -61,11 +61,6 @@ def test_two_or_three_groups_have_no_families(count: int) -> None:
     data = unit(np.random.default_rng(0).normal(size=(len(groups), 8))) if count else np.empty((0, 8), np.float32)
     assert (families(data, groups, 0) == NONE).all()
     assert len(families(data, groups, 0)) == count
-
-
-def test_centroids_leave_the_unclustered_out() -> None:
-    found = centroids(np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32), np.array([0, 1, NONE]))
-    assert np.allclose(found, [[1, 0], [0, 1]])
 
 
 def span(start: int, stop: int) -> frozenset[str]:

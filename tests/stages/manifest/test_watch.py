@@ -12,6 +12,7 @@ from pipeline.errors import BucketError, BucketUnreachableError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.build import ObjectInfo, build_manifest
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest
+from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.watch import Decision, Scan, WatchState, decide, look
 from tests.stages.manifest.test_build import document, entry
 
@@ -49,8 +50,8 @@ class Sensor:
 
     def tick(self, now: float, **digests: str) -> Decision:
         state = WatchState.from_cursor(self.cursor, SETTINGS)
+        self.slugs = slug_map(seen(**digests), self.slugs)
         made = decide(seen(**digests), self.known, state, now=now, quiet_seconds=QUIET, slugs=self.slugs)
-        self.slugs |= made.new_categories
         self.cursor = made.state.to_cursor()
         self.run_keys += [key for _, key in made.run_requests]
         return made
@@ -249,11 +250,10 @@ def test_a_run_that_stored_the_new_content_settles_the_category() -> None:
     assert (state.pending, state.requested) == ({}, {})
 
 
-def test_a_new_category_becomes_a_partition_with_its_first_request() -> None:
+def test_a_new_category_is_requested_once_it_has_been_still() -> None:
     sensor = Sensor({"cars": "a"})
-    assert sensor.tick(0, cars="a", **{"New Things": "n"}).new_categories == {}
+    assert sensor.tick(0, cars="a", **{"New Things": "n"}).run_requests == []
     made = sensor.tick(120, cars="a", **{"New Things": "n"})
-    assert made.new_categories == {"new-things": "New Things"}
     assert [slug for slug, _ in made.run_requests] == ["new-things"]
 
 
