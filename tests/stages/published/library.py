@@ -1,6 +1,7 @@
 """A small library for the tests of the published documents and the review page: clusters, noise and bad files."""
 
 from io import BytesIO
+from typing import Any
 
 from pipeline.stages.published.document import (
     ClusterView,
@@ -10,6 +11,7 @@ from pipeline.stages.published.document import (
     Member,
     RejectedImage,
     Unclustered,
+    build_document,
 )
 
 GENERATED_AT = "2026-11-21T03:00:00Z"
@@ -19,6 +21,11 @@ def image(country: str | None, identifier: str, category: str = "bollards") -> I
     """The image that the bucket's usual layout gives for a country and an identifier."""
     key = f"{category}/{country}/{country}-{identifier}-800w.webp"
     return ImageRef(f"hash-of-{key}", key, country, identifier)
+
+
+def images(start: int, stop: int, country: str = "de") -> list[ImageRef]:
+    """The images of a country from number `start` up to but not including `stop`."""
+    return [image(country, str(n)) for n in range(start, stop)]
 
 
 def cluster(id_: str, *images: ImageRef, **fields: object) -> ClusterView:
@@ -56,6 +63,11 @@ def library(*clusters: ClusterView, **fields: object) -> LibraryView:
         "died": (DiedCluster("c-gone2222", "Old block", 4),),
     }
     return LibraryView(**(defaults | fields))  # type: ignore[arg-type]
+
+
+def built(*clusters: ClusterView, **fields: object) -> dict[str, Any]:
+    """The document of such a library."""
+    return build_document(library(*clusters, **fields), generated_at=GENERATED_AT)
 
 
 def thumbnail(key: str) -> bytes:
