@@ -31,8 +31,8 @@ MARKER = "image-cluster.json"
 # All that this program puts at the top of a data directory: none of it is ever read as a source.
 OWN_NAMES = frozenset(
     {
-        MARKER, "categories.json", "pairs.csv", "categories", "vectors", "thumbnails", "published", "cache",
-        "originals", "backups", "curation.sqlite3", "curation.sqlite3-wal", "curation.sqlite3-shm",
+        MARKER, "categories.json", "renames.json", "pairs.csv", "categories", "vectors", "thumbnails", "published",
+        "cache", "originals", "backups", "curation.sqlite3", "curation.sqlite3-wal", "curation.sqlite3-shm",
         "curation.sqlite3-journal",
     }
 )  # fmt: skip

@@ -15,7 +15,7 @@ from pipeline.errors import ConflictError, CurationDatabaseError
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.store import CurationStore
 from tests.servers import PostgresServer, postgres_server
-from tests.storage.test_curation_store import WRITER, append
+from tests.storage.curation.test_store import WRITER, append
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import MissingArtifactError, NewerSchemaError
 from pipeline.storage.artifacts import VERSIONS_KEPT, ArtifactStore, digest
-from pipeline.storage.layout import Layout, open_layout, read_slugs, write_slugs
+from pipeline.storage.layout import open_layout
 
 SCHEMA = pl.Schema({"name": pl.String(), "size": pl.Int64()})
 
@@ -88,25 +88,12 @@ def test_a_missing_artefact_says_which_command_makes_it(store: ArtifactStore) ->
         store.require("cars", "labels")
 
 
-def test_a_data_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    layout = open_layout(tmp_path)
-    layout.marker.write_text(json.dumps({"schemaVersion": 99}))
-    with pytest.raises(NewerSchemaError, match="99"):
-        open_layout(tmp_path)
-
-
 def test_a_newer_artefact_is_refused(store: ArtifactStore) -> None:
     write(store, 1)
     pointer = store.layout.artifact("cars", "labels") / "current.json"
     pointer.write_text(json.dumps({**json.loads(pointer.read_text()), "schema_version": 99}))
     with pytest.raises(NewerSchemaError):
         store.current("cars", "labels")
-
-
-def test_slugs_are_kept(tmp_path: Path) -> None:
-    layout: Layout = open_layout(tmp_path)
-    write_slugs(layout, {"strassen": "Straßen"})
-    assert read_slugs(layout) == {"strassen": "Straßen"}
 
 
 def test_the_digest_tells_values_frames_and_their_order_apart() -> None:

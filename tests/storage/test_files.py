@@ -1,0 +1,33 @@
+"""A file is the old one or the new one: whatever stops a write leaves neither half a file nor a remnant."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.storage.files import write_atomically
+
+
+def test_a_file_is_made_with_its_folders_and_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.json"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [one.name for one in path.parent.iterdir()] == ["file.json"]
+
+
+@pytest.mark.parametrize("stopped", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_write_that_is_stopped_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: BaseException
+) -> None:
+    path = tmp_path / "file.json"
+    write_atomically(path, b"old")
+
+    def stop(_: int) -> None:
+        raise stopped
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(type(stopped)):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["file.json"]
