@@ -8,26 +8,11 @@ from hypothesis import strategies as st
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import ClusterState, Event
 from pipeline.curation.replay import Computed, Curated, replay
-
-
-def images(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def library(**clusters: str) -> Computed:
-    return Computed({name: images(members) for name, members in clusters.items() if name != "loose"},
-                    images(clusters.get("loose", "")))  # fmt: skip
-
-
-def events(*decisions: d.Decision) -> list[Event]:
-    return [Event(number, "2026-11-21T00:00:00Z", "ann", one) for number, one in enumerate(decisions, 1)]
+from tests.curation.library import TWO, events, images, library
 
 
 def members(curated: Curated) -> dict[str, frozenset[str]]:
     return {name: cluster.members for name, cluster in curated.clusters.items()}
-
-
-TWO = library(a="1 2 3 4", b="5 6 7", loose="8 9")
 
 
 def test_without_decisions_everything_is_as_computed() -> None:
