@@ -1,10 +1,12 @@
-"""What the tests in this folder share: a real browser."""
+"""What the tests in this folder share: a real browser, and a real TypeScript compiler."""
 
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.real.typescript import TypeScript, install
 
 # Chromium keeps asking its maker for updates, field trials and QUIC, which would look like requests of our pages.
 QUIET = [
@@ -45,3 +47,9 @@ def browser_page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def tsc(tmp_path_factory: pytest.TempPathFactory) -> TypeScript:
+    """The compiler, installed once for the session."""
+    return install(tmp_path_factory.mktemp("typescript"))

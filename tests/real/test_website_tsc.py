@@ -1,13 +1,10 @@
 """The website's data file in the real compiler: it is accepted under --strict, and says what was published.
 
-The compiler is npm's `typescript`, pinned in website/package.json and fetched when the test runs. Where there is no
-npm the tests fail; IMAGE_CLUSTER_TESTS_WITHOUT_NPM=1 skips them.
+Where the compiler cannot be installed the tests fail (`typescript.py`).
 """
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pytest
 
 from pipeline.stages.published import document, website
 from pipeline.stages.published.document import ImageRef
+from tests.real.typescript import Completed, TypeScript, install, run_node
 from tests.stages.published.library import GENERATED_AT, cluster, image, library
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -72,25 +70,16 @@ def documents() -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the compiler in it."""
-    npm = shutil.which("npm")
-    if npm is None:
-        if os.environ.get("IMAGE_CLUSTER_TESTS_WITHOUT_NPM") == "1":
-            pytest.skip("IMAGE_CLUSTER_TESTS_WITHOUT_NPM=1: the website's data file is not compiled.")
-        pytest.fail("There is no npm: install nodejs and npm, or set IMAGE_CLUSTER_TESTS_WITHOUT_NPM=1.")
-    made = tmp_path_factory.mktemp("website")
-    for name in ("package.json", "tsconfig.json"):
-        shutil.copy(HERE / name, made / name)
-    quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--no-update-notifier"]
-    run([npm, "install", *quiet], made)
-    return made
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the settings of a strict website in it."""
+    shutil.copy(HERE / "tsconfig.json", tmp_path)
+    return tmp_path
 
 
-def run(command: list[str], where: Path) -> str:
-    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+def said(done: Completed) -> str:
+    """What a program printed, which must have ended well."""
+    assert done.returncode == 0, f"{done.args}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
     return done.stdout
 
 
@@ -134,22 +123,21 @@ def expected(made: dict[str, Any], *, numeric: bool) -> list[dict[str, Any]]:
     ]
 
 
-def test_every_kind_of_library_compiles_and_says_what_was_published(folder: Path) -> None:
+def test_every_kind_of_library_compiles_and_says_what_was_published(tsc: TypeScript, folder: Path) -> None:
     made = documents()
     modules = {category: write(folder, category, one) for category, one in made.items()}
-    tsc = str(folder / "node_modules" / ".bin" / "tsc")
-    assert run([tsc, "--version"], folder).split() == [
+    assert said(tsc(["--version"])).split() == [
         "Version",
         json.loads((HERE / "package.json").read_text())["devDependencies"]["typescript"],
     ]
-    run([tsc, "--project", "."], folder)
+    said(tsc(["--project", "."], cwd=folder))
     (folder / "out" / "package.json").write_text('{"type": "module"}')
     lines = [
         f"made.push((await import({json.dumps(f'./{module}.js')}))[{json.dumps(constant)}]);"
         for module, constant in modules.values()
     ]
     program = "\n".join(["const made = [];", *lines, "console.log(JSON.stringify(made));"])
-    found = json.loads(run(["node", "--input-type=module", "-e", program], folder / "out"))
+    found = json.loads(said(run_node(["--input-type=module", "-e", program], cwd=folder / "out")))
     for (category, (module, _)), got in zip(modules.items(), found, strict=True):
         numeric = "seq: number" in (folder / f"{module}.ts").read_text(encoding="utf-8")
         assert got == expected(made[category], numeric=numeric), category
@@ -157,17 +145,23 @@ def test_every_kind_of_library_compiles_and_says_what_was_published(folder: Path
     assert [one["name"] for one in expected(made["nasty"], numeric=True)] == NASTY
 
 
-def test_the_compiler_does_refuse_what_is_wrong(folder: Path) -> None:
+def test_the_compiler_does_refuse_what_is_wrong(tsc: TypeScript, tmp_path: Path) -> None:
     """Without this a compiler that checks nothing would pass the test above."""
-    wrong = folder / "wrong"
-    wrong.mkdir()
     text = website.render_website(documents()["bollards"]).replace("seq: 10", 'seq: "10"')
-    (wrong / "bollards-clusters.ts").write_text(text, encoding="utf-8")
-    tsc = str(folder / "node_modules" / ".bin" / "tsc")
-    command = [tsc, "--strict", "--noEmit", "--skipLibCheck", "bollards-clusters.ts"]
-    done = subprocess.run(command, cwd=wrong, capture_output=True, text=True, check=False, timeout=240)
+    (tmp_path / "bollards-clusters.ts").write_text(text, encoding="utf-8")
+    done = tsc(["--strict", "--noEmit", "--skipLibCheck", "bollards-clusters.ts"], cwd=tmp_path)
     assert done.returncode != 0
     assert "Type 'string' is not assignable to type 'number'" in done.stdout
+
+
+def test_where_npm_cannot_install_the_compiler_the_check_fails_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "empty"))
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    with pytest.raises(pytest.fail.Exception, match="Let npm reach a registry"):
+        install(tmp_path)
 
 
 def test_no_file_beside_this_test_names_a_registry() -> None:
