@@ -31,7 +31,7 @@ def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, dict[str, Any]]:
     import faiss
 
     n, dimension = vectors.shape
-    count = max(1, int(PER_CELL * n**0.5))
+    count = max(1, min(n, int(PER_CELL * n**0.5)))
     index: Any = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimension), dimension, count, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
     )
