@@ -1,151 +1,25 @@
-"""Keys, variants, slugs and the diff: what a category holds and what changed."""
-
-import json
-import re
-from datetime import UTC, datetime
-from typing import Any
+"""Many objects become the images of a category: one variant each, every object counted, and what changed."""
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import BucketError, SettingsError
-from pipeline.settings import SourceSettings
-from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE, entry_digests, parse_bucket_manifest
+from pipeline.errors import SettingsError
 from pipeline.stages.manifest.build import (
     MANIFEST_SCHEMA,
     Manifest,
     ObjectInfo,
-    build_manifest,
-    build_manifest_from_entries,
 )
-from pipeline.stages.manifest.keys import category_of, image_id, is_hidden, parse_key, slug_map, slugify, sort_of
-
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-def obj(key: str, etag: str = "e", size: int = 10) -> ObjectInfo:
-    return ObjectInfo(key, etag, size, NOON)
-
-
-def build(
-    *keys: str | ObjectInfo, category: str = "bollards", known: pl.DataFrame | None = None, **settings: Any
-) -> Manifest:
-    objects = [obj(key) if isinstance(key, str) else key for key in keys]
-    return build_manifest(objects, category=category, settings=SourceSettings(**settings), known=known)
+from pipeline.stages.manifest.keys import category_of
+from tests.stages.manifest.listing import NOON, build, obj
 
 
 def changes(manifest: Manifest) -> dict[str, str]:
     return dict(manifest.frame.select("key", "change").iter_rows())
 
 
-# --- one key ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("rest", "group", "identifier", "variant"),
-    [
-        ("de/de-001-800w.webp", "de", "001", "800w"),
-        ("de/de-001-original.jpg", "de", "001", "original"),
-        ("de/de-800w.webp", "de", "de", "800w"),
-        ("us/0a1b2c3d-1200w.webp", "us", "0a1b2c3d", "1200w"),
-        ("us/us-west-07-400w.webp", "us", "west-07", "400w"),
-        ("birds/owl.png", "birds", "owl.png", None),
-        ("birds/night/owl.png", "birds", "night/owl.png", None),
-        ("owl.png", None, "owl.png", None),
-        ("birds/no-extension", "birds", "no-extension", None),
-        ("ü/é 1-800w.webp", "ü", "é 1", "800w"),
-    ],
-)
-def test_the_built_in_layouts_give_group_identifier_and_variant(
-    rest: str, group: str | None, identifier: str, variant: str | None
-) -> None:
-    parsed = parse_key(rest, "any")
-    assert parsed is not None
-    assert (parsed.group, parsed.identifier, parsed.variant) == (group, identifier, variant)
-
-
-@pytest.mark.parametrize(
-    ("key", "size", "sort"),
-    [
-        ("a/b.webp", 1, "image"),
-        ("a/b.WEBP", 1, "image"),
-        ("a/b", 1, "image"),
-        ("a/b.heic", 1, "image"),
-        ("a/b.webp", 0, "image"),
-        ("a/b", 0, "hidden"),
-        ("a/b/", 0, "hidden"),
-        ("a/.b.webp", 1, "hidden"),
-        ("._b.webp", 1, "hidden"),
-        ("_a/_DSC0001.webp", 1, "image"),  # cameras begin names with _
-        ("a/@eaDir/b.webp", 1, "hidden"),
-        ("#Recycle/b.webp", 1, "hidden"),
-        ("lost+found/b.webp", 1, "hidden"),
-        ("a/b.lrdata/c", 1, "hidden"),
-        ("a/eaDir/b.webp", 1, "image"),
-        ("__MACOSX/b.webp", 1, "hidden"),
-        ("a/Thumbs.db", 1, "hidden"),
-        ("a/desktop.ini", 1, "hidden"),
-        ("a/b.txt", 1, "other"),
-        ("a/b.JSON", 1, "other"),
-        ("a/b.tar.gz", 1, "other"),
-    ],
-)
-def test_housekeeping_and_documents_are_no_images_but_an_unknown_extension_may_be_one(
-    key: str, size: int, sort: str
-) -> None:
-    assert sort_of(key, size) == sort
-
-
-def test_a_key_belongs_to_its_first_folder_or_to_root_or_to_the_longest_listed_folder() -> None:
-    assert category_of("a/b.png", "all") == "a"
-    assert category_of("b.png", "all") == "root"
-    assert category_of(".git/b.png", "all") is None
-    assert category_of("a/b.png", "single") == "all"
-    assert category_of("a/b/c.png", ["a", "a/b"]) == "a/b"
-    assert category_of("c/b.png", ["a"]) is None
-    assert category_of("ab/b.png", ["a"]) is None
-
-
-def test_an_image_id_is_sixteen_hexadecimal_digits_and_fields_do_not_run_together() -> None:
-    assert re.fullmatch("[0-9a-f]{16}", image_id("a", None, "b"))
-    assert image_id("a", "b", "c") == image_id("a", "b", "c")
-    assert (
-        len({image_id("a", "b", "c"), image_id("ab", None, "c"), image_id("a", None, "bc"), image_id("", "ab", "c")})
-        == 4
-    )
-
-
 # --- slugs ------------------------------------------------------------------------------------------------------------
-
-
-@given(st.text(max_size=200))
-def test_any_folder_name_becomes_a_partition_key(name: str) -> None:
-    assert re.fullmatch(r"[a-z0-9_-]{1,60}", slugify(name))
-
-
-@given(st.lists(st.text(min_size=1, max_size=20), max_size=30, unique=True), st.data())
-def test_every_category_has_one_slug_that_never_changes(names: list[str], data: st.DataObject) -> None:
-    cut = data.draw(st.integers(0, len(names)))
-    first = slug_map(names[:cut], {})
-    both = slug_map(names, first)
-    assert sorted(both.values()) == sorted(names)
-    assert first.items() <= both.items()
-    assert slug_map(reversed(names), both) == both
-    assert all(re.fullmatch(r"[a-z0-9_-]{1,60}", slug) for slug in both)
-
-
-def test_slugs_are_readable_and_collisions_get_a_suffix() -> None:
-    assert slugify("Follow Cars!") == "follow-cars"
-    assert slugify("Häuser") == "hauser"
-    assert slugify("..") != ".."
-    slugs = slug_map(["a b", "a-b"], {})
-    assert slugs["a-b"] == "a b"
-    assert len(slugs) == 2
-
-
-# --- variants ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -182,9 +56,6 @@ def test_an_image_keeps_its_id_when_another_variant_is_read() -> None:
     assert small.frame["image_id"].to_list() == large.frame["image_id"].to_list()
     assert small.frame["key"].to_list() != large.frame["key"].to_list()
     assert small.digest == large.digest
-
-
-# --- the manifest -----------------------------------------------------------------------------------------------------
 
 
 def test_every_object_is_counted_exactly_once() -> None:
@@ -277,9 +148,6 @@ def test_images_in_no_folder_are_the_category_root() -> None:
     assert (manifest.objects, manifest.other) == (2, 1)
 
 
-# --- patterns ---------------------------------------------------------------------------------------------------------
-
-
 def test_a_pattern_is_matched_on_the_whole_of_what_follows_the_category() -> None:
     pattern = r"(?P<group>[a-z]{2})/(?P<identifier>\d+)(_(?P<variant>\d+w))?\.jpg"
     manifest = build(
@@ -290,106 +158,12 @@ def test_a_pattern_is_matched_on_the_whole_of_what_follows_the_category() -> Non
     assert (manifest.unmatched, manifest.other_variants) == (1, 1)
 
 
-@pytest.mark.parametrize("pattern", ["(", r"(?P<group>.+)/.+", "(?P<identifier>"])
-def test_a_pattern_that_cannot_work_is_refused_by_name(pattern: str) -> None:
-    with pytest.raises(SettingsError, match=r"source\.patterns\.bollards") as told:
-        build("bollards/a.png", patterns={"bollards": pattern})
-    assert pattern in str(told.value)
-
-
 def test_a_pattern_that_matches_nothing_is_an_error_that_shows_five_keys() -> None:
     keys = [f"bollards/de/{i}.png" for i in range(9)]
     with pytest.raises(SettingsError) as told:
         build(*keys, patterns={"bollards": r"(?P<identifier>\d+)\.webp"})
     assert str(told.value).count(".png") == 5
     assert build(patterns={"bollards": r"(?P<identifier>\d+)\.webp"}).images == 0
-
-
-# --- the bucket's own manifest.json -----------------------------------------------------------------------------------
-
-
-def entry(number: int, **more: Any) -> dict[str, Any]:
-    key = f"bollards/de/de-{number:03d}"
-    return {
-        "id": f"de-{number:03d}", "category": "bollards", "source": "street", "country": "Germany", "countryCode": "DE",
-        "sourceUrl": f"https://example.org/{number}", "contentHash": f"hash{number}",
-        "variants": {f"{width}w": f"{key}-{width}w.webp" for width in (400, 800, 1200)},
-        "scrapedAt": "2026-04-01T10:00:00Z",
-    } | more  # fmt: skip
-
-
-def document(*entries: dict[str, Any], **more: Any) -> bytes:
-    return json.dumps({"version": 3, "lastUpdated": "2026-05-01T00:00:00Z", "entries": list(entries)} | more).encode()
-
-
-def from_entries(
-    data: bytes, known: pl.DataFrame | None = None, category: str = "bollards", **settings: Any
-) -> Manifest:
-    parsed = parse_bucket_manifest(data)
-    return build_manifest_from_entries(parsed, category=category, settings=SourceSettings(**settings), known=known)
-
-
-def test_entries_become_the_same_manifest_as_a_listing_with_the_same_ids() -> None:
-    listed = build(*(f"bollards/de/de-001-{width}w.webp" for width in (400, 800, 1200)))
-    told = from_entries(document(entry(1), entry(2, category="cars")))
-    row = told.frame.row(0, named=True)
-    assert told.frame.schema == MANIFEST_SCHEMA
-    assert row["image_id"] == listed.frame["image_id"][0]
-    assert (row["key"], row["variant"], row["group"]) == ("bollards/de/de-001-800w.webp", "800w", "de")
-    assert (row["etag"], row["size"], row["source_url"]) == ("hash1", UNKNOWN_SIZE, "https://example.org/1")
-    assert row["last_modified"] == datetime(2026, 4, 1, 10, tzinfo=UTC)
-    assert (told.images, told.other_variants, told.objects) == (1, 2, 3)
-
-
-def test_variants_as_objects_with_their_own_etag_and_size_are_used() -> None:
-    variants = {"800w": {"key": "a/b.webp", "etag": '"abc"', "size": 5, "note": "extra"}, "400w": None}
-    row = from_entries(document(entry(1, variants=variants, more="extra"))).frame.row(0, named=True)
-    assert (row["key"], row["etag"], row["size"]) == ("a/b.webp", "abc", 5)
-
-
-def test_entries_that_change_are_told_and_those_without_a_variant_are_counted() -> None:
-    first = from_entries(document(entry(1), entry(2), entry(3)))
-    changed = document(entry(1), entry(2, contentHash="new"), entry(4, variants={}))
-    second = from_entries(changed, known=first.frame)
-    assert (second.same, second.changed, second.removed, second.unmatched) == (1, 1, 1, 1)
-
-
-def test_what_the_sensor_sees_of_entries_is_what_the_manifest_stores() -> None:
-    data = document(entry(1), entry(2), entry(3, category="cars"))
-    seen = entry_digests(parse_bucket_manifest(data), "all")
-    assert set(seen) == {"bollards", "cars"}
-    assert seen["bollards"] == from_entries(data).content
-    single = entry_digests(parse_bucket_manifest(data), "single")
-    assert single["all"] == from_entries(data, category="all", categories="single").content
-    assert set(entry_digests(parse_bucket_manifest(data), ["cars"])) == {"cars"}
-
-
-@pytest.mark.parametrize(
-    ("data", "named"),
-    [
-        (b"", "document"),
-        (b"{", "document"),
-        (b"[]", "document"),
-        (b"<html>not found</html>", "document"),
-        (b'{"version": 1}', "entries"),
-        (document(entry(1), entry(2, id=None)), "entries.1.id"),
-        (document(entry(1, variants={"800w": "../../etc/passwd"})), "entries.0.variants.800w"),
-        (document(entry(1, variants={"800w": "/etc/passwd"})), "entries.0.variants.800w"),
-        (document(entry(1, variants={"800w": "https://example.org/a.webp"})), "entries.0.variants.800w"),
-    ],
-)
-def test_a_broken_manifest_is_an_error_that_names_the_place_and_never_an_empty_bucket(data: bytes, named: str) -> None:
-    with pytest.raises(BucketError, match=re.escape(named)) as told:
-        parse_bucket_manifest(data)
-    assert "source.manifest" in str(told.value)
-    assert "\n" not in str(told.value)
-
-
-def test_hidden_is_told_by_any_part_of_the_key() -> None:
-    assert is_hidden("a/.b/c.png")
-    assert not is_hidden("a./b-./c.png")
-    assert is_hidden("a/private x/c.png", ["private*"])
-    assert not is_hidden("a/.b/c.png", [])
 
 
 def test_skipped_objects_are_counted_by_the_name_that_skips_them() -> None:
@@ -430,9 +204,3 @@ def test_images_in_a_place_that_cannot_be_looked_at_are_as_they_were() -> None:
 def test_a_key_that_nobody_can_ask_for_is_an_image_with_an_id_of_its_own(key: str) -> None:
     manifest = build("a/x.png", key, category="a")
     assert (manifest.images, manifest.frame["image_id"].n_unique()) == (2, 2)
-
-
-def test_a_key_that_lies_in_no_folder_that_has_a_name_is_of_no_category() -> None:
-    for key in ("/x.png", "./x.png", "../x.png", "//x.png"):
-        assert category_of(key, "all") is None
-        assert category_of(key, "single") == "all"

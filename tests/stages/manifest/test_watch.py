@@ -14,7 +14,7 @@ from pipeline.stages.manifest.build import ObjectInfo, build_manifest
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.watch import Decision, Scan, WatchState, decide, look
-from tests.stages.manifest.test_build import document, entry
+from tests.stages.manifest.listing import document, entry
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SETTINGS = SourceSettings()
