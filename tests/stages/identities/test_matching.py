@@ -1,28 +1,11 @@
 """A cluster keeps its id as long as it is recognisably the same group; ids are never given twice."""
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.settings import IdentityParams
-from pipeline.stages.identities.matching import Ledger, Matching, match
-
-
-def group(*numbers: int) -> frozenset[str]:
-    return frozenset(f"h{number:04d}" for number in numbers)
-
-
-def span(start: int, stop: int) -> frozenset[str]:
-    return group(*range(start, stop))
-
-
-def go(groups: list[frozenset[str]], ledger: Ledger | None = None) -> Matching:
-    return match(groups, ledger or Ledger(), IdentityParams(), category="bollards")
-
-
-def ids(matching: Matching) -> list[str]:
-    return [identity.cluster_id for identity in matching.identities]
+from pipeline.stages.identities.matching import Ledger, match
+from tests.stages.identities.groups import go, ids, span
 
 
 def test_the_same_groups_keep_their_ids_in_any_order() -> None:
@@ -61,15 +44,6 @@ def test_a_merge_keeps_the_id_that_brought_most_and_names_both() -> None:
     assert second.identities[0].fate == "merged"
     assert set(second.identities[0].parents) == set(ids(first))
     assert second.died == [ids(first)[1]]
-
-
-def test_the_assignment_is_best_as_a_whole_not_greedy_by_size() -> None:
-    # greedily, the first group would take the second cluster (it shares most with it) and leave the other with nothing
-    first = go([group(1, 2, 3, 4), group(5, 6, 7, 8, 9)])
-    second = go([group(3, 4, 5, 6, 7), group(8, 9)], first.ledger)
-    by_group = dict(enumerate(ids(second)))
-    assert by_group[1] == ids(first)[1]
-    assert by_group[0] == ids(first)[0]
 
 
 def test_a_group_of_other_images_gets_a_new_id_and_the_old_one_dies() -> None:
@@ -126,13 +100,6 @@ def partition(labels: list[int], start: int = 0) -> list[frozenset[str]]:
     return [
         frozenset(f"h{start + i}" for i, label in enumerate(labels) if label == g) for g in sorted(set(labels) - {0})
     ]
-
-
-def test_an_overlap_of_one_half_is_never_given_up_for_a_better_sum() -> None:
-    # A keeps 15 of 20 in a group that swallows B (10): 0.5 + 0; the other way round 0.4 + 0.25 would be the larger sum
-    first = go([span(0, 20), span(20, 30)])
-    second = go([span(0, 15) | span(20, 30), span(15, 20)], first.ledger)
-    assert second.identities[0].cluster_id == ids(first)[0]
 
 
 nights = st.lists(st.integers(0, 5), min_size=4, max_size=40)
@@ -209,49 +176,6 @@ def test_where_the_images_of_a_lost_cluster_are_is_known_years_later() -> None:
     third = go([span(0, 10), span(10, 28)], second.ledger)
     assert third.into[lost] == {ids(third)[1]: 8}
     assert go([span(0, 18)], third.ledger).into[lost] == {}
-
-
-def vectors(*angles: float) -> np.ndarray:
-    return np.array([[np.cos(angle), np.sin(angle)] for angle in angles], dtype=np.float32)
-
-
-def test_a_cluster_whose_images_were_all_replaced_is_followed_by_its_centroid() -> None:
-    first = match([span(0, 10), span(10, 20)], Ledger(), IdentityParams(), category="b", centroids=vectors(0, 1))
-    groups = [span(100, 110), span(110, 120)]
-    second = match(groups, first.ledger, IdentityParams(), category="b", centroids=vectors(0.99, 0.02))
-    assert ids(second) == list(reversed(ids(first)))
-    assert second.identities[0].similarity == pytest.approx(np.cos(0.01), abs=1e-5)
-    assert second.identities[0].overlap == 0
-
-
-@pytest.mark.parametrize(
-    ("groups", "angles"),
-    [
-        ([span(100, 110)], [0.5]),  # too far
-        ([span(10, 20), span(100, 110)], [1.0, 0.9]),  # its nearest cluster has a heir
-        ([span(0, 5), span(100, 110)], [0.3, 0.01]),  # the old images are still there: overlap speaks
-    ],
-)
-def test_a_centroid_decides_nothing_where_it_is_not_sure(groups: list[frozenset[str]], angles: list[float]) -> None:
-    first = match([span(0, 10), span(10, 20)], Ledger(), IdentityParams(), category="b", centroids=vectors(0, 1))
-    second = match(groups, first.ledger, IdentityParams(), category="b", centroids=vectors(*angles))
-    assert second.identities[-1].fate == "born"
-
-
-def test_centroids_of_another_encoder_are_not_compared() -> None:
-    first = match([span(0, 10)], Ledger(), IdentityParams(), category="b", centroids=vectors(0))
-    other = Ledger(first.ledger.alive, first.ledger.dead)  # what the step hands over when the encoder changed
-    assert match([span(50, 60)], other, IdentityParams(), category="b", centroids=vectors(0)).died == ids(first)
-
-
-def test_similarity_settles_a_tie() -> None:
-    first = match([span(0, 20)], Ledger(), IdentityParams(), category="b", centroids=vectors(0))
-    groups = [span(0, 10), span(10, 20)]
-    for nearer in (0, 1):
-        angles = [0.1, 0.1]
-        angles[nearer] = 0.05
-        second = match(groups, first.ledger, IdentityParams(), category="b", centroids=vectors(*angles))
-        assert second.identities[nearer].cluster_id == ids(first)[0]
 
 
 def test_a_few_images_of_a_dead_cluster_do_not_bring_it_back() -> None:

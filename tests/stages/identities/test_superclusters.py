@@ -10,19 +10,7 @@ from pipeline.settings import ClusterParams, IdentityParams
 from pipeline.stages.identities.matching import Ledger
 from pipeline.stages.identities.superclusters import NONE, families, match_families, nested
 from pipeline.stages.labels.clusterers import CLUSTERERS, group
-
-
-def unit(values: np.ndarray) -> np.ndarray:
-    return (values / np.linalg.norm(values, axis=-1, keepdims=True)).astype(np.float32)
-
-
-def families_of_kinds(each: int = 15, spread: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
-    """Four families of five kinds, `each` images of a kind; `spread` is the length of their deviation from it."""
-    rng = np.random.default_rng(0)
-    middle = np.repeat(unit(rng.normal(size=(4, 64))), 5, axis=0)
-    kinds = unit(middle + 0.5 * unit(rng.normal(size=(20, 64))))
-    truth = np.repeat(np.arange(20), each)
-    return unit(kinds[truth] + spread / 8 * rng.normal(size=(len(truth), 64))), truth
+from tests.stages.identities.families import families_of_kinds, unit
 
 
 @given(st.lists(st.integers(0, 8), max_size=30))

@@ -1,40 +1,15 @@
 """A sweep says what each granularity gives, in figures that mean what they say; the report needs no script."""
 
-import re
-
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from pipeline.settings import ClusterParams, IdentityParams
 from pipeline.stages.identities.matching import Ledger, match
-from pipeline.stages.tuning.chart import charts, picture
-from pipeline.stages.tuning.page import Content, render
-from pipeline.stages.tuning.sheets import MOST_CARDS, UNCLUSTERED, Sheets, sheets, side_by_side
+from pipeline.stages.tuning.sheets import UNCLUSTERED
 from pipeline.stages.tuning.trials import Cloud, Trial, best, settings_to_try, survive, sweep, validity
-from tests.stages.identities.test_superclusters import families_of_kinds
-
-SETTINGS = ["auto", "0.1", "0.5", "0.8"]
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Cloud:
-    data, _ = families_of_kinds(8, spread=0.7)
-    return Cloud(data, data, np.ones(len(data), dtype=np.int64))
-
-
-@pytest.fixture(scope="module")
-def trials(cloud: Cloud) -> list[Trial]:
-    return sweep(cloud, ClusterParams(), SETTINGS, runs=2)
-
-
-def trial(groups: list[int], setting: str = "0.5", **figures: float | bool | None) -> Trial:
-    held = np.array(groups, dtype=np.int32)
-    values = {"validity": 0.2, "stability": 0.9, "largest": 0.4, **figures}
-    return Trial(
-        setting, float(setting) if setting[0].isdigit() else 0.5, int(held.max()) + 1, float((held < 0).mean()),
-        groups=held, **values,  # pyright: ignore[reportArgumentType]
-    )  # fmt: skip
+from tests.stages.identities.families import families_of_kinds
+from tests.stages.tuning.trying import SETTINGS, trial
 
 
 def test_a_sweep_tries_every_step_auto_and_the_one_in_force_once() -> None:
@@ -125,59 +100,3 @@ def test_the_best_setting_is_valid_steady_and_clearly_better_than_the_one_in_for
     assert best([now, trial(pairs, "0.7", validity=0.30, stability=0.5)]) is now
     assert best([now, trial(pairs, "0.1", validity=0.30, largest=0.95)]) is now
     assert best([trial([0, 0], validity=None)]) is None
-
-
-def test_side_by_side_stand_settings_with_clearly_other_numbers_of_clusters() -> None:
-    found = [trial(list(range(count)) * 2, f"0.{at}") for at, count in enumerate([3, 9, 10, 11, 30], start=1)]
-    assert [one.clusters for one in side_by_side(found, found[2])] == [3, 10, 30]
-    assert [one.clusters for one in side_by_side(found[1:4], found[2])] == [9, 10, 11]
-    assert [one.clusters for one in side_by_side(found[2:3], found[2])] == [10]
-
-
-def test_each_cluster_stands_once_in_the_row_of_the_coarser_cluster_that_holds_it() -> None:
-    data = families_of_kinds(2)[0][:12]
-    coarse = trial([0] * 6 + [1] * 4 + [-1] * 2, "0.1")
-    fine = trial([0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4], "0.9")
-    found = sheets([coarse, fine], data, np.ones(12, dtype=np.int64), [str(row) for row in range(12)])
-    assert [[card.group for card in row.columns[1]] for row in found.rows] == [[0, 1], [2, 3], [4]]
-    assert [[card.group for card in row.columns[0]] for row in found.rows] == [[0], [1], []]
-    for row in found.rows:
-        for one, cards in zip(found.trials, row.columns, strict=True):
-            for card in cards:
-                assert {int(one.groups[point]) for point in card.points} == {card.group}
-                assert card.images == (one.groups == card.group).sum()
-
-
-def test_what_finds_no_place_is_counted() -> None:
-    data = np.repeat(families_of_kinds(2)[0], 2, axis=0)
-    coarse = trial([0] * 80, "0.1")
-    fine = trial(np.repeat(np.arange(20), 4).tolist(), "0.9")
-    [row] = sheets([coarse, fine], data, np.ones(80, dtype=np.int64), [str(one) for one in range(80)]).rows
-    assert len(row.columns[1]) == MOST_CARDS
-    assert row.hidden == [0, 20 - MOST_CARDS]
-
-
-def test_the_curves_mark_the_setting_in_force_and_are_safe_to_embed(trials: list[Trial]) -> None:
-    drawn = charts(trials)
-    assert len(drawn) == 5, "ids kept is no curve before there are ids"
-    assert all(one.count('class="now-dot"') == 1 for one in drawn)
-    whole = picture(trials)
-    assert whole.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
-    assert "<script" not in whole
-
-
-def test_the_report_escapes_names_and_says_what_is_estimated(trials: list[Trial], cloud: Cloud) -> None:
-    shown = side_by_side(trials, next(one for one in trials if one.current))
-    found: Sheets = sheets(shown, cloud.embeddings, cloud.copies, [str(row) for row in range(len(cloud.vectors))])
-    html = render(
-        Content(
-            category="<b>bollards", made="2026-11-21T03:00:00Z", images=160, method="community", trials=trials,
-            best=best(trials), sheets=found, names={}, notes=["Measured on a part."], command="image-cluster tune x",
-        ),
-        lambda _: None,
-    )  # fmt: skip
-    assert "<b>bollards" not in html
-    assert "21 November 2026, 03:00 UTC" in html
-    assert "Measured on a part." in html
-    assert "no thumbnail" in html
-    assert not re.search(r"<script|https?://(?!www\.w3\.org)", html)

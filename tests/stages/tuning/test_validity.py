@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.stages.tuning.validity import silhouette
-from tests.stages.labels.community.test_clusterer import kinds
+from tests.stages.labels.community.vectors import kinds
 
 
 def test_the_silhouette_is_the_one_of_the_book() -> None:
