@@ -6,11 +6,7 @@ import pytest
 from pipeline.stages.neighbours import knn as module
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import nearest_neighbours
-
-
-def directions(n: int, d: int = 16, seed: int = 0) -> np.ndarray:
-    data = np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
-    return data / np.maximum(np.linalg.norm(data, axis=1, keepdims=True), 1e-12)
+from tests.stages.neighbours.directions import directions
 
 
 def test_the_nearest_others_are_found_nearest_first() -> None:
@@ -48,25 +44,3 @@ def test_the_search_in_blocks_finds_what_the_whole_table_finds(monkeypatch: pyte
     blocks = nearest_neighbours(data, 10)
     assert (whole.indices == blocks.indices).all()
     assert np.allclose(whole.distances, blocks.distances, atol=1e-5)
-
-
-def test_the_graph_is_symmetric_with_weights_up_to_one() -> None:
-    graph = fuzzy_graph(nearest_neighbours(directions(300), 14))
-    assert abs(graph - graph.T).max() < 1e-6
-    assert graph.data.min() > 0
-    assert graph.data.max() <= 1 + 1e-6
-    assert graph.diagonal().max() == 0
-
-
-@pytest.mark.slow
-def test_the_graph_is_the_one_that_umap_makes() -> None:
-    from umap.umap_ import fuzzy_simplicial_set
-
-    data = directions(300)
-    found = nearest_neighbours(data, 14)
-    indices = np.hstack([np.arange(300)[:, None], found.indices])
-    distances = np.hstack([np.zeros((300, 1), dtype=np.float32), found.distances])
-    theirs = fuzzy_simplicial_set(
-        data, 15, np.random.RandomState(0), "cosine", knn_indices=indices, knn_dists=distances
-    )[0]
-    assert abs(fuzzy_graph(found) - theirs).max() < 1e-4

@@ -7,29 +7,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from pipeline.stages.labels.community.clusterer import CommunityGrouping, group_communities
-from pipeline.stages.labels.community.resolution import Granularity, granularity_of, resolution_of
+from pipeline.stages.labels.community.resolution import Granularity, resolution_of
 from pipeline.stages.labels.community.structure import NONE, numbered_by_size
 from pipeline.stages.neighbours.knn import nearest_neighbours
-
-
-def unit(values: np.ndarray) -> np.ndarray:
-    return (values / np.maximum(np.linalg.norm(values, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
-
-
-def kinds(sizes: list[int], *, width: float = 0.6, d: int = 128, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Clusters on the sphere; `width` is the length of the deviation from a centre of length 1."""
-    rng = np.random.default_rng(seed)
-    truth = np.repeat(np.arange(len(sizes)), sizes)
-    centres = unit(rng.normal(size=(len(sizes), d)))
-    points = centres[truth] + width / np.sqrt(d) * rng.normal(size=(len(truth), d))
-    order = rng.permutation(len(truth))
-    return unit(points[order]), truth[order]
-
-
-def continuum(n: int, seed: int = 0) -> np.ndarray:
-    """No kinds at all: one blob, as of 240 photographs of one thing."""
-    rng = np.random.default_rng(seed)
-    return unit(rng.normal(size=(1, 64)) + 0.5 * rng.normal(size=(n, 8)) @ rng.normal(size=(8, 64)) / 8)
+from tests.stages.labels.community.vectors import continuum, kinds, unit
 
 
 def same(one: CommunityGrouping, other: CommunityGrouping) -> bool:
@@ -109,13 +90,6 @@ def test_groups_are_numbered_by_size_and_ties_by_their_first_image() -> None:
     assert numbered_by_size(np.array([7, 5, 5, -1, 2, 2, 7])).tolist() == [0, 1, 1, -1, 2, 2, 0]
     found = group_communities(kinds([50, 30, 10])[0])
     assert (np.diff(np.bincount(found.groups[found.groups != NONE])) <= 0).all()
-
-
-def test_a_finer_granularity_never_means_a_coarser_resolution() -> None:
-    values = np.linspace(0, 1, 21)
-    resolutions = [resolution_of(value) for value in values]
-    assert (np.diff(resolutions) > 0).all()
-    assert np.allclose([granularity_of(r) for r in resolutions], values)
 
 
 def test_coarse_has_fewer_groups_than_auto_and_fine_more() -> None:

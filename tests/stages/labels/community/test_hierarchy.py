@@ -12,7 +12,7 @@ from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
 from pipeline.stages.labels.community.structure import NONE
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import nearest_neighbours
-from tests.stages.labels.community.test_clusterer import continuum, kinds, unit
+from tests.stages.labels.community.vectors import continuum, kinds, unit
 
 STEPS = (0.0, 0.25, 0.45, 0.5, 0.55, 0.7, 0.8, 0.9, 1.0)
 

@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from pipeline.stages.labels.community.clusterer import group_communities
 from pipeline.stages.labels.community.prior_partition import NONE, History, recalled
-from tests.stages.labels.community.test_clusterer import continuum, kinds, unit
+from tests.stages.labels.community.vectors import continuum, kinds, unit
 
 WEIGHT = 0.5  # the default of labels.memory
 
