@@ -10,12 +10,14 @@ costs one request per 1,000 objects: with a large bucket raise `automation.inter
 One run per category: one that fails leaves the others alone, and Dagster shows which.
 """
 
+import logging
 from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import Field
 
 from assets.common import CATEGORY, expected_errors
+from pipeline.adapters.deadline import DeadlineBucket
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.settings import AutomationParams
 from pipeline.stages.manifest.watch import WatchState, decide, look
@@ -102,7 +104,7 @@ def nightly_requests(
     context: dg.ScheduleEvaluationContext, project: ProjectResource
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """One run per category that the bucket holds or held. Permanent trouble fails the tick: the UI shows it in red."""
-    opened = project.open(context.log)
+    opened = _open_within_deadline(project, context.log)
     known = set(context.instance.get_dynamic_partitions(PARTITIONS))
     try:
         slugs = sorted(categories(opened))
@@ -127,9 +129,21 @@ def bucket_tick(
     A look that fails changes nothing, the cursor included: it is never taken for an empty bucket.
     """
     try:
-        return _tick(context, project.open(context.log), datetime.now(UTC).timestamp() if now is None else now)
+        opened = _open_within_deadline(project, context.log)
+        return _tick(context, opened, datetime.now(UTC).timestamp() if now is None else now)
     except ImageClusterError as error:
         return dg.SensorResult(skip_reason=f"The bucket was not looked at: {error}", cursor=context.cursor)
+
+
+def _open_within_deadline(resource: ProjectResource, log: logging.Logger) -> Project:
+    """The project, with a bucket that answers before Dagster would end the tick, or says why it did not."""
+    settings = resource.settings()
+    seconds = settings.automation.deadline_seconds
+    patience = {"timeout_seconds": min(seconds, settings.source.timeout_seconds),
+                "retry_seconds": min(seconds, settings.source.retry_seconds)}  # fmt: skip
+    patient, project = resource.open(log, source=patience), resource.open(log)
+    project.bucket = DeadlineBucket(lambda: patient.bucket, settings.source.url, seconds)
+    return project
 
 
 def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> dg.SensorResult:
@@ -138,7 +152,7 @@ def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> 
     seen = look(project.bucket, state, settings=settings.source, listing_seconds=settings.automation.listing_seconds)
     if seen.observed is None:
         # a large bucket takes several ticks to list; its folders are known at once
-        slugs = read_slugs(project.layout) or categories(project)
+        slugs = read_slugs(project.layout) or _folders_now(project)
         return dg.SensorResult(
             skip_reason=seen.reason,
             cursor=seen.state.to_cursor(),
@@ -161,6 +175,14 @@ def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> 
         cursor=decision.state.to_cursor(),
         dynamic_partitions_requests=_additions(context, slugs),
     )
+
+
+def _folders_now(project: Project) -> dict[str, str]:
+    """The categories of a bucket that was never listed in full; none where it does not say before the deadline."""
+    try:
+        return categories(project)
+    except TransientError:
+        return {}
 
 
 def known_digests(project: Project) -> dict[str, str]:

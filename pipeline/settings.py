@@ -84,6 +84,13 @@ class SourceSettings(Params):
     concurrency: int = Field(default=16, ge=1, le=256, description="Objects read at the same time.")
     timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Seconds until one request is given up.")
     retries: int = Field(default=4, ge=0, le=20, description="Further tries after a transient error, with back-off.")
+    retry_seconds: float = Field(
+        default=180.0,
+        ge=0,
+        le=3600,
+        description="How long a request is tried after that, where the server says that it is busy (SlowDown), or is "
+        "silent though it answered before; with back-off and jitter, and told. 0 = the retries alone.",
+    )
 
 
 class ImageParams(Params):
@@ -410,6 +417,13 @@ class AutomationParams(Params):
     interval_seconds: int = Field(default=60, ge=30, le=86_400, description="Seconds between two looks at the bucket.")
     listing_seconds: float = Field(
         default=20.0, gt=0, le=50, description="Longest that one look may list; a larger bucket is listed over several."
+    )
+    deadline_seconds: float = Field(
+        default=45.0,
+        gt=0,
+        le=3600,
+        description="Longest that one look may wait for the bucket; the next look goes on from there. Dagster itself "
+        "ends a look after 60 s, or DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS.",
     )
     nightly: str = Field(default="0 3 * * *", description="Cron expression of the run of every category.")
     timezone: str = Field(default="UTC", description="Time zone of that expression.")

@@ -1,8 +1,12 @@
 """The sensor and the schedule on a real folder that grows, with the runs that they ask for really run."""
 
+import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -104,8 +108,6 @@ def test_what_was_taken_back_is_run_again_though_its_digest_is_an_old_one(bench:
     (bench.library / key).unlink()
     assert watcher.settle() == {"bollards": (0, 0)}
     bench.put(key, data)
-    import os
-
     os.utime(bench.library / key, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert watcher.settle() == {"bollards": (1, 0)}
 
@@ -128,6 +130,41 @@ def test_a_bucket_that_cannot_be_listed_is_said_in_one_line_and_nothing_is_forgo
     moved.rename(bench.library)
     assert watcher.tick() == {}
     assert bench.instance.get_dynamic_partitions(PARTITIONS) == ["bollards"]
+
+
+def test_a_bucket_that_does_not_answer_ends_the_tick_by_itself_and_the_next_one_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = Watcher(bench)
+    watcher.settle()
+    bench.write_settings(automation={"quiet_seconds": QUIET_SECONDS, "deadline_seconds": 0.3})
+    release, before, scandir = threading.Event(), watcher.cursor, os.scandir
+
+    def hang(path: Any) -> Any:
+        if str(path).startswith(str(bench.library)):
+            release.wait()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", hang)
+    started = monotonic()
+    assert watcher.tick() == {}
+    assert "did not answer within 0.3 s" in watcher.said
+    threads = threading.active_count()
+    assert watcher.tick() == {}
+    assert "has not answered an earlier question" in watcher.said
+    context = dg.build_schedule_context(instance=bench.instance, scheduled_execution_time=datetime.now(UTC))
+    requests = nightly_requests(context, bench.resource())
+    assert isinstance(requests, list)
+    assert [request.partition_key for request in requests] == ["bollards"]
+    assert monotonic() - started < 10
+    assert threading.active_count() <= threads
+    assert watcher.cursor == before
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "bucket-deadline":
+            thread.join()
+    assert watcher.tick() == {}
+    assert watcher.said == "Nothing changed in 1 category."
 
 
 def test_a_run_that_failed_is_not_asked_for_over_and_over(bench: Bench) -> None:

@@ -28,6 +28,7 @@ def open_bucket(
     concurrency: int = 16,
     timeout_seconds: float = 30,
     retries: int = 4,
+    retry_seconds: float = 0,
     environment: Mapping[str, str] = os.environ,
     credentials: Credentials | None = None,
     skip_names: Sequence[str] = SKIP_NAMES,
@@ -37,7 +38,8 @@ def open_bucket(
     """The bucket at `url`; no request is made yet.
 
     `concurrency` is how many objects `read_many` reads ahead, `timeout_seconds` how long one request may take,
-    `retries` how often it is made again after a transient error. `credentials` default to those in `environment`.
+    `retries` how often it is made again at once after a transient error, and `retry_seconds` how long after that where
+    the server is busy, or silent though it answered before. `credentials` default to those in `environment`.
     `skip_names` are left out of `folders`; `notice` is told what people should know meanwhile.
     Raises `SettingsError` for a URL or endpoint that cannot be, `BucketError` where there are no credentials.
     """
@@ -74,6 +76,7 @@ def open_bucket(
         concurrency=concurrency,
         timeout_seconds=timeout_seconds,
         retries=retries,
+        retry_seconds=retry_seconds,
         skip_names=skip_names,
         notice=notice,
     )
@@ -97,6 +100,7 @@ def open_source(
         concurrency=source.concurrency,
         timeout_seconds=source.timeout_seconds,
         retries=source.retries if retries is None else retries,
+        retry_seconds=source.retry_seconds,
         credentials=credentials,
         skip_names=source.skip_names,
         follow_links=source.follow_links,

@@ -1,22 +1,25 @@
 """An S3 or R2 bucket, through obstore.
 
-What belongs here: how obstore is set up, and what its errors mean for people. Not here: where credentials and endpoint
-come from (`adapters/buckets.py`), which keys are images (`stages/manifest/keys.py`).
+What belongs here: how obstore is set up, requests and trying them again. Not here: what errors mean for people
+(`adapters/s3_errors.py`), keys that obstore cannot say (`adapters/s3_listing.py`), where credentials and endpoint come
+from (`adapters/buckets.py`), which keys are images (`stages/manifest/keys.py`).
 """
 
-import re
 import secrets
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.adapters.patience import Patience
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
-from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterError, ObjectMissingError
+from pipeline.adapters.s3_errors import has_reason, is_unexplained, meaning
+from pipeline.adapters.s3_listing import ExactListing, ListedPage, ListingRefusedError
+from pipeline.errors import BucketError, ObjectMissingError
 from pipeline.settings import SKIP_NAMES
 from pipeline.stages.manifest.build import ObjectInfo
-from pipeline.stages.manifest.keys import is_hidden
+from pipeline.stages.manifest.keys import is_addressable, is_hidden
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -24,12 +27,8 @@ if TYPE_CHECKING:
 
 PAGE = 1000  # objects per request, the most that S3 gives
 CONNECT_SECONDS = 5.0
-LONGEST_RETRY_SECONDS = 180.0
 
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
-_MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
-_TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class ObstoreBucket:
         concurrency: int = 16,
         timeout_seconds: float = 30,
         retries: int = 4,
+        retry_seconds: float = 0,
         skip_names: Sequence[str] = SKIP_NAMES,
         notice: Callable[[str], None] | None = None,
     ) -> None:
@@ -71,35 +71,46 @@ class ObstoreBucket:
         self._region: str = region
         self._concurrency: int = concurrency
         self._secrets: tuple[str, ...] = tuple(part for part in (credentials.secret, credentials.token) if part)
+        self._patience = Patience(retries, retry_seconds, self._notice)
         self._store: S3Store = _store(
             bucket, prefix, endpoint=self._endpoint, region=region, credentials=credentials,
-            timeout_seconds=timeout_seconds, retries=retries,
+            timeout_seconds=timeout_seconds,
         )  # fmt: skip
+        self._exactly: bool = False
+        self._exact: ExactListing = ExactListing(bucket, prefix, self._endpoint, region, credentials, timeout_seconds)
 
     def __repr__(self) -> str:
         return f"ObstoreBucket({self.url!r}, endpoint={self._endpoint!r})"
 
     def folders(self) -> list[str]:
         """Names of the folders at the top, sorted, hidden ones left out."""
-        with self._told("list"):
-            found = self._store.list_with_delimiter()
-            names = sorted(prefix.rstrip("/") for prefix in found["common_prefixes"])
-            empty = not names and not found["objects"]
-        if empty:
+        found = self._level("")
+        if not found.objects and not found.folders:
             self._doubt_emptiness()
-        skipped = [name for name in names if is_hidden(name, self._skip_names)]
+        names = sorted(folder.removesuffix("/") for folder in found.folders)
+        nameless = [name for name in names if name in ("", ".", "..")]
+        if nameless:
+            shown = ", ".join(f"{name}/…" for name in nameless)
+            self._notice(
+                f"Keys of {self.url} that begin with {shown} lie in no folder that has a name: they are not read."
+            )
+        skipped = [name for name in names if name not in nameless and is_hidden(name, self._skip_names)]
         if skipped:
             self._notice(f"Skipped in {self.url}: {', '.join(skipped)} (source.skip_names).")
-        return [name for name in names if name not in skipped]
+        return [name for name in names if name not in skipped and name not in nameless]
 
     def pages(
         self, prefix: str = "", *, after: str | None = None, recursive: bool = True
     ) -> Iterator[list[ObjectInfo]]:
         """Objects in the folder `prefix` in ascending order of key; one request per page of 1,000."""
-        prefix, nothing = prefix.strip("/"), True
-        for found in self._listing(prefix, after, recursive=recursive):
+        folder, nothing = f"{prefix.strip('/')}/" if prefix.strip("/") else "", True
+        if recursive:
+            found = self._listing(folder, after)
+        else:
+            found = iter([page] if (page := sorted(self._level(folder).objects)) else [])
+        for listed in found:
             # rclone and some others give the key `after` itself once more, or ignore it.
-            page = [_info(meta) for meta in found if after is None or meta["path"] > after]
+            page = [info for info in listed if after is None or info.key > after]
             nothing = False
             if page:
                 yield page
@@ -109,8 +120,8 @@ class ObstoreBucket:
     def head(self, key: str) -> ObjectInfo | None:
         """What a listing would say of one object; None where there is none."""
         try:
-            with self._told(f"look at {key!r}", key):
-                return _info(self._store.head(_checked(key, self.url)))
+            checked = _checked(key, self.url)
+            return self._ask(f"look at {key!r}", lambda store: _info(store.head(checked)), key)
         except ObjectMissingError:
             return None
 
@@ -123,23 +134,27 @@ class ObstoreBucket:
         return read_ahead(lambda key: self._read(key, most), keys, self._concurrency)
 
     def _read(self, key: str, most: int | None) -> bytes:
-        with self._told(f"read {key!r}", key):
-            found = self._store.get(_checked(key, self.url))
+        checked = _checked(key, self.url)
+
+        def get(store: "S3Store") -> bytes:
+            found = store.get(checked)
             size = found.meta["size"]
             if most is not None and size > most:
                 raise too_large(key, size, most)
             return bytes(found.bytes())
 
+        return self._ask(f"read {key!r}", get, key)
+
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
         """Create or replace one object."""
-        with self._told(f"write {key!r}"):
-            self._store.put(_checked(key, self.url), data, attributes={"Content-Type": content_type})
+        checked = _checked(key, self.url)
+        self._ask(f"write {key!r}", lambda store: store.put(checked, data, attributes={"Content-Type": content_type}))
 
     def delete(self, key: str) -> None:
         """Remove one object; not an error where there is none."""
         try:
-            with self._told(f"delete {key!r}", key):
-                self._store.delete(_checked(key, self.url))
+            checked = _checked(key, self.url)
+            self._ask(f"delete {key!r}", lambda store: store.delete(checked), key)
         except ObjectMissingError:
             return
 
@@ -148,23 +163,101 @@ class ObstoreBucket:
         if not self._holds_something():
             self._require_s3()
 
-    def _listing(self, prefix: str, after: str | None, *, recursive: bool) -> "Iterator[Iterable[ObjectMeta]]":
-        if prefix:
-            _checked(prefix, self.url)
-        if not recursive:
-            with self._told("list"):
-                found = self._store.list_with_delimiter(prefix or None)["objects"]
-            if found:
-                yield sorted(found, key=lambda meta: meta["path"])
-            return
-        with self._told("list"):
-            stream = iter(self._store.list(prefix or None, offset=after, chunk_size=PAGE))
-        while True:
-            with self._told("list"):
-                page = next(stream, None)
-            if page is None:
+    def _level(self, folder: str) -> ListedPage:
+        """What lies directly in a folder."""
+        if not self._exactly:
+            try:
+                found = self._ask("list", lambda store: store.list_with_delimiter(folder.rstrip("/") or None))
+            except BadKeyError:
+                self._list_exactly()
+            else:
+                if all(found["common_prefixes"]):
+                    folders = [f"{name}/" for name in found["common_prefixes"]]
+                    return ListedPage([_info(meta) for meta in found["objects"]], folders)
+                self._list_exactly()  # an empty name: keys begin with a slash, which obstore drops
+        pages = list(self._exact_pages(folder, None, recursive=False))
+        return ListedPage([info for page in pages for info in page.objects],
+                          [name for page in pages for name in page.folders])  # fmt: skip
+
+    def _listing(self, folder: str, after: str | None) -> Iterator[list[ObjectInfo]]:
+        """Pages below a folder: through obstore as long as it can say the keys, then exactly from where it stopped."""
+        if folder:
+            _checked_folder(folder, self.url)
+        last = after
+        if not self._exactly:
+            try:
+                for page in self._quick_pages(folder, after):
+                    yield page
+                    last = max(info.key for info in page)
+            except BadKeyError:
+                self._list_exactly()
+            else:
                 return
+        for page in self._exact_pages(folder, last, recursive=True):
+            if page.objects:
+                yield page.objects
+
+    def _quick_pages(self, folder: str, after: str | None) -> Iterator[list[ObjectInfo]]:
+        """Pages through obstore. Raises `BadKeyError` before a page that holds a key which it cannot say."""
+        stream: Iterator[Sequence[ObjectMeta]] | None = None
+        last = after
+
+        def fetch(store: "S3Store") -> "Sequence[ObjectMeta] | None":
+            nonlocal stream
+            try:
+                if stream is None:
+                    stream = iter(store.list(folder.rstrip("/") or None, offset=last, chunk_size=PAGE))
+                return next(stream, None)
+            except BaseException:
+                stream = None  # it is asked for once more, after the last key that was seen
+                raise
+
+        while (found := self._ask("list", fetch)) is not None:
+            page = [_info(meta) for meta in found]
+            if self._names_other_objects(page, folder, last if last != after else None, first=last == after):
+                raise BadKeyError("The listing is out of order.")
+            if last != after:
+                page = [info for info in page if last is None or info.key > last or info.size == 0]
+            for info in page:
+                last = info.key if last is None else max(last, info.key)
+            if page:
+                yield page
+
+    def _names_other_objects(self, page: list[ObjectInfo], folder: str, last: str | None, *, first: bool) -> bool:
+        """Whether obstore dropped slashes of keys: then keys are out of order, or the first one is of no object.
+
+        Keys that begin with a slash come before all letters and digits.
+        """
+        for info in page:
+            if info.size and last is not None and info.key <= last:
+                return True
+            last = info.key if last is None else max(last, info.key)
+        if folder or not first or self._prefix:
+            return False
+        doubtful = next((info for info in page if info.key[0] > "/"), None)
+        return doubtful is not None and doubtful.size > 0 and self.head(doubtful.key) is None
+
+    def _list_exactly(self) -> None:
+        if not self._exactly:
+            self._exactly = True
+            self._notice(f"{self.url} holds keys that cannot be asked for (empty parts, control characters, …): they "
+                         "become rows with a reason, and the bucket is listed more slowly.")  # fmt: skip
+
+    def _exact_pages(self, folder: str, after: str | None, *, recursive: bool) -> Iterator[ListedPage]:
+        token: str | None = None
+
+        def request() -> ListedPage:
+            try:
+                return self._exact.page(folder, after, token, recursive=recursive)
+            except ListingRefusedError as error:
+                raise self._explained(error, "list", None) from None
+
+        while True:
+            page = self._patience.ask(request)
             yield page
+            if page.token is None:
+                return
+            token = page.token
 
     def _doubt_emptiness(self) -> None:
         """Called where a listing found nothing: raises unless there is nothing to find.
@@ -181,8 +274,12 @@ class ObstoreBucket:
             )
 
     def _holds_something(self) -> bool:
-        with self._told("list"):
-            return bool(next(iter(self._store.list(chunk_size=1)), None))
+        if not self._exactly:
+            try:
+                return self._ask("list", lambda store: bool(next(iter(store.list(chunk_size=1)), None)))
+            except BadKeyError:
+                self._list_exactly()
+        return any(page.objects for page in self._exact_pages("", None, recursive=True))
 
     def _require_s3(self) -> None:
         """obstore reads any well-formed page, a captive portal's too, as an empty listing; S3 knows what it has not."""
@@ -192,6 +289,15 @@ class ObstoreBucket:
                 f"Cannot list in {self.url} (endpoint {self._endpoint}): that is no S3 server, "
                 "it claims to have an object that nobody made. Check the endpoint and the network."
             )
+
+    def _ask(self, doing: str, call: "Callable[[S3Store], T]", key: str | None = None) -> T:
+        """Make a request, again and again where that can help. Raises our errors, never obstore's."""
+
+        def request() -> T:
+            with self._told(doing, key):
+                return call(self._store)
+
+        return self._patience.ask(request)
 
     @contextmanager
     def _told(self, doing: str, key: str | None = None) -> Generator[None]:
@@ -213,36 +319,25 @@ class ObstoreBucket:
         if isinstance(error, (InvalidPathError, ValueError)) or "invalid path" in first:
             said = f"{where}: it holds a key that cannot be addressed ({first}). Rename or delete that object."
             return BadKeyError(self._clean(said))
-        kind, said = _meaning(text, first, one_object=key is not None, region=self._region)
-        if kind is ObjectMissingError:
+        if is_unexplained(text):
+            text = self._reason() or text
+        kind, said = meaning(text, first, one_object=key is not None, region=self._region)
+        if not said:
             return ObjectMissingError(f"There is no {key!r} in {self.url} any more.")
         return kind(self._clean(f"{where}: {said}"))
+
+    def _reason(self) -> str | None:
+        """Why the server refuses, in its own words, where the request that it refused could not be told."""
+        try:
+            self._exact.page("", None, None, recursive=True)
+        except ListingRefusedError as error:
+            return str(error) if has_reason(str(error)) else None
+        return None
 
     def _clean(self, message: str) -> str:
         for secret in self._secrets:
             message = message.replace(secret, "***")
         return " ".join(message.split())
-
-
-def _meaning(text: str, first: str, *, one_object: bool, region: str) -> tuple[type[ImageClusterError], str]:
-    """The class of an error of obstore, and what happened and what to do about it."""
-    searched = (pattern.search(text) for pattern in (_STATUS, _CODE, _MESSAGE))
-    status, code, message = (found[1] if found else "" for found in searched)
-    answer = ", ".join(part for part in (status, code, message) if part)
-    if code == "NoSuchBucket" or (status == "404" and not one_object):
-        return BucketError, f"there is no such bucket ({answer}). Correct the url or the endpoint."
-    if status == "404" or "not found" in first:
-        return ObjectMissingError, ""
-    if status in ("401", "403"):
-        remedy = "Check the access key and secret in the environment, and what they may do."
-        return BucketError, f"access refused ({answer}). {remedy}"
-    if status and int(status) < 500 and int(status) not in _TRANSIENT_STATUS:
-        remedy = f"Check the endpoint, the region ({region}) and the credentials."
-        return BucketError, f"the server refused ({answer}). {remedy}"
-    if not status and ("invalid list response" in first or "redirect" in first.lower()):
-        return BucketError, f"that is no S3 answer ({first}). Check the endpoint and the region ({region})."
-    reason = f"the server is in trouble ({answer})" if status else f"no answer ({_network_reason(text)})"
-    return BucketUnreachableError, f"{reason}. Check the network and the endpoint, or try later."
 
 
 def _store(
@@ -253,7 +348,6 @@ def _store(
     region: str,
     credentials: Credentials,
     timeout_seconds: float,
-    retries: int,
 ) -> "S3Store":
     from obstore.store import S3Store
 
@@ -263,7 +357,6 @@ def _store(
         "access_key_id": credentials.key_id, "secret_access_key": credentials.secret,
         "token": credentials.token, "expires_at": None,
     }  # fmt: skip
-    whole = min(LONGEST_RETRY_SECONDS, timeout_seconds * (retries + 1))
     return S3Store(
         bucket,
         prefix=prefix or None,
@@ -279,11 +372,7 @@ def _store(
             "timeout": timedelta(seconds=timeout_seconds),
             "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, timeout_seconds)),
         },
-        retry_config={
-            "max_retries": retries,
-            "retry_timeout": timedelta(seconds=whole),
-            "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
-        },
+        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_seconds)},  # `Patience` tries again
         credential_provider=lambda: answer,
     )
 
@@ -293,18 +382,14 @@ def _info(meta: "ObjectMeta") -> ObjectInfo:
 
 
 def _checked(key: str, url: str) -> str:
-    if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
-        raise BadKeyError(f"{key!r} is no key in {url}: it must name an object below the prefix.")
+    if not is_addressable(key):
+        raise BadKeyError(
+            f"{key!r} in {url} cannot be asked for: a part of it is empty, . or .., or holds a control character. "
+            "Rename that object."
+        )
     return key
 
 
-def _network_reason(text: str) -> str:
-    """What the network said, out of obstore's debug output, which holds it only there."""
-    known = {
-        "ConnectionRefused": "connection refused", "dns error": "the host's name is not known",
-        "failed to lookup": "the host's name is not known", "TimedOut": "timed out", "timed out": "timed out",
-        "kind: Timeout": "timed out", "certificate": "its certificate is not trusted",
-        "ConnectionReset": "connection reset", "IncompleteMessage": "the connection broke off",
-    }  # fmt: skip
-    unknown = text.split("\n", 1)[0].rsplit(" - ", 1)[-1][:120]
-    return next((plain for sign, plain in known.items() if sign in text), unknown)
+def _checked_folder(folder: str, url: str) -> None:
+    if any(part in ("", ".", "..") for part in folder.rstrip("/").split("/")):
+        raise BadKeyError(f"{folder!r} is no folder in {url}: it must name one below the prefix.")

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.s3_bucket import ObstoreBucket
-from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
+from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, ObjectUnusableError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.watch import WatchState, look
 from tests.servers import S3Server, free_port, make_bucket, s3_client
@@ -124,11 +124,33 @@ def test_odd_keys_come_back_as_they_are(server: S3Server) -> None:
     assert bucket.read("new é #%.json") == b"{}"
 
 
-def test_a_key_that_cannot_be_addressed_is_named_and_never_left_out_in_silence(moto_server: S3Server) -> None:
-    bucket = opened(moto_server, make_bucket(moto_server, {"a/1.png": b"1", "a//2.png": b"2"}))
-    with pytest.raises(BucketError, match=r"a//2\.png") as told:
-        keys_of(bucket)
-    one_line(told.value, "Rename or delete")
+BAD_KEYS = ["a//2.png", "a/./2.png", "a/../2.png", "a/2.png/", "a/\x01.png", "/2.png", "/a/2.png", "./2.png", "a//"]
+
+
+@pytest.mark.parametrize("bad", BAD_KEYS)
+@pytest.mark.parametrize("prefix", ["", "lib/"])
+def test_a_key_that_cannot_be_asked_for_is_listed_as_it_is_among_the_others(
+    moto_server: S3Server, bad: str, prefix: str
+) -> None:
+    good = ["a/1.png", "a/3.png", "a/" + "x" * 1000 + ".png", "b/4.png", "z.png"]
+    name = make_bucket(moto_server, {prefix + key: key.encode() for key in [*good, bad]})
+    said: list[str] = []
+    bucket = opened(moto_server, f"{name}/{prefix}", notice=said.append)
+    if not bad.endswith("2.png/"):  # its slash is dropped, which reading it tells
+        assert keys_of(bucket) == sorted([*good, bad])
+        assert keys_of(bucket, after="a/3.png") == sorted(key for key in [*good, bad] if key > "a/3.png")
+    assert bucket.folders() == ["a", "b"]
+    assert keys_of(bucket, recursive=False) == ["z.png"]
+    results = dict(bucket.read_many(keys_of(bucket)))
+    assert {key: results[key] for key in good} == {key: key.encode() for key in good}
+    assert [type(data) for key, data in results.items() if key not in good] in (
+        [ObjectUnusableError], [ObjectMissingError],
+    )  # fmt: skip
+    assert sum("cannot be asked for" in text for text in said) <= 1
+    fresh = opened(moto_server, f"{name}/{prefix}")
+    observed = look(fresh, WatchState(), settings=SourceSettings(), listing_seconds=60).observed
+    assert observed is not None
+    assert {"a", "b", "root"} == set(observed)
 
 
 def test_folder_markers_are_no_images_and_do_not_upset_a_scan(moto_server: S3Server) -> None:
@@ -225,7 +247,7 @@ class Failing(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
-        self.how, self.failures, self.body = "ok", 0, b"0123456789" * 10_000
+        self.how, self.failures, self.body, self.code = "ok", 0, b"0123456789" * 10_000, "Trouble"
         self.requests: list[tuple[str, str, dict[str, str]]] = []
 
     @property
@@ -250,7 +272,8 @@ class _Answer(BaseHTTPRequestHandler):
         if how == "hang":
             time.sleep(3)
         if how.isdigit():
-            self._send(int(how), b"<Error><Code>Trouble</Code><Message>Please\nwait.</Message></Error>")
+            text = f"<Error><Code>{self.server.code}</Code><Message>Please\nwait.</Message></Error>"
+            self._send(int(how), text.encode())
         elif how == "page":
             self._send(200, b"<html>Log in to the hotel's network</html>")
         elif how == "short":
@@ -313,6 +336,76 @@ def test_a_server_that_stays_in_trouble_is_unreachable_and_never_gives_half_an_o
     with pytest.raises(BucketUnreachableError) as told:
         at(failing, timeout_seconds=0.5, retries=1).read("a.webp")
     one_line(told.value, "images", failing.endpoint)
+
+
+@pytest.mark.parametrize("how", ["503", "429", "500"])
+def test_a_server_that_is_busy_is_waited_for_beyond_the_retries_and_that_is_told_once(
+    failing: Failing, how: str
+) -> None:
+    failing.how, failing.failures, said = how, 5, list[str]()
+    assert at(failing, retries=1, retry_seconds=60, notice=said.append).read("a.webp") == failing.body
+    (told,) = said
+    assert how in told
+    assert "source.retry_seconds" in told
+
+
+def test_a_server_that_falls_silent_after_it_answered_is_waited_for(failing: Failing) -> None:
+    bucket = at(failing, retries=0, retry_seconds=60, timeout_seconds=0.5)
+    assert bucket.read("a.webp") == failing.body
+    failing.how, failing.failures = "hang", 2
+    assert bucket.read("a.webp") == failing.body
+
+
+def test_waiting_ends_after_its_time(failing: Failing) -> None:
+    failing.how, failing.failures = "503", 10_000
+    started = time.monotonic()
+    with pytest.raises(BucketUnreachableError):
+        at(failing, retries=0, retry_seconds=0.5).read("a.webp")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (403, "RequestTimeTooSkewed", "clock"), (400, "ExpiredToken", "expired"), (301, "PermanentRedirect", "region"),
+        (400, "AuthorizationHeaderMalformed", "source.region"),
+    ],
+)  # fmt: skip
+def test_what_no_waiting_mends_ends_at_once_with_its_remedy(
+    failing: Failing, status: int, code: str, remedy: str
+) -> None:
+    failing.how, failing.failures, failing.code = str(status), 10_000, code
+    bucket = at(failing, retries=4, retry_seconds=60)
+    for act in (lambda: bucket.read("a.webp"), bucket.folders, lambda: keys_of(bucket)):
+        failing.requests.clear()
+        with pytest.raises(BucketError, match=remedy) as told:
+            act()
+        one_line(told.value, "images")
+        assert len(failing.requests) == (2 if status == 301 else 1)  # obstore hides the words of a redirect
+
+
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "ExpiredToken", "AccessDenied"])
+def test_a_refusal_without_a_body_is_explained_by_one_more_request(failing: Failing, code: str) -> None:
+    failing.how, failing.failures, failing.code = "403", 10_000, code
+    with pytest.raises(BucketError, match=code) as told:
+        at(failing, retry_seconds=60).head("manifest.json")
+    one_line(told.value, "images")
+    assert [method for method, _, _ in failing.requests] == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize("code", ["RequestTimeout", "SlowDown", "ThrottlingException"])
+def test_throttling_that_is_called_the_clients_fault_is_waited_for_too(failing: Failing, code: str) -> None:
+    failing.how, failing.failures, failing.code = "400", 3, code
+    assert at(failing, retries=1, retry_seconds=60).read("a.webp") == failing.body
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectState", "KMS.DisabledException"])
+def test_an_archived_or_encrypted_object_is_its_own_trouble(failing: Failing, code: str) -> None:
+    failing.how, failing.failures, failing.code = "403", 1, code
+    (_, trouble), (_, data) = at(failing, concurrency=1).read_many(["a.webp", "b.webp"])
+    assert isinstance(trouble, ObjectMissingError)
+    one_line(trouble, "a.webp", code)
+    assert data == failing.body
 
 
 @pytest.mark.parametrize("how", ["400", "403", "404", "405"])

@@ -50,6 +50,7 @@ def open_outlet(outlet: OutletSettings, source: SourceSettings) -> Outlet:
             region=outlet.region,
             timeout_seconds=source.timeout_seconds,
             retries=source.retries,
+            retry_seconds=source.retry_seconds,
         )
     )
 

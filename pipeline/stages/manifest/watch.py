@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import BucketError
+from pipeline.errors import BucketError, BucketUnreachableError
 from pipeline.settings import SKIP_NAMES, SourceSettings
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_digests, parse_bucket_manifest
 from pipeline.stages.manifest.build import Bucket, ObjectInfo
@@ -163,7 +163,8 @@ def look(
     """Look at the bucket for at most about `listing_seconds` (at least one page of a listing is read).
 
     Where there is a manifest.json, one HEAD, and its content only when its ETag changed. Raises what `bucket` raises: a
-    failed look is no empty bucket, and the state from before stays right.
+    failed look is no empty bucket, and the state from before stays right. A listing that breaks off after some pages is
+    gone on with at the next tick.
     """
     if settings.manifest != "ignore":
         found = bucket.head(MANIFEST_KEY)
@@ -177,11 +178,21 @@ def look(
         skip_names=settings.skip_names,
     )  # fmt: skip
     until = clock() + listing_seconds
-    for page in bucket.pages("", after=scan.position):
-        scan.add(page)
-        if clock() >= until:
-            kept = state.model_copy(update={"scan": scan.saved(), "entries": None})
-            return Look(None, kept, f"Listing goes on at the next tick: {scan.objects:,} images so far.")
+    began = scan.position
+
+    def go_on_later(why: str) -> Look:
+        kept = state.model_copy(update={"scan": scan.saved(), "entries": None})
+        return Look(None, kept, f"{why}Listing goes on at the next tick: {scan.objects:,} images so far.")
+
+    try:
+        for page in bucket.pages("", after=scan.position):
+            scan.add(page)
+            if clock() >= until:
+                return go_on_later("")
+    except BucketUnreachableError as error:
+        if scan.position == began:
+            raise
+        return go_on_later(f"{error} ")
     return Look(scan.digests(), state.model_copy(update={"scan": None, "entries": None}), "")
 
 

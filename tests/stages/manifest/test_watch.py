@@ -39,6 +39,37 @@ def seen(**digests: str) -> dict[str, CategoryDigest]:
     return {category: CategoryDigest(1, digest) for category, digest in digests.items()}
 
 
+class BreaksOff:
+    """A bucket that lists a few pages and then falls silent."""
+
+    def __init__(self, whole: "Listed", pages: int) -> None:
+        self.whole, self.left = whole, pages
+        self.url = whole.url
+
+    def pages(
+        self, prefix: str = "", *, after: str | None = None, recursive: bool = True
+    ) -> Iterator[list[ObjectInfo]]:
+        for page in self.whole.pages(prefix, after=after, recursive=recursive):
+            if self.left == 0:
+                raise BucketUnreachableError("no answer within 45 s.")
+            self.left -= 1
+            yield page
+
+    def head(self, key: str) -> ObjectInfo | None:
+        return None
+
+
+def test_a_listing_that_breaks_off_is_gone_on_with_and_sees_what_a_whole_one_sees() -> None:
+    whole = Listed([ObjectInfo(f"a/{i:03d}.png", "e", 1, NOON) for i in range(9)])
+    first = look(BreaksOff(whole, 2), WatchState(), settings=SETTINGS, listing_seconds=60)  # type: ignore[arg-type]
+    assert first.observed is None
+    assert first.reason == "no answer within 45 s. Listing goes on at the next tick: 4 images so far."
+    rest = look(whole, first.state, settings=SETTINGS, listing_seconds=60)  # type: ignore[arg-type]
+    assert rest.observed == scanned(whole.objects)
+    with pytest.raises(BucketUnreachableError):
+        look(BreaksOff(whole, 0), first.state, settings=SETTINGS, listing_seconds=60)  # type: ignore[arg-type]
+
+
 class Sensor:
     """The sensor without Dagster: partitions, stored digests and a cursor that is written and read at every tick."""
 
@@ -155,9 +186,9 @@ def test_a_listing_that_fails_raises_and_is_no_empty_bucket() -> None:
             self, prefix: str = "", *, after: str | None = None, recursive: bool = True
         ) -> Iterator[list[ObjectInfo]]:
             yield self.objects
-            raise BucketUnreachableError("gone")
+            raise BucketError("access refused")
 
-    with pytest.raises(BucketUnreachableError):
+    with pytest.raises(BucketError, match="access refused"):
         look(Failing([ObjectInfo("a/1.png", "e", 1, NOON)]), WatchState(), settings=SETTINGS, listing_seconds=9)
 
 

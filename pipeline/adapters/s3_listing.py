@@ -1,0 +1,112 @@
+"""Listing of an S3 bucket with every key exactly as it is, for buckets that hold keys which obstore cannot say.
+
+What belongs here: pages of a listing through boto3. Not here: when it is needed, and what its errors mean for people
+(`adapters/s3_bucket.py`), which keys can be asked for (`stages/manifest/keys.py`).
+
+obstore refuses a whole page for one key with an empty part, and drops slashes at both ends of a key, so that it names
+another object. boto3 lists such keys; it is slower, and so the exception.
+"""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from pipeline.stages.manifest.build import ObjectInfo
+
+PAGE = 1000
+
+
+class ListedPage(NamedTuple):
+    """Objects and, of a listing of one level, the folders beside them; keys are relative to the bucket's prefix."""
+
+    objects: list[ObjectInfo]
+    folders: list[str]
+    token: str | None = None  # of the page after it; None where this is the last
+
+
+class ListingRefusedError(Exception):
+    """The server's answer in the form of obstore's: status, code and message; or the network's trouble."""
+
+
+class ExactListing:
+    """Lists one bucket. Makes each request once. Shows nothing of its credentials when printed."""
+
+    def __init__(
+        self, bucket: str, prefix: str, endpoint: str, region: str, credentials: Any, timeout_seconds: float
+    ) -> None:
+        self._bucket = bucket
+        self._base = f"{prefix}/" if prefix else ""
+        self._endpoint = endpoint
+        self._region = region
+        self._credentials = credentials
+        self._timeout_seconds = timeout_seconds
+
+    def __repr__(self) -> str:
+        return f"ExactListing({self._bucket!r}, {self._base!r})"
+
+    def page(self, folder: str, after: str | None, token: str | None, *, recursive: bool) -> ListedPage:
+        """The next page of what lies in `folder` (with a closing slash, or empty), keys greater than `after` only.
+
+        `token` is that of the page before. Raises `ListingRefusedError`.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
+        request: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._base + folder, "MaxKeys": PAGE}
+        request |= {} if recursive else {"Delimiter": "/"}
+        request |= {"StartAfter": self._base + after} if after else {}
+        request |= {"ContinuationToken": token} if token else {}
+        try:
+            return _page(self._client.list_objects_v2(**request), len(self._base))
+        except ClientError as error:
+            raise ListingRefusedError(_refusal(error.response)) from None
+        except ResponseParserError as error:
+            raise ListingRefusedError(f"invalid list response: {error}") from None
+        except BotoCoreError as error:
+            raise ListingRefusedError(str(error)) from None
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            s3={"addressing_style": "path"},
+            connect_timeout=min(5.0, self._timeout_seconds),
+            read_timeout=self._timeout_seconds,
+            retries={"total_max_attempts": 1},
+        )
+        client = boto3.client(
+            "s3",
+            endpoint_url=self._endpoint,
+            region_name=self._region,
+            aws_access_key_id=self._credentials.key_id,
+            aws_secret_access_key=self._credentials.secret,
+            aws_session_token=self._credentials.token,
+            config=config,
+        )
+        client.meta.events.register_last("before-parameter-build.s3", _stay_in_region)
+        return client
+
+
+def _stay_in_region(context: dict[str, Any], **_: Any) -> None:
+    """Tell boto3 that it was redirected already: it would look for the bucket's region without end at some servers."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _refusal(response: Any) -> str:
+    said, about = response.get("Error", {}), response.get("ResponseMetadata", {})
+    region = said.get("Region") or about.get("HTTPHeaders", {}).get("x-amz-bucket-region", "")
+    where = f"<Region>{region}</Region>" if region else ""
+    code, message = said.get("Code", ""), said.get("Message", "")
+    # boto3 takes the status for the code where the answer has no body
+    named = "" if code.isdigit() else f"<Code>{code}</Code>"
+    return f"status code: {about.get('HTTPStatusCode', '')}\n{named}<Message>{message}</Message>{where}"
+
+
+def _page(answer: Any, base: int) -> ListedPage:
+    objects = [
+        ObjectInfo(found["Key"][base:], found.get("ETag", "").strip('"'), found["Size"], found["LastModified"])
+        for found in answer.get("Contents", [])
+    ]
+    token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+    return ListedPage(objects, [found["Prefix"][base:] for found in answer.get("CommonPrefixes", [])], token)
