@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_json: bool) -> None:
     """List groups of images that are the same picture, the one to keep first, and why. Deletes nothing.
 
-    exact: the same bytes. near: perceptual hash and embedding agree. similar: the embedding alone agrees, which is no
-    duplicate; nothing of it is proposed to go.
+    exact: the same bytes or pixels. near: perceptual hash and embedding agree. similar: the embedding alone agrees,
+    which is no duplicate; nothing of it is proposed to go.
 
     \b
     Examples:

@@ -19,6 +19,7 @@ import polars as pl
 from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.decode import IMAGES_SCHEMA, image_row
+from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache as ingested
 from pipeline.steps.project import Project, Report, timed
@@ -67,10 +68,11 @@ def _bring_up(
     again = present.join(unembedded.select("image_id"), on="image_id", how="semi", maintain_order="left")
     todo = pl.concat([missing, again]) if embed else missing
     images.counts["read"] = todo.height
-    work = _Work(project, slug, vectors, held)
+    work = _Work(project, slug, vectors, held, _known_images(project, slug, todo))
     work.go(todo)
     rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
     _store_images(project, slug, rows, images)
+    project.contents.compact(slug)
     if vectors is not None:
         vectors.compact(slug)
         _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
@@ -82,9 +84,11 @@ def _bring_up(
 class _Work:
     """One pass over the objects that must be read."""
 
-    def __init__(self, project: Project, slug: str, vectors: VectorStore | None, held: set[str]) -> None:
+    def __init__(
+        self, project: Project, slug: str, vectors: VectorStore | None, held: set[str], images: KnownImages
+    ) -> None:
         """`held` are the hashes that have a vector."""
-        self.project, self.slug, self.vectors, self.held = project, slug, vectors, held
+        self.project, self.slug, self.vectors, self.held, self.images = project, slug, vectors, held, images
         self.journal = project.layout.artifact(slug, "images") / "journal"
         self.rows: list[dict[str, Any]] = []
         self.pending: list[tuple[str, Any]] = []
@@ -114,6 +118,7 @@ class _Work:
             threads=params.decode_threads,
             thumbnail_pixels=self.project.settings.images.thumbnail_pixels,
             skip=self.held.__contains__,
+            images=self.images,
             on_notice=self.project.talk.notice,
         )
         try:
@@ -137,7 +142,7 @@ class _Work:
         if outcome.thumbnail is not None:
             self.decoded += 1
             self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail)
-        if outcome.vector is not None:
+        if outcome.vector is not None and outcome.image.content_hash not in self.held:
             self.embedded += 1
             self.held.add(outcome.image.content_hash)
             self.pending.append((outcome.image.content_hash, outcome.vector))
@@ -148,6 +153,8 @@ class _Work:
         if self.vectors is not None and self.pending:
             self.vectors.append(self.slug, [name for name, _ in self.pending], np.stack([v for _, v in self.pending]))
             self.pending = []
+        self.project.contents.append(self.slug, self.images.found)
+        self.images.found.clear()
         if self.rows:
             frame = pl.DataFrame(self.rows, schema=IMAGES_SCHEMA)
             self.journal.mkdir(parents=True, exist_ok=True)
@@ -157,6 +164,28 @@ class _Work:
             staged.replace(part)
             self.frames.append(frame)
             self.rows = []
+
+
+def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImages:
+    """What is known of the images that these rows of the manifest may show."""
+    if not todo.height:
+        return KnownImages(pl.DataFrame(schema=CONTENTS_SCHEMA), {}, set(), lambda _image, _thumbnail: False)
+    shown = pl.DataFrame(schema={"key": pl.String, "content_hash": pl.String})
+    current = project.store.current(slug, "images")
+    if current is not None:
+        rows = current.table("images", IMAGES_SCHEMA, ["key", "content_hash", "status"])
+        shown = rows.filter(pl.col("status") == "ok").select(shown.columns)
+    changed = shown.join(todo.select("key"), on="key", how="semi")
+
+    def looks_like(image: str, thumbnail: bytes) -> bool:
+        known = project.thumbnails.read(image)
+        return known is not None and near_equal(known, thumbnail)
+
+    def damaged(path: Path) -> None:
+        project.talk.notice(f"{path} cannot be read: files that it tells of are recognised by key and look instead.")
+
+    stored, named = project.contents.read(damaged), set(shown["content_hash"].to_list())
+    return KnownImages(stored, dict(changed.iter_rows()), named, looks_like)
 
 
 def _one_by_one(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:

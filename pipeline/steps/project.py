@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.stages.manifest.bucket_manifest import Entry
     from pipeline.stages.manifest.build import Bucket
     from pipeline.storage.artifacts import ArtifactStore
+    from pipeline.storage.contents import ContentStore
     from pipeline.storage.thumbnails import ThumbnailStore
     from pipeline.storage.vectors import VectorStore
 
@@ -99,6 +100,12 @@ class Project:
         from pipeline.storage.thumbnails import ThumbnailStore
 
         return ThumbnailStore(self.layout.thumbnails)
+
+    @cached_property
+    def contents(self) -> "ContentStore":
+        from pipeline.storage.contents import ContentStore
+
+        return ContentStore(self.layout.contents)
 
     @cached_property
     def bucket(self) -> "Bucket":

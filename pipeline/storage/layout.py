@@ -13,6 +13,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       categories/SLUG/images/journal/PART.parquet    rows of a run that has not finished
       vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
       thumbnails/AB/HASH
+      contents/SLUG/PART.parquet                     which bytes show which image
       curation.sqlite3                               what people decided; the one thing that no run can make again
       published/SLUG -> .versions/SLUG/VERSION
       published/.history/SLUG.json                   what was published when, and what waits to be accepted
@@ -31,9 +32,9 @@ MARKER = "image-cluster.json"
 # All that this program puts at the top of a data directory: none of it is ever read as a source.
 OWN_NAMES = frozenset(
     {
-        MARKER, "categories.json", "renames.json", "pairs.csv", "categories", "vectors", "thumbnails", "published",
-        "cache", "originals", "backups", "curation.sqlite3", "curation.sqlite3-wal", "curation.sqlite3-shm",
-        "curation.sqlite3-journal",
+        MARKER, "categories.json", "renames.json", "pairs.csv", "categories", "vectors", "thumbnails", "contents",
+        "published", "cache", "originals", "backups", "curation.sqlite3", "curation.sqlite3-wal",
+        "curation.sqlite3-shm", "curation.sqlite3-journal",
     }
 )  # fmt: skip
 
@@ -67,6 +68,10 @@ class Layout:
     @property
     def thumbnails(self) -> Path:
         return self.root / "thumbnails"
+
+    @property
+    def contents(self) -> Path:
+        return self.root / "contents"
 
     @property
     def published(self) -> Path:

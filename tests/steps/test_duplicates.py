@@ -192,7 +192,9 @@ def test_forty_copies_of_one_picture_make_no_cluster_when_they_are_collapsed(tmp
         assert bool(of_copies_only) is not collapse
     assert len({groups[name] for name in alone}) == 1
     used = made.store.require(SLUG, "labels").provenance.params
-    assert used["near_duplicates_collapsed"] == 40
+    images = made.store.require(SLUG, "images").table("images", IMAGES_SCHEMA, ["content_hash"])
+    assert images["content_hash"].n_unique() > 45  # a few qualities give the same pixels: those are one image
+    assert used["near_duplicates_collapsed"] == images["content_hash"].n_unique() - 12
 
 
 def test_collapsing_without_having_looked_for_duplicates_says_what_to_run(library: Path) -> None:

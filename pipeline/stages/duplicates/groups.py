@@ -4,9 +4,9 @@ What belongs here: which images are the same picture, and which of them is the b
 (`signatures.py`), which pairs come into question (`candidate_pairs.py`), which images are of one kind
 (`labels/clusterers.py`), deleting anything: nothing in this product does.
 
-exact: the same bytes. near: perceptual hash and embedding agree, and no place of the two pictures differs when they are
-laid over one another. similar: the embedding alone agrees, which is not called a duplicate; it is looked for only among
-what exact and near leave, and nothing of it is proposed to go.
+exact: the same bytes or pixels. near: perceptual hash and embedding agree, and no place of the two pictures differs
+when they are laid over one another. similar: the embedding alone agrees, which is not called a duplicate; it is
+looked for only among what exact and near leave, and nothing of it is proposed to go.
 
 A group is never a chain. Contents are taken from the best to the worst; each agrees with a better one that is kept, or
 is kept itself. So every image of a group agrees with the very image that would stay in its place, which is the centre
@@ -213,7 +213,8 @@ def _exact_rows(images: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
     for (name,), part in copies.group_by("content_hash", maintain_order=True):
         rows = part.rows(named=True)
         for number, row in enumerate(rows):
-            why = f"same bytes as {rows[0]['key']}" if number else "first by key of the same bytes"
+            what = "bytes" if all(other["size"] == rows[0]["size"] for other in rows) else "picture"
+            why = f"same {what} as {rows[0]['key']}" if number else f"first by key of the same {what}"
             yield f"exact-{str(name)[:16]}", "exact", row["image_id"], name, not number, why, 0.0, 0
 
 

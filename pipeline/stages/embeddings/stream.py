@@ -11,7 +11,7 @@ full-size image per decoding thread.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, content_hash, decode, inspect, thumbnail
 
 T = TypeVar("T")
+Key_contra = TypeVar("Key_contra", contravariant=True)
 
 BATCHES_IN_FLIGHT = 2  # one in the forward pass, one waiting for it
 WINDOW_PER_THREAD = 4  # decoded ahead, so that one slow file does not idle the other threads
@@ -65,6 +66,18 @@ class Encoder(Protocol):
         ...
 
 
+class Images(Protocol[Key_contra]):
+    """Which known image a file shows."""
+
+    def of_bytes(self, digest: str, /) -> str:
+        """The content_hash that the image with these bytes is known by, `digest` itself where it is not known."""
+        ...
+
+    def resolve(self, key: Key_contra, digest: str, pixels: str, thumbnail: bytes | None, /) -> str:
+        """The same, now that the file is decoded."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome(Generic[T]):
     """What became of one item.
@@ -83,7 +96,8 @@ class Outcome(Generic[T]):
 @dataclass
 class _Row(Generic[T]):
     token: T
-    digest: str | None = None
+    digest: str | None = None  # of its bytes
+    name: str | None = None  # the image's content_hash, as far as the bytes tell
     image: "ImageInfo | Rejected | None" = None  # None: decoding, or the same content as `first`
     first: "_Row[T] | None" = None
     known: bool = False
@@ -112,18 +126,19 @@ def stream(
     threads: int,
     thumbnail_pixels: int | None,
     skip: Callable[[str], bool] | None = None,
+    images: Images[T] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Iterator[Outcome[T]]:
     """Yield one outcome per item, in order; each content hash is decoded and embedded once.
 
     An item's value is its bytes, or the exception that reading it ended in: `ObjectMissingError` becomes a row, any
-    other is raised after the outcomes of all earlier items. `skip(content_hash)` says that a vector is known; it and
-    `on_notice` are called from the caller's thread.
+    other is raised after the outcomes of all earlier items. `skip(content_hash)` says that a vector is known, `images`
+    which known image a file shows; they and `on_notice` are called from the caller's thread.
     `threads` 0 means one decoding thread per usable core, `batch_size` 0 one that suits the device.
     Raises `EncoderError` when memory does not hold one image, or when the model returns nothing usable.
     """
     batch = batch_size or (CPU_BATCH if encoder is None or encoder.device.startswith("CPU") else GPU_BATCH)
-    work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _never)
+    work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _never, images)
     decoders = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode", initializer=use_one_thread)
     inference = ThreadPoolExecutor(1, thread_name_prefix="encode")
     window = WINDOW_PER_THREAD * (threads or usable_cores())
@@ -150,6 +165,7 @@ class _Stream(Generic[T]):
     batch_size: int
     thumbnail_pixels: int | None
     skip: Callable[[str], bool]
+    images: Images[T] | None = None
     failure: Exception | None = None
     notices: "SimpleQueue[str]" = field(default_factory=SimpleQueue[str])
     usable: set[str] = field(default_factory=set[str])  # contents that an outcome gave an image to
@@ -164,9 +180,9 @@ class _Stream(Generic[T]):
         for token, value in self._until_failure(items):
             ahead.append(self._start(token, value, pool))
             while ahead and (len(ahead) >= window or ahead[0].ready()):
-                yield ahead.popleft().wait()
+                yield self._named(ahead.popleft().wait())
         while ahead:
-            yield ahead.popleft().wait()
+            yield self._named(ahead.popleft().wait())
 
     def _until_failure(self, items: Iterable[tuple[T, bytes | Exception]]) -> Iterator[tuple[T, bytes | Exception]]:
         try:
@@ -185,22 +201,38 @@ class _Stream(Generic[T]):
         digest = content_hash(value)  # here and not on the pool: which of two copies comes first must not be a race
         row = _Row(token, digest, first=self.recent.get(digest))
         if row.first is None:
-            row.known, row.repeated = self.skip(digest), digest in self.usable
+            row.name = self.images.of_bytes(digest) if self.images is not None else digest
+            row.known, row.repeated = self.skip(row.name), digest in self.usable
             row.decoding = pool.submit(self._decode, row, value)
             self.recent[digest] = row
         return row
 
     def _decode(self, row: _Row[T], data: bytes) -> None:
         if row.known or row.repeated:
-            row.image = inspect(data, self.params, digest=row.digest)
+            row.image = inspect(data, self.params, digest=row.name)
             return
-        decoded = decode(data, self.params, digest=row.digest)
+        decoded = decode(data, self.params, digest=row.name)
         if isinstance(decoded, Decoded):
             row.image = decoded.info()
             row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder else None
             row.thumbnail = thumbnail(decoded.pixels, self.thumbnail_pixels) if self.thumbnail_pixels else None
         else:
             row.image = decoded
+
+    def _named(self, row: _Row[T]) -> _Row[T]:
+        """A decoded row under the name of the image that it shows, without a forward pass where that has a vector.
+
+        In input order, on the caller's thread: which of two files with the same pixels comes first is no race.
+        """
+        image = row.image
+        if self.images is None or row.digest is None or not isinstance(image, ImageInfo) or image.pixel_hash is None:
+            return row
+        name = self.images.resolve(row.token, row.digest, image.pixel_hash, row.thumbnail)
+        if name != image.content_hash:
+            row.image = replace(image, content_hash=name)
+            if self.skip(name):
+                row.known, row.prepared, row.thumbnail = True, None, None
+        return row
 
     def in_batches(self, rows: Iterable[_Row[T]], pool: ThreadPoolExecutor) -> Iterator[_Row[T]]:
         """The rows in the same order, with their vectors."""

@@ -14,7 +14,7 @@ import importlib.util
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
 from pipeline.stages.images import jpeg, png
 from pipeline.stages.images.formats import DAMAGE, identify, one_line, read_exif
+from pipeline.stages.images.identity import pixel_hash
 
 # Our own cap (`max_megapixels`) is checked before anything is decoded, and may be larger than Pillow's fixed one, which
 # warns or raises by the size of the image alone.
@@ -67,6 +68,7 @@ class ImageInfo:
     taken_at: datetime | None = None
     latitude: float | None = None
     longitude: float | None = None
+    pixel_hash: str | None = field(default=None, compare=False)  # None where the pixels were not decoded
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +81,7 @@ class Decoded(ImageInfo):
         """The same without the pixels, so that they can be freed."""
         return ImageInfo(
             content_hash=self.content_hash, width=self.width, height=self.height, format=self.format,
-            taken_at=self.taken_at, latitude=self.latitude, longitude=self.longitude,
+            taken_at=self.taken_at, latitude=self.latitude, longitude=self.longitude, pixel_hash=self.pixel_hash,
         )  # fmt: skip
 
 
@@ -126,6 +128,7 @@ def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> De
     return Decoded(
         content_hash=digest, width=pixels.shape[1], height=pixels.shape[0], format=image.format or "",
         taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=pixels,
+        pixel_hash=pixel_hash(pixels),
     )  # fmt: skip
 
 
