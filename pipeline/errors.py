@@ -132,3 +132,15 @@ class DecisionError(PermanentError):
 
 class CurationDatabaseError(TransientError):
     """The database of what people decide does not answer. Nothing was stored."""
+
+
+class DamagedDatabaseError(PermanentError):
+    """The database of what people decide is cut, overwritten or unreadable. Nothing was written to it."""
+
+
+class LostDecisionsError(PermanentError):
+    """There are fewer or other decisions than the last publication was made from. Nothing was published."""
+
+
+class BackupError(PermanentError):
+    """A copy of the decisions is damaged, not there, or not what it should be. Nothing was changed."""

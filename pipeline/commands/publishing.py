@@ -47,6 +47,7 @@ def _why_held(report: "Report") -> str:
 @click.option("--accept", "accepted", metavar="VERSION", help="Publish this candidate, which the guard held back.")
 @click.option("--candidates", "only_list", is_flag=True, help="List what waits to be accepted; publish nothing.")
 @click.option("--history", "show_history", is_flag=True, help="List what was published when; publish nothing.")
+@click.option("--accept-lost-decisions", "begin_anew", is_flag=True, help="Go on without decisions that are gone.")
 @category_options
 @where_options
 @with_project
@@ -56,12 +57,16 @@ def publish(
     accepted: str | None,
     only_list: bool,
     show_history: bool,
+    begin_anew: bool,
     as_json: bool,
 ) -> None:
     """Publish what is clustered, or a candidate that was held back.
 
     A result that is very unlike the published one (published.guard in the settings) is not published: it waits as a
     candidate, and this command ends with exit code 3. Look at its page, then accept it, or correct the settings.
+
+    Where decisions that were published from are gone, nothing is published: bring them back with `image-cluster
+    restore latest`, or say --accept-lost-decisions, which is kept on record.
 
     \b
     Examples:
@@ -84,6 +89,8 @@ def publish(
         from pipeline.steps.publish import publish as step
 
         slugs = stored_slugs(project, categories)
+        if begin_anew:
+            _accept_losses(project, slugs)
         reports, failures = each_category(project, slugs, lambda slug: step(project, slug))
         console_of(project).close()
         failed = [one.summary() for one in failures] if as_json else []
@@ -148,6 +155,16 @@ def rollback(project: "Project", categories: tuple[str, ...], version: str | Non
         print_json(done.__dict__)
     else:
         click.echo(done.text)
+
+
+def _accept_losses(project: "Project", slugs: list[str]) -> None:
+    from pipeline.steps.curation import curation_of
+    from pipeline.steps.decision_guard import accept_loss
+
+    curation = curation_of(project)
+    for slug in slugs:
+        if text := accept_loss(project, slug, curation.guard, curation.log):
+            project.talk.notice(text)
 
 
 def _accept(project: "Project", slug: str, version: str, *, as_json: bool) -> None:

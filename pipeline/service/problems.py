@@ -37,6 +37,8 @@ STATUS: dict[type[Exception], int] = {
     errors.BucketError: 502,
     errors.TransientError: 503,
     errors.NewerSchemaError: 503,
+    errors.DamagedDatabaseError: 503,
+    errors.LostDecisionsError: 503,
 }
 
 

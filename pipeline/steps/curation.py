@@ -6,7 +6,8 @@ decision needs (`curation/checks.py`) and does (`curation/replay.py`), the datab
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -19,7 +20,8 @@ from pipeline.curation.checks import check_images, checked, known_cluster
 from pipeline.curation.decisions import ClusterState, Decision, Event
 from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
 from pipeline.curation.review import reasons
-from pipeline.errors import ConflictError, DecisionError
+from pipeline.errors import ConflictError, DamagedDatabaseError, DecisionError
+from pipeline.steps.decision_guard import DecisionGuard, ways_on
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.curation.reading import Reader, SqliteFile
@@ -56,22 +58,44 @@ class _Common:
 class Curation:
     """The decisions of one data directory. Raises `CurationDatabaseError` when their database does not open.
 
-    `read_only`: nothing is decided and nothing migrated.
+    `read_only`: nothing is decided and nothing migrated. What is made from decisions or adds to them raises
+    `LostDecisionsError` where those of the last publication are not there, and `DamagedDatabaseError`.
     """
 
     def __init__(self, project: Project, *, read_only: bool = False) -> None:
         self.project, self.read_only = project, read_only
         self._configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
         self._cache: dict[str, _Cached] = {}
+        self.guard = DecisionGuard(project, lambda: self._place)
         file = SqliteFile(project.layout.curation)
-        self._reader: Reader = file if self._configured is None and file.is_current() else self.store
+        with self._naming_ways_on():
+            self._reader: Reader = file if self._configured is None and file.is_current() else self.store
 
     @cached_property
     def store(self) -> "CurationStore":
         """Where decisions are written: opened, and made or migrated if need be, at the first use."""
         from pipeline.storage.curation.store import CurationStore, database_url
 
-        return CurationStore(database_url(self.project.layout.curation, self._configured), read_only=self.read_only)
+        with self._naming_ways_on():
+            return CurationStore(database_url(self.project.layout.curation, self._configured), read_only=self.read_only)
+
+    @property
+    def _place(self) -> str:
+        return str(self.project.layout.curation) if self._configured is None else self.store.name
+
+    @contextmanager
+    def _naming_ways_on(self) -> Generator[None]:
+        try:
+            yield
+        except DamagedDatabaseError as error:
+            told = str(error)
+            ways = ways_on(self.project)
+            raise error if ways in told else DamagedDatabaseError(f"{told}\n{ways}") from None
+
+    def checked(self, slug: str) -> Reader:
+        """`log`, once it is known that no decision about a category was lost. Raises `LostDecisionsError`."""
+        self.guard.check(slug, self.log)
+        return self.log
 
     @property
     def log(self) -> Reader:
@@ -85,7 +109,7 @@ class Curation:
 
     def curated(self, slug: str) -> Curated:
         """The clusters of a category as people want them now."""
-        return self._curated(slug, self.log.events(slug))
+        return self._curated(slug, self.checked(slug).events(slug))
 
     def review_reasons(self, slug: str) -> dict[str, list[str]]:
         """Cluster id → why it asks to be reviewed."""
@@ -130,6 +154,8 @@ class Curation:
         As `decide` otherwise; each is checked against what those before it leave. `expected` is checked once, before
         the first. Raises `ConflictError` for a `key` that stands for other decisions.
         """
+        for slug in decisions:
+            self.checked(slug)
         with self.store.transactions(list(decisions)) as transactions:
             if key is not None and (stored := _stored(transactions, decisions, key)) is not None:
                 return stored
@@ -171,7 +197,7 @@ class Curation:
         """Ids of computed clusters that go by a name, merged ones included."""
         from pipeline.curation.replay import fold
 
-        return fold(self.log.events(slug)).names()
+        return fold(self.checked(slug).events(slug)).names()
 
     def computed(self, slug: str) -> Computed:
         """The clusters as computed, from `identities`."""
@@ -216,7 +242,7 @@ def curation_of(project: Project) -> Curation:
 
 def excluded_images(project: Project, slug: str) -> frozenset[str]:
     """Content hashes that people left out."""
-    return frozenset(curation_of(project).log.excluded(slug))
+    return frozenset(curation_of(project).checked(slug).excluded(slug))
 
 
 def named_clusters(project: Project, slug: str) -> frozenset[str]:
@@ -226,13 +252,13 @@ def named_clusters(project: Project, slug: str) -> frozenset[str]:
 
 def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
     """Two content hashes and whether they belong together, for each rating that holds, in the order of the ratings."""
-    active = d.active_events(curation_of(project).log.events(slug))
+    active = d.active_events(curation_of(project).checked(slug).events(slug))
     return [(one.decision.a, one.decision.b, one.decision.same) for one in active if isinstance(one.decision, d.Pair)]
 
 
 def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
     """Pairs of content hashes that people said are no duplicates of each other."""
-    active = d.active_events(curation_of(project).log.events(slug))
+    active = d.active_events(curation_of(project).checked(slug).events(slug))
     kept = [one.decision.images for one in active if isinstance(one.decision, d.KeepBoth)]
     return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
 

@@ -19,6 +19,7 @@ from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
 from pipeline.steps.curation import curation_of
+from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
 from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
@@ -41,6 +42,7 @@ def publish(project: Project, slug: str) -> Report:
     report = Report("published", project.category_of(slug))
     with project.lock(slug), timed(report):
         history = read_history(project.layout.published, slug)
+        news_of_decisions = _keep_decisions(project, slug, history)
         made: _Made | None = None
         told = _told_before(project, slug, history)
         if told is None:
@@ -54,6 +56,8 @@ def publish(project: Project, slug: str) -> Report:
             report.unchanged = True
         elif made is not None:
             _new_result(project, slug, history, made.view, made.document, digest)
+        if news_of_decisions:
+            write_history(project.layout.published, slug, history)
         place_at_outlets(project, slug, history)
         if made is not None:
             _remember(project, slug, made)
@@ -61,6 +65,20 @@ def publish(project: Project, slug: str) -> Report:
     report.counts = dict(told["counts"])
     report.effective = told["settings"]
     return report
+
+
+def _keep_decisions(project: Project, slug: str, history: History) -> bool:
+    """Check that no decision is missing, copy them all, and put on record what this result is made from.
+
+    Returns whether the record changed. What is decided after this moment, the next publication has on record.
+    """
+    curation = curation_of(project)
+    known = curation.guard.record(slug, curation.checked(slug))
+    keep_copy(project, curation.log)
+    if known.same(history.decisions):
+        return False
+    history.decisions = known
+    return True
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import duplicates
 from pipeline.steps.each import Failure, each_category
 from pipeline.steps.identities import identities
@@ -78,6 +79,7 @@ class CategoryRun:
 def run_category(project: Project, slug: str, *, sample: int | None = None) -> CategoryRun:
     """All steps of one category."""
     done = CategoryRun(slug, project.category_of(slug))
+    curation_of(project).checked(slug)  # before anything is read: what is made without them would be wrong
     done.add(manifest(project, slug, sample=sample))
     for report in ingest(project, slug):
         done.add(report)

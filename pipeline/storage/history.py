@@ -9,7 +9,7 @@ swinging the link and writing the record leaves a link that the record does not 
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,18 +56,44 @@ class Candidate:
         return number_of(self.version)
 
 
+@dataclass(frozen=True)
+class Known:
+    """The decisions that a result was made from: how many events, their digest, and the identity of their database."""
+
+    events: int
+    digest: str
+    database: str | None
+    at: str
+
+    def same(self, other: "Known | None") -> bool:
+        """Whether they say the same but for the time."""
+        return other is not None and replace(other, at=self.at) == self
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One time that a person said to go on without decisions that were there before: how many, and how many were."""
+
+    at: str
+    before: int
+    found: int
+
+
 @dataclass
 class History:
     """The record of one category. `publications` come oldest first; the last one is what readers see.
 
     `held` is set by a rollback: until a person accepts a result, every new one waits. `outlets` says which version each
-    outlet was last given, by its address without secrets.
+    outlet was last given, by its address without secrets. `decisions` are those of the last result that was made, None
+    in a record from before they were kept; `losses` are those that people accepted.
     """
 
     publications: list[Publication] = field(default_factory=list[Publication])
     candidate: Candidate | None = None
     held: str | None = None
     outlets: dict[str, str] = field(default_factory=dict[str, str])
+    decisions: Known | None = None
+    losses: list[Loss] = field(default_factory=list[Loss])
 
     @property
     def current(self) -> Publication | None:
@@ -109,6 +135,15 @@ def read_history(root: Path, slug: str) -> History:
     return history
 
 
+def read_known(root: Path, slug: str) -> Known | None:
+    """The decisions that the last result of a category was made from; None where no record tells."""
+    try:
+        values = json.loads(_path(root, slug).read_bytes())["decisions"]
+        return Known(**values) if values else None
+    except (OSError, ValueError, KeyError, TypeError):  # before the first, from before they were kept, or damaged
+        return None
+
+
 def write_history(root: Path, slug: str, history: History) -> None:
     """Store the record in one step."""
     values = {"schemaVersion": HISTORY_VERSION, **asdict(history)}
@@ -130,12 +165,14 @@ def _parse(values: dict[str, Any], path: Path) -> History:
             f"{path} has schema version {values['schemaVersion']}; this program reads up to {HISTORY_VERSION}. "
             "Upgrade image-cluster."
         )
-    waiting = values["candidate"]
+    waiting, decisions = values["candidate"], values.get("decisions")
     return History(
         publications=[Publication(**one) for one in values["publications"]],
         candidate=Candidate(**waiting) if waiting else None,
         held=values["held"],
         outlets=dict(values["outlets"]),
+        decisions=Known(**decisions) if decisions else None,
+        losses=[Loss(**one) for one in values.get("losses", [])],
     )
 
 

@@ -17,6 +17,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       curation.sqlite3                               what people decided; the one thing that no run can make again
       published/SLUG -> .versions/SLUG/VERSION
       published/.history/SLUG.json                   what was published when, and what waits to be accepted
+      backups/decisions/COPY.{sqlite3,json}          copies of what people decided, made when something is published
       cache/                                         may be deleted at any time
 """
 
@@ -80,6 +81,11 @@ class Layout:
     @property
     def curation(self) -> Path:
         return self.root / "curation.sqlite3"
+
+    @property
+    def copies(self) -> Path:
+        """Copies of the decisions, made with every publication."""
+        return self.root / "backups" / "decisions"
 
     def artifact(self, slug: str, name: str) -> Path:
         return self.root / "categories" / slug / name

@@ -1,10 +1,15 @@
 """In Dagster: a result that is held back fails its check with the figures, and a job lets it through."""
 
+import json
+import logging
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from pipeline.curation import decisions as d
+from pipeline.dagster_run import failures_of
+from pipeline.steps.curation import curation_of
 from pipeline.storage.history import Candidate, read_history
 from tests.assets.bench import QUIET, Bench, materializations
 
@@ -78,3 +83,21 @@ def test_the_job_fails_in_one_line_for_a_candidate_that_is_not_there(held: Bench
     said = failure.step_failure_data.user_failure_data
     assert said is not None
     assert said.description == "There is no candidate 77 of bollards. Nothing is waiting."
+
+
+def test_a_run_without_the_decisions_of_the_last_publication_fails_in_one_clear_text(bench: Bench) -> None:
+    assert bench.run("bollards").success
+    curation = curation_of(bench.resource().open(logging.getLogger(__name__)))
+    cluster = min(curation.curated("bollards").clusters)
+    curation.decide("bollards", d.Rename(cluster=cluster, name="White"), actor="ann")
+    curation.close()
+    assert bench.run("bollards").success
+    (bench.data / "curation.sqlite3").unlink()
+    result = bench.run("bollards")
+    assert not result.success
+    said = failures_of(result)
+    assert len(set(said)) == 1
+    assert "Decisions about bollards are missing: it was published from 1 decision" in said[0]
+    assert "image-cluster restore latest" in said[0]
+    document = json.loads((bench.data / "published" / "bollards" / "clusters.json").read_bytes())
+    assert {one["name"] for one in document["clusters"]} >= {"White"}

@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from pipeline.curation import decisions as d
 from pipeline.steps import publish as publishing
+from pipeline.storage.curation.store import CurationStore
 from tests.fakes import MeanColourEncoder
 from tests.steps.publishing import PublishingBench, view_of
 from tests.steps.test_run import KINDS, add
@@ -119,3 +121,25 @@ def test_a_run_that_is_held_back_ends_with_exit_code_3(tmp_path: Path, monkeypat
     assert "the clusters would fall from 8 to 2" in json.loads(found.stdout)[0]["headline"]
     assert "bollards is not published" in found.stderr
     assert Path("d/published/bollards/clusters.json").read_bytes() == before
+
+
+def test_lost_decisions_stop_publishing_until_somebody_says_to_go_on_without_them(bench: PublishingBench) -> None:
+    store = CurationStore(f"sqlite:///{bench.data / 'curation.sqlite3'}")
+    with store.transaction("bollards") as tx:
+        tx.append(d.Tag(images=("ab",), tag="night"), at="now", actor="ann")
+    store.close()
+    bench.view = view_of([6, 5, 4])
+    assert call("publish", "--category", "bollards").exit_code == 0
+    for path in bench.data.glob("curation.sqlite3*"):
+        path.unlink()
+    bench.view = view_of([7, 5, 4])
+    stopped = call("publish", "--category", "bollards")
+    assert stopped.exit_code == 1
+    assert "Error: Decisions about bollards are missing: it was published from 1 decision" in stopped.stderr
+    assert "image-cluster publish --accept-lost-decisions --category bollards" in stopped.stderr
+    assert bench.sizes() == [6, 5, 4]
+    done = call("publish", "--category", "bollards", "--accept-lost-decisions")
+    assert done.exit_code == 0, done.output
+    assert "goes on with 0 decisions, without what was there before (1 decision)" in done.stderr
+    assert bench.sizes() == [7, 5, 4]
+    assert call("publish", "--category", "bollards").exit_code == 0

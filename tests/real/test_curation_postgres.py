@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,10 +12,12 @@ from alembic.migration import MigrationContext
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import ClusterState
 from pipeline.curation.review import Flag
-from pipeline.errors import ConflictError, CurationDatabaseError
+from pipeline.errors import ConflictError, CurationDatabaseError, LostDecisionsError
+from pipeline.storage.curation import copies
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.store import CurationStore
 from tests.servers import PostgresServer, postgres_server
+from tests.steps.test_decision_guard import library, name_all, names
 from tests.storage.curation.test_store import WRITER, append
 
 pytestmark = pytest.mark.real
@@ -67,3 +70,40 @@ def test_a_wrong_password_is_told_without_showing_it(url: str) -> None:
         CurationStore(wrong)
     assert "s3cr3d" not in str(found.value)
     assert "***" in str(found.value)
+
+
+def test_another_or_an_empty_database_stops_a_run_and_the_export_holds_every_event(
+    server: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    bench = library(tmp_path)
+    bench.settings["curation"] = {"database_url": url}
+    bench.run()
+    name_all(bench)
+    bench.run()
+    store = CurationStore(url)
+    (copy,) = copies.newest_first(bench.data / "backups" / "decisions")
+    assert copies.is_good(copy)
+    assert copy.database == store.identity() is not None
+    assert dict(copy.categories) == copies.contents(store)
+    assert CurationStore(f"sqlite:///{copy.file}", read_only=True).events("posts") == store.events("posts")
+    bench.settings["curation"] = {"database_url": server.url(server.make_database())}
+    with pytest.raises(LostDecisionsError, match=r"published from 3 decisions, but .* holds none of it") as told:
+        bench.run()
+    assert server.password not in str(told.value)
+    assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
+    bench.settings["curation"] = {"database_url": url}
+    bench.run()
+
+
+def test_a_category_of_the_same_name_in_another_database_is_not_ours(
+    server: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    bench = library(tmp_path)
+    bench.settings["curation"] = {"database_url": url}
+    bench.run()
+    other = server.url(server.make_database())
+    with CurationStore(other).transaction("posts") as tx:
+        tx.append(d.Rename(cluster="c-1", name="Theirs"), at="now", actor="bob")
+    bench.settings["curation"] = {"database_url": other}
+    with pytest.raises(LostDecisionsError, match=r"published without decisions, and .* is another database"):
+        bench.run()

@@ -1,5 +1,7 @@
 """Decisions over HTTP: seen at once, kept once, never made on what is out of date, and taken back."""
 
+import json
+
 from tests.service.site import Site, problem
 
 
@@ -192,3 +194,27 @@ def test_one_unknown_id_and_nothing_is_tagged(site: Site) -> None:
         broken = client.ids(state="rejected")
         problem(client.post("/tagging/apply", json={"image_ids": [name, *broken], "tag": "x"}), 409)
         assert client.ids(tag="x") == []
+
+
+def test_lost_decisions_are_said_to_readers_and_writers_and_a_run_publishes_nothing(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        client.patch(f"/clusters/{cluster}", json={"name": "White"}).raise_for_status()
+        site.publish()
+        for ending in ("", "-wal", "-shm"):
+            (site.data / f"curation.sqlite3{ending}").unlink(missing_ok=True)
+        refused = client.patch(f"/clusters/{cluster}", json={"name": "Grey"})
+        assert "image-cluster restore latest" in problem(refused, 503)["detail"]
+        assert not (site.data / "curation.sqlite3").exists()
+    with site.serve() as client:
+        said = problem(client.get("/categories/bollards/clusters"), 503)
+        assert said["type"] == "/problems/lost-decisions"
+        assert "published from 1 decision" in said["detail"]
+        run = client.post("/runs", json={"category": "bollards"}).raise_for_status().json()
+        ended = client.until(f"/runs/{run['id']}", lambda row: row["state"] not in ("queued", "running"))
+        assert ended["state"] == "failed"
+        assert "Decisions about bollards are missing" in ended["error"]
+    names = {
+        one["name"] for one in json.loads((site.data / "published/bollards/clusters.json").read_bytes())["clusters"]
+    }
+    assert "White" in names

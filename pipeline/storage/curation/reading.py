@@ -7,6 +7,7 @@ A command that only looks reads the file with the driver of the standard library
 everything else that such a command does.
 """
 
+import hashlib
 import json
 import sqlite3
 import zlib
@@ -18,13 +19,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline.curation.decisions import ClusterState, Event, Undo, kinds_of, parse_decision
 from pipeline.curation.replay import ReadsMembers, fold
 from pipeline.curation.review import Flag
-from pipeline.errors import CurationDatabaseError
+from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 
-HEAD = "0002"  # the newest migration; a test holds it against the files
-READABLE = ("0001", HEAD)  # schemas in which everything that is asked here stands at the same place
+HEAD = "0003"  # the newest migration; a test holds it against the files
+READABLE = ("0001", "0002", HEAD)  # schemas in which everything that is asked here stands at the same place
+WITHOUT_IDENTITY = ("0001", "0002")
 BUSY_SECONDS = 60.0
 
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Any]]  # SQL and its named values → rows
@@ -40,6 +44,9 @@ _SNAPSHOTS = f"""
 SELECT digest, members FROM snapshot WHERE digest IN (
   SELECT s.snapshot FROM event_state s JOIN event e ON e.category = s.category AND e.number = s.number
   WHERE s.category = :category AND s.number > :after AND e.kind IN ({_WITH_MEMBERS}))"""  # noqa: S608  # names of our own
+_RAW = """
+SELECT number, at, actor, why, decision FROM event
+WHERE category = :category AND number <= :upto ORDER BY number"""
 _FLAGS = """
 SELECT cluster, kind, text, key, after_event FROM flag
 WHERE category = :category ORDER BY cluster, raised_at"""
@@ -55,10 +62,19 @@ class _Log:
 class Reader(ABC):
     """What people decided, for reading. Thread-safe."""
 
+    file: Path | None = None  # where the decisions are, if they are in a SQLite file
+    generation = 0  # counts how often that file was replaced by another one under this reader
+
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}
         self._snapshots: dict[str, frozenset[str]] = {}
         self._lock = Lock()
+
+    def forget(self) -> None:
+        """Read everything again: the file is another one than before."""
+        with self._lock:
+            self._logs.clear()
+            self.generation += 1
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Ask]:
@@ -69,6 +85,28 @@ class Reader(ABC):
         with self._reading() as ask:
             found = ask("SELECT last_event FROM category WHERE slug = :category", {"category": category})
             return found[0][0] if found else 0
+
+    def identity(self) -> str | None:
+        """What tells this database from every other; None for one that is not made yet, or older than identities."""
+        with self._reading() as ask:
+            found = ask("SELECT version_num FROM alembic_version", {})
+            if not found or found[0][0] in WITHOUT_IDENTITY:
+                return None
+            return str(ask("SELECT id FROM identity", {})[0][0])
+
+    def counts(self) -> dict[str, int]:
+        """The number of the last event of every category."""
+        with self._reading() as ask:
+            return {str(slug): int(last) for slug, last in ask("SELECT slug, last_event FROM category", {})}
+
+    def digest(self, category: str, upto: int) -> str:
+        """A digest of the first `upto` events of a category, the same in SQLite and PostgreSQL; they never change."""
+        hasher = hashlib.blake2b(digest_size=16)
+        with self._reading() as ask:
+            for number, at, actor, why, decision in ask(_RAW, {"category": category, "upto": upto}):
+                row = [number, at, actor, why, _decoded(_json, decision)]
+                hasher.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+        return hasher.hexdigest()
 
     def events(self, category: str) -> Sequence[Event]:
         """All events of a category, in their order."""
@@ -130,13 +168,13 @@ class Reader(ABC):
                 states = self._states(ask, newer)
                 # a new list: what was handed out before does not grow under its reader
                 log.events = log.events + [
-                    Event(number, at, actor, parse_decision(_json(decision)), why, states.get(number, {}))
+                    Event(number, at, actor, _decoded(_decision, decision), why, states.get(number, {}))
                     for number, at, actor, why, decision in rows
                 ]
             return log.events
 
     def _states(self, ask: Ask, newer: Mapping[str, Any]) -> dict[int, dict[str, ClusterState]]:
-        self._snapshots |= {name: _unpack(members) for name, members in ask(_SNAPSHOTS, newer)}
+        self._snapshots |= {name: _decoded(_unpack, members) for name, members in ask(_SNAPSHOTS, newer)}
         result: dict[int, dict[str, ClusterState]] = {}
         for number, cluster, name, description, status, snapshot in ask(_STATES, newer):
             members = self._snapshots.get(snapshot, frozenset())
@@ -149,10 +187,15 @@ class SqliteFile(Reader):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
-        self.file = file
+        self.file = self._file = file
+        self._inode: int | None = None
 
     def is_current(self) -> bool:
-        """Whether it can be read as it is: it is not there, or has a schema that this program reads."""
+        """Whether it can be read as it is: it is not there, or has a schema that this program reads.
+
+        Raises `DamagedDatabaseError`.
+        """
+        check_file(self._file)
         try:
             with self._reading() as ask:
                 return all(row[0] in READABLE for row in ask("SELECT version_num FROM alembic_version", {}))
@@ -161,10 +204,15 @@ class SqliteFile(Reader):
 
     @contextmanager
     def _reading(self) -> Generator[Ask]:
-        if not self.file.exists():
+        if not self._file.exists():
             yield lambda _sql, _values: []
             return
-        address = f"{self.file.resolve().as_uri()}?mode=rw"  # rw: as mode=ro, a file that a writer left open fails
+        inode = self._file.stat().st_ino
+        if inode != self._inode:
+            if self._inode is not None:
+                self.forget()
+            self._inode = inode
+        address = f"{self._file.resolve().as_uri()}?mode=rw"  # rw: as mode=ro, a file that a writer left open fails
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
                 connection.execute("BEGIN")  # all questions see one state
@@ -173,7 +221,30 @@ class SqliteFile(Reader):
                 else:
                     yield lambda sql, values: connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise CurationDatabaseError(f"The curation database {self.file} cannot be read: {error}.") from error
+            raise CurationDatabaseError(f"The curation database {self._file} cannot be read: {error}.") from error
+
+
+def check_file(file: Path) -> None:
+    """Have SQLite check a file, without writing to it. One that is not there or empty passes: it holds no decisions.
+
+    Raises `DamagedDatabaseError`.
+    """
+    if not file.exists() or not file.stat().st_size:
+        return
+    try:
+        with closing(
+            sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
+        ) as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+    except sqlite3.OperationalError as error:
+        if "malformed" not in str(error) and "disk I/O" not in str(error):
+            raise CurationDatabaseError(f"The curation database {file} cannot be read: {error}.") from error
+        found = [str(error)]
+    except sqlite3.DatabaseError as error:
+        found = [str(error)]
+    if found != ["ok"]:
+        said = "; ".join(" ".join(line.split()) for line in found)
+        raise DamagedDatabaseError(f"The curation database {file} is damaged, and was left as it is: {said}.")
 
 
 def with_undos(numbers: set[int], events: Sequence[Event]) -> set[int]:
@@ -183,6 +254,21 @@ def with_undos(numbers: set[int], events: Sequence[Event]) -> set[int]:
         if isinstance(one.decision, Undo) and one.decision.event in found:
             found.add(one.number)
     return found
+
+
+def _decoded(decode: Callable[[Any], Any], stored: Any) -> Any:
+    """What a stored value holds. Raises `DamagedDatabaseError` for one that nobody can have written so."""
+    try:
+        return decode(stored)
+    except (zlib.error, UnicodeDecodeError, json.JSONDecodeError, ValidationError, TypeError) as error:
+        raise DamagedDatabaseError(
+            f"The curation database is damaged: {type(error).__name__} while reading a decision. "
+            "`image-cluster restore latest` brings back the newest good copy."
+        ) from error
+
+
+def _decision(value: Any) -> Any:
+    return parse_decision(_json(value))
 
 
 def _json(value: Any) -> Any:

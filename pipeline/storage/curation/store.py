@@ -20,24 +20,32 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, insert, select, text, update
 from sqlalchemy import event as listen
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, NoSuchModuleError, OperationalError
 
 from pipeline.curation.decisions import ClusterState, Decision, Event, Undo, is_undone
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import tables as t
-from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, READABLE, Ask, Reader, with_undos
+from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, READABLE, Ask, Reader, check_file, with_undos
 
 
 class CurationStore(Reader):
     """The events of one data directory, or of a database that several share."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        """Open (and, if need be, make or migrate) the database. Raises `CurationDatabaseError`, `SettingsError`."""
+        """Open (and, if need be, make or migrate) the database.
+
+        Raises `CurationDatabaseError`, `DamagedDatabaseError`, `SettingsError`.
+        """
         super().__init__()
         self.url = _parse(url)
         self.read_only = read_only
+        if self.url.get_backend_name() == "sqlite" and self.url.database and self.url.database != ":memory:":
+            self.file = Path(self.url.database)
+            check_file(self.file)
         self.engine = _engine(self.url)
+        if self.file is not None:
+            listen.listen(self.engine, "checkout", self._is_the_same_file)
         try:
             self._migrate()
         except DBAPIError as error:
@@ -97,8 +105,25 @@ class CurationStore(Reader):
 
     @contextmanager
     def _reading(self) -> Generator[Ask]:
-        with self.engine.connect() as connection:
-            yield _asking(connection)
+        try:
+            with self.engine.connect() as connection:
+                yield _asking(connection)
+        except DBAPIError as error:
+            raise CurationDatabaseError(
+                f"The curation database {self.name} cannot be read: {_first_line(error)}."
+            ) from error
+
+    def _is_the_same_file(self, _: Any, record: Any, __: Any) -> None:
+        """What is written through a connection to a file that was deleted or replaced would be lost."""
+        file = Path(str(self.file))
+        if not file.exists():
+            raise CurationDatabaseError(
+                f"The curation database {file} is gone. Put it back, or bring back a copy: image-cluster restore latest"
+            )
+        inode = file.stat().st_ino
+        if record.info.setdefault("inode", inode) != inode:
+            self.forget()
+            raise DisconnectionError  # SQLAlchemy then opens the file that is there now
 
     def _migrate(self) -> None:
         with self.engine.connect() as connection:

@@ -23,6 +23,8 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+identity = Table("identity", metadata, Column("id", String(40), primary_key=True))  # one row, made with the database
+
 category = Table(
     "category",
     metadata,

@@ -8,7 +8,7 @@ import pytest
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import ClusterState
 from pipeline.curation.review import Flag
-from pipeline.errors import CurationDatabaseError
+from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.store import CurationStore, database_url
 
@@ -85,7 +85,7 @@ def test_what_is_decided_after_the_first_look_is_seen_at_the_next(file: Path) ->
     assert len(before) == 4
 
 
-def test_another_schema_or_no_database_at_all_is_left_to_the_store(file: Path) -> None:
+def test_another_schema_is_left_to_the_store_and_no_database_at_all_is_refused(file: Path) -> None:
     CurationStore(database_url(file, None)).close()
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -93,7 +93,8 @@ def test_another_schema_or_no_database_at_all_is_left_to_the_store(file: Path) -
     assert not SqliteFile(file).is_current()
     file.unlink()
     file.write_bytes(b"not a database, but longer than the head of one " * 4)
-    assert not SqliteFile(file).is_current()
+    with pytest.raises(DamagedDatabaseError, match="is damaged, and was left as it is: file is not a database"):
+        SqliteFile(file).is_current()
     with pytest.raises(CurationDatabaseError, match="cannot be read"):
         SqliteFile(file).last("bollards")
     file.write_bytes(b"")  # somebody is about to make it

@@ -184,3 +184,31 @@ def test_processes_that_start_and_write_at_once_lose_nothing(tmp_path: Path) -> 
     for writer in range(4):
         own = [name for name in names if name.startswith(f"w{writer} ")]
         assert own == [f"w{writer} {k}" for k in range(15)], "each writer's decisions keep their order"
+
+
+def test_nothing_is_written_to_a_file_that_was_deleted_or_replaced_meanwhile(tmp_path: Path) -> None:
+    file = tmp_path / "curation.sqlite3"
+    store = CurationStore(database_url(file, None))
+    append(store, d.Rename(cluster="c-1", name="Red"))
+    other = CurationStore(database_url(tmp_path / "other.sqlite3", None))
+    append(other, d.Rename(cluster="c-1", name="Blue"))
+    other.close()
+    file.unlink()
+    with pytest.raises(CurationDatabaseError, match="is gone"):
+        append(store, d.Rename(cluster="c-1", name="Green"))
+    for ending in ("-wal", "-shm"):
+        Path(f"{file}{ending}").unlink(missing_ok=True)
+    (tmp_path / "other.sqlite3").rename(file)
+    append(store, d.Rename(cluster="c-1", name="Green"))
+    names = [event.decision.model_dump()["name"] for event in store.events("bollards")]
+    assert names == ["Blue", "Green"]
+    assert SqliteFile(file).last("bollards") == 2
+
+
+def test_every_database_has_an_identity_of_its_own_that_stays(tmp_path: Path) -> None:
+    urls = [database_url(tmp_path / f"{name}.sqlite3", None) for name in ("one", "other")]
+    one, other = (CurationStore(url).identity() for url in urls)
+    assert None not in (one, other)
+    assert one != other
+    assert CurationStore(urls[0]).identity() == SqliteFile(tmp_path / "one.sqlite3").identity() == one
+    assert SqliteFile(tmp_path / "none.sqlite3").identity() is None

@@ -1,0 +1,239 @@
+"""Copies of the decisions: SQLite files, whatever the database is, each verified once it is written.
+
+What belongs here: making a copy, telling a good one from a damaged one, and which old ones go. Not here: when a copy is
+made (`steps/decision_guard.py`), bringing one back (`restoring.py`).
+
+A copy is `decisions-TIME-EVENTS.sqlite3` and, written after it, `….json`: its SHA-256, its size, and of each category
+the number of events with their digest. SQLite is copied by its own backup interface, which is safe beside writers.
+PostgreSQL is read in one transaction and written as a SQLite file with the same tables.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import BackupError, CurationDatabaseError, DamagedDatabaseError
+from pipeline.storage.curation.reading import BUSY_SECONDS, Reader, SqliteFile, check_file
+from pipeline.storage.files import sync_directory, write_atomically
+
+if TYPE_CHECKING:
+    from pipeline.storage.curation.store import CurationStore
+
+COPIES = "decisions-*.json"
+NEWEST_KEPT = 10
+DAYS_KEPT, WEEKS_KEPT = 14, 8  # one a day, one a week; older ones: one a month, for good
+
+
+@dataclass(frozen=True)
+class Held:
+    """Events of one category in a database: how many, and their digest."""
+
+    events: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One copy. `at` is when it was made, `database` the identity of what it is a copy of."""
+
+    file: Path
+    at: str
+    bytes: int
+    sha256: str
+    database: str | None
+    categories: Mapping[str, Held]
+
+    @property
+    def events(self) -> int:
+        return sum(held.events for held in self.categories.values())
+
+
+def contents(log: Reader) -> dict[str, Held]:
+    """What a database holds of each category."""
+    return {slug: Held(last, log.digest(slug, last)) for slug, last in sorted(log.counts().items()) if last}
+
+
+def make_copy(log: Reader, target: Path, at: str) -> Copy:
+    """Copy a database to the file `target`, verified. Raises `BackupError`; then there is no `target`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    before = contents(log)
+    try:
+        if log.file is not None:
+            _copy_file(log.file, staged)
+        else:
+            _export(log, staged)  # pyright: ignore[reportArgumentType]  # the store is the only reader without a file
+        copied = read_copy(staged, at)
+        short = [slug for slug, held in before.items() if _count(copied, slug) < held.events]
+        if short:
+            raise BackupError(f"The copy {target} holds fewer decisions than its source in {', '.join(short)}.")
+        _sync(staged)
+        staged.replace(target)
+        sync_directory(target.parent)
+    except (sqlite3.Error, DamagedDatabaseError, CurationDatabaseError) as error:
+        raise BackupError(f"The decisions could not be copied to {target}: {error}") from error
+    finally:
+        staged.unlink(missing_ok=True)
+    return replace(copied, file=target)
+
+
+def read_copy(file: Path, at: str = "") -> Copy:
+    """What a copy holds, read from the file itself. Raises `BackupError` for one that is damaged or none."""
+    if not file.is_file():
+        raise BackupError(f"There is no copy {file}.")
+    try:
+        check_file(file)
+        reader = SqliteFile(file)
+        held = contents(reader)
+        for slug in held:
+            reader.events(slug)  # every event can be read
+        identity = reader.identity() if file.stat().st_size else None
+    except (DamagedDatabaseError, CurationDatabaseError) as error:
+        raise BackupError(f"{file} is no usable copy of decisions: {error}") from error
+    if not file.stat().st_size:
+        raise BackupError(f"{file} is empty.")
+    return Copy(file, at, file.stat().st_size, _sha256(file), identity, held)
+
+
+def keep_copy(log: Reader, folder: Path, at: str) -> Copy | None:
+    """Copy the decisions into `folder` and thin out old copies; None where the newest copy holds the same.
+
+    Raises `BackupError`.
+    """
+    held = contents(log)
+    newest = next(iter(newest_first(folder)), None)
+    if not held or (newest is not None and dict(newest.categories) == held):
+        return None
+    moment = at.replace("-", "").replace(":", "")
+    name = f"decisions-{moment}-{sum(one.events for one in held.values()):06d}"
+    file = folder / f"{name}.sqlite3"
+    while file.exists():
+        file = folder / f"{name}-{secrets.token_hex(3)}.sqlite3"
+    made = make_copy(log, file, at)
+    write_atomically(file.with_suffix(".json"), json.dumps(_record(made), indent=1).encode() + b"\n")
+    thin_out(folder, at)
+    return made
+
+
+def newest_first(folder: Path) -> list[Copy]:
+    """The copies in a folder by their records, whether or not the files are still good."""
+    found: list[Copy] = []
+    for path in folder.glob(COPIES):
+        try:
+            values: dict[str, Any] = json.loads(path.read_bytes())
+            held = {slug: Held(**one) for slug, one in values.pop("categories").items()}
+            found.append(Copy(file=path.with_suffix(".sqlite3"), categories=held, **values))
+        except (ValueError, TypeError, KeyError, AttributeError):  # a record that is cut or not ours
+            continue
+    return sorted(found, key=lambda one: (one.at, one.events), reverse=True)
+
+
+def is_good(copy: Copy) -> bool:
+    """Whether the file is what was written."""
+    return copy.file.is_file() and copy.file.stat().st_size == copy.bytes and _sha256(copy.file) == copy.sha256
+
+
+def thin_out(folder: Path, now: str) -> None:
+    """Remove copies that newer ones stand for."""
+    copies = newest_first(folder)
+    kept = kept_of([one.at for one in copies], now)
+    for place, (copy, keep) in enumerate(zip(copies, kept, strict=True)):
+        if not keep and any(_stands_for(newer, copy) for newer in copies[:place]):
+            copy.file.with_suffix(".json").unlink(missing_ok=True)
+            copy.file.unlink(missing_ok=True)
+
+
+def kept_of(moments: list[str], now: str) -> list[bool]:
+    """Which of the copies made at these moments (newest first) stay.
+
+    The newest ten, then the newest of each day for two weeks, of each week for eight, and of each month for good.
+    """
+    today, seen, kept = _time(now), set[str](), list[bool]()
+    for place, moment in enumerate(moments):
+        made = _time(moment)
+        age = today - made
+        if age <= timedelta(days=DAYS_KEPT):
+            bucket = f"{made:%Y-%m-%d}"
+        elif age <= timedelta(weeks=WEEKS_KEPT):
+            bucket = f"{made:%G-W%V}"
+        else:
+            bucket = f"{made:%Y-%m}"
+        kept.append(place < NEWEST_KEPT or bucket not in seen)
+        seen.add(bucket)
+    return kept
+
+
+def _stands_for(newer: Copy, older: Copy) -> bool:
+    """Whether a newer copy of the same database holds as many decisions of every category."""
+    return newer.database == older.database and all(
+        _count(newer, slug) >= held.events for slug, held in older.categories.items()
+    )
+
+
+def _count(copy: Copy, slug: str) -> int:
+    return copy.categories[slug].events if slug in copy.categories else 0
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as origin,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        origin.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without the two beside it
+
+
+def _export(store: "CurationStore", target: Path) -> None:
+    """All rows of another database as a SQLite file, as they stand at one moment."""
+    from sqlalchemy import create_engine, select, text
+
+    from pipeline.storage.curation import tables as t
+    from pipeline.storage.curation.reading import HEAD
+
+    copy = create_engine(f"sqlite:///{target}")
+    try:
+        with (
+            store.engine.connect().execution_options(isolation_level="REPEATABLE READ") as origin,
+            copy.begin() as writing,
+        ):
+            t.metadata.create_all(writing)
+            writing.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+            writing.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+            for table in t.metadata.sorted_tables:
+                for rows in origin.execute(select(table)).mappings().partitions(1000):
+                    writing.execute(table.insert(), [dict(row) for row in rows])
+    finally:
+        copy.dispose()
+
+
+def _record(copy: Copy) -> dict[str, Any]:
+    values = asdict(copy)
+    del values["file"]
+    return values
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _time(moment: str) -> datetime:
+    return datetime.fromisoformat(moment).astimezone(UTC)
+
+
+def best(copies: Iterable[Copy]) -> Copy | None:
+    """The newest copy that is as it was written."""
+    return next((one for one in copies if is_good(one)), None)

@@ -1,0 +1,259 @@
+"""Decisions that were published from are there at the next run, or it stops before publishing and names the ways on."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.curation import decisions as d
+from pipeline.errors import DamagedDatabaseError, ImageClusterError, LostDecisionsError
+from pipeline.steps.curation import curation_of
+from pipeline.steps.decision_guard import accept_loss
+from pipeline.steps.publish import publish
+from pipeline.storage.curation import copies
+from pipeline.storage.history import read_history
+from tests.steps.test_run import Bench, add
+
+
+def library(root: Path) -> Bench:
+    made = Bench(root / "library", root / "data")
+    for seed in range(36):
+        add(made.library, f"posts/de/{seed:03d}-800w.png", ("red", "green", "blue")[seed % 3], seed)
+    return made
+
+
+def name_all(bench: Bench, prefix: str = "Kind") -> None:
+    curation = curation_of(bench.project())
+    for number, cluster in enumerate(curation.curated("posts").clusters):
+        curation.decide("posts", d.Rename(cluster=cluster, name=f"{prefix} {number}"), actor="ann")
+    curation.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A category of three kinds, each with a name, published."""
+    made = library(tmp_path)
+    made.run()
+    name_all(made)
+    made.run()
+    return made
+
+
+def names(bench: Bench) -> list[str]:
+    return sorted(str(one["name"]) for one in bench.document("posts")["clusters"])
+
+
+def database(bench: Bench) -> Path:
+    return bench.data / "curation.sqlite3"
+
+
+def remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+
+
+def empty(bench: Bench) -> None:
+    remove(database(bench))
+    database(bench).touch()
+
+
+def deleted(bench: Bench) -> None:
+    remove(database(bench))
+
+
+def older_copy(bench: Bench) -> None:
+    with sqlite3.connect(database(bench)) as connection:
+        for table in ("event_cluster", "event_image", "event_state", "event"):
+            connection.execute(f"DELETE FROM {table} WHERE number > 1")
+        connection.execute("UPDATE category SET last_event = 1")
+
+
+def other_database(bench: Bench) -> None:
+    """As many decisions as before, but not these."""
+    older = bench.data / "published"
+    older.rename(bench.data / "aside")
+    backups = bench.data / "backups"
+    backups.rename(bench.data / "backups-aside")
+    remove(database(bench))
+    name_all(bench, "Other")
+    (bench.data / "aside").rename(older)
+    (bench.data / "backups-aside").rename(backups)
+
+
+def cut(bench: Bench) -> None:
+    data = database(bench).read_bytes()
+    remove(database(bench))
+    database(bench).write_bytes(data[: len(data) // 2])
+
+
+def noise(bench: Bench) -> None:
+    size = database(bench).stat().st_size
+    remove(database(bench))
+    database(bench).write_bytes(bytes(n * 7919 % 251 for n in range(size)))
+
+
+def noise_inside(bench: Bench) -> None:
+    """What SQLite itself does not see: other letters in a decision."""
+    with sqlite3.connect(database(bench)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = database(bench).read_bytes()
+    assert b"Kind 1" in data
+    database(bench).write_bytes(data.replace(b"Kind 1", b"Kynd 1"))
+
+
+HARM: dict[str, tuple[Callable[[Bench], None], str]] = {
+    "empty": (empty, "published from 3 decisions, but .*curation.sqlite3 holds none of it"),
+    "deleted": (deleted, "published from 3 decisions, but .*curation.sqlite3 holds none of it"),
+    "an older copy": (older_copy, "published from 3 decisions, but .*curation.sqlite3 holds 1 of it"),
+    "another database": (other_database, "published from 3 decisions, and .* holds others under the same numbers"),
+    "cut": (cut, "curation.sqlite3 is damaged, and was left as it is"),
+    "noise": (noise, "curation.sqlite3 is damaged, and was left as it is: file is not a database"),
+    "noise inside": (noise_inside, "published from 3 decisions, and .* holds others under the same numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", HARM)
+def test_a_run_without_the_decisions_of_the_last_publication_stops_and_names_the_ways_on(
+    bench: Bench, kind: str
+) -> None:
+    harm, said = HARM[kind]
+    harm(bench)
+    files = {path: path.read_bytes() for path in bench.data.glob("curation*") if path.suffix == ".sqlite3"}
+    before = (bench.data / "published" / "posts").readlink()
+    with pytest.raises((LostDecisionsError, DamagedDatabaseError), match=said) as told:
+        bench.run()
+    assert "newest good copy holds 3 decisions" in str(told.value)
+    assert f"image-cluster restore latest --out {bench.data}" in str(told.value)
+    assert "image-cluster restore FILE" in str(told.value)
+    if kind not in ("cut", "noise"):
+        assert "image-cluster publish --accept-lost-decisions --category posts" in str(told.value)
+    with pytest.raises((LostDecisionsError, DamagedDatabaseError)):
+        publish(bench.project(), "posts")
+    assert (bench.data / "published" / "posts").readlink() == before
+    assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
+    assert {path: path.read_bytes() for path in files} == files, "what is there was not written to"
+
+
+@pytest.mark.parametrize("kind", HARM)
+def test_nothing_is_decided_or_shown_while_decisions_are_missing(bench: Bench, kind: str) -> None:
+    HARM[kind][0](bench)
+    with pytest.raises((LostDecisionsError, DamagedDatabaseError)):
+        curation_of(bench.project()).curated("posts")
+    with pytest.raises((LostDecisionsError, DamagedDatabaseError)):
+        curation_of(bench.project()).decide("posts", d.Tag(images=("ab",), tag="x"), actor="ann")
+
+
+def test_decisions_of_another_database_are_not_taken_for_those_of_a_category_without_any(tmp_path: Path) -> None:
+    bench = library(tmp_path / "ours")
+    bench.run()
+    curation_of(bench.project()).store.close()  # it is made, and nothing was decided yet
+    bench.run()
+    theirs = library(tmp_path / "theirs")
+    theirs.run()
+    name_all(theirs, "Theirs")
+    bench.settings["curation"] = {"database_url": f"sqlite:///{database(theirs)}"}
+    with pytest.raises(LostDecisionsError, match=r"published without decisions, and .* is another database, with 3"):
+        bench.run()
+
+
+def test_a_library_whose_decisions_moved_with_their_events_goes_on(bench: Bench, tmp_path: Path) -> None:
+    shutil.copy(database(bench), tmp_path / "moved.sqlite3")
+    with sqlite3.connect(tmp_path / "moved.sqlite3") as connection:
+        connection.execute("UPDATE identity SET id = 'another'")
+    remove(database(bench))
+    bench.settings["curation"] = {"database_url": f"sqlite:///{tmp_path / 'moved.sqlite3'}"}
+    bench.run()
+    assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
+
+
+def without_record(bench: Bench) -> None:
+    """As a program from before the record left it."""
+    path = bench.data / "published" / ".history" / "posts.json"
+    values = {
+        name: value for name, value in json.loads(path.read_bytes()).items() if name not in ("decisions", "losses")
+    }
+    path.write_text(json.dumps(values))
+    shutil.rmtree(bench.data / "backups")
+
+
+def test_a_data_directory_from_before_the_record_goes_on(bench: Bench) -> None:
+    without_record(bench)
+    with sqlite3.connect(database(bench)) as connection:
+        connection.execute("DROP TABLE identity")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    bench.run()
+    known = read_history(bench.data / "published", "posts").decisions
+    assert known is not None
+    assert (known.events, known.database) == (3, None)
+    name_all(bench, "Later")
+    bench.run()
+    assert names(bench) == ["Later 0", "Later 1", "Later 2"]
+    known = read_history(bench.data / "published", "posts").decisions
+    assert known is not None
+    assert known.database is not None
+
+
+def test_names_that_are_published_tell_of_lost_decisions_where_no_record_does(bench: Bench) -> None:
+    without_record(bench)
+    deleted(bench)
+    with pytest.raises(LostDecisionsError, match=r"what is published of it has 3 names, but .* holds no decision"):
+        bench.run()
+
+
+def test_the_copies_tell_where_everything_published_was_deleted_too(bench: Bench) -> None:
+    deleted(bench)
+    shutil.rmtree(bench.data / "published")
+    with pytest.raises(LostDecisionsError, match="published from 3 decisions"):
+        bench.run()
+
+
+def test_whoever_says_so_begins_anew_and_that_is_on_record(bench: Bench) -> None:
+    deleted(bench)
+    project = bench.project()
+    curation = curation_of(project)
+    said = accept_loss(project, "posts", curation.guard, curation.log)
+    assert said is not None
+    assert "posts goes on with 0 decisions, without what was there before (3 decisions)" in said
+    assert accept_loss(project, "posts", curation.guard, curation.log) is None
+    bench.run()
+    assert names(bench) == ["None"] * 3
+    (loss,) = read_history(bench.data / "published", "posts").losses
+    assert (loss.before, loss.found) == (3, 0)
+    name_all(bench, "New")
+    bench.run()
+    assert names(bench) == ["New 0", "New 1", "New 2"]
+    held = {one.events for one in copies.newest_first(bench.data / "backups" / "decisions")}
+    assert held == {3}, "the copy of what was lost stays beside that of what is new"
+    assert len(copies.newest_first(bench.data / "backups" / "decisions")) == 2
+
+
+def test_a_copy_is_kept_with_every_publication_that_has_other_decisions(bench: Bench) -> None:
+    folder = bench.data / "backups" / "decisions"
+    (copy,) = copies.newest_first(folder)
+    assert copies.is_good(copy)
+    assert copy.events == 3
+    bench.run()
+    assert len(copies.newest_first(folder)) == 1
+    name_all(bench, "Later")
+    bench.run()
+    assert [one.events for one in copies.newest_first(folder)] == [6, 3]
+    assert not list(folder.glob(".*"))
+
+
+def test_nothing_is_published_where_the_copy_cannot_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    name_all(bench, "Later")
+
+    def full(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(copies, "_copy_file", full)
+    with pytest.raises(ImageClusterError, match=r"could not be copied to .*disk is full"):
+        bench.run()
+    assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
+    monkeypatch.undo()
+    bench.run()
+    assert names(bench) == ["Later 0", "Later 1", "Later 2"]
