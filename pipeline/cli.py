@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.group(cls=Group, context_settings=CONTEXT)
 @click.version_option(package_name="image-cluster")
 def main() -> None:
-    """Turn a bucket of images into stable, named visual types.
+    """Sort a bucket of images into clusters that look alike, with stable ids and names.
 
     \b
     Examples:
@@ -64,8 +64,8 @@ def main() -> None:
 def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
     """Run everything: list, read, embed, cluster, publish.
 
-    SOURCE is a folder, s3://bucket/prefix or r2://bucket/prefix; without it the settings say where. Run again to bring
-    the result up to date: only what is new is read.
+    SOURCE is a folder, s3://bucket/prefix or r2://bucket/prefix; by default the one in the settings. Run it again to
+    update the result: only new images are read.
 
     \b
     Examples:
@@ -121,7 +121,7 @@ def download(
 @where_options
 @with_project
 def embed(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
-    """List, read and embed; stop before clustering.
+    """List, read and embed images; stop before clustering.
 
     \b
     Example:
@@ -142,7 +142,7 @@ def embed(project: "Project", categories: tuple[str, ...], sample: int | None, a
 @where_options
 @with_project
 def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
-    """Cluster what is embedded: reduce, group, carry ids over, choose representatives. Reads no image.
+    """Cluster the embedded images: reduce, cluster, match ids, choose representatives. Reads no image.
 
     \b
     Example:
@@ -161,7 +161,7 @@ def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> N
 @where_options
 @with_project
 def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
-    """Publish what is clustered: clusters.json, clusters.html and their companions; prints where they are.
+    """Publish the stored clusters (clusters.json, clusters.html and their companions) and print the path.
 
     \b
     Example:
@@ -184,13 +184,13 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
 
 @main.command()
 @click.argument("key")
-@click.option("--category", help="Category of the image, where its key alone does not tell.")
+@click.option("--category", help="Category of the image, if its key does not say.")
 @click.option("--top-k", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Number of results.")
-@click.option("--min-score", type=click.FloatRange(-1, 1), default=-1.0, help="Leave out what is less similar.")
+@click.option("--min-score", type=click.FloatRange(-1, 1), default=-1.0, help="Leave out less similar images.")
 @where_options
 @with_project
 def similar(project: "Project", key: str, category: str | None, top_k: int, min_score: float, as_json: bool) -> None:
-    """Find the images most similar to one in the library (its key or id), or to an image file.
+    """Find the images most similar to KEY: the key or id of a stored image, or an image file.
 
     \b
     Examples:
@@ -211,7 +211,7 @@ def similar(project: "Project", key: str, category: str | None, top_k: int, min_
 @where_options
 @with_project
 def check(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
-    """Say whether the settings hold, the bucket answers the encoder loads, and what a run would do; change nothing.
+    """Test settings, bucket and encoder, and say what a run would do. Changes nothing.
 
     \b
     Examples:
@@ -233,7 +233,7 @@ def check(project: "Project", categories: tuple[str, ...], as_json: bool) -> Non
 
 @main.command("settings")
 def show_settings() -> None:
-    """Print a settings file with every knob at its default, its meaning and its bounds.
+    """Print a settings file with every setting, its default, meaning and bounds.
 
     \b
     Example:
@@ -249,7 +249,7 @@ def show_settings() -> None:
 @where_options
 @with_project
 def sql(project: "Project", query: str, as_json: bool) -> None:
-    """Ask the stored tables in SQL (DuckDB; read only).
+    """Query the stored tables with SQL (DuckDB, read-only).
 
     Tables: image_manifest, images, duplicates, signatures, reduced, labels, suggestions, clusters, members, families,
     cluster_summaries, representatives, tuning.
@@ -271,12 +271,12 @@ def sql(project: "Project", query: str, as_json: bool) -> None:
     type=click.Choice(["bollards", "stamps"]),
     default="bollards",
     show_default=True,
-    help="bollards are drawn here; stamps are photographs from a Debian package.",
+    help="bollards: drawn on this machine; stamps: photographs from a Debian package.",
 )
-@click.option("--category", "categories", multiple=True, help="Only this category; may be repeated.")
+@click.option("--category", "categories", multiple=True, help="Only this category; can be repeated.")
 @click.option("--single", is_flag=True, help="Stamps: all folders as one category.")
 def demo(library: str, categories: tuple[str, ...], single: bool) -> None:
-    """Make a demo library and run the whole graph on it through Dagster.
+    """Create a demo library and run the whole pipeline on it with Dagster.
 
     \b
     Examples:

@@ -54,7 +54,7 @@ def open_bucket(
         )
     if scheme not in ("s3", "r2"):
         raise SettingsError(
-            f"{url!r} is no place that can be read. Give a folder, s3://bucket/prefix or r2://bucket/prefix."
+            f"{url!r} cannot be used as a source. Give a folder, s3://bucket/prefix or r2://bucket/prefix."
         )
     bucket, _, prefix = rest.partition("/")
     if not bucket or "@" in bucket:
@@ -64,7 +64,7 @@ def open_bucket(
     if scheme == "r2" and not endpoint_url:
         raise SettingsError(
             f"{url} needs an endpoint: set endpoint_url to https://ACCOUNT_ID.r2.cloudflarestorage.com "
-            "(the account id stands on the R2 page of the Cloudflare dashboard)."
+            "(the account id is on the R2 page of the Cloudflare dashboard)."
         )
     return ObstoreBucket(
         bucket,

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from pipeline.steps.project import Project
 
 _about = options(
-    click.option("--category", help="The category; not needed where there is only one."),
+    click.option("--category", help="The category; optional if there is only one."),
     where_options,
 )
 _deciding = options(
     _about,
-    click.option("--why", help="The reason, kept in the history."),
-    click.option("--actor", help="Who decides. [the name of the login]"),
+    click.option("--why", help="The reason, stored in the history."),
+    click.option("--actor", help="Who decides. [your login name]"),
 )
 
 
 @click.group("clusters", cls=Group)
 def clusters() -> None:
-    """Look at the clusters, name them, and decide about them.
+    """Show clusters, name them and record other decisions.
 
-    Decisions are kept apart from what is computed and are replayed after every run; each can be undone. A cluster may
-    be given by its id or its name, an image by its key, its id or its content hash.
+    Decisions are stored apart from computed results and are replayed after every run; each can be undone. Refer to a
+    cluster by id or name, and to an image by key, id or content hash.
 
     \b
     Examples:
@@ -77,8 +77,8 @@ def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
         return
     click.echo(f"{event.number}\t{told(event)}")
     console_of(project).notice(
-        f"Kept as event {event.number} of {slug}. To take it back: image-cluster clusters undo {event.number}. "
-        "The next run publishes it; `image-cluster visualize` does so now."
+        f"Stored as event {event.number} of {slug}. To undo it: image-cluster clusters undo {event.number}. "
+        "The next run publishes it; `image-cluster visualize` publishes it now."
     )
 
 
@@ -97,13 +97,13 @@ def _checked(kind: str, **values: Any) -> "Decision":
 
 
 @clusters.command("list")
-@click.option("--review", is_flag=True, help="Only those that ask to be reviewed.")
-@click.option("--unnamed", is_flag=True, help="Only those without a name.")
+@click.option("--review", is_flag=True, help="Only clusters that need a review.")
+@click.option("--unnamed", is_flag=True, help="Only clusters without a name.")
 @click.option("--sort", type=click.Choice(["size", "name", "id", "cohesion"]), default="size", show_default=True)
 @_about
 @_opened
 def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, sort: str, as_json: bool) -> None:
-    """List the clusters, the largest first, with a suggested name where there is none.
+    """List the clusters, the largest first, with a suggested name if there is none.
 
     \b
     Example:
@@ -127,7 +127,7 @@ def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, so
 @_about
 @_opened
 def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
-    """Show one cluster: what it is called, why it asks to be reviewed, its images and its history.
+    """Show one cluster: its names, why it needs a review, its images and its history.
 
     \b
     Example:
@@ -159,7 +159,7 @@ def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Calla
 
 @_command("rename", click.argument("cluster"), click.argument("name", required=False))
 def rename(project: "Project", slug: str, cluster: str, name: str | None, **given: Any) -> None:
-    """Give a cluster a NAME; without one its name is taken away.
+    """Name a cluster; without NAME, remove its name.
 
     \b
     Example:
@@ -170,7 +170,7 @@ def rename(project: "Project", slug: str, cluster: str, name: str | None, **give
 
 @_command("describe", click.argument("cluster"), click.argument("text", required=False))
 def describe(project: "Project", slug: str, cluster: str, text: str | None, **given: Any) -> None:
-    """Say what a cluster shows; without TEXT the description is taken away."""
+    """Describe a cluster; without TEXT, remove its description."""
     decision = _checked("describe", cluster=_id(project, slug, cluster), description=text)
     _decide(project, slug, decision, **given)
 
@@ -178,19 +178,19 @@ def describe(project: "Project", slug: str, cluster: str, text: str | None, **gi
 @_command("status", click.argument("cluster"), click.argument("value", type=click.Choice(
     ["active", "unusable", "hidden"])))  # fmt: skip
 def status(project: "Project", slug: str, cluster: str, value: str, **given: Any) -> None:
-    """Say whether a cluster is for the website: active, unusable (no type at all) or hidden (not now)."""
+    """Set whether a cluster is for the website: active, unusable (not a type at all) or hidden (not now)."""
     _decide(project, slug, _checked("status", cluster=_id(project, slug, cluster), status=value), **given)
 
 
 @_command("review", click.argument("names", metavar="CLUSTER...", nargs=-1, required=True))
 def review(project: "Project", slug: str, names: tuple[str, ...], **given: Any) -> None:
-    """Mark clusters as looked at, as they are now: they ask again when they change again."""
+    """Mark clusters as reviewed. They need a review again when they change."""
     _decide(project, slug, *(_checked("review", cluster=_id(project, slug, name)) for name in names), **given)
 
 
 @_command("merge", click.argument("into"), click.argument("others", nargs=-1, required=True))
 def merge(project: "Project", slug: str, into: str, others: tuple[str, ...], **given: Any) -> None:
-    """Make OTHERS part of INTO, now and in every coming run.
+    """Merge OTHERS into INTO, now and in every later run.
 
     \b
     Example:
@@ -206,7 +206,7 @@ _images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 
 @_command("split", click.argument("cluster"), _images, click.option("--name", help="A name for the new cluster."))
 def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], name: str | None, **given: Any) -> None:
-    """Split IMAGES off a cluster: they become one of their own.
+    """Split images off a cluster into a new cluster.
 
     \b
     Example:
@@ -221,7 +221,7 @@ def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], 
     _decide(project, slug, decision, **given)
 
 
-@_command("move", _images, click.option("--to", required=True, help="A cluster, or none for unclustered."))
+@_command("move", _images, click.option("--to", required=True, help="A cluster, or none to leave them unclustered."))
 def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **given: Any) -> None:
     """Move images to another cluster, or to none.
 
@@ -237,7 +237,7 @@ def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **give
 
 @_command("representative", click.argument("cluster"), click.argument("image", required=False))
 def representative(project: "Project", slug: str, cluster: str, image: str | None, **given: Any) -> None:
-    """Choose the image that stands for a cluster; without one the computed one does."""
+    """Choose the image that represents a cluster; without IMAGE, use the computed one."""
     from pipeline.steps.library_view.listing import content_hashes
 
     chosen = None if image is None else content_hashes(project, slug, [image])[0]
@@ -256,10 +256,10 @@ def _about_images(kind: str, *extra: str) -> Callable[..., None]:
 
 
 _TEXTS = {
-    "exclude": "Leave images out before clustering, from the next run on.",
-    "include": "Take excluded images back.",
+    "exclude": "Leave images out of the clustering, from the next run on.",
+    "include": "Include excluded images again.",
     "tag": "Put a tag on images.",
-    "untag": "Take a tag off images.",
+    "untag": "Remove a tag from images.",
 }
 for _kind, _help in _TEXTS.items():
     _tagged = _kind in ("tag", "untag")
@@ -271,13 +271,13 @@ for _kind, _help in _TEXTS.items():
 
 @_command("note", click.argument("cluster"), click.argument("text"))
 def note(project: "Project", slug: str, cluster: str, text: str, **given: Any) -> None:
-    """Write a remark into the history of a cluster."""
+    """Add a remark to the history of a cluster."""
     _decide(project, slug, _checked("note", cluster=_id(project, slug, cluster), text=text), **given)
 
 
 @_command("undo", click.argument("number", type=click.IntRange(min=1), required=False))
 def undo(project: "Project", slug: str, number: int | None, why: str | None, actor: str | None, as_json: bool) -> None:
-    """Take back a decision: that of NUMBER (see history), else the last one that holds. An undo can be undone."""
+    """Undo the decision with NUMBER (see history), or the last one in force. An undo can be undone."""
     from getpass import getuser
 
     from pipeline.steps.curation import curation_of
@@ -291,7 +291,7 @@ def undo(project: "Project", slug: str, number: int | None, why: str | None, act
 @_about
 @_opened
 def history(project: "Project", slug: str, cluster: str | None, limit: int, as_json: bool) -> None:
-    """List what was decided, the newest first: of one cluster, or of the whole category.
+    """List decisions, the newest first, of one cluster or of the whole category.
 
     \b
     Example:
@@ -308,7 +308,7 @@ def history(project: "Project", slug: str, cluster: str | None, limit: int, as_j
 @_about
 @_opened
 def waiting(project: "Project", slug: str, as_json: bool) -> None:
-    """List the decisions that do not fit at present, with the reason. They take effect again when they fit."""
+    """List decisions that cannot be applied at present, with the reason. They apply again when they can."""
     from pipeline.console import print_json, print_rows
     from pipeline.steps.curation import curation_of
 

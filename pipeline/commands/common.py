@@ -34,7 +34,7 @@ class Group(click.Group):
             click.echo(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("\nStopped. What was finished is kept; the same command goes on from there.", err=True)
+            click.echo("\nStopped. Finished work is kept; the same command continues from there.", err=True)
             ctx.exit(1)
 
 
@@ -52,15 +52,15 @@ source_options = options(
     click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
 )
 where_options = options(
-    click.option("--out", type=click.Path(path_type=Path), help="Data directory that every command shares. [data]"),
+    click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
     click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
-    click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+    click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
 )
-category_options = click.option("--category", "categories", multiple=True, help="Only this category; may be repeated.")
+category_options = click.option("--category", "categories", multiple=True, help="Only this category; can be repeated.")
 reading_options = options(
     click.option("--sample", type=click.IntRange(min=1), help="Only this many images of each category."),
-    click.option("--variant", help="Width to read where an image has several, e.g. 800w or original."),
+    click.option("--variant", help="Width to read if an image has several, e.g. 800w or original."),
 )
 encoding_options = options(
     click.option("--encoder", "encoder", help="packaged:…, open_clip:MODEL/PRETRAINED or timm:MODEL."),
@@ -68,12 +68,14 @@ encoding_options = options(
 )
 clustering_options = options(
     click.option("--reducer", type=click.Choice(["auto", "umap", "pca", "none"]), help="How vectors are reduced."),
-    click.option("--clusterer", type=click.Choice(["community", "hdbscan", "kmeans"]), help="How groups are found."),
-    click.option("--min-cluster-size", type=click.IntRange(min=2), help="Smallest group (not k-means)."),
-    click.option("--granularity", help="auto, coarse, fine, or 0 (few broad groups) to 1 (many narrow); see tune."),
+    click.option("--clusterer", type=click.Choice(["community", "hdbscan", "kmeans"]), help="How clusters are found."),
+    click.option("--min-cluster-size", type=click.IntRange(min=2), help="Smallest cluster (not k-means)."),
+    click.option(
+        "--granularity", help="auto, coarse, fine, or 0 (few broad clusters) to 1 (many narrow ones); see tune."
+    ),
     click.option("--clusters", type=click.IntRange(min=2), help="Number of clusters, if you know it."),
     click.option("--seed", type=click.IntRange(min=0), help="Seed of reducer and clusterer."),
-    click.option("--recluster", is_flag=True, help="Cluster all images again, however few of them are new."),
+    click.option("--recluster", is_flag=True, help="Cluster all images again, even if few are new."),
 )
 
 
@@ -123,7 +125,7 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
         return Settings.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
-        raise SettingsError(f"The options do not hold: {problems}.") from error
+        raise SettingsError(f"Invalid options: {problems}.") from error
 
 
 def console_of(project: "Project") -> "Console":

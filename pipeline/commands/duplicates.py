@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @where_options
 @with_project
 def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_json: bool) -> None:
-    """List groups of images that are the same picture, the one to keep first, and why. Deletes nothing.
+    """List copies of the same picture, the image to keep first, and why. Deletes nothing.
 
-    exact: the same bytes or pixels. near: perceptual hash and embedding agree. similar: the embedding alone agrees,
-    which is no duplicate; nothing of it is proposed to go.
+    exact: the same bytes or pixels. near: perceptual hash and embedding agree. similar: only the embedding agrees;
+    these are not called duplicates, and none of them is proposed for removal.
 
     \b
     Examples:
@@ -48,7 +48,7 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
     project.talk.notice(
         f"{found['images']:,} images: {found['exact_images']:,} in {found['exact_groups']:,} groups of exact copies, "
         f"{found['near_images']:,} in {found['near_groups']:,} groups of near copies, {found['similar_images']:,} in "
-        f"{found['similar_groups']:,} groups that are similar only. {found['proposed_to_go']:,} could go, "
+        f"{found['similar_groups']:,} groups that are only similar. {found['proposed_to_go']:,} could be removed, "
         f"{found['bytes_saved'] / 1e6:,.1f} MB. Nothing was deleted."
     )
     if as_json:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @where_options
 @with_project
 def carry_over(project: "Project", former: str, category: str, as_json: bool) -> None:
-    """Let CATEGORY go on with the cluster ids, names and decisions of FORMER, which is gone.
+    """Give CATEGORY the cluster ids, names and decisions of FORMER, whose folder is gone.
 
-    A run does so by itself where a folder was renamed and its images stayed the same. Decisions that CATEGORY has of
-    its own are kept, those of FORMER come after them. The next run, or `image-cluster cluster` and `publish`, shows it.
+    A run does this by itself if a folder was renamed and its images stayed the same. Decisions that CATEGORY already
+    has are kept; those of FORMER are added after them. The next run applies it, or `image-cluster cluster` and
+    `publish`.
 
     \b
     Example:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group, context_settings=CONTEXT)
 def pairs() -> None:
-    """Say of two images whether they belong together; the next run learns from it.
+    """Rate whether two images belong together. The next run learns from it.
 
-    Learning starts with 20 pairs of both sorts (labels.least_pairs), and only where it ranks pairs better that it was
-    not shown.
+    Learning starts with 20 pairs (labels.least_pairs), at least five of each kind, and is only used if it ranks unseen
+    pairs better.
 
     \b
     Examples:
@@ -33,12 +33,12 @@ def pairs() -> None:
 @pairs.command("add")
 @click.argument("one")
 @click.argument("other")
-@click.option("--same/--different", "same", required=True, default=None, help="What you say of the two.")
+@click.option("--same/--different", "same", required=True, default=None, help="Whether they belong together.")
 @category_options
 @where_options
 @with_project
 def add(project: "Project", one: str, other: str, same: bool, categories: tuple[str, ...], as_json: bool) -> None:
-    """Rate two images, each named by its key, id or content hash.
+    """Rate two images, each given by key, id or content hash.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def add(project: "Project", one: str, other: str, same: bool, categories: tuple[
 @where_options
 @with_project
 def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json: bool) -> None:
-    """Add every rating of a CSV file with the columns a, b, same; all of them, or none.
+    """Add every rating in a CSV file with the columns a, b, same; all of them or none.
 
     \b
     Example:
@@ -70,7 +70,7 @@ def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json
 @where_options
 @with_project
 def list_(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
-    """Print the ratings that count, by content hash."""
+    """Print the ratings in use, by content hash."""
     from pipeline.console import print_json, print_rows
     from pipeline.steps.pairs import pairs_of
 

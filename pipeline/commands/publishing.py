@@ -37,17 +37,17 @@ def _why_held(report: "Report") -> str:
     place = "" if data == Path("data") else f" --out {data}"
     reasons = "".join(f"\n  - {text}" for text in facts["held"])
     return (
-        f"{report.category} is not published, it waits for you to look at it:{reasons}\n"
-        f"  What is published stays, {facts['version']}. The new result: {facts['candidate_page']}\n"
+        f"{report.category} is not published. It waits for your approval:{reasons}\n"
+        f"  Still published: {facts['version']}. New result: {facts['candidate_page']}\n"
         f"  To publish it: image-cluster publish --accept {facts['candidate']} --category {report.category}{place}"
     )
 
 
 @click.command()
 @click.option("--accept", "accepted", metavar="VERSION", help="Publish this candidate, which the guard held back.")
-@click.option("--candidates", "only_list", is_flag=True, help="List what waits to be accepted; publish nothing.")
-@click.option("--history", "show_history", is_flag=True, help="List what was published when; publish nothing.")
-@click.option("--accept-lost-decisions", "begin_anew", is_flag=True, help="Go on without decisions that are gone.")
+@click.option("--candidates", "only_list", is_flag=True, help="List candidates that wait; publish nothing.")
+@click.option("--history", "show_history", is_flag=True, help="List what was published and when; publish nothing.")
+@click.option("--accept-lost-decisions", "begin_anew", is_flag=True, help="Publish without decisions that are gone.")
 @category_options
 @where_options
 @with_project
@@ -60,13 +60,13 @@ def publish(
     begin_anew: bool,
     as_json: bool,
 ) -> None:
-    """Publish what is clustered, or a candidate that was held back.
+    """Publish the stored clusters, or a candidate that was held back.
 
-    A result that is very unlike the published one (published.guard in the settings) is not published: it waits as a
-    candidate, and this command ends with exit code 3. Look at its page, then accept it, or correct the settings.
+    A result that differs a lot from the published one (published.guard in the settings) is not published. It waits as
+    a candidate, and this command ends with exit code 3. Look at its page, then accept it or correct the settings.
 
-    Where decisions that were published from are gone, nothing is published: bring them back with `image-cluster
-    restore latest`, or say --accept-lost-decisions, which is kept on record.
+    If decisions that an earlier publication used are gone, nothing is published. Restore them with `image-cluster
+    restore latest`, or pass --accept-lost-decisions, which is recorded.
 
     \b
     Examples:
@@ -80,7 +80,7 @@ def publish(
         _print(
             _candidate_rows(project, _slugs(project, categories)),
             as_json=as_json,
-            empty="Nothing waits to be accepted.",
+            empty="No candidate waits.",
         )
     elif show_history:
         _print(_history_rows(project, _slugs(project, categories)), as_json=as_json, empty="Nothing is published yet.")
@@ -100,12 +100,14 @@ def publish(
 
 
 @click.command()
-@click.option("--since", metavar="VERSION|DATE", help="Compare with this version, or with what was published then.")
+@click.option(
+    "--since", metavar="VERSION|DATE", help="Compare with this version, or with the one published at that date."
+)
 @category_options
 @where_options
 @with_project
 def changes(project: "Project", categories: tuple[str, ...], since: str | None, as_json: bool) -> None:
-    """Tell what changed: clusters that were born, split, merged or died, and where images moved.
+    """Show what changed: clusters that were born, split, merged or died, and where images moved.
 
     Without --since: what the last publication changed, as in changes.json. Dates are in UTC.
 
@@ -138,9 +140,9 @@ def changes(project: "Project", categories: tuple[str, ...], since: str | None, 
 @where_options
 @with_project
 def rollback(project: "Project", categories: tuple[str, ...], version: str | None, as_json: bool) -> None:
-    """Let readers see an earlier version again, here and at every outlet, in one step.
+    """Publish an earlier version again, here and at every outlet.
 
-    What was rolled back does not come back by itself: later results wait as candidates until one is accepted.
+    The rolled-back result does not come back by itself: later results wait as candidates until one is accepted.
 
     \b
     Examples:

@@ -32,14 +32,14 @@ def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 
 
 @click.command()
-@click.option("--host", help="Address to listen on; off this machine a token is needed. [127.0.0.1]")
-@click.option("--port", callback=_port, help="Port, or auto for a free one. [8765]")
-@click.option("--read-only", is_flag=True, help="Change nothing: no decisions, no uploads, no runs.")
-@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+@click.option("--host", help="Address to listen on; other machines need a token. [127.0.0.1]")
+@click.option("--port", callback=_port, help="Port, or auto for any free one. [8765]")
+@click.option("--read-only", is_flag=True, help="Allow no changes: no decisions, uploads or runs.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
 @click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the token. [IMAGE_CLUSTER_TOKEN]"
 )
-@click.option("--insecure", is_flag=True, help="Off this machine, let everybody in without a token.")
+@click.option("--insecure", is_flag=True, help="Let other machines in without a token.")
 @where_options
 @with_project
 def serve(
@@ -52,9 +52,9 @@ def serve(
     insecure: bool,
     as_json: bool,
 ) -> None:
-    """Serve the library: REST API, search, decisions, uploads, runs. Ctrl-C ends it.
+    """Serve the curation page and the REST API. Ctrl-C stops it.
 
-    Prints its address on stdout as soon as it listens. The API is described at /api/v1/openapi.json.
+    Prints its address on stdout when it is ready. The API is described at /api/v1/openapi.json.
 
     \b
     Examples:

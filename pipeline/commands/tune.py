@@ -41,10 +41,10 @@ class Steps(click.ParamType[tuple[float, ...]]):
     type=click.IntRange(0, 50),
     default=5,
     show_default=True,
-    help="Random subsamples that stability is measured on; 0 leaves it out, which is several times as quick.",
+    help="Random subsamples to measure stability on; 0 skips it, which is several times faster.",
 )
 @click.option("--apply", "value", metavar="VALUE", help="Write a granularity (or best) into the settings file.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Copy the report to this file as well.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the report to this file.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @where_options
 @with_project
@@ -58,11 +58,12 @@ def tune(
     show: bool,
     as_json: bool,
 ) -> None:
-    """Show what each granularity would make of CATEGORY, and take one over.
+    """Compare granularities for CATEGORY, and set one.
 
-    Sweeps the granularity over the stored vectors: clusters, unclustered, largest cluster, validity and stability
-    without labels, and how many of the clusters of today would keep their id and name. Reads no image and changes no
-    cluster. The report shows a coarser setting, the one in force and a finer one side by side, with pictures.
+    Clusters the stored vectors at several granularities and prints for each: the number of clusters, the unclustered
+    share, the largest cluster, validity, stability, and how many of today's clusters would keep their id and name.
+    Reads no image and changes no cluster. The report shows a coarser setting, the current one and a finer one side by
+    side, with pictures.
 
     \b
     Examples:
@@ -145,7 +146,7 @@ def _tell(project: "Project", report: "Report", rows: list[dict[str, Any]], html
     if best is None:
         project.talk.notice("No setting gives two clusters or more.")
     elif best["current"]:
-        project.talk.notice(f"{best['setting']} is in force, and no setting is clearly better by the figures.")
+        project.talk.notice(f"{best['setting']} is the current setting, and by the figures none is clearly better.")
     else:
         project.talk.notice(
             f"By the figures {best['setting']} is best. Look at the report, then: {_again(report.category)} "
@@ -173,16 +174,14 @@ def _apply(project: "Project", slug: str, value: str) -> None:
             ) from None
     file = click.get_current_context().params.get("settings_file") or settings_path()
     if not apply_granularity(file, value):
-        project.talk.notice(f"{file} says labels.granularity: {value} already.")
+        project.talk.notice(f"{file} already says labels.granularity: {value}.")
         return
     project.talk.notice(f"{file} now says labels.granularity: {value}. No cluster has changed yet.")
     if project.settings.labels.n_clusters is not None:
-        project.talk.notice(
-            f"labels.n_clusters is {project.settings.labels.n_clusters} and goes before it: unset that."
-        )
+        project.talk.notice(f"labels.n_clusters is {project.settings.labels.n_clusters} and overrides it. Unset it.")
     others = sorted(set(read_slugs(project.layout).values()) - {project.category_of(slug)})
     if others:
-        project.talk.notice(f"It holds for every category of that file: {', '.join(others)} too.")
+        project.talk.notice(f"It applies to every category of that file: {', '.join(others)} too.")
     where = _where()
     name = shlex.quote(project.category_of(slug))
     project.talk.notice(

@@ -44,7 +44,7 @@ def choose_cluster(
     if len(found) > 1:
         shown = ", ".join(f"{cluster} (“{names[cluster] or 'unnamed'}”)" for cluster in found)
         raise AmbiguousNameError(
-            f"{given!r} fits {len(found)} clusters: {shown}. Nothing was done; name the one that you mean by its id.",
+            f"{given!r} fits {len(found)} clusters: {shown}. Nothing was done. Use the id of the one you mean.",
             candidates=tuple(found),
         )
     return found[0] if found else None

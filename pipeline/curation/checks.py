@@ -31,7 +31,7 @@ def checked(decision: Decision, curated: Curated) -> Decision:
         case d.ChooseRepresentative(cluster=cluster, image=image):
             home = known_cluster(curated, cluster)
             if image is not None and image not in home.members:
-                raise DecisionError(f"{image} is not in cluster {home.id}, so it cannot stand for it.")
+                raise DecisionError(f"{image} is not in cluster {home.id}, so it cannot represent it.")
             return decision.model_copy(update={"cluster": home.id})
         case d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Note():
             return decision.model_copy(update={"cluster": known_cluster(curated, decision.cluster).id})
@@ -91,5 +91,5 @@ def _split(decision: d.Split, curated: Curated) -> d.Split:
             "there first."
         )
     if not home.members - set(images):
-        raise DecisionError(f"These are all {len(images)} images of {home.id}; splitting leaves nothing.")
+        raise DecisionError(f"These are all {len(images)} images of {home.id}; a split must leave at least one.")
     return decision.model_copy(update={"cluster": home.id})

@@ -155,7 +155,7 @@ class Exclude(_OfImages):
 
 
 class Include(_OfImages):
-    """Take excluded images back."""
+    """Include excluded images again."""
 
     kind: Literal["include"] = "include"
 
@@ -178,7 +178,7 @@ class Tag(_OfImages):
 
 
 class Untag(_OfImages):
-    """Take a tag off images."""
+    """Remove a tag from images."""
 
     kind: Literal["untag"] = "untag"
     tag: TagName

@@ -175,7 +175,7 @@ def _claim(root: Path, seed: int) -> None:
     there = _read(root / MARKER)
     if there and there["seed"] != seed:
         there_is = f"{root} holds a demo library drawn from seed {there['seed']}, not {seed}."
-        raise DemoLibraryMismatchError(f"{there_is} Choose another folder, or delete this one to draw it afresh.")
+        raise DemoLibraryMismatchError(f"{there_is} Choose another folder, or delete this one to draw it again.")
     if not there:
         _put_json(root / MARKER, {"schemaVersion": 1, "seed": seed, "images": 0, "cars": 0})
 

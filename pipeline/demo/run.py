@@ -34,13 +34,13 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
     for category in categories:
         command += ["--category", category]
     environment = {**os.environ, "DAGSTER_HOME": _dagster_home()}
-    click.echo("Running the graph through Dagster …", err=True)
+    click.echo("Running the pipeline with Dagster …", err=True)
     finished = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     summaries: list[dict[str, Any]] = json.loads(finished.stdout) if finished.stdout.strip() else []
     for summary in summaries:
         print_summary(summary)
     if finished.returncode:
-        raise DemoError("The run through Dagster failed; its reason stands above.")
+        raise DemoError("The run through Dagster failed. See the reason above.")
     click.echo(f"\nDone in {perf_counter() - started:.0f} seconds. See it in the Dagster web UI with: make dev")
     return 0
 

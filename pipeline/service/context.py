@@ -63,7 +63,7 @@ class Service:
     def decisions(self) -> Curation:
         """Where decisions go. Raises `Problem` where there are none to be had."""
         if self.curation is None:
-            raise Problem(409, "nothing-decided", "Nothing was ever decided here, and this service is read-only.")
+            raise Problem(409, "nothing-decided", "There are no decisions yet, and this service is read-only.")
         return self.curation
 
 

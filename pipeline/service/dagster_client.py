@@ -102,7 +102,7 @@ class DagsterClient:
                 "service.dagster_url."
             ) from error
         if not isinstance(document, dict) or document.get("errors"):
-            raise DagsterError(f"Dagster at {self.url} did not take the question: {str(document)[:300]}")
+            raise DagsterError(f"Dagster at {self.url} rejected the query: {str(document)[:300]}")
         return cast("dict[str, dict[str, Any]]", document)["data"]
 
     def _said_no(self, doing: str, answer: dict[str, Any]) -> DagsterError:

@@ -45,7 +45,7 @@ class CategoryShape(Shape):
     unclustered: int
     rejected: int
     excluded: int
-    new: int = Field(description="Embedded and searchable, clustered at the next run.")
+    new: int = Field(description="Embedded and searchable; clustered at the next run.")
     needs_review: int
     groups: int
     tags: list[dict[str, Any]]

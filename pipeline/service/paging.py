@@ -54,5 +54,5 @@ def _read(cursor: str) -> tuple[str, int]:
     except (binascii.Error, ValueError, TypeError, RecursionError):
         last, position = None, None
     if not isinstance(last, str) or not isinstance(position, int) or position < 0:
-        raise Problem(422, "invalid-cursor", "This cursor was not made here. Leave it out to begin at the start.")
+        raise Problem(422, "invalid-cursor", "The cursor is invalid. Leave it out to start at the beginning.")
     return last, position

@@ -20,7 +20,7 @@ from pipeline import errors
 MEDIA_TYPE = "application/problem+json"
 SHOWN_ERRORS = 20
 BUSY_SECONDS = 5
-TOO_LARGE_TEXT = "The body is larger than this address takes. The limits stand in the settings, section service."
+TOO_LARGE_TEXT = "The request body is too large. The limits are in the settings, section service."
 COMPARED = 2000  # names that are compared letter by letter
 LONGEST_NAME = 200
 
@@ -109,7 +109,7 @@ def _invalid(request: Request, error: Exception) -> Response:
         {"where": ".".join(str(part) for part in one["loc"]), "problem": str(one["msg"])}
         for one in found[:SHOWN_ERRORS]
     ]
-    first = f"{shown[0]['where']}: {shown[0]['problem']}" if shown else "The request does not hold"
+    first = f"{shown[0]['where']}: {shown[0]['problem']}" if shown else "The request is invalid"
     rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     detail = f"{first}{rest}. See {request.scope.get('root_path', '')}/api/v1/openapi.json."
     return response(request, 422, "invalid-request", detail, errors=shown)
@@ -120,7 +120,7 @@ def _http(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
     said = {
         404: f"There is nothing at {request.url.path[:200]}. The API is described at /api/v1/openapi.json.",
-        405: f"{request.method} is not possible here.",
+        405: f"{request.method} is not allowed here.",
         413: TOO_LARGE_TEXT,
     }
     detail = said.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
@@ -128,5 +128,5 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001  # it is logged by the server
-    detail = "Something went wrong that should not have. The log of `image-cluster serve` says what; please report it."
+    detail = "Internal error. The log of `image-cluster serve` has the details; please report it."
     return response(request, 500, "about:blank", detail)

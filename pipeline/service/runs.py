@@ -172,7 +172,7 @@ class Runs:
             try:
                 busy = self._look()
             except Exception:  # one bad look, such as a full disk, must not end the following for good
-                logging.getLogger(__name__).exception("The runs could not be looked at; trying again")
+                logging.getLogger(__name__).exception("Could not check the runs; trying again")
             self._wake.wait(LOOK_SECONDS if busy else IDLE_SECONDS)
             self._wake.clear()
 
@@ -230,7 +230,7 @@ class Runs:
     def _last_words(self, run_id: str) -> str:
         log = self._folder / run_id / "log.txt"
         said = log.read_text(encoding="utf-8", errors="replace")[-1000:].strip() if log.exists() else ""
-        return "The process ended without a word. What it finished is kept: run again." + (f" {said}" if said else "")
+        return "The process ended without a message. Finished work is kept: run again." + (f" {said}" if said else "")
 
     def _look_at_dagster(self, row: Row) -> None:
         if self._dagster is None or time() - self._looked_at_dagster < DAGSTER_SECONDS:

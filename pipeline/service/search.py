@@ -76,7 +76,7 @@ class Decoders:
     def decode(self, data: bytes) -> Decoded | Rejected:
         """Decode one picture. Raises a 503 `Problem` when too many wait already."""
         if not self._room.acquire(blocking=False):
-            raise Problem(503, "busy", "Too many pictures are being decoded at this moment. Try again in a moment.")
+            raise Problem(503, "busy", "Too many pictures are being decoded. Try again in a moment.")
         try:
             return self._pool.submit(decode, data, self._params).result()
         finally:
@@ -111,7 +111,7 @@ class Searcher:
         decoded = self.decoders.decode(data)
         if isinstance(decoded, Rejected):
             status = 413 if decoded.status == "too_large" else 422
-            raise Problem(status, decoded.status.replace("_", "-"), f"This cannot be searched for: {decoded.reason}")
+            raise Problem(status, decoded.status.replace("_", "-"), f"This cannot be used as a query: {decoded.reason}")
         encoder = self.encoders.get()
         vector = encoder.encode(encoder.prepare(decoded.pixels)[None])[0]
         return Question(vector, vectors_fingerprint(self.project, encoder))

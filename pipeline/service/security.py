@@ -71,8 +71,8 @@ class Security:
         """Status, kind and text of the refusal, None where the request may go on."""
         if not self._host_is_ours(request.headers.get("host", "")):
             return 421, "wrong-host", (
-                f"This service does not go by the name {request.headers.get('host', '')[:100]!r}. "
-                "Use the address that it printed, or name this one in service.allowed_hosts."
+                f"This service is not known as {request.headers.get('host', '')[:100]!r}. "
+                "Use the address that it printed, or add this name to service.allowed_hosts."
             )  # fmt: skip
         writes = request.method not in SAFE
         path = request.url.path

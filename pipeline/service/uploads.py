@@ -50,7 +50,7 @@ def store_uploads(
     slug, category = _category(project, category)
     if group is not None and not GROUP.fullmatch(group):
         raise Problem(
-            422, "invalid-group", "A group is 1 to 60 letters, digits, - and _, and begins with none of both."
+            422, "invalid-group", "A group has 1 to 60 letters, digits, - and _, and begins with a letter or digit."
         )
     _refuse_with_manifest(project)
     return slug, [_store(project, decoders, category, group, name, data) for name, data in files]

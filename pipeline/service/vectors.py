@@ -93,7 +93,7 @@ def from_npy(data: bytes) -> Posted:
     try:
         array: Any = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, SyntaxError, MemoryError) as error:
-        raise _wrong(f"this is no .npy file of numbers: {error}") from error
+        raise _wrong(f"this is not a .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise _wrong("a .npy file must hold one table of numbers")
     return posted(array)
@@ -125,7 +125,7 @@ def from_arrow(data: bytes) -> Posted:
         place = list(zip(*(table.column(one).to_pylist() for one in ("latitude", "longitude")), strict=True)) if both \
             else None  # fmt: skip
     except (pa.ArrowException, AttributeError, TypeError) as error:
-        raise _wrong(f"this is no Arrow stream with a list column vector: {str(error)[:200]}") from error
+        raise _wrong(f"this is not an Arrow stream with a list column vector: {str(error)[:200]}") from error
     return posted(vectors, ids, time, place)
 
 
@@ -190,9 +190,9 @@ def _hours(row: int, value: Any) -> float:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 3600
         hours = float(value) / 3600
     except (ValueError, TypeError, OverflowError, OSError) as error:
-        raise _wrong(f"time {row} is no moment: give seconds since 1970 or ISO 8601") from error
+        raise _wrong(f"time {row} is not a time: give seconds since 1970 or ISO 8601") from error
     if not abs(hours) < 1e9:
-        raise _wrong(f"time {row} is no moment: give seconds since 1970 or ISO 8601")
+        raise _wrong(f"time {row} is not a time: give seconds since 1970 or ISO 8601")
     return hours
 
 

@@ -26,7 +26,7 @@ class Finding:
 
 def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
     """Findings in the order in which a run would meet them."""
-    yield Finding("settings", True, f"hold; data directory {project.settings.data_dir}")
+    yield Finding("settings", True, f"valid; data directory {project.settings.data_dir}")
     try:
         project.bucket.check()
         names = list(wanted) or category_names(project)

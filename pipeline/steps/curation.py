@@ -189,7 +189,7 @@ class Curation:
         if number is None:
             active = d.active_events(self.log.events(slug))
             if not active:
-                raise DecisionError(f"Nothing is decided in {slug} that could be undone.")
+                raise DecisionError(f"There is no decision in {slug} to undo.")
             number = active[-1].number
         return self.decide(slug, d.Undo(event=number), actor=actor, why=why)
 

@@ -100,9 +100,9 @@ def add_pairs(project: Project, slugs: list[str], rows: Sequence[tuple[str, str,
                 )
         held = next((known for known in names.values() if one in known and other in known), None)
         if held is None:
-            raise SettingsError(f"{one} and {other} are in two categories, which are never grouped together.")
+            raise SettingsError(f"{one} and {other} are in two categories, which are never clustered together.")
         if held[one] == held[other]:
-            raise SettingsError(f"{one} and {other} are the same picture: a rating of the two says nothing.")
+            raise SettingsError(f"{one} and {other} are the same picture, so rating them says nothing.")
         added.append((held[one], held[other], same))
     path = pairs_path(project)
     text = io.StringIO()

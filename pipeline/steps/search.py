@@ -169,7 +169,7 @@ def find_similar(
     path = Path(query)
     if not path.is_file():
         raise UnknownNameError(
-            f"{query!r} is no image of {project.settings.data_dir} and no file.{_near(chosen, query)}"
+            f"{query!r} is neither an image of {project.settings.data_dir} nor a file.{_near(chosen, query)}"
         )
     hits = search_indexes(chosen, embed_bytes(project, path.read_bytes(), str(path)), top_k=top_k, min_score=min_score)
     return [_row(hit) for hit in hits]
@@ -179,7 +179,7 @@ def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | Non
     """The vector of an image file, float32 [d]. Raises `ImageClusterError` saying what is wrong with the file."""
     decoded = decode(data, project.settings.images)
     if isinstance(decoded, Rejected):
-        raise ImageClusterError(f"{name} cannot be searched for: {decoded.reason}")
+        raise ImageClusterError(f"{name} cannot be used as a query: {decoded.reason}")
     model = encoder or project.encoder
     return model.encode(model.prepare(decoded.pixels)[None])[0]
 

@@ -41,7 +41,7 @@ class VectorStore:
     def append(self, slug: str, hashes: Sequence[str], vectors: np.ndarray) -> None:
         """Add float [n, d] `vectors` (stored as float16) under n `hashes`; readable once this returns."""
         if len(hashes) != len(vectors):
-            raise ValueError(f"{len(hashes)} hashes but {len(vectors)} vectors: they must be as many.")
+            raise ValueError(f"{len(hashes)} hashes but {len(vectors)} vectors; the numbers must be equal.")
         if not len(hashes):
             return
         folder = self.root / slug

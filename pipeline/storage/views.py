@@ -61,6 +61,6 @@ def query(store: ArtifactStore, text: str) -> list[dict[str, Any]]:
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     except duckdb.Error as error:
-        raise SettingsError(f"The query does not hold: {error}") from error
+        raise SettingsError(f"The query is invalid: {error}") from error
     finally:
         connection.close()

@@ -48,7 +48,7 @@ def test_what_is_held_back_is_said_plainly_with_exit_code_3(bench: PublishingBen
     assert done.stdout.startswith("000003-")
     assert call("publish", "--category", "bollards").exit_code == 0
     nothing = call("publish", "--candidates")
-    assert (nothing.stdout, nothing.stderr) == ("", "Nothing waits to be accepted.\n")
+    assert (nothing.stdout, nothing.stderr) == ("", "No candidate waits.\n")
 
 
 def test_what_was_published_is_listed_newest_first(bench: PublishingBench) -> None:

@@ -34,10 +34,10 @@ def hub(spec: str) -> Generator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError, LookupError, _client_error()) as error:
-        how = "The hub answered, but not with the weights" if answers else "The hub does not answer"
+        how = "The hub answered, but without the weights" if answers else "The hub does not answer"
         detail = " ".join(str(error).split())[:200]
         raise EncoderError(
-            f"The weights of {spec} cannot be had. {how} ({constants.ENDPOINT}), and they are not in its cache "
+            f"The weights of {spec} are unavailable. {how} ({constants.ENDPOINT}), and they are not in its cache "
             f"({constants.HF_HUB_CACHE}): {detail.rstrip('.')}. Connect once so that they are fetched, name a "
             "checkpoint on this machine instead (open_clip:MODEL/PATH, timm:MODEL@PATH), or use "
             "packaged:efficientnet_lite0, which needs no hub."

@@ -68,9 +68,7 @@ def checked(
     elif crop[0] > resize[0] or crop[1] > resize[1]:
         problem = f"a crop of {crop[0]} x {crop[1]} out of {resize[0]} x {resize[1]}"
     if problem:
-        raise EncoderError(
-            f"{model} asks for {problem}, which this program does not do exactly. Choose another encoder."
-        )
+        raise EncoderError(f"{model} asks for {problem}, which is not supported exactly. Choose another encoder.")
     return Preprocessing(
         cast('Literal["shortest", "squash"]', mode), resize, crop,
         cast('Literal["bilinear", "bicubic"]', interpolation),

@@ -37,7 +37,7 @@ def open_text_encoder(spec: str) -> TextEncoder:
     """The text side of an encoder. Raises `EncoderError` for one that has none, and when its weights cannot be had."""
     parsed = parse_spec(spec)
     if parsed.family not in TEXT_FAMILIES:
-        raise EncoderError(f"{spec} has no text side. These have: {', '.join(TEXT_FAMILIES)}.")
+        raise EncoderError(f"{spec} has no text encoder. These have one: {', '.join(TEXT_FAMILIES)}.")
     import open_clip
 
     pretrained = str(Path(parsed.weights or "").expanduser())
@@ -51,5 +51,5 @@ def open_text_encoder(spec: str) -> TextEncoder:
             tokenizer: Any = open_clip.get_tokenizer(parsed.model)
     except (OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
         detail = " ".join(str(error).split())[:300]
-        raise EncoderError(f"The text side of {spec} does not load: {detail}") from error
+        raise EncoderError(f"The text encoder of {spec} does not load: {detail}") from error
     return TextEncoder(model.eval(), tokenizer)

@@ -117,7 +117,7 @@ class DatabaseOutlet:
         said = without_secrets(str(cause)).replace(self._url.password or "\0", "***")
         if isinstance(error, DBAPIError) and _may_pass(error):
             return OutletUnreachableError(f"{self.shown} does not answer: {said}. Nothing in it was changed.")
-        return OutletError(f"{self.shown} refused the rows: {said}. What was there before is untouched.")
+        return OutletError(f"{self.shown} refused the rows: {said}. Its previous content is unchanged.")
 
 
 def tables(metadata: MetaData, prefix: str) -> tuple[Table, Table, Table]:
@@ -241,7 +241,7 @@ def _connection(url: str, shown: str) -> tuple[URL, dict[str, Any]]:
         made.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise SettingsError(
-            f"{shown!r} is no database address. Write sqlite:///file.db or postgresql://user@host/database "
+            f"{shown!r} is not a database address. Write sqlite:///file.db or postgresql://user@host/database "
             "(a password with @ : / or # in it needs percent escapes, or the variable PGPASSWORD)."
         ) from None
     if not made.database:
@@ -251,7 +251,7 @@ def _connection(url: str, shown: str) -> tuple[URL, dict[str, Any]]:
 
 def _postgresql(made: URL, shown: str) -> tuple[URL, dict[str, Any]]:
     if made.drivername not in ("postgres", "postgresql", "postgresql+pg8000"):
-        raise SettingsError(f"{shown!r} asks for another driver than the one we ship: write postgresql://.")
+        raise SettingsError(f"{shown!r} asks for a driver that is not included. Write postgresql://.")
     try:
         import pg8000  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError:
@@ -266,9 +266,7 @@ def _postgresql(made: URL, shown: str) -> tuple[URL, dict[str, Any]]:
     if folder.startswith("/"):
         arguments["unix_sock"] = f"{folder}/.s.PGSQL.{made.port or 5432}"
     if query:
-        raise SettingsError(
-            f"{shown!r} has query values that we do not know: {', '.join(sorted(query))}. Known: sslmode, host."
-        )
+        raise SettingsError(f"{shown!r} has unknown query values: {', '.join(sorted(query))}. Known: sslmode, host.")
     password = made.password or os.environ.get("PGPASSWORD")
     return made.set(drivername="postgresql+pg8000", query={}, password=password), arguments
 

@@ -38,7 +38,7 @@ def open_outlet(outlet: OutletSettings, source: SourceSettings) -> Outlet:
         return DatabaseOutlet(outlet.url, prefix=outlet.table_prefix)
     if scheme not in ("s3", "r2", "file"):
         raise SettingsError(
-            f"{outlet.shown!r} is no place to publish to. Give a folder, s3://bucket/prefix, r2://bucket/prefix, "
+            f"{outlet.shown!r} cannot be used as an outlet. Give a folder, s3://bucket/prefix, r2://bucket/prefix, "
             "sqlite:///file.db or postgresql://host/database."
         )
     from pipeline.adapters.buckets import open_bucket

@@ -60,7 +60,7 @@ def static_file(version: str, name: str) -> Response:
     """One of the files; of an older version too, so that a page that is open goes on."""
     data = static_files().get(name)
     if data is None:
-        raise Problem(404, "unknown-file", f"There is no file {name[:100]!r} of the page. Load the page again.")
+        raise Problem(404, "unknown-file", f"The page has no file {name[:100]!r}. Reload the page.")
     suffix = f".{name.rpartition('.')[2]}"
     kind = TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     caching = FOR_EVER if version == static_version() else "no-cache"
@@ -167,7 +167,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError:
-                text, status = "This address holds a value that cannot be. Go back, and choose again.", 422
+                text, status = "This address contains an invalid value. Go back and choose again.", 422
             except ImageClusterError as error:
                 text, status = str(error), error.status if isinstance(error, Problem) else status_of(error)
             return await run_in_threadpool(

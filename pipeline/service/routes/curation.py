@@ -74,7 +74,9 @@ class History(Shape):
 
 
 class UndoRequest(Shape):
-    number: int | None = Field(default=None, ge=1, le=2**31 - 1, description="The event; none: the last that holds.")
+    number: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="The event; by default the last one in force."
+    )
     actor: Actor = "api"
     why: Why = None
 

@@ -80,7 +80,7 @@ def _check(service: Service, body: bytes, timestamp: str, signature: str) -> Non
         )  # fmt: skip
     wanted = hmac.new(secret.encode(), timestamp.encode() + b"." + body, sha256).hexdigest()
     if not hmac.compare_digest(signature.removeprefix("sha256=").encode(), wanted.encode()):
-        raise Problem(401, "wrong-signature", "The signature does not fit the body. Is the secret the same?")
+        raise Problem(401, "wrong-signature", "The signature does not match the body. Is the secret the same?")
     window = service.params.events_window_seconds
     if not timestamp.isdecimal() or abs(time() - int(timestamp)) > window:
         raise Problem(
@@ -92,7 +92,7 @@ def _check(service: Service, body: bytes, timestamp: str, signature: str) -> Non
             connection.execute(delete(signature_table).where(signature_table.c.seen_at < time() - 2 * window))
             connection.execute(insert(signature_table).values(signature=wanted, seen_at=time()))
     except IntegrityError as error:
-        raise Problem(409, "seen-before", "This notification was taken already.") from error
+        raise Problem(409, "seen-before", "This notification was already accepted.") from error
 
 
 def _parse(body: bytes) -> list[_Event]:
@@ -103,10 +103,14 @@ def _parse(body: bytes) -> list[_Event]:
             document = [one["body"] if isinstance(one, dict) and "body" in one else one for one in batch]
         found: list[Any] = cast("list[Any]", document) if isinstance(document, list) else [document]
         if len(found) > MOST_EVENTS:
-            raise Problem(413, "too-many-events", f"{len(found)} notifications at once; {MOST_EVENTS} are the most.")
+            raise Problem(
+                413, "too-many-events", f"{len(found)} notifications at once; at most {MOST_EVENTS} are allowed."
+            )
         return [_Event.model_validate(one) for one in found]
     except (ValueError, TypeError, ValidationError, RecursionError) as error:
-        raise Problem(422, "invalid-notification", f"This is no R2 event notification: {str(error)[:300]}") from error
+        raise Problem(
+            422, "invalid-notification", f"This is not an R2 event notification: {str(error)[:300]}"
+        ) from error
 
 
 def _queue(service: Service, found: list[_Event]) -> EventsAnswer:

@@ -93,7 +93,7 @@ def get_image_thumbnail(service: Shared, request: Request, image_id: Id, size: S
     snapshot, row = image_of(service, image_id)
     value = snapshot.frame["content_hash"][row]
     if value is None:
-        raise Problem(404, "no-thumbnail", f"The image {image_id} was never read, so there is nothing to show.")
+        raise Problem(404, "no-thumbnail", f"The image {image_id} has never been read, so there is nothing to show.")
     return _thumbnail(service, request, value, size, "no-cache")
 
 
@@ -113,7 +113,7 @@ def get_original(service: Shared, request: Request, image_id: Id) -> Response:
     snapshot, row = image_of(service, image_id)
     status, key, value = (snapshot.frame[column][row] for column in ("status", "key", "content_hash"))
     if status != "ok":
-        raise Problem(409, "set-aside", f"The image {image_id} was set aside as {status}; it is not handed on.")
+        raise Problem(409, "set-aside", f"The image {image_id} was set aside as {status}, so it is not served.")
     etag = etag_of(value, snapshot.frame["etag"][row])
     if (known := unchanged(request, etag)) is not None:
         return known

@@ -32,7 +32,7 @@ def log_in(service: Shared, token: Annotated[str, Form(max_length=1000)]) -> Res
     """Keep the token in a cookie that no script reads and no other site sends."""
     wanted = service.options.token
     if wanted is None or not hmac.compare_digest(token.strip().encode(), wanted.encode()):
-        raise Problem(401, "wrong-token", "This is not the token. It stands where the service was started from.")
+        raise Problem(401, "wrong-token", "Wrong token. It was set where the service was started.")
     answer = RedirectResponse("/", status_code=303)
     answer.set_cookie(COOKIE, session_of(wanted), httponly=True, samesite="strict", max_age=30 * 86400)
     return answer

@@ -22,7 +22,7 @@ MOST = 10_000
 MOST_RATED = 1000
 DEFAULT_TOP = 50
 TopK = Annotated[int, Query(ge=1, le=MOST, description="How many results.")]
-MinScore = Annotated[float, Query(ge=-1, le=1, description="Leave out what is less similar.")]
+MinScore = Annotated[float, Query(ge=-1, le=1, description="Leave out less similar images.")]
 Names = Annotated[list[str], Query(max_length=100)]
 Ids = Annotated[list[str], Field(max_length=MOST_RATED)]
 
@@ -34,7 +34,7 @@ class FindFilters(Shape):
     groups: list[str] = Field(default=[], max_length=1000)
     clusters: list[str] = Field(default=[], max_length=1000)
     tags: list[str] = Field(default=[], max_length=100)
-    since: datetime | None = Field(default=None, description="Taken, or else last modified, at this time or later.")
+    since: datetime | None = Field(default=None, description="Taken (or else last modified) at this time or later.")
     until: datetime | None = None
 
 
@@ -44,8 +44,8 @@ class FindOptions(Shape):
     top_k: int = Field(default=DEFAULT_TOP, ge=1, le=MOST)
     min_score: float = Field(default=-1.0, ge=-1, le=1)
     filters: FindFilters = FindFilters()
-    liked: Ids = Field(default=[], description="Ids that are what is meant: the query moves towards them.")
-    disliked: Ids = Field(default=[], description="Ids that are not: the query moves away, and they are left out.")
+    liked: Ids = Field(default=[], description="Ids of good results: the query moves towards them.")
+    disliked: Ids = Field(default=[], description="Ids of bad results: the query moves away, and they are left out.")
 
 
 class FindRequest(FindOptions):
@@ -155,7 +155,7 @@ def _answer(service: Service, question: Question, options: FindOptions) -> HitLi
     filters = Filters(wanted.categories, wanted.groups, wanted.clusters, wanted.tags, wanted.since, wanted.until)
     both = set(liked) & set(disliked)
     if both:
-        raise Problem(422, "liked-and-disliked", f"{min(both)} is liked and disliked at once.")
+        raise Problem(422, "liked-and-disliked", f"{min(both)} is both liked and disliked.")
     for one in (*liked, *disliked):
         image_of(service, one)
     answer = service.searcher.ask(

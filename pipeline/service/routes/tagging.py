@@ -49,7 +49,7 @@ def apply_tag(service: Shared, body: TagRequest) -> Decided:
 
 @router.post("/tagging/remove")
 def remove_tag(service: Shared, body: TagRequest) -> Decided:
-    """Take a tag off images."""
+    """Remove a tag from images."""
     return _decided(service, body, Untag)
 
 

@@ -38,9 +38,9 @@ def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for e
     """One event in words."""
     match event.decision:
         case d.Rename(cluster=cluster, name=name):
-            return f"named {cluster} “{name}”" if name else f"took the name of {cluster} away"
+            return f"named {cluster} “{name}”" if name else f"removed the name of {cluster}"
         case d.Describe(cluster=cluster, description=text):
-            return f"described {cluster}" if text else f"took the description of {cluster} away"
+            return f"described {cluster}" if text else f"removed the description of {cluster}"
         case d.SetStatus(cluster=cluster, status=status):
             return f"set {cluster} to {status}"
         case d.Review(cluster=cluster):
@@ -52,11 +52,13 @@ def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for e
         case d.Move(images=images, to=to):
             return f"moved {_many(images)} to {to or 'unclustered'}"
         case d.ChooseRepresentative(cluster=cluster, image=image):
-            return f"chose a representative of {cluster}" if image else f"let {cluster} choose its representative"
+            return (
+                f"chose a representative of {cluster}" if image else f"cleared the chosen representative of {cluster}"
+            )
         case d.Tag(images=images, tag=tag):
             return f"tagged {_many(images)} “{tag}”"
         case d.Untag(images=images, tag=tag):
-            return f"took the tag “{tag}” off {_many(images)}"
+            return f"removed the tag “{tag}” from {_many(images)}"
         case d.Exclude(images=images):
             return f"excluded {_many(images)}"
         case d.Include(images=images):
@@ -64,11 +66,11 @@ def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for e
         case d.Note(cluster=cluster, text=text):
             return f"noted on {cluster}: {text}"
         case d.Pair(same=same):
-            return f"said that two images {'belong' if same else 'do not belong'} together"
+            return f"rated that two images {'belong' if same else 'do not belong'} together"
         case d.Undo(event=number):
             return f"undid event {number}"
         case d.KeepBoth(images=images):
-            return f"said that {_many(images)} are no duplicates"
+            return f"marked {_many(images)} as not duplicates"
         case _:
             assert_never(event.decision)
 

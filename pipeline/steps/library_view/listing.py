@@ -41,7 +41,7 @@ def only_category(project: Project, wanted: str | None) -> str:
         raise MissingArtifactError(
             f"There is nothing in {project.settings.data_dir} yet. Run `image-cluster run SOURCE` first."
         )
-    raise UnknownNameError(f"Say which category is meant, with --category: {', '.join(slugs)}.")
+    raise UnknownNameError(f"Choose a category with --category: {', '.join(slugs)}.")
 
 
 def images_table(project: Project, slug: str) -> pl.DataFrame:

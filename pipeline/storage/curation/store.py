@@ -51,7 +51,7 @@ class CurationStore(Reader):
         except DBAPIError as error:
             raise CurationDatabaseError(
                 f"The curation database {self.name} does not open: {_first_line(error)}. Check curation.database_url "
-                "and that its server runs; what people decided is kept there, so nothing goes on without it."
+                "and that its server runs; people's decisions are stored there, so nothing can continue without it."
             ) from error
 
     @property
@@ -88,7 +88,7 @@ class CurationStore(Reader):
     def transactions(self, categories: Sequence[str]) -> Generator[dict[str, "Transaction"]]:
         """Write events of several categories in one transaction of the database, as `transaction` does of one."""
         if self.read_only:
-            raise CurationDatabaseError("This is a read-only view: nothing can be decided here.")
+            raise CurationDatabaseError("This view is read-only: no decisions can be stored.")
         try:
             with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
                 writing: dict[str, Transaction] = {}
@@ -99,7 +99,7 @@ class CurationStore(Reader):
                 yield writing
         except OperationalError as error:
             raise CurationDatabaseError(
-                f"The curation database {self.name} did not take a decision: {_first_line(error)}. Nothing was "
+                f"The curation database {self.name} could not store a decision: {_first_line(error)}. Nothing was "
                 "stored; try again."
             ) from error
 
@@ -137,8 +137,8 @@ class CurationStore(Reader):
             )
         if self.read_only:
             raise CurationDatabaseError(
-                f"The curation database {self.name} has to be brought to schema {HEAD} first: run any command that "
-                "is not read-only."
+                f"The curation database {self.name} must first be migrated to schema {HEAD}: run any command that is not "
+                "read-only."
             )
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             if self.url.get_backend_name() == "postgresql":
@@ -311,7 +311,7 @@ def _check_undo(undo: Undo, events: Sequence[Event]) -> None:
     if undo.event > len(events):
         raise ConflictError(f"There is no event {undo.event} to undo; the last one is {len(events)}.")
     if is_undone(events, undo.event):
-        raise ConflictError(f"Event {undo.event} is undone already. To make it hold again, undo its undo.")
+        raise ConflictError(f"Event {undo.event} is already undone. To restore it, undo its undo.")
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -156,7 +156,7 @@ export function done(numbers, text, options = {}) {
  *   after?: (events: any[]) => { text: string, href: string } | undefined }} [options]
  */
 export async function decide(decisions, text, { link, revisions, still = false, after } = {}) {
-  if (readOnly) { alertOf(new Refused("This is a read-only view: nothing can be decided here.", 403)); return []; }
+  if (readOnly) { alertOf(new Refused("This view is read-only: no decisions can be stored.", 403)); return []; }
   if (!decisions.length) return [];
   /** @type {any[]} */
   let events = [];

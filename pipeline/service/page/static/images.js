@@ -97,7 +97,7 @@ export const move = (ids, to, name) =>
 
 /** Tag, or take a tag off. @param {string[]} ids @param {string} tag @param {boolean} [off] */
 export async function tagImages(ids, tag, off = false) {
-  if (readOnly) { alertOf(new Refused("This is a read-only view: nothing can be decided here.", 403)); return false; }
+  if (readOnly) { alertOf(new Refused("This view is read-only: no decisions can be stored.", 403)); return false; }
   try {
     const made = await api(`/api/v1/tagging/${off ? "remove" : "apply"}`, { method: "POST", json: { image_ids: ids, tag, actor: actor() } });
     const numbers = made.events.map((/** @type {{number: number}} */ event) => event.number);
