@@ -44,7 +44,7 @@ and runs. Errors are RFC 9457 problem documents whose `detail` says what to do n
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"content": {problems.MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}, "description": text}
     for status, text in (
-        (400, "The request cannot be read."), (401, "The token is missing."), (403, "Not from this origin, or read-only."),
+        (400, "The request cannot be read."), (401, "The token is missing."), (403, "Wrong origin, or read-only."),
         (404, "Not found; the nearest known names are listed."), (409, "It conflicts with the current state."),
         (413, "Larger than the limits allow."), (421, "Unknown name in the Host header."),
         (422, "A value is invalid."), (502, "The bucket or Dagster refused or failed."), (503, "Busy; try again."),

@@ -137,8 +137,8 @@ class CurationStore(Reader):
             )
         if self.read_only:
             raise CurationDatabaseError(
-                f"The curation database {self.name} must first be migrated to schema {HEAD}: run any command that is not "
-                "read-only."
+                f"The curation database {self.name} must first be migrated to schema {HEAD}: run any command that is "
+                "not read-only."
             )
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             if self.url.get_backend_name() == "postgresql":
