@@ -238,7 +238,7 @@ def test_what_came_and_went_since_the_review_is_shown_side_by_side(shown: Page, 
     expect(shown.locator("#since .since")).to_have_count(0)
     served.post("/categories/bollards/undo", json={"number": max(event_numbers(served)) - 1}).raise_for_status()
     shown.reload()
-    expect(shown.locator("#since summary")).to_have_text(re.compile("1 image came, 0 went"))
+    expect(shown.locator("#since summary")).to_have_text(re.compile("1 image came, 0 left"))
     expect(shown.locator("#since .tile")).to_have_count(1)
     assert clusters(served)[name]["size"] == 11
 
@@ -299,7 +299,7 @@ def test_a_picture_that_is_brought_is_compared_and_not_kept(shown: Page, served:
     assert {re.search(r"-(\d)\d\d-", one["key"])[1] for one in same} == {"5"}  # pyright: ignore[reportOptionalSubscript]
     assert len(served.ids()) == before
     shown.locator("#file").set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"not a picture"})
-    expect(shown.locator("#alerts")).to_contain_text("cannot be searched for")
+    expect(shown.locator("#alerts")).to_contain_text("cannot be used as a query")
 
 
 def test_thumbs_rank_the_list_anew_at_once_and_are_kept_as_pairs(shown: Page, served: Client) -> None:

@@ -122,7 +122,7 @@ def cluster_detail(project: Project, slug: str, name: str) -> Row:
         "former_names": row["former_names"],
         "made_by_people": row["made_by_people"],
         "revision": held.log.revision(slug, cluster.id),
-        "since_review": f"{len(came)} came, {len(went)} went ({share:.0%})" if cluster.baseline is not None else None,
+        "since_review": f"{len(came)} came, {len(went)} left ({share:.0%})" if cluster.baseline is not None else None,
         "images": _image_rows(snapshot, cluster.id),
         "history": history_rows(project, slug, cluster.id, 20),
     }

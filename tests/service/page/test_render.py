@@ -34,7 +34,7 @@ def test_the_start_leads_to_the_first_category(shared: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/c/nope", "/c/bollards/cluster/c-none", "/c/bollards/find?image=0000"])
 def test_what_is_not_there_is_a_page_that_says_so(shared: Client, path: str) -> None:
-    assert "That is not here" in text(shared, path, 404)
+    assert "Not found" in text(shared, path, 404)
 
 
 def test_a_value_that_cannot_be_is_a_page_too(shared: Client) -> None:

@@ -27,7 +27,7 @@ selection.actions = {
 async function split() {
   const images = selection.chosen();
   if (!images.length) return;
-  const name = await ask({ title: `Split ${many(images.length, "image")} off “${nameOf()}”`, label: "Name of the new cluster (may be left out)", ok: "Split off", optional: true });
+  const name = await ask({ title: `Split ${many(images.length, "image")} off “${nameOf()}”`, label: "Name of the new cluster (optional)", ok: "Split off", optional: true });
   if (name === null) return;
   const decision = { kind: "split", cluster: id, images, ...(name ? { name } : {}) };
   const events = await decide([decision], `Split ${many(images.length, "image")} off${name ? ` as “${name}”` : ""}.`, {
@@ -38,7 +38,7 @@ async function split() {
 
 async function representative() {
   const image = selection.chosen()[0];
-  if (image) await decide([{ kind: "representative", cluster: id, image }], `This image stands for “${nameOf()}” now.`);
+  if (image) await decide([{ kind: "representative", cluster: id, image }], `This image now represents “${nameOf()}”.`);
 }
 
 const review = () => decide([{ kind: "review", cluster: id }], `Reviewed “${nameOf()}”.`);
@@ -88,10 +88,10 @@ document.addEventListener("change", (event) => {
   const field = event.target;
   if (field instanceof HTMLInputElement && field.id === "name") {
     const name = field.value.trim();
-    void decide([{ kind: "rename", cluster: id, name: name || null }], name ? `Named “${name}”.` : "Took the name away.", { revisions: revisions() });
+    void decide([{ kind: "rename", cluster: id, name: name || null }], name ? `Named “${name}”.` : "Removed the name.", { revisions: revisions() });
   } else if (field instanceof HTMLTextAreaElement && field.id === "description") {
     const description = field.value.trim();
-    void decide([{ kind: "describe", cluster: id, description: description || null }], description ? "Described." : "Took the description away.", { revisions: revisions() });
+    void decide([{ kind: "describe", cluster: id, description: description || null }], description ? "Described." : "Removed the description.", { revisions: revisions() });
   }
 });
 document.addEventListener("keydown", (event) => {
@@ -100,11 +100,11 @@ document.addEventListener("keydown", (event) => {
 
 if (!readOnly) {
   keys({
-    "e": ["Name it", () => the("name", HTMLInputElement).select()],
+    "e": ["Name the cluster", () => the("name", HTMLInputElement).select()],
     "r": ["Reviewed", () => void review()],
     "m": ["Merge into another", () => void merge()],
-    "s": ["Split the selected off", () => void split()],
-    "p": ["Let this image stand for the cluster", () => void representative()],
+    "s": ["Split off the selected images", () => void split()],
+    "p": ["Use this image as the representative", () => void representative()],
   });
 }
 keys({ "b": ["Back to the clusters", () => { location.href = `/c/${slug}`; }] });

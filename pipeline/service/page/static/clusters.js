@@ -42,7 +42,7 @@ async function nameIt(input) {
     input.classList.add("saved");
     setTimeout(() => input.classList.remove("saved"), 900);
     count(was, card.dataset.name ?? "");
-    done([event.number], name ? `Named “${event.decision.name}”.` : "Took the name away.");
+    done([event.number], name ? `Named “${event.decision.name}”.` : "Removed the name.");
   } catch (error) {
     card.dataset.name = was;
     input.value = was;

@@ -198,7 +198,7 @@ export async function undoEvents(numbers) {
 export async function undoLast() {
   const last = stack().at(-1);
   if (last) await undoEvents(last);
-  else toast("Nothing was decided in this tab that could be undone. Older decisions stand in each cluster's history.");
+  else toast("This tab has no decision to undo. Older decisions are in the history of each cluster.");
 }
 
 // --- keys -------------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ export async function pickCluster(title, without = []) {
       const found = await api(`${base}/clusters?${query}`, { signal: asking.signal });
       list.replaceChildren(...found.items.filter((/** @type {any} */ one) => !without.includes(one.id)).map(row));
       list.querySelector("button")?.classList.add("first");
-      if (!list.children.length) list.append(made("li", "No cluster has that in its name.", "soft"));
+      if (!list.children.length) list.append(made("li", "No cluster name contains that.", "soft"));
     } catch (error) { alertOf(error); }
   };
   const row = (/** @type {any} */ one) => {

@@ -15,6 +15,6 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-do]") : null;
   if (!(button instanceof HTMLElement)) return;
   const images = (button.dataset.images ?? "").split(" ").filter(Boolean);
-  if (button.dataset.do === "exclude-rest" && images.length) void decide([{ kind: "exclude", images }], `Left ${many(images.length, "image")} out.`);
+  if (button.dataset.do === "exclude-rest" && images.length) void decide([{ kind: "exclude", images }], `Excluded ${many(images.length, "image")}.`);
   if (button.dataset.do === "keep-both" && images.length) void decide([{ kind: "keep_both", images }], `Keeping all ${images.length}.`);
 });

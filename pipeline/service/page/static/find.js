@@ -83,7 +83,7 @@ async function similar(signal) {
   show(tiles);
   found.textContent = `${many(answer.items.length, "image")} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}${answer.recall < 1 ? `; such a search finds ${(100 * answer.recall).toFixed(1)} % of the true nearest` : ""}`;
   cursor = "";
-  nothing(answer.items.length ? "" : "Nothing is that much alike. Lower the floor, or take a filter away.");
+  nothing(answer.items.length ? "" : "No image is that similar. Lower the slider, or remove a filter.");
 }
 
 /** A picture goes along with every question about it: nothing of it is kept. @param {Record<string, unknown>} options */
@@ -103,7 +103,7 @@ async function browse(signal) {
   show(page.items.map((/** @type {any} */ image) => remembered(image)));
   found.textContent = `${many(page.total, "image")}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
   cursor = page.cursor ?? "";
-  nothing(page.total ? "" : "No image fits these filters.");
+  nothing(page.total ? "" : "No image matches these filters.");
 }
 
 async function onward() {
@@ -196,7 +196,7 @@ async function bring(file) {
   if (!file) return;
   question = { kind: "upload", file, url: URL.createObjectURL(file) };
   rated.clear();
-  found.textContent = "Looking at the picture …";
+  found.textContent = "Comparing the picture …";
   await look();
 }
 the("file", HTMLInputElement).addEventListener("change", (event) => void bring(/** @type {HTMLInputElement} */ (event.target).files?.[0]));

@@ -101,7 +101,7 @@ export async function tagImages(ids, tag, off = false) {
   try {
     const made = await api(`/api/v1/tagging/${off ? "remove" : "apply"}`, { method: "POST", json: { image_ids: ids, tag, actor: actor() } });
     const numbers = made.events.map((/** @type {{number: number}} */ event) => event.number);
-    const text = off ? `Took “${tag}” off ${many(ids.length, "image")}.` : `Tagged ${many(ids.length, "image")} “${tag}”.`;
+    const text = off ? `Removed “${tag}” from ${many(ids.length, "image")}.` : `Tagged ${many(ids.length, "image")} “${tag}”.`;
     done(numbers, text, off ? {} : { link: { text: "Show them", href: `/c/${slug}/find?tag=${encodeURIComponent(tag)}` } });
     await refresh();
     return true;
@@ -134,11 +134,11 @@ export function imageActions(chosen, clear, without = []) {
       const to = await pickCluster(`Move ${many(ids.length, "image")} to`, without);
       return to && move(ids, to.id, to.name);
     }),
-    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Took ${many(ids.length, "image")} out: unclustered.`)),
+    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${many(ids.length, "image")} to unclustered.`)),
     "exclude": withThem((ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${many(ids.length, "image")}.`)),
     "tag": withThem(async (ids) => { const tag = await askTag(`Tag ${many(ids.length, "image")}`); return tag && tagImages(ids, tag); }),
     "untag": withThem(async (ids) => {
-      const tag = await ask({ title: `Take a tag off ${many(ids.length, "image")}`, label: "Tag", ok: "Take off", tags: true, value: commonTag(ids) });
+      const tag = await ask({ title: `Remove a tag from ${many(ids.length, "image")}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
       return tag && tagImages(ids, tag, true);
     }),
     "similar": () => { const id = chosen()[0]; if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; },

@@ -49,7 +49,7 @@ document.addEventListener("selected", () => {
 
 async function load() {
   const answer = await fetch(`${base}/map?format=binary`);
-  if (!answer.ok) throw new Error(`The map cannot be had: ${answer.status}.`);
+  if (!answer.ok) throw new Error(`The map is unavailable: ${answer.status}.`);
   const data = await answer.arrayBuffer(), view = new DataView(data);
   const length = view.getUint32(4, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)));
@@ -213,7 +213,7 @@ async function showTiles(wanted) {
   const place = list(), title = the("picked-title", HTMLElement);
   title.hidden = !wanted.length;
   title.textContent = `Selected: ${many(wanted.length, "image")}`;
-  the("picked-more", HTMLElement).textContent = wanted.length > TILES ? `Shown are ${TILES} of them; what you do is done with all.` : "";
+  the("picked-more", HTMLElement).textContent = wanted.length > TILES ? `The first ${TILES} are shown; actions apply to all.` : "";
   if (!wanted.length) { place.replaceChildren(); return; }
   const query = wanted.slice(0, TILES).map((id) => `id=${id}`).join("&");
   const answer = await fetch(`/c/${slug}/tiles?${query}`);

@@ -30,7 +30,7 @@ export class Points {
   /** @param {HTMLCanvasElement} canvas @param {() => void} moved called after each frame @throws {NoWebGL} */
   constructor(canvas, moved) {
     const gl = canvas.getContext("webgl2", { antialias: false, alpha: true, premultipliedAlpha: true, powerPreference: "high-performance" });
-    if (!gl) throw new NoWebGL("This browser draws no WebGL, which the map needs. Switch hardware acceleration on, or use another browser. Everything else works without it.");
+    if (!gl) throw new NoWebGL("The map needs WebGL, which this browser does not provide. Turn on hardware acceleration, or use another browser. Everything else works without it.");
     this.canvas = canvas;
     this.gl = gl;
     this.moved = moved;

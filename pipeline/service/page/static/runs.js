@@ -50,8 +50,8 @@ function ended(run) {
   if (button instanceof HTMLButtonElement) button.disabled = false;
   if (cancel) cancel.hidden = true;
   if (run.state === "succeeded") toast("The run is done.");
-  else if (run.state === "cancelled") toast("The run was stopped; what it finished is kept.");
-  else alertOf(new Refused(run.error ?? "The connection to the run was lost. Load the page again.", 0));
+  else if (run.state === "cancelled") toast("The run was stopped; finished work is kept.");
+  else alertOf(new Refused(run.error ?? "The connection to the run was lost. Reload the page.", 0));
   showAgain().catch(alertOf);
 }
 
