@@ -1,8 +1,8 @@
-"""Every knob of the product: its type, bound, unit, default and meaning, in one place.
+"""Every setting of the product: its type, bounds, unit, default and meaning, in one place.
 
 What belongs here: the parameter class of each stage, the root `Settings`, and how they are read from one YAML file and
-the environment. Not here: what a knob does (`stages/`), and secrets, which come from the environment only and are read
-by `adapters/buckets.py` at the moment they are needed. Imports nothing of the product but `errors`.
+the environment. Not here: what a setting does (`stages/`), and secrets, which come from the environment only and are
+read by `adapters/buckets.py` when they are needed. Imports nothing of the product but `errors`.
 """
 
 import difflib
@@ -66,30 +66,30 @@ class SourceSettings(Params):
     variant: str = Field(
         default="800w",
         pattern=r"^(\d+w|original)$",
-        description="Which width to read where an image has several: else the nearest larger, else the largest.",
+        description="Which width to read if an image has several; otherwise the nearest larger, otherwise the largest.",
     )
     manifest: Literal["auto", "ignore", "require"] = Field(
         default="auto",
-        description="Whether the bucket's own manifest.json, not a listing, says what exists: auto = if there is one.",
+        description="Whether the bucket's manifest.json (not a listing) says what exists; auto: if there is one.",
     )
     skip_names: list[str] = Field(
         default=list(SKIP_NAMES),
-        description="Names of files and folders of systems, in any case, that are skipped and counted wherever they "
-        "lie; * and ? stand for any characters. [] skips nothing, not even names that begin with a dot.",
+        description="Names of system files and folders that are skipped and counted everywhere, ignoring case; * and ? "
+        "match any characters. [] skips nothing, not even names that begin with a dot.",
     )
     follow_links: Literal["inside", "all"] = Field(
         default="inside",
-        description="Symbolic links in a folder. inside: those that lead elsewhere are told and not read; all: read.",
+        description="Symbolic links in a folder. inside: links that lead elsewhere are reported, not read; all: read.",
     )
     concurrency: int = Field(default=16, ge=1, le=256, description="Objects read at the same time.")
-    timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Seconds until one request is given up.")
+    timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Seconds until a request is given up.")
     retries: int = Field(default=4, ge=0, le=20, description="Further tries after a transient error, with back-off.")
     retry_seconds: float = Field(
         default=180.0,
         ge=0,
         le=3600,
-        description="How long a request is tried after that, where the server says that it is busy (SlowDown), or is "
-        "silent though it answered before; with back-off and jitter, and told. 0 = the retries alone.",
+        description="How long a request is tried after that if the server says it is busy (SlowDown), or stops answering; "
+        "with back-off and jitter, and reported. 0: only the retries.",
     )
 
 
@@ -101,11 +101,9 @@ class ImageParams(Params):
     )
     max_megabytes: float = Field(default=200.0, gt=0, le=4000, description="Larger objects are set aside unread.")
     background: str = Field(
-        default="#ffffff", pattern=r"^#[0-9a-fA-F]{6}$", description="What transparent pixels are laid on."
+        default="#ffffff", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour behind transparent pixels."
     )
-    thumbnail_pixels: int = Field(
-        default=192, ge=64, le=512, description="Longest side of the thumbnails that we keep."
-    )
+    thumbnail_pixels: int = Field(default=192, ge=64, le=512, description="Longest side of the stored thumbnails.")
 
 
 class EncoderParams(Params):
@@ -134,7 +132,7 @@ class DuplicateParams(Params):
     """Which images count as the same picture. Nothing is ever deleted."""
 
     max_hamming: int = Field(
-        default=10, ge=0, le=32, description="near: most bits of 64 in which two perceptual hashes may differ."
+        default=10, ge=0, le=32, description="near: how many of the 64 bits of two perceptual hashes may differ."
     )
     max_distance: float = Field(
         default=0.25, ge=0.0, le=1.0, description="near: largest cosine distance of two embeddings."
@@ -143,20 +141,20 @@ class DuplicateParams(Params):
         default=40.0,
         ge=0.0,
         le=255.0,
-        description="near: largest difference of any place, in colour values, of two thumbnails laid over one another.",
+        description="near: largest difference at any place, in colour values, of two registered thumbnails.",
     )
     min_contrast: float = Field(
         default=8.0,
         ge=0.0,
         le=127.0,
-        description="near: a picture of less contrast (standard deviation of its grey values) has no hash to trust.",
+        description="near: below this contrast (standard deviation of grey values) a hash means nothing.",
     )
     similar_distance: float = Field(
-        default=0.05, ge=0.0, le=1.0, description="similar: largest cosine distance, where the embedding alone decides."
+        default=0.05, ge=0.0, le=1.0, description="similar: largest cosine distance; only the embedding decides."
     )
     collapse: bool = Field(
         default=False,
-        description="Whether near duplicates count as one image when clustering, so that many copies make no cluster.",
+        description="Whether near duplicates count as one image when clustering, so that copies form no cluster.",
     )
 
 
@@ -165,79 +163,82 @@ class ReductionParams(Params):
 
     method: Literal["auto", "umap", "pca", "none"] = Field(
         default="auto",
-        description="The reducer. auto: none for the clusterer community, which needs none, UMAP for the others.",
+        description="The reducer. auto: none for the clusterer community, UMAP for the others.",
     )
-    n_components: int = Field(default=10, ge=2, le=256, description="Dimensions that are clustered.")
+    n_components: int = Field(default=10, ge=2, le=256, description="Number of dimensions after reduction.")
     n_neighbors: int = Field(
-        default=15, ge=2, le=200, description="UMAP: small values see small groups, large ones the broad shape."
+        default=15, ge=2, le=200, description="UMAP: small values show local structure, large ones the broad shape."
     )
     min_dist: float = Field(
-        default=0.0, ge=0.0, le=0.99, description="UMAP: 0 packs groups tightly, which clusters best."
+        default=0.0, ge=0.0, le=0.99, description="UMAP: 0 packs similar images tightly, which is best for clustering."
     )
     metric: Literal["cosine", "euclidean"] = Field(default="cosine", description="UMAP: distance between vectors.")
     seed: int = Field(default=42, ge=0, le=2**31 - 1, description="Fixes the layout; a seeded UMAP uses one thread.")
 
 
 class ContextWeights(Params):
-    """What counts how much when images are compared; 1 each: another time weighs as much as another picture."""
+    """How much picture, time and place count when images are compared; 1 each: all the same."""
 
     visual: float = Field(default=1.0, gt=0, le=100, description="The picture itself.")
-    time: float = Field(default=0.0, ge=0, le=100, description="When it was taken; 0 = does not count.")
-    place: float = Field(default=0.0, ge=0, le=100, description="Where it was taken; 0 = does not count.")
+    time: float = Field(default=0.0, ge=0, le=100, description="When it was taken; 0: does not count.")
+    place: float = Field(default=0.0, ge=0, le=100, description="Where it was taken; 0: does not count.")
 
 
 class ClusterParams(Params):
-    """How reduced vectors become groups."""
+    """How vectors become clusters."""
 
     method: Literal["community", "hdbscan", "kmeans"] = Field(
         default="community",
-        description="The clusterer. community: groups in the graph of nearest neighbours, noise by density.",
+        description="The clusterer. community: Leiden on the graph of nearest neighbours; outliers by distance.",
     )
     granularity: str = Field(
         default="auto",
         coerce_numbers_to_str=True,
         pattern=r"^(auto|coarse|fine|0(\.\d+)?|1(\.0+)?|\.\d+)$",
-        description="How fine: auto, coarse, fine, or a number from 0 (few broad groups) to 1 (many narrow ones); "
-        "`image-cluster tune` shows what each gives. auto means: community finds it, HDBSCAN takes min_cluster_size, "
+        description="How fine: auto, coarse, fine, or a number from 0 (few broad clusters) to 1 (many narrow ones); "
+        "`image-cluster tune` compares them. auto: community uses resolution 0.8, HDBSCAN min_cluster_size, "
         "k-means 20 clusters.",
     )
     min_cluster_size: int = Field(
-        default=3, ge=2, le=100_000, description="community, HDBSCAN: the smallest group that counts as a cluster."
+        default=3, ge=2, le=100_000, description="community, HDBSCAN: the smallest size of a cluster."
     )
     min_samples: int | None = Field(
-        default=None, ge=1, le=10_000, description="HDBSCAN: larger leaves more unclustered; unset = min_cluster_size."
+        default=None,
+        ge=1,
+        le=10_000,
+        description="HDBSCAN: larger values leave more unclustered; unset: min_cluster_size.",
     )
     cluster_selection_epsilon: float = Field(
-        default=0.0, ge=0.0, le=100.0, description="HDBSCAN: groups closer than this are not split."
+        default=0.0, ge=0.0, le=100.0, description="HDBSCAN: clusters closer than this are not split."
     )
     cluster_selection_method: Literal["eom", "leaf"] = Field(
-        default="eom", description="HDBSCAN: eom prefers broad groups, leaf many small ones."
+        default="eom", description="HDBSCAN: eom prefers broad clusters, leaf many small ones."
     )
     n_clusters: int | None = Field(
         default=None,
         ge=2,
         le=100_000,
-        description="The number of clusters, for those who know it (community, k-means). Unset: granularity decides.",
+        description="The number of clusters, if you know it (community, k-means). Unset: granularity decides.",
     )
-    seed: int = Field(default=42, ge=0, le=2**31 - 1, description="community, k-means: where they start.")
+    seed: int = Field(default=42, ge=0, le=2**31 - 1, description="community, k-means: random seed.")
     memory: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="community: how much the groups of before count when all images are clustered again with the same "
-        "settings. 0: not at all; 1: only new images can bring together what was apart.",
+        description="community: how much the previous clusters count when all images are clustered again with the same "
+        "settings. 0: not at all; 1: only new images can join what was separate.",
     )
     recluster: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="Whether all images are clustered again, or new ones placed into the clusters that are there. "
-        "auto: again when much changed (see the next two); always; never, as long as no setting changes.",
+        description="Whether all images are clustered again, or new ones are placed into existing clusters. auto: "
+        "again when much changed (see the next two); always; never: only when a setting changes.",
     )
     recluster_share: float = Field(
         default=0.2,
         ge=0,
         le=1,
-        description="auto: clusters again when images that came or went since the last full clustering are more than "
-        "this share of it; 0 clusters at every change.",
+        description="auto: cluster again when more than this share of images came or left since the last full "
+        "clustering; 0: at every change.",
     )
     recluster_days: int | None = Field(
         default=7,
@@ -254,26 +255,26 @@ class ClusterParams(Params):
         default=12.0,
         gt=0,
         le=1e6,
-        description="Hours apart that are nearly the same time; three times as much is another time altogether.",
+        description="Hours apart that count as almost the same time; three times this is simply another time.",
     )
     place_km: float = Field(
         default=10.0,
         gt=0,
         le=5000,
-        description="Kilometres apart that are nearly the same place; three times as much is another place altogether.",
+        description="Kilometres apart that count as almost the same place; three times this is another place.",
     )
     pairs_file: str | None = Field(
         default=None,
-        description="CSV of rated pairs (a,b,same) that images are compared by. Unset: pairs.csv of the data directory",
+        description="CSV of rated pairs (a,b,same). Unset: pairs.csv in the data directory.",
     )
     least_pairs: int = Field(
-        default=20, ge=10, le=1_000_000, description="Rated pairs from which on they teach how images are compared."
+        default=20, ge=10, le=1_000_000, description="Learning from rated pairs starts with this many."
     )
     accept_suggestions: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="Unclustered images join the nearest cluster from this confidence on (0 to 1). Unset: they do not.",
+        description="Unclustered images with at least this confidence (0 to 1) join the nearest cluster. Unset: none.",
     )
 
 
@@ -284,14 +285,14 @@ class IdentityParams(Params):
         default=0.25,
         gt=0.0,
         le=1.0,
-        description="Least share of common members (Jaccard, by content hash) at which a group inherits an id.",
+        description="Smallest overlap of members (Jaccard, by content hash) at which a cluster keeps its id.",
     )
     min_similarity: float = Field(
         default=0.95,
         ge=0.5,
         le=1.0,
-        description="Least cosine similarity of centroids at which a group inherits the id of a cluster whose images "
-        "are all but gone; 1 never follows.",
+        description="Smallest cosine similarity of centroids at which a cluster keeps its id although nearly all its "
+        "images were replaced; 1: never.",
     )
 
 
@@ -308,14 +309,17 @@ class SimilarityParams(Params):
 
     index: Literal["auto", "exact", "cells"] = Field(
         default="auto",
-        description="exact compares with every image; cells only with those around the query, and says how many of "
-        "the true nearest that finds; auto is exact up to similarity.exact_up_to images.",
+        description="exact compares with every image; cells only with those around the query, and reports the measured "
+        "recall; auto is exact up to similarity.exact_up_to images.",
     )
     exact_up_to: int = Field(
-        default=1_000_000, ge=1, description="Images of a category that index: auto compares with one by one."
+        default=1_000_000, ge=1, description="index: auto is exact up to this many images of a category."
     )
     min_recall: float = Field(
-        default=0.98, ge=0.5, le=1.0, description="Least share of the true 50 nearest that an index in cells finds."
+        default=0.98,
+        ge=0.5,
+        le=1.0,
+        description="Smallest recall of the true 50 nearest that an index in cells must reach.",
     )
 
 
@@ -329,7 +333,7 @@ class OutletSettings(Params):
     endpoint_url: str | None = Field(default=None, description="As for the source.")
     region: str = Field(default="auto", description="As for the source.")
     table_prefix: str = Field(
-        default="", pattern=r"^[a-z_]{0,30}$", description="What the names of a database's tables begin with."
+        default="", pattern=r"^[a-z_]{0,30}$", description="Prefix of the table names in a database."
     )
 
     @property
@@ -341,25 +345,26 @@ class OutletSettings(Params):
 class GuardParams(Params):
     """When a new result waits for a person instead of replacing what is published."""
 
-    enabled: bool = Field(default=True, description="Whether results are compared with what is published at all.")
+    enabled: bool = Field(default=True, description="Whether new results are compared with the published one.")
     max_cluster_drop: float = Field(
-        default=0.5, gt=0, le=1, description="Holds back when the clusters fall by more than this share; 1 = never."
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Holds back if the number of clusters falls by more than this share; 1: never.",
     )
     max_unclustered_growth: float = Field(
-        default=2.0, ge=1, le=1000, description="Holds back when the unclustered share grows to more than so many times"
+        default=2.0, ge=1, le=1000, description="Holds back if the unclustered share grows by more than this factor ..."
     )
     min_unclustered_rise: float = Field(
         default=0.02,
         ge=0,
         le=1,
-        description="... but only where it rises by more than this share of the images (and by at least 5 images).",
+        description="... and rises by more than this share of the images (and by at least 5 images).",
     )
     max_cluster_share: float = Field(
-        default=0.5, gt=0, le=1, description="Holds back when the largest cluster passes this share; 1 = never."
+        default=0.5, gt=0, le=1, description="Holds back if the largest cluster grows beyond this share; 1: never."
     )
-    forbid_losing_named: bool = Field(
-        default=True, description="Holds back when a cluster that people named would vanish."
-    )
+    forbid_losing_named: bool = Field(default=True, description="Holds back if a named cluster would disappear.")
 
 
 class PublishParams(Params):
@@ -368,21 +373,23 @@ class PublishParams(Params):
     outlets: list[OutletSettings] = Field(
         default_factory=list[OutletSettings], description="Further places to publish to."
     )
-    include_centroids: bool = Field(default=False, description="Whether clusters.json carries each cluster's centroid.")
+    include_centroids: bool = Field(
+        default=False, description="Whether clusters.json contains each cluster's centroid."
+    )
     page_images: int = Field(
         default=5000,
         ge=0,
         le=100_000,
-        description="Most thumbnails that the review page carries; the rest are counted.",
+        description="Most thumbnails in the review page; the rest are counted.",
     )
     max_cluster_share: float = Field(
         default=0.5,
         gt=0,
         le=1,
-        description="The check warns when one cluster holds more than this share of the images.",
+        description="The check warns if one cluster has more than this share of the images.",
     )
     history: int = Field(
-        default=30, ge=2, le=1000, description="Published sets that are kept in the data directory, to roll back to."
+        default=30, ge=2, le=1000, description="Published sets to keep in the data directory for rollback."
     )
     guard: GuardParams = Field(
         default_factory=GuardParams,
@@ -396,50 +403,53 @@ class CurationParams(Params):
     database_url: str | None = Field(
         default=None,
         description="postgresql://… or sqlite:///PATH; unset: curation.sqlite3 in the data directory. A password "
-        "belongs in the variable IMAGE_CLUSTER_DATABASE_URL, which goes before this.",
+        "belongs in the variable IMAGE_CLUSTER_DATABASE_URL, which overrides this.",
     )
     review_change: float = Field(
         default=0.333,
         gt=0,
         le=1,
-        description="A named cluster asks to be reviewed when more than this share of it came or went since the last "
-        "look.",
+        description="A named cluster needs a review if more than this share of it came or left since the last review.",
     )
-    review_new_size: int = Field(default=5, ge=1, description="A new cluster asks from this many images on.")
+    review_new_size: int = Field(default=5, ge=1, description="A new cluster needs a review from this many images on.")
 
 
 class AutomationParams(Params):
     """When Dagster starts runs by itself."""
 
     quiet_seconds: int = Field(
-        default=120, ge=0, le=86_400, description="No run starts until a category has been still for this long."
+        default=120, ge=0, le=86_400, description="No run starts until a category has been unchanged for this long."
     )
     interval_seconds: int = Field(default=60, ge=30, le=86_400, description="Seconds between two looks at the bucket.")
     listing_seconds: float = Field(
-        default=20.0, gt=0, le=50, description="Longest that one look may list; a larger bucket is listed over several."
+        default=20.0,
+        gt=0,
+        le=50,
+        description="Longest time that one look may list; a larger bucket takes several looks.",
     )
     deadline_seconds: float = Field(
         default=45.0,
         gt=0,
         le=3600,
-        description="Longest that one look may wait for the bucket; the next look goes on from there. Dagster itself "
+        description="Longest time that one look may wait for the bucket; the next look continues there. Dagster itself "
         "ends a look after 60 s, or DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS.",
     )
-    nightly: str = Field(default="0 3 * * *", description="Cron expression of the run of every category.")
+    nightly: str = Field(default="0 3 * * *", description="Cron expression of the nightly run of every category.")
     timezone: str = Field(default="UTC", description="Time zone of that expression.")
 
 
 class ServiceParams(Params):
     """The REST service: where it listens, and its limits."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="Address that it listens on. See `serve --help`.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on. See `serve --help`.")
     port: int = Field(default=8765, ge=1, le=65_535, description="Its port.")
     allowed_hosts: list[str] = Field(
         default_factory=list[str],
-        description="Further names that a request may address the service by, for instance behind a proxy.",
+        description="Further host names of the service, for instance behind a proxy.",
     )
     public_reads: bool = Field(
-        default=False, description="Off loopback: whether reading needs no token. Writing always needs it."
+        default=False,
+        description="On other addresses than loopback: whether reading needs no token. Writing always does.",
     )
     max_page: int = Field(default=1000, ge=10, le=100_000, description="Most items that one answer lists.")
     max_upload_files: int = Field(default=50, ge=1, le=10_000, description="Most files in one upload.")
@@ -447,10 +457,13 @@ class ServiceParams(Params):
     max_upload_megapixels: float = Field(
         default=50.0, gt=0, le=2000, description="Larger uploaded pictures are refused before they are decoded."
     )
-    max_original_megabytes: float = Field(default=100.0, gt=0, le=4000, description="Largest original handed on.")
+    max_original_megabytes: float = Field(default=100.0, gt=0, le=4000, description="Largest original that is served.")
     max_vectors_megabytes: float = Field(default=256.0, gt=0, le=16_384, description="Largest body of posted vectors.")
     vectors_inline: int = Field(
-        default=5000, ge=1, le=1_000_000, description="Up to so many posted vectors are answered at once, else by a run"
+        default=5000,
+        ge=1,
+        le=1_000_000,
+        description="Up to this many posted vectors are answered at once; more become a run.",
     )
     upload_folder: str = Field(
         default="uploads",

@@ -1,7 +1,7 @@
-"""The commented image-cluster.yaml, made from the parameter classes, so that no knob is described twice.
+"""The commented image-cluster.yaml, made from the parameter classes, so that no setting is described twice.
 
 What belongs here: turning `settings.py` into text, and changing one value in a text that people wrote. Not here: any
-knob.
+setting.
 """
 
 import json
@@ -18,8 +18,8 @@ from pipeline.errors import SettingsError
 from pipeline.settings import Settings, parse_settings
 
 HEAD = """\
-# image-cluster.yaml: every knob with its default, meaning and bounds. Delete what you do not change.
-# Credentials never stand here. They come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
+# image-cluster.yaml: every setting with its default, meaning and bounds. Delete what you do not change.
+# Never write credentials here. They come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
 # or for r2:// R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY.
 """
 
