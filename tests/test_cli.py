@@ -51,7 +51,7 @@ def test_every_command_has_help_with_an_example() -> None:
         (["run", ".", "--settings", "none.yaml"], 2, "none.yaml"),
         (["cluster", "--out", "empty"], 1, "image-cluster run SOURCE"),
         (["cluster", "--out", "empty", "--category", "x"], 2, "no category 'x'"),
-        (["similar", "x.png", "--out", "empty"], 2, "no file"),
+        (["similar", "x.png", "--out", "empty"], 2, "nor a file"),
         (["rum"], 2, "run"),
     ],
 )  # fmt: skip
@@ -143,7 +143,7 @@ def test_a_run_that_is_stopped_half_way_goes_on_from_there(tmp_path: Path, numbe
     output, talk = started.communicate(timeout=60)
     if number == signal.SIGINT:
         assert started.returncode == 1
-        assert "the same command goes on from there" in talk
+        assert "the same command continues from there" in talk
     assert output == ""
     finished = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
     [summary] = json.loads(finished.stdout)

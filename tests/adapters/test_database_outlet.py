@@ -83,7 +83,7 @@ def test_a_failure_at_any_table_leaves_the_old_rows_whole(outlet: DatabaseOutlet
     before = [ask(path, f"SELECT * FROM {name}") for name in ("clusters", "images", "publications")]
     ask(path, f"CREATE TRIGGER no BEFORE INSERT ON {table} WHEN (SELECT count(*) FROM {table}) >= "
               f"{0 if table == 'publications' else 1} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")  # fmt: skip
-    with pytest.raises(OutletError, match=r"refused the rows: the disk is full. What was there before is untouched"):
+    with pytest.raises(OutletError, match=r"refused the rows: the disk is full. Its previous content is unchanged"):
         outlet.place("bollards", "000002-bb", files())
     assert [ask(path, f"SELECT * FROM {name}") for name in ("clusters", "images", "publications")] == before
 
@@ -131,10 +131,10 @@ def test_text_that_a_database_refuses_is_written_as_escapes(outlet: DatabaseOutl
     ("url", "said"),
     [
         ("sqlite://", "names no file"),
-        (f"postgresql+psycopg://u:{SECRET}@host/db", "another driver"),
-        (f"postgresql://u:{SECRET}@host:port/db", "no database address"),
-        (f"postgresql://u:{SECRET}@host/db?colour=red", "query values that we do not know: colour"),
-        (f"mysql://u:{SECRET}@host/db", "no place to publish to"),
+        (f"postgresql+psycopg://u:{SECRET}@host/db", "a driver that is not included"),
+        (f"postgresql://u:{SECRET}@host:port/db", "not a database address"),
+        (f"postgresql://u:{SECRET}@host/db?colour=red", "unknown query values: colour"),
+        (f"mysql://u:{SECRET}@host/db", "cannot be used as an outlet"),
     ],
 )
 def test_an_address_that_cannot_be_is_named_without_its_password(url: str, said: str) -> None:

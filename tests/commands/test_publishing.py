@@ -37,9 +37,9 @@ def test_what_is_held_back_is_said_plainly_with_exit_code_3(bench: PublishingBen
     found = call("publish", "--category", "bollards", "--quiet")
     assert found.exit_code == 3
     assert found.stdout.splitlines()[1].split("\t")[:2] == ["bollards", "held"]
-    assert "bollards is not published, it waits for you to look at it:" in found.stderr
+    assert "bollards is not published. It waits for your approval:" in found.stderr
     assert "  - the clusters would fall from 3 to 1, by more than 50%" in found.stderr
-    assert "What is published stays, 000002-" in found.stderr
+    assert "Still published: 000002-" in found.stderr
     [row] = json.loads(call("publish", "--candidates", "--json").stdout)
     assert Path(row["page"]).is_file()
     command = found.stderr.split("To publish it: image-cluster ")[1].split()

@@ -1,9 +1,9 @@
-"""The stage `published`: what leaves the pipeline for people and websites, as values in memory.
+"""The stage `published`: the documents for people and websites, as values in memory.
 
 - `document.py`: clusters.json, from what the stages before this one computed.
-- `changes.py`: changes.json, what is different since last time; `news.py`: the same as a sentence and a table.
-- `guard.py`: what speaks against publishing without a look at it first.
-- `schema.py`: the JSON Schemas (beside it as .json) and the checks that a document must pass before it goes out.
+- `changes.py`: changes.json, what changed since the last publication; `news.py`: the same in words.
+- `guard.py`: reasons to hold a result back until a person has looked at it.
+- `schema.py`: the JSON Schemas (.json files beside it) and the checks that every document must pass.
 - `page.py`: the review page (page.html.j2, page.css, page.js), one self-contained HTML file.
 - `website.py`: the website's TypeScript data file.
 

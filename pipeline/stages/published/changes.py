@@ -1,4 +1,4 @@
-"""changes.json: what is different between two published documents, as data.
+"""changes.json: the differences between two published documents, as data.
 
 What belongs here: comparing them. Not here: deciding which cluster is which (`stages/identities/matching.py` does, and
 hands over each one's fate), the documents themselves (`document.py`), and telling the changes in words (`news.py`).
@@ -23,7 +23,7 @@ _NOWHERE = {"new", "gone", "unclustered", "rejected"}
 
 @dataclass(frozen=True)
 class Fate:
-    """How a cluster came to be what it is. `name` and `size` matter for those that died: no new document has them."""
+    """The fate of a cluster. `name` and `size` are needed for clusters that died: no new document has them."""
 
     fate: FateName
     parents: Sequence[str] = ()
@@ -33,7 +33,7 @@ class Fate:
 
 
 def fates_of(view: LibraryView) -> dict[str, Fate]:
-    """The fate of every cluster of a view by id, those that died included."""
+    """The fate of every cluster of a view by id, including clusters that died."""
     fates = {
         one.id: Fate(one.fate, tuple(one.parents), _reason(one), one.name, len(one.members)) for one in view.clusters
     }
@@ -43,7 +43,7 @@ def fates_of(view: LibraryView) -> dict[str, Fate]:
 def build_changes(previous: Mapping[str, Any] | None, document: Mapping[str, Any], fates: Mapping[str, Fate]) -> Json:
     """changes.json as a value: `document` compared with the `previous` one, None on the first publication.
 
-    A cluster that `fates` does not know gets its fate from where the images of the two documents went. One that neither
+    A cluster without an entry in `fates` gets its fate from where its images went. One that neither
     document has appears if `fates` says that it died.
     """
     before = {cluster["id"]: cluster for cluster in previous["clusters"]} if previous else {}
@@ -65,7 +65,7 @@ def build_changes(previous: Mapping[str, Any] | None, document: Mapping[str, Any
 
 
 class _Flows:
-    """Where every image was and is: a cluster's id, `unclustered`, `rejected`, or `new` and `gone`."""
+    """Where every image was and is now: a cluster id, `unclustered`, `rejected`, `new` or `gone`."""
 
     def __init__(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
         self.before, self.after = before, after
@@ -78,15 +78,15 @@ class _Flows:
             self._targets[was][is_] += 1
 
     def came_from(self, place: str) -> Counter[str]:
-        """Places that the images of `place` were in, itself left out."""
+        """Where the images of `place` came from, without `place` itself."""
         return _without(self._sources[place], place)
 
     def went_to(self, place: str) -> Counter[str]:
-        """Places that the images that were in `place` are in, itself left out."""
+        """Where the former images of `place` are now, without `place` itself."""
         return _without(self._targets[place], place)
 
     def share(self, old: str, new: str) -> float:
-        """Share of what was in `old` and still exists that is in `new`."""
+        """Of the images that were in `old` and still exist, the share that is in `new`."""
         there = self._targets[old]
         still = there.total() - there["gone"]
         return there[new] / still if still else 0.0
@@ -136,7 +136,7 @@ def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None,
 
 
 def _agreed(fate: Fate, found: Fate, before: Json | None, flows: _Flows) -> Fate:
-    """The fate as told, unless the documents show it to be about something else.
+    """The given fate, unless the two documents contradict it.
 
     Fates are told against the last run. The documents may lie further apart, since a result can be held back or rolled
     back, and closer to the truth, since people merge clusters.
@@ -150,7 +150,7 @@ def _agreed(fate: Fate, found: Fate, before: Json | None, flows: _Flows) -> Fate
 
 
 def _compared(id_: str, before: Json | None, after: Json | None, flows: _Flows) -> Fate:
-    """The fate of a cluster as far as two documents tell it."""
+    """The fate of a cluster, derived from the two documents alone."""
     if after is None:
         return Fate("died")
     reason = "It changed a lot." if after["needsReview"] else None
@@ -167,13 +167,13 @@ def _compared(id_: str, before: Json | None, after: Json | None, flows: _Flows) 
 
 
 def _into(id_: str, flows: _Flows) -> list[str]:
-    """The other clusters that each took a good part of what was in this one, the largest part first."""
+    """The other clusters that each received a large part of this one, the largest part first."""
     return [place for place, _ in _ordered(flows.went_to(id_)) if place not in _NOWHERE
             and flows.share(id_, place) >= _PART][:_SAMPLE]  # fmt: skip
 
 
 def _say_naming(entries: Iterable[Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> None:
-    """Fill in what became of each cluster's name."""
+    """Fill in what happened to each cluster's name."""
     named = {id_ for clusters in (before, after) for id_, one in clusters.items() if one["name"]}
     for entry in entries:
         old, new = entry["nameBefore"], after[entry["id"]]["name"] if entry["id"] in after else None

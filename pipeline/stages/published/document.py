@@ -1,4 +1,4 @@
-"""clusters.json: the published document, from the clusters as computed and as people named them.
+"""clusters.json: the published document, made from computed clusters and people's decisions.
 
 What belongs here: the input that the stage expects, the document that it becomes, and its bytes. Not here: what a valid
 document is (`schema.py`), what changed since the last one (`changes.py`), who names a cluster (`curation/`), and where
@@ -79,7 +79,7 @@ class ClusterView:
 
 @dataclass(frozen=True)
 class Unclustered:
-    """An image that fits nowhere, with the nearest cluster as a suggestion."""
+    """An unclustered image, with the nearest cluster as a suggestion."""
 
     image: ImageRef
     nearest_cluster: str | None = None
@@ -88,7 +88,7 @@ class Unclustered:
 
 @dataclass(frozen=True)
 class RejectedImage:
-    """An image that was set aside: its status (broken, too_large, …) and what was found."""
+    """An image that was set aside: its status (broken, too_large, …) and the reason."""
 
     key: str
     status: str
@@ -97,7 +97,7 @@ class RejectedImage:
 
 @dataclass(frozen=True)
 class DiedCluster:
-    """A cluster that was published before and is no more; `size` is how many images it last had."""
+    """A cluster that was published before and has ended; `size` is its last number of images."""
 
     id: str
     name: str | None
@@ -106,7 +106,7 @@ class DiedCluster:
 
 @dataclass(frozen=True)
 class LibraryView:
-    """One category, whole. `model` and `settings` are as used, not as asked.
+    """One whole category. `model` and `settings` are the ones actually used.
 
     `ended_by_people` are ids of clusters that people merged away: that they are gone is no reason to hold back.
     `shaped_by_people` are those whose members are not as computed, because people merged, split or moved.
@@ -208,7 +208,7 @@ def natural_order(text: str) -> list[tuple[int, int, str]]:
 
 
 def slugify(text: str) -> str:
-    """`text` as a word for an address: a-z, 0-9 and single hyphens. Empty when it holds no such letter."""
+    """`text` as a slug: a-z, 0-9 and single hyphens. Empty if it has no such letter."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS)).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
@@ -309,14 +309,14 @@ def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, l
 
 
 def _take(word: str, taken: set[str]) -> bool:
-    """Whether the word was free, which it no longer is."""
+    """Take the word; returns whether it was free."""
     free = word not in taken
     taken.add(word)
     return free
 
 
 def _free(wanted: str, id_: str, taken: set[str]) -> str:
-    """`wanted`, made different where it is taken."""
+    """`wanted`, or a variant of it if it is taken."""
     slug, tries = wanted, 0
     while not _take(slug, taken):
         slug = f"{wanted}-{id_.removeprefix('c-')}" + (f"-{tries}" if tries else "")

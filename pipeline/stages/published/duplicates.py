@@ -1,4 +1,4 @@
-"""duplicates.json: groups of images that are the same picture, and which one is proposed to be kept.
+"""duplicates.json: groups of copies of the same picture, and which image to keep.
 
 What belongs here: the document and its checks. Not here: finding duplicates (`stages/duplicates/groups.py`), the
 section of the review page (`page.py`). A companion of its own, and not a part of clusters.json: see docs/duplicates.md.
@@ -54,7 +54,7 @@ def build_duplicates(
 
 
 def validate_duplicates(document: Mapping[str, Any]) -> None:
-    """Check the schema, that each group keeps what its level says, and that no image is twice on one level.
+    """Check the schema, the number of kept images per group, and that no image appears twice on one level.
 
     Raises `PublishRefusedError` with the first problems.
     """

@@ -1,9 +1,9 @@
-"""The coarser level in clusters.json: which clusters are kinds of one kind.
+"""Families in clusters.json: groups of similar clusters.
 
-What belongs here: the fields `parent` and `families`, and what must hold of them. Not here: which clusters belong
-together and the ids (`stages/identities/superclusters.py`).
+What belongs here: the fields `parent` and `families`, and what must hold of them. Not here: finding families and
+their ids (`stages/identities/superclusters.py`).
 
-A document without families carries neither field. Merges by people may leave a family with one cluster: it is none.
+A document without families has neither field. If merges leave a family with one cluster, it is dropped.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ def with_families(document: dict[str, Any], family: Mapping[str, str | None]) ->
 
 
 def family_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    """Parents and families say the same, and no family has fewer than two clusters."""
+    """Problems: parents and families that disagree, and families of fewer than two clusters."""
     said = {(cluster["id"], cluster["parent"]) for cluster in document["clusters"] if cluster.get("parent")}
     sizes = {cluster["id"]: cluster["size"] for cluster in document["clusters"]}
     listed = {(cluster, family["id"]) for family in document.get("families", []) for cluster in family["clusters"]}

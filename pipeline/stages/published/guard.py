@@ -1,12 +1,12 @@
-"""The guard before publishing: is a new document so unlike the published one that a person should look first?
+"""The guard: does a new document differ so much from the published one that a person should look first?
 
 What belongs here: the comparison, as a pure function with its figures. Not here: what a valid document is (`schema.py`,
 which refuses), what changed in detail (`changes.py`), and what is done with a result that is held back
 (`steps/publish.py`).
 
-A website should not lose half of its types overnight because an encoder was swapped or a bucket was half empty. None of
-the rules can tell a mistake from a wish, so a result that trips one waits for a person. The first publication has
-nothing to be compared with and never trips.
+A website should not lose half of its types overnight because an encoder was swapped or a bucket was half empty. No rule
+can tell a mistake from an intended change, so a result that breaks one waits for a person. The first publication is
+never held back.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -23,7 +23,7 @@ Figure = int | float | str
 
 @dataclass(frozen=True)
 class Concern:
-    """One rule that a new document trips: the setting that holds its threshold, in words, and the figures."""
+    """One rule that a new document breaks: the setting with its threshold, the text, and the figures."""
 
     rule: str
     text: str
@@ -38,7 +38,7 @@ def examine(
     ended_by_people: Collection[str] = (),
     shaped_by_people: Collection[str] = (),
 ) -> list[Concern]:
-    """What speaks against replacing `previous` by `document` (both clusters.json) without asking; empty: nothing.
+    """The rules that `document` breaks compared with `previous` (both clusters.json); empty if it may be published.
 
     `ended_by_people` are the ids of clusters that people themselves merged away: their names may go.
     `shaped_by_people` are those whose members people chose, which may be as large as they like. Shares are of the

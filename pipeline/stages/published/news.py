@@ -1,6 +1,6 @@
 """The changes in words: one sentence, and a Markdown table.
 
-What belongs here: telling a changes.json to people. Not here: finding out what changed (`changes.py`).
+What belongs here: telling a changes.json to people. Not here: computing what changed (`changes.py`).
 """
 
 import re
@@ -14,7 +14,7 @@ _MAX_PLACES = 4
 
 
 def headline(changes: Mapping[str, Any]) -> str:
-    """The changes as one sentence that can be read aloud."""
+    """The changes as one sentence."""
     summary, category = changes["summary"], changes["category"]
     moves = {"imagesAdded": "came", "imagesRemoved": "left", "imagesMoved": "moved"}
     images = _join([f"{_many(summary[name], 'image')} {word}" for name, word in moves.items() if summary[name]])

@@ -48,7 +48,7 @@ class Section:
 
     @property
     def badge(self) -> str:
-        """What became of the cluster since last time, in a few words; empty where there is nothing to tell."""
+        """What happened to the cluster since the last publication, in a few words; empty if nothing."""
         if self.change is None:
             return ""
         added, removed = self.change["addedCount"], self.change["removedCount"]
@@ -58,7 +58,7 @@ class Section:
 
     @property
     def changed(self) -> bool:
-        """Whether anything about its images is different since last time."""
+        """Whether its images changed since the last publication."""
         change = self.change
         return change is not None and bool(change["fate"] != "kept" or change["addedCount"] or change["removedCount"])
 
@@ -128,7 +128,7 @@ def _content(
 
 
 def share_out(budget: int, representatives: Sequence[int], sizes: Sequence[int]) -> list[int]:
-    """How many images each group may show when all of them together may show `budget`.
+    """How many images each group may show if all together may show `budget`.
 
     Every group's first representative comes first, then the other representatives, then the rest: evenly, so that
     small groups are shown whole and only the largest are cut. `representatives[i] <= sizes[i]`.

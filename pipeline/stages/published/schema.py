@@ -1,4 +1,4 @@
-"""What a valid published document is: the two JSON Schemas, and the checks that no schema can express.
+"""Validation of published documents: the two JSON Schemas, and checks that a schema cannot express.
 
 What belongs here: loading the schemas (clusters.schema.json, changes.schema.json, published beside the documents) and
 refusing a document that breaks them. Not here: making documents (`document.py`, `changes.py`).
@@ -68,7 +68,7 @@ def _schema_problems(name: str, document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _not_finite(document: Any, path: Iterable[str | int]) -> str:
-    """What to say of a number that JSON has no word for, which the validator takes for null; empty of others."""
+    """The problem text for a number that JSON cannot represent (the validator sees null); empty for others."""
     for part in path:
         document = document[part]
     return f"{document} is not a finite number" if isinstance(document, float) and not math.isfinite(document) else ""
@@ -140,7 +140,7 @@ def _cluster_problems(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _index_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    """The index says the same as the clusters, in both directions."""
+    """Problems: places where the index and the clusters disagree."""
     real = {
         (cluster["id"], country["code"], len(country["images"]))
         for cluster in document["clusters"] if cluster["status"] == "active" for country in cluster["countries"]

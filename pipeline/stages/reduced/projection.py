@@ -1,7 +1,7 @@
 """Vectors → the vectors that are clustered, and positions on the map.
 
-What belongs here: UMAP, PCA or nothing, with parameters clamped to the number of images, and a map that stays put as
-the library grows. Not here: what becomes a cluster (`labels/clusterers.py`).
+What belongs here: UMAP, PCA or nothing, with parameters clamped to the number of images, and a map that stays stable as
+the library grows. Not here: clustering (`labels/clusterers.py`).
 
 UMAP: McInnes, Healy, Melville (2018), "UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction".
 """
@@ -190,7 +190,7 @@ def _umap(
 
 
 def _place_new(data: np.ndarray, previous: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Old positions as they are; each new image at the mean of its most similar placed images."""
+    """Keep old positions; put each new image at the mean of its most similar placed images."""
     positions = previous.astype(np.float32)
     fresh = np.flatnonzero(~known)
     if not len(fresh):

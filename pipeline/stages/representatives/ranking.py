@@ -1,4 +1,4 @@
-"""Clusters → members in order of how typical they are, the chosen few, centroid and cohesion.
+"""Clusters → members sorted by how typical they are, the representatives, the centroid and the cohesion.
 
 What belongs here: geometry in the space of the embeddings. Not here: which image people chose (`curation/`).
 """

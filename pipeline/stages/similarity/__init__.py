@@ -1,6 +1,6 @@
 """The stage `similarity`: the index that finds what looks like an image.
 
-- `index.py`: building, searching, and the bytes of an index; `ivf_index.py`: the index of more than a million.
+- `index.py`: build, search and serialise an index; `ivf_index.py`: the index for more than a million vectors.
 
 Not here: reading vectors and filters (`steps/similarity.py`, `steps/search.py`).
 """

@@ -1,12 +1,12 @@
 """Similarity search over the embeddings: a FAISS index that can be rebuilt at any time.
 
-What belongs here: building, bringing up to date, opening and searching one index, and a query that learns from what
-people liked. Not here: the vectors, which are the truth (`storage/vectors.py`), which image a row is
+What belongs here: building, updating, opening and searching one index, and moving a query towards images that people
+liked. Not here: the vectors, which are the truth (`storage/vectors.py`), which image a row is
 (`steps/search.py`), how cells are cut and how many are looked into (`ivf_index.py`).
 
-The index is flat: exact. One core alone cannot read it as fast as memory gives it, so each scans a stretch of the rows.
-Only beyond a million vectors is it cut into cells, and then it says how much it finds. Its file is mapped into memory
-page by page, so that opening costs nothing.
+The index is flat, so exact. One core cannot use the whole memory bandwidth, so each core scans a range of rows. Above a
+million vectors the index is divided into cells and reports its recall. Its file is memory-mapped, so opening it costs
+nothing.
 """
 
 import functools
@@ -150,7 +150,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def refined(query: np.ndarray, liked: np.ndarray, disliked: np.ndarray) -> np.ndarray:
-    """The query drawn to what people liked and away from what they did not, float32 [d], of length 1.
+    """The query moved towards liked images and away from disliked ones, float32 [d], of length 1.
 
     `liked` [n, d] and `disliked` [m, d] may be empty. Rocchio (1971), "Relevance feedback in information retrieval";
     the weight of what was disliked is small, because it lies in many directions and says less.

@@ -1,10 +1,10 @@
-"""Search among more vectors than one wants to compare with each: only those in the cells around the query.
+"""Search in too many vectors to compare with each: only those in the cells around the query.
 
-What belongs here: cutting the cells, how many of them to look into, adding and removing. Not here: the exact index and
+What belongs here: making the cells, how many to search, adding and removing vectors. Not here: the exact index and
 how an index is stored and asked (`index.py`), the neighbours of every image at once (`neighbours/knn_ivf.py`).
 
-An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011) with float16 vectors. How many cells a query looks
-into is measured on this library: the fewest that find the asked share of the true nearest.
+An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011) with float16 vectors. How many cells to search is
+measured on the library: the fewest that reach the wanted recall.
 """
 
 from collections.abc import Sequence

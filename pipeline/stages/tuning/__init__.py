@@ -1,7 +1,7 @@
-"""The stage `tuning`: what each granularity would make of a category, so that a person can choose one.
+"""The stage `tuning`: the result of each granularity for a category, so that a person can choose one.
 
-- `trials.py`: the sweep and its figures: clusters, unclustered, validity, stability, and the ids that would survive.
-- `sheets.py`: three settings side by side: which clusters of one lie in which of another, and their pictures.
+- `trials.py`: the sweep and its figures: clusters, unclustered, validity, stability, and the ids that would be kept.
+- `sheets.py`: three settings side by side: which clusters of one contain which of another, and their pictures.
 - `chart.py`: the curves, as SVG.
 - `page.py`: the report (page.html.j2, page.css), one self-contained HTML file.
 

@@ -23,7 +23,7 @@ Value = Callable[[Trial], float | None]
 
 @dataclass(frozen=True)
 class Curve:
-    """One chart: a title, a word on how to read it, the figure of a trial, and how it is written."""
+    """One chart: title, note, how to get a trial's figure, and how to format it."""
 
     title: str
     note: str

@@ -26,7 +26,7 @@ NEW = "born"  # the fate of a cluster that no cluster of today continues
 
 @dataclass(frozen=True)
 class Content:
-    """What is reported of one category, `made` at an ISO 8601 time in UTC.
+    """The content of a report on one category, `made` at an ISO 8601 time in UTC.
 
     `notes` say how far the figures are estimates; `names` are people's names by cluster id; `command` is what takes a
     setting over, without the setting.
@@ -73,7 +73,7 @@ def render(content: Content, thumbnail: Callable[[int], bytes | None]) -> str:
 
 
 def _words(trials: Sequence[Trial]) -> list[str]:
-    """What the columns are called: coarser, now, finer; without "now" where no setting of the sweep is in force."""
+    """The column titles: coarser, now, finer; without "now" if no setting of the sweep is the current one."""
     now = next((number for number, trial in enumerate(trials) if trial.current), None)
     if now is None:
         return ["Granularity"] * len(trials)

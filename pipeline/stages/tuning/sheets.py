@@ -1,4 +1,4 @@
-"""Three settings side by side: the clusters of a coarser and a finer one beside those of the one in force.
+"""Three settings side by side: the clusters of a coarser, the current and a finer one.
 
 What belongs here: which three, which cluster lies in which, which pictures show a cluster, and how many. Not here: how
 it looks (page.html.j2), where thumbnails are (`steps/tune.py`).

@@ -1,6 +1,6 @@
-"""One category, many granularities: what each would give, in figures that need no labels.
+"""One category at many granularities: the result of each, in figures that need no true labels.
 
-What belongs here: the sweep, its figures, which setting they speak for. Not here: how groups are found
+What belongs here: the sweep, its figures, which setting they favour. Not here: how clusters are found
 (`labels/clusterers.py`), pictures (`chart.py`, `sheets.py`).
 
 Validity is the mean silhouette (Rousseeuw, 1987) in the space of the embeddings, an unclustered image counting 0, so
@@ -81,7 +81,7 @@ class Cloud:
 
 
 def settings_to_try(steps: Sequence[float], current: str) -> list[str]:
-    """The settings of a sweep: each step, auto, and the one that is in force."""
+    """The settings of a sweep: each step, auto, and the current one."""
     numbers = [f"{step:g}" for step in sorted(set(steps))]
     known = current in numbers or any(current not in WORDS and float(current) == step for step in steps)
     return list(dict.fromkeys(["auto", *numbers, *([] if known else [current])]))
@@ -100,8 +100,8 @@ def sweep(
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> list[Trial]:
-    """One trial per setting, from coarse to fine. `params` gives everything but the granularity; a number of clusters
-    that it asks for is left aside. `on_progress` is told the images clustered so far and in all."""
+    """One trial per setting, from coarse to fine. `params` gives everything but the granularity; its `n_clusters` is
+    ignored. `on_progress` is told the images clustered so far and in all."""
     samples = _samples(cloud, params, runs, sample, seed)
     each = len(cloud.vectors) + sum(len(part.cloud.vectors) for part in samples)
     trials: list[Trial] = []
@@ -190,7 +190,7 @@ class _Part:
 
 
 def _grouped(cloud: Cloud, params: ClusterParams) -> labelling.Grouping:
-    """As `labels` would: with the sure suggestions taken, where the settings ask for that."""
+    """The clustering that `labels` would give, including accepted suggestions if the settings ask for them."""
     found = labelling.group(cloud.vectors, params, neighbours=cloud.neighbours)
     if params.accept_suggestions is None:
         return found

@@ -1,4 +1,4 @@
-"""How well a clustering separates, without labels.
+"""How well a clustering separates, without true labels.
 
 What belongs here: the silhouette that the tuning report shows. Not here: the sweep (`trials.py`). No clusterer uses it:
 on libraries with a few groups that lie far apart it prefers those, however much one of them swallows.

@@ -38,7 +38,7 @@ def test_what_is_not_there_is_a_page_that_says_so(shared: Client, path: str) -> 
 
 
 def test_a_value_that_cannot_be_is_a_page_too(shared: Client) -> None:
-    assert "a value that cannot be" in text(shared, "/c/bollards?order=sideways", 422)
+    assert "an invalid value" in text(shared, "/c/bollards?order=sideways", 422)
 
 
 def test_static_files_are_kept_for_ever_by_what_they_hold(shared: Client) -> None:
