@@ -88,7 +88,7 @@ class SourceSettings(Params):
         default=180.0,
         ge=0,
         le=3600,
-        description="How long a request is tried after that if the server says it is busy (SlowDown), or stops answering; "
+        description="How long a request is tried after that if the server is busy (SlowDown) or stops answering; "
         "with back-off and jitter, and reported. 0: only the retries.",
     )
 
