@@ -15,6 +15,7 @@ from assets.overrides import chosen, overrides
 from pipeline.settings import IdentityParams
 from pipeline.stages.identities.matching import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.published.guard import holds_most
 from pipeline.steps import identities as step
 from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project
@@ -111,8 +112,8 @@ def no_cluster_holds_most_images(project: Project, slug: str) -> Finding:
     limit = project.settings.published.max_cluster_share
     return Finding(
         passed=share <= limit,
-        text=f"The largest of {sizes.height:,} clusters holds {largest:,} of {members.height:,} images ({share:.1%}; "
-        f"limit {limit:.0%}). If it should be split, try labels.granularity fine.",
+        text=holds_most(largest, members.height, limit, slug)
+        or f"The largest of {sizes.height:,} clusters holds {largest:,} of {members.height:,} images ({share:.1%}).",
         figures={"largest": largest, "images": members.height, "share": round(share, 4), "limit": limit},
     )
 

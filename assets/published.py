@@ -68,6 +68,8 @@ def published(
         "changes": dg.MetadataValue.md(str(report.facts.get("changes", ""))),
     }
     folder = report.path
+    if report.facts.get("warning"):
+        said["warning"] = dg.MetadataValue.text(str(report.facts["warning"]))
     if "held" in report.facts:
         said |= {
             "candidate": dg.MetadataValue.text(str(report.facts["candidate"])),

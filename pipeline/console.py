@@ -105,6 +105,8 @@ def print_summary(summary: dict[str, Any]) -> None:
         click.echo("  Nothing is new: what was published stays as it is.")
     elif summary["headline"]:
         click.echo(f"  {summary['headline']}")
+    if summary["warning"]:
+        click.echo(f"  {summary['warning']}")
     click.echo(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
 
 

@@ -28,7 +28,7 @@ from pipeline.steps.stage import run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
-CODE = 5  # counted up when the same inputs give another result
+CODE = 6  # counted up when the same inputs give another result
 SUGGESTIONS_SCHEMA = pl.Schema(
     {
         "image_id": pl.String(),

@@ -63,6 +63,7 @@ def publish(project: Project, slug: str) -> Report:
             _remember(project, slug, made)
     _describe(report, project, slug, history)
     report.counts = dict(told["counts"])
+    report.facts["warning"] = _warning(project, slug, told["counts"])
     report.effective = told["settings"]
     return report
 
@@ -173,6 +174,11 @@ def _new_result(
         show_readers(project, slug, history, name, "published", digest, headline, summary)
 
 
+def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
+    images = counts["clustered"] + counts["unclustered"]
+    return guard.holds_most(counts["largest"], images, project.settings.published.max_cluster_share, slug)
+
+
 def _settle(project: Project, slug: str, history: History) -> None:
     """What is published is what is computed: whatever was held back is outdated, and a rollback has done its work."""
     root, current = project.layout.published, history.current
@@ -222,9 +228,11 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
         return project.thumbnails.read(value) if value else None
 
     alike = published_duplicates(project, slug)
+    largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
     rendered = page.render_page(
-        document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike
-    )
+        document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
+        warning=_warning(project, slug, {**document["summary"], "largest": largest}),
+    )  # fmt: skip
     companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}
     return {
         **companions,

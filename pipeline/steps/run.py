@@ -61,6 +61,7 @@ class CategoryRun:
             "embedded": self.reports["embeddings"].counts["embedded"],
             "nothing_new": self.nothing_new,
             "headline": published.facts.get("headline", ""),
+            "warning": published.facts.get("warning", ""),
             "clustering": self._clustering(),
             "seconds": {name: round(report.seconds, 2) for name, report in self.reports.items()},
             "settings": published.effective,

@@ -104,6 +104,17 @@ def test_three_kinds_become_three_clusters_and_every_image_is_accounted_for(benc
         assert len({int(image["identifier"]) % 3 for image in cluster["images"]}) == 1
 
 
+def test_one_cluster_that_holds_most_images_is_published_with_the_command_that_shows_finer_ones(tmp_path: Path) -> None:
+    root = tmp_path / "library"
+    for seed in range(24):
+        add(root, f"bollards/{seed:03d}.png", "red" if seed < 18 else "blue", seed)
+    bench = Bench(root, tmp_path / "data")
+    summary = bench.run()["bollards"]
+    warning = "One cluster holds 18 of 24 images (75%). See finer levels side by side: image-cluster tune bollards"
+    assert (summary["clusters"], summary["warning"]) == (2, warning)
+    assert warning in (tmp_path / "data/published/bollards/clusters.html").read_text(encoding="utf-8")
+
+
 def test_a_second_run_reads_nothing_and_changes_no_byte(bench: Bench) -> None:
     bench.run()
     before = {path: path.read_bytes() for path in (bench.data / "published" / "bollards").iterdir()}

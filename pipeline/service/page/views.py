@@ -17,6 +17,7 @@ from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
 from pipeline.service.page.render import Missing, PageRoute, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
+from pipeline.stages.published.guard import holds_most
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import Snapshot
 
@@ -52,6 +53,7 @@ def clusters(
         page=page, wanted=wanted, which=walls.WHICH, orders=walls.ORDERS, groups=groups_of(snapshot),
         tags=list(snapshot.rows_by_tag), reviews=sum(one in snapshot.rows_by_cluster for one in snapshot.reasons),
         unnamed=sum(one["name"] is None and one["status"] == "active" for one in snapshot.clusters.values()),
+        warning=_warning(service, snapshot),
     )  # fmt: skip
 
 
@@ -98,6 +100,12 @@ def map_page(service: Shared, slug: str) -> HTMLResponse:
     """The map. Its points are fetched by the page's script."""
     snapshot = snapshot_of(service, slug)
     return show(service, snapshot, "map", tags=list(snapshot.rows_by_tag))
+
+
+def _warning(service: Service, snapshot: Snapshot) -> str:
+    images = sum(len(snapshot.rows_by_state.get(state, ())) for state in ("clustered", "unclustered"))
+    largest = max((one["size"] for one in snapshot.clusters.values()), default=0)
+    return holds_most(largest, images, service.project.settings.published.max_cluster_share, snapshot.slug)
 
 
 def _decided(service: Service, snapshot: Snapshot) -> bool:

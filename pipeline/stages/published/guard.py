@@ -86,6 +86,15 @@ def _more_unclustered(
         )  # fmt: skip
 
 
+def holds_most(largest: int, images: int, limit: float, slug: str) -> str:
+    """What people are told, whether published before or not, where the largest cluster of `largest` images holds more
+    than the share `limit` of `images`; else empty."""
+    if largest <= limit * images:
+        return ""
+    return (f"One cluster holds {largest:,} of {images:,} images ({largest / images:.0%}). "
+            f"See finer levels side by side: image-cluster tune {slug}")  # fmt: skip
+
+
 def _one_large_cluster(
     previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, shaped_by_people: Collection[str]
 ) -> Iterator[Concern]:

@@ -71,13 +71,14 @@ def render_page(
     full_image_url: Callable[[str], str | None] | None = None,
     changes: Mapping[str, Any] | None = None,
     duplicates: Mapping[str, Any] | None = None,
+    warning: str = "",
 ) -> Iterator[str]:
     """The page of a valid document, in chunks to be written one after the other.
 
     `thumbnails` gives the bytes (WebP, JPEG, PNG or GIF) of a key, or None; it is called once per image shown, when its
     turn comes, so that memory does not grow with the library. `page_images` bounds how many are shown; the rest are
     counted. Where `full_image_url` gives an http, https, file or relative address, the enlarged view links to it.
-    `duplicates` is duplicates.json; a few of its groups are shown.
+    `duplicates` is duplicates.json; a few of its groups are shown. `warning` stands under the figures.
     """
 
     def source(key: str) -> str | None:
@@ -94,6 +95,7 @@ def render_page(
         style=style,
         script=script,
         policy=_policy(style, script),
+        warning=warning,
     )
     stream.enable_buffering(_PIECES_PER_CHUNK)
     return iter(stream)

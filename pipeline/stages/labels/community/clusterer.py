@@ -6,12 +6,13 @@ what stays unclustered (`outliers.py`), lasting ids (`identities/matching.py`).
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from pipeline.stages.labels.community.hierarchy import Level, level
+from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
 from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
 from pipeline.stages.labels.community.resolution import STEP, USUAL, Granularity, granularity_of, resolution_of
@@ -43,7 +44,7 @@ class CommunityGrouping:
 
     `groups` int32 [n], `NONE` where an image fits nowhere, numbered by size; `probability` float32 [n], the chance that
     the image is of its group's kind, 0 outside; `outlier_score` float32 [n], 0 to 1, from 0.5 on unclustered; `parents`
-    int32 [groups]: the coarse group that holds each group; `effective`: the parameters as they were really used.
+    int32 [groups]: the group of the level above that holds each group; `effective`: the parameters as used.
     """
 
     groups: np.ndarray
@@ -89,7 +90,9 @@ def group_communities(
         strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
         kept = _without_noise(usual, strange.score, kept=0)
         value = granularity_value(granularity)
-        labels = level(searched, [Level(granularity_of(USUAL), usual)], value, smallest, kept != NONE, seed)
+        tree = [Level(granularity_of(USUAL), usual)]
+        cut = partial(level, searched, tree, smallest=smallest, counted=kept != NONE, seed=seed)
+        labels, above = cut(value), cut(max(0.0, value - STEP))
         groups = np.where(kept == NONE, NONE, labels)
         resolution = resolution_of(value)
         effective |= {"granularity": round(value, 4), "min_cluster_size": smallest}
@@ -99,6 +102,7 @@ def group_communities(
         strange = strangeness(data, neighbours, exact, isolated=noise_ratio)
         groups = _without_noise(exact, strange.score, kept=2)
         effective["n_clusters"] = wanted
+        above = merged_at(searched, exact, resolution_of(granularity_of(resolution) - STEP))
     groups = numbered_by_size(groups)
     effective |= {
         "n_neighbors": neighbours.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": voters(n),
@@ -109,7 +113,9 @@ def group_communities(
     # a member that the exact number of clusters had to keep is no stranger to its cluster
     score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
     probability = calibrated(membership(graph, groups), score)
-    parents = coarser(data, groups, seed)
+    parents = _parents(groups, above)
+    if len(np.unique(parents)) == len(parents):
+        parents = coarser(data, groups, seed)
     return CommunityGrouping(groups, probability, score.astype(np.float32), parents, effective)
 
 
@@ -120,10 +126,17 @@ def granularity_value(granularity: Granularity) -> float:
     return named[granularity] if isinstance(granularity, str) else min(1.0, max(0.0, float(granularity)))
 
 
+def _parents(groups: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Int32 [groups]: the group of the level `above` int [n], which holds it whole, of each of `groups` int [n]."""
+    inside = np.flatnonzero(groups >= 0)
+    first = inside[np.unique(groups[inside], return_index=True)[1]]
+    return np.unique(above[first], return_inverse=True)[1].astype(np.int32)
+
+
 def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     """Int32 [groups]: for each group the coarse one that holds it, by the groups' centroids.
 
-    Not by the edges between groups: clear kinds have none, and would never come together.
+    For groups that no edge joins: clear kinds never come together in the graph of neighbours.
     """
     inside = np.flatnonzero(groups >= 0)
     if len(inside) == 0:

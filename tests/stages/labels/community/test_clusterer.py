@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from pipeline.stages.labels.community.clusterer import CommunityGrouping, group_communities
-from pipeline.stages.labels.community.resolution import Granularity, resolution_of
+from pipeline.stages.labels.community.clusterer import CommunityGrouping, granularity_value, group_communities
+from pipeline.stages.labels.community.resolution import STEP, Granularity, resolution_of
 from pipeline.stages.labels.community.structure import NONE, numbered_by_size
 from pipeline.stages.neighbours.knn import nearest_neighbours
 from tests.stages.labels.community.vectors import continuum, kinds, unit
@@ -108,6 +108,17 @@ def test_few_wide_kinds_far_apart_do_not_swallow_their_finer_kinds() -> None:
     found = group_communities(data)
     assert np.bincount(found.groups[found.groups != NONE]).max() <= (1 / 15 + 0.1) * len(data)
     assert adjusted_mutual_info_score(truth, found.groups) > 0.9
+
+
+@pytest.mark.parametrize("granularity", ["auto", "fine", 0.6])
+def test_the_parents_of_groups_are_the_groups_of_the_level_above(granularity: Granularity) -> None:
+    data, _ = kinds([60] * 12, width=1.5, d=16)
+    found = group_communities(data, granularity=granularity)
+    level = granularity_value(granularity) - STEP
+    above = group_communities(data, granularity=level).groups
+    inside = (found.groups != NONE) & (above != NONE)
+    assert len(found.parents) > found.parents.max() + 1 > 1
+    assert adjusted_rand_score(above[inside], found.parents[found.groups[inside]]) == 1.0
 
 
 def test_the_coarser_level_contains_the_groups() -> None:
