@@ -1,6 +1,6 @@
-"""The application: routes under /api/v1 and /api, the pages at the root, security around all of it.
+"""The application: routes below /api/v1 and /api, the pages at the root, security around everything.
 
-What belongs here: putting it together. Not here: any route (`routes/`, `page/`), starting a server
+What belongs here: assembling it. Not here: any route (`routes/`, `page/`), starting a server
 (`commands/serve.py`).
 """
 
@@ -53,7 +53,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 class Application(FastAPI):
-    """FastAPI inside our security: its own layers, such as the limit on bodies, are inside of that too."""
+    """FastAPI wrapped in our security layer, including FastAPI's own layers such as the limit on bodies."""
 
     started_with: Options = Options()
 
@@ -63,7 +63,7 @@ class Application(FastAPI):
 
 
 def create_app(project: Project, options: Options) -> FastAPI:
-    """The application over one data directory. Background work begins with the server."""
+    """Make the application for one data directory. Background work starts with the server."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

@@ -1,6 +1,6 @@
-"""What all requests share: the library, search, the encoder, decisions, runs and the queue, made once.
+"""What all requests share: library, search, encoder, decisions, runs and queue, created once.
 
-What belongs here: putting these together, starting and stopping them. Not here: any of them, and HTTP.
+What belongs here: creating, starting and stopping them. Not here: their code, and HTTP.
 """
 
 from pathlib import Path
@@ -43,13 +43,13 @@ class Service:
         self.queue = Queue(self.database, self.params, beside, self.library.forget)
 
     def start(self) -> None:
-        """Begin to work in the background."""
+        """Start the background work."""
         if not self.options.read_only:
             self.runs.start()
             self.queue.start()
 
     def stop(self) -> list[Row]:
-        """Stop what works in the background; returns the runs that go on by themselves."""
+        """Stop the background work; returns the runs that continue by themselves."""
         left: list[Row] = []
         if not self.options.read_only:
             self.queue.stop()
@@ -61,7 +61,7 @@ class Service:
         return left
 
     def decisions(self) -> Curation:
-        """Where decisions go. Raises `Problem` where there are none to be had."""
+        """The store of decisions. Raises `Problem` if there is none."""
         if self.curation is None:
             raise Problem(409, "nothing-decided", "There are no decisions yet, and this service is read-only.")
         return self.curation
@@ -76,7 +76,7 @@ Shared = Annotated[Service, Depends(service_of)]
 
 
 def _curation(project: Project, *, read_only: bool) -> Curation | None:
-    """The decisions; None for a read-only view of a library in which nothing was ever decided."""
+    """The decisions; None for a read-only view of a library without any."""
     configured = project.settings.curation.database_url
     if read_only and configured is None and not Path(project.layout.root / "curation.sqlite3").exists():
         return None

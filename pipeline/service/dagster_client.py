@@ -1,7 +1,7 @@
-"""Dagster's GraphQL, as far as launching and following a run takes.
+"""A client for Dagster's GraphQL: launch, follow and stop a run.
 
-What belongs here: three questions over plain HTTP. Not here: Dagster itself (its name is all that is imported), and
-what a run does (`assets/`). The address comes from the settings, never from a request.
+What belongs here: these requests over plain HTTP. Not here: importing Dagster, and what a run does (`assets/`). The
+address comes from the settings, never from a request.
 """
 
 import json
@@ -33,7 +33,7 @@ TERMINATE = """mutation($id: String!) { terminateRun(runId: $id) { __typename
 
 
 class DagsterError(BucketError):
-    """Dagster said no."""
+    """Dagster refused the request."""
 
 
 class DagsterClient:

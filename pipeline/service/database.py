@@ -1,8 +1,8 @@
-"""The service's own small database: runs, the queue, and which signatures were seen.
+"""The service's own small database: runs, the queue, and used signatures.
 
 What belongs here: tables, the connection, the schema's version. Not here: what people decide (it has a database of its
-own, `storage/curation/`), and what the rows mean (`runs.py`, `queue.py`). All of it may be deleted while nothing runs:
-then no upload waits and no run is remembered.
+own, `storage/curation/`), and what the rows mean (`runs.py`, `queue.py`). It may be deleted while nothing runs; then
+waiting uploads and the list of runs are lost.
 """
 
 from collections.abc import Generator
@@ -83,7 +83,7 @@ signature_table = Table(
 
 
 class ServiceDatabase:
-    """The database file of one data directory; read only, it is never made."""
+    """The database file of one data directory; a read-only service never creates it."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open it. Raises `NewerSchemaError` when a newer version of this program made it."""

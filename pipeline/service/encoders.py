@@ -1,6 +1,6 @@
 """The encoder of a running service: loaded in the background, shared by searches and the queue.
 
-What belongs here: when it is loaded, who waits for it, one forward pass at a time. Not here: encoders
+What belongs here: loading it, waiting for it, one forward pass at a time. Not here: encoders
 (`adapters/encoders/`).
 """
 
@@ -56,7 +56,7 @@ class Encoders:
         return "failed" if self._error is not None else "loading" if self._thread is not None else "not loaded"
 
     def start(self) -> None:
-        """Begin to load, unless that is done or under way; a failed load is tried again."""
+        """Start loading unless it is loaded or loading; a failed load is retried."""
         with self._started:
             if self._error is not None:
                 self._error, self._thread = None, None
@@ -66,7 +66,7 @@ class Encoders:
                 self._thread.start()
 
     def get(self, seconds: float = PATIENCE_SECONDS) -> SharedEncoder:
-        """The encoder, waited for. Raises what loading it raised, `TransientError` while it is still loading."""
+        """Wait for the encoder. Raises the error of loading it, or `TransientError` while it is still loading."""
         self.start()
         if not self._ready.wait(seconds):
             raise TransientError(f"The encoder {self._project.settings.encoder.spec} is still loading. Try again soon.")

@@ -1,7 +1,6 @@
 """The shapes of requests and answers, as the OpenAPI document shows them.
 
-What belongs here: pydantic models of the API, and the functions that fill those of the library. Not here: how the
-values come about.
+What belongs here: pydantic models of the API, and the functions that fill them. Not here: computing the values.
 """
 
 from collections.abc import Sequence
@@ -60,7 +59,7 @@ class GroupCount(Shape):
 
 
 class ClusterShape(Shape):
-    """One cluster as people want it."""
+    """One cluster with people's decisions applied."""
 
     id: str
     category: str
@@ -83,7 +82,7 @@ class ClusterShape(Shape):
 
 
 class ClusterDetail(ClusterShape):
-    """A cluster with its revision, which a decision may name so that it is not made on what is out of date."""
+    """A cluster with its revision. A decision that names the revision fails if the cluster has changed since."""
 
     revision: int
 

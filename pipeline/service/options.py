@@ -18,7 +18,7 @@ SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True)
 class Options:
-    """How the service was started. `token` None: nobody needs one, which off loopback takes `insecure`."""
+    """How the service was started. `token` None: no token is needed; off loopback this requires `insecure`."""
 
     host: str = "127.0.0.1"
     port: int = 8765

@@ -1,4 +1,4 @@
-"""Long lists page by page: opaque cursors that survive a change of the list.
+"""Paging of long lists, with opaque cursors that survive changes of the list.
 
 What belongs here: cursors, and cutting a page. Not here: any list.
 """

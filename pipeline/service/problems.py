@@ -43,7 +43,7 @@ STATUS: dict[type[Exception], int] = {
 
 
 class Problem(errors.ImageClusterError):
-    """A refusal with its HTTP status. `slug` names the kind of problem, `more` are further members of the document."""
+    """A refusal with its HTTP status. `slug` names the kind of problem; `more` are further members of the document."""
 
     def __init__(self, status: int, slug: str, detail: str, **more: Any) -> None:
         super().__init__(detail)
@@ -82,12 +82,12 @@ def response(request: Request, status: int, slug: str, detail: str, **more: Any)
 
 
 def status_of(error: Exception) -> int:
-    """The status of the nearest class in `STATUS`; 400 for what is nobody's in particular."""
+    """The status of the nearest class in `STATUS`; 400 for other errors."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
 
 
 def install(app: FastAPI) -> None:
-    """Have every error of the app answered as a problem document."""
+    """Make the app answer every error with a problem document."""
     app.add_exception_handler(errors.ImageClusterError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -1,10 +1,10 @@
-"""The queue: uploads and notifications wait in a table until their category has been read anew.
+"""The queue: uploads and notifications wait in a table until their category has been read again.
 
 What belongs here: the rows, and the thread that empties it: list the category, read and embed what is new, refresh its
 index. Clusters wait for the next run. Not here: uploads (`uploads.py`), the steps (`steps/`).
 
-A row is done only when the category was read after it came, so a service that is killed loses nothing: what was at
-work waits again. Items of one category are one piece of work, however many they are.
+A row is done only when its category was read after the row was added. So a killed service loses nothing: rows in work
+wait again. All items of a category are processed together.
 """
 
 import logging
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Queue:
-    """The queue of one data directory. `refreshed(slug)` is called when a category was read anew."""
+    """The queue of one data directory. `refreshed(slug)` is called after a category was read."""
 
     def __init__(
         self,
@@ -42,14 +42,14 @@ class Queue:
         self._thread = threading.Thread(target=self._drain, name="queue", daemon=True)
 
     def start(self) -> None:
-        """Begin to work; what was at work when the last service ended waits again."""
+        """Start working; rows that were in work when the last service ended wait again."""
         with self._database.begin() as connection:
             again = update(queue_table).where(queue_table.c.state == "working").values(state="waiting")
             connection.execute(again)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the category in work, waiting for a few seconds at most: the rest waits in the table."""
+        """Stop after the current category, waiting a few seconds at most; the rest stays in the table."""
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -85,7 +85,7 @@ class Queue:
             }
 
     def work_off(self) -> bool:
-        """Read one category anew that has waited long enough; returns whether there was one."""
+        """Process one category that has waited long enough; returns whether there was one."""
         taken = self._take()
         if taken is None:
             return False
@@ -114,7 +114,7 @@ class Queue:
                 self._wake.clear()
 
     def _take(self) -> tuple[str, list[int]] | None:
-        """Mark the items of the category that has waited longest as being at work."""
+        """Mark the items of the category that has waited longest as in work."""
         now = time()
         waiting = queue_table.c.state == "waiting"
         with self._database.begin() as connection:
@@ -134,7 +134,7 @@ class Queue:
         return found.slug, numbers
 
     def _read(self, slug: str) -> dict[str, str]:
-        """List, read, embed, index; returns what became of each key."""
+        """List, read, embed and index; returns the result of each key."""
         from pipeline.steps.ingest import ingest
         from pipeline.steps.manifest import categories, manifest
         from pipeline.steps.similarity import similarity

@@ -1,10 +1,10 @@
-"""Runs: rows in a table, each done by a process of its own, or by Dagster.
+"""Runs: rows in a table, each executed by a separate process or by Dagster.
 
 What belongs here: starting, following, cancelling, and finding out what became of a run whose server died. Not here:
 the work (`worker.py`), talking to Dagster (`dagster_client.py`), the HTTP side (`routes/runs.py`).
 
-A worker is in a session of its own, so it outlives the service: a service that is started anew goes on following it. A
-run whose process is gone without having said how it ended is marked as died.
+A worker has its own session, so it outlives the service; a restarted service follows it again. A run whose process
+disappeared without a result is marked as died.
 """
 
 import json
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 class Runs:
-    """The runs of one data directory; a thread follows those that are not at an end."""
+    """The runs of one data directory; a thread follows those that have not ended."""
 
     def __init__(self, settings: Settings, database: ServiceDatabase, folder: Path) -> None:
         self._settings, self._database, self._folder = settings, database, folder
@@ -57,7 +57,7 @@ class Runs:
         self._thread.start()
 
     def stop(self) -> list[Row]:
-        """Stop following; returns the runs that go on by themselves."""
+        """Stop following; returns the runs that continue by themselves."""
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -65,7 +65,7 @@ class Runs:
         return [row for row in self.last(100) if row["state"] == "running"]
 
     def launch(self, category: str, slug: str, changed: dict[str, Any], settings: Settings) -> Row:
-        """Have a category run; `changed` are the settings that differ from the service's own. Raises `Problem`."""
+        """Start a run of a category; `changed` are settings that differ from the service's. Raises `Problem`."""
         if self._dagster is not None:
             if changed:
                 raise Problem(
@@ -84,7 +84,7 @@ class Runs:
         return self._add(row)
 
     def launch_vectors(self, arrays: bytes, parameters: dict[str, Any]) -> Row:
-        """Have posted vectors grouped by a process of its own; `arrays` is the .npz that it reads."""
+        """Cluster posted vectors in a separate process; `arrays` is the .npz that it reads."""
         row = self._row("vectors", None, None, parameters)
         folder = self._write_job(row["id"], {"kind": "vectors", "parameters": parameters})
         (folder / "vectors.npz").write_bytes(arrays)
@@ -108,7 +108,7 @@ class Runs:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def result(self, run_id: str) -> bytes:
-        """What a run returned, JSON. Raises `Problem` where it has not."""
+        """The result of a run as JSON. Raises `Problem` if there is none."""
         row = self.get(run_id)
         path = self._folder / row["id"] / "result.json"
         if row["state"] != "succeeded" or not path.exists():
@@ -116,7 +116,7 @@ class Runs:
         return path.read_bytes()
 
     def cancel(self, run_id: str) -> Row:
-        """Ask a run to stop; what it finished is kept. Raises `Problem` for one that is at its end."""
+        """Ask a run to stop; finished work is kept. Raises `Problem` if it has already ended."""
         row = self.get(run_id)
         if row["state"] not in OPEN:
             raise Problem(409, "run-has-ended", f"The run {run_id} has ended already: {row['state']}.")
@@ -177,7 +177,7 @@ class Runs:
             self._wake.clear()
 
     def _look(self) -> bool:
-        """Follow what runs and begin what waits; returns whether there is anything to follow."""
+        """Follow running runs and start waiting ones; returns whether any is left."""
         for row in self.last(ALL, ["running"]):
             self._look_at(row)
         running, queued = self.last(ALL, ["running"]), self.last(ALL, ["queued"])

@@ -29,7 +29,7 @@ WAITING_PER_THREAD = 4  # uploads that may wait for one decoding thread
 
 @dataclass(frozen=True)
 class Filters:
-    """What results must be; empty means anything. `tags` must all be there, of the others one is enough."""
+    """Filters of results; empty means no filter. All of `tags` must match; of the others one is enough."""
 
     categories: Sequence[str] = ()
     groups: Sequence[str] = ()
@@ -40,13 +40,13 @@ class Filters:
 
     @property
     def narrow(self) -> bool:
-        """Whether anything but the category is asked for."""
+        """Whether there is a filter besides the category."""
         return bool(self.groups or self.clusters or self.tags or self.since or self.until)
 
 
 @dataclass(frozen=True)
 class Question:
-    """A query's vector, and the encoder that it must have come from; None: any of that dimension."""
+    """A query vector, and the encoder that it comes from; None: any encoder of that dimension."""
 
     vector: np.ndarray
     fingerprint: str | None = None
@@ -64,7 +64,7 @@ class Answer:
 
 
 class Decoders:
-    """The bounded pool in which uploaded pictures are decoded: no flood of uploads takes more than its share."""
+    """The bounded pool that decodes uploaded pictures, so that many uploads cannot use all resources."""
 
     def __init__(self, project: Project, params: ServiceParams) -> None:
         self._params = project.settings.images.model_copy(
@@ -74,7 +74,7 @@ class Decoders:
         self._room = threading.BoundedSemaphore(params.decode_threads * (1 + WAITING_PER_THREAD))
 
     def decode(self, data: bytes) -> Decoded | Rejected:
-        """Decode one picture. Raises a 503 `Problem` when too many wait already."""
+        """Decode one picture. Raises a 503 `Problem` if too many are waiting."""
         if not self._room.acquire(blocking=False):
             raise Problem(503, "busy", "Too many pictures are being decoded. Try again in a moment.")
         try:
@@ -87,19 +87,19 @@ class Decoders:
 
 
 class Searcher:
-    """Answers questions about what looks like what."""
+    """Answers similarity queries."""
 
     def __init__(self, project: Project, library: Library, encoders: Encoders, decoders: Decoders) -> None:
         self.project, self.library, self.encoders, self.decoders = project, library, encoders, decoders
         self.indexes = Indexes(project)
 
     def from_image(self, image_id: str) -> Question:
-        """The question what looks like an image of the library."""
+        """A query by an image of the library."""
         index, row = self._place(image_id)
         return Question(index.vector(row), index.fingerprint, image_id, index.slug)
 
     def from_vector(self, vector: Sequence[float]) -> Question:
-        """The question what lies near a vector; it is brought to length 1."""
+        """A query by a vector, normalised to length 1."""
         data = np.asarray(vector, dtype=np.float32)
         length = float(np.linalg.norm(data))
         if not np.isfinite(length) or length < 1e-12:
@@ -107,7 +107,7 @@ class Searcher:
         return Question(data / length)
 
     def from_upload(self, data: bytes) -> Question:
-        """The question what looks like a picture, which is decoded, embedded and forgotten."""
+        """A query by an uploaded picture, which is decoded, embedded and not stored."""
         decoded = self.decoders.decode(data)
         if isinstance(decoded, Rejected):
             status = 413 if decoded.status == "too_large" else 422
@@ -117,7 +117,7 @@ class Searcher:
         return Question(vector, vectors_fingerprint(self.project, encoder))
 
     def from_text(self, words: str) -> Question:
-        """The question what words describe."""
+        """A query by text."""
         vector = self.encoders.text(words)
         return Question(vector, vectors_fingerprint(self.project, self.encoders.get()))
 
@@ -189,7 +189,7 @@ class Searcher:
         return found
 
     def _mask(self, index: OpenIndex, filters: Filters, without: Sequence[str]) -> np.ndarray | None:
-        """Bool [rows of the index]: what the filters leave; None for everything."""
+        """Bool [rows of the index]: rows that pass the filters; None for all."""
         snapshot = self.library.get(index.slug)
         left_out = snapshot.rows_by_state.get("excluded", [])
         if not filters.narrow and not without and not left_out:
@@ -222,5 +222,5 @@ def _conditions(filters: Filters, snapshot: Snapshot) -> list[pl.Expr]:
 
 
 def _utc(moment: datetime) -> datetime:
-    """In UTC without saying so, as the tables keep it; a time without a zone is taken for UTC."""
+    """In UTC without a zone, as in the tables; a time without a zone counts as UTC."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment

@@ -1,12 +1,13 @@
-"""Who may ask what: the Host header, foreign origins, the token, read-only, and the headers of every answer.
+"""Access control: Host header, foreign origins, token, read-only, and the headers of every answer.
 
 What belongs here: one ASGI layer around the whole application, so that no route can forget it. Not here: limits on
 bodies (each route has its own), signed bucket notifications (`routes/events.py`), the options (`options.py`).
 
-Three attackers are meant. A page on another site that the user's browser has open: its writes carry a foreign Origin
-(refused), its reads get no CORS header (the browser withholds them), and a name that it rebinds to 127.0.0.1 shows in
-the Host header (refused). Another machine in the network: it needs the token. And a file that is uploaded: whatever
-it is, nothing of it is ever run or shown as HTML.
+It defends against three attackers.
+- A page on another site that the user's browser has open: its writes carry a foreign Origin (refused), its reads get no
+  CORS header (the browser withholds them), and a name that it rebinds to 127.0.0.1 shows in the Host header (refused).
+- Another machine in the network: it needs the token.
+- An uploaded file: whatever it is, it is never run or shown as HTML.
 """
 
 import hmac
@@ -52,7 +53,7 @@ class Security:
         self.app, self.options = app, options
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or hand on; add the headers to either answer."""
+        """Refuse or pass on the request; add the headers to either answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -68,7 +69,7 @@ class Security:
         await response(request, status, slug, detail, **more)(scope, receive, with_headers)
 
     def refusal(self, request: Request) -> tuple[int, str, str] | None:
-        """Status, kind and text of the refusal, None where the request may go on."""
+        """Status, kind and text of the refusal; None if the request is allowed."""
         if not self._host_is_ours(request.headers.get("host", "")):
             return 421, "wrong-host", (
                 f"This service is not known as {request.headers.get('host', '')[:100]!r}. "
@@ -111,7 +112,7 @@ class Security:
 
 
 class _Answer:
-    """Sends an answer on with our headers. The framework's bare 413 becomes a problem document on the way."""
+    """Adds our headers to an answer. Turns the framework's bare 413 into a problem document."""
 
     def __init__(self, request: Request, receive: Receive, send: Send) -> None:
         self._request, self._receive, self._send = request, receive, send
@@ -132,12 +133,12 @@ class _Answer:
 
 
 def session_of(token: str) -> str:
-    """What the cookie holds: it proves the token without being it."""
+    """The value of the cookie: it proves the token without containing it."""
     return hmac.new(token.encode(), b"image-cluster session", sha256).hexdigest()
 
 
 def _foreign_origin(headers: Headers) -> str | None:
-    """The origin that a browser names, where it is not our own; None for ours, and for what is no browser."""
+    """The origin that a browser sends if it is not ours; None for ours and for other clients."""
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
     if origin is not None:

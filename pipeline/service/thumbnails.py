@@ -1,6 +1,6 @@
-"""Thumbnails as they are sent: WebP in the size that was asked for, kept in memory while they are wanted.
+"""Thumbnails for answers: WebP in the requested size, cached in memory.
 
-What belongs here: turning stored thumbnails into what a page shows. Not here: the stored ones
+What belongs here: resizing stored thumbnails. Not here: the stored ones
 (`storage/thumbnails.py`), originals (`routes/images.py`).
 """
 

@@ -1,9 +1,9 @@
 """Uploaded pictures → objects in the bucket, below their category.
 
-What belongs here: what is accepted, under which key it is stored. Not here: reading and embedding it (`queue.py`).
+What belongs here: which files are accepted, and their keys. Not here: reading and embedding it (`queue.py`).
 
-A picture is accepted when it decodes, whole; its name at the sender plays no part. It is stored under the hash of its
-content, so that the same picture twice is one object, and nobody can overwrite another one.
+A picture is accepted if it decodes completely; its file name is ignored. Its key is the hash of its content, so the
+same picture is stored once and nobody can overwrite another one.
 """
 
 import re
@@ -32,7 +32,7 @@ GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of one file. `key` and `image_id` are None where it was refused, with the reason."""
+    """The result for one file. `key` and `image_id` are None if it was refused; `reason` says why."""
 
     name: str
     status: str
@@ -46,7 +46,7 @@ class Stored:
 def store_uploads(
     project: Project, decoders: Decoders, category: str, group: str | None, files: Iterable[tuple[str, bytes]]
 ) -> tuple[str, list[Stored]]:
-    """Store (name, bytes) pairs; returns the category's slug and what became of each. Raises `Problem`."""
+    """Store (name, bytes) pairs; returns the category's slug and the result for each. Raises `Problem`."""
     slug, category = _category(project, category)
     if group is not None and not GROUP.fullmatch(group):
         raise Problem(

@@ -1,4 +1,4 @@
-"""Vectors that other programs post → groups: what a request may hold, and the answer. Keeps nothing.
+"""Posted vectors → clusters: reading the request and making the answer. Stores nothing.
 
 What belongs here: reading JSON, .npy and Arrow bodies, parameters, the shape of the answer. Not here: the grouping
 (`stages/labels/clusterers.py`), time and place (`stages/features/time_and_place.py`), the HTTP side

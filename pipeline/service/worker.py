@@ -1,10 +1,10 @@
-"""One run in a process of its own: `python -m pipeline.service.worker FOLDER`.
+"""One run in a separate process: `python -m pipeline.service.worker FOLDER`.
 
-What belongs here: reading the job, doing it, and saying how far it is, one JSON value a line. Not here: who starts it
-and who reads that (`runs.py`).
+What belongs here: reading the job, doing it, and reporting progress as JSON lines. Not here: starting it and reading
+its progress (`runs.py`).
 
 In the folder: `job.json` (kind, settings, categories), `progress.jsonl`, `result.json`, and `alive`, which is locked
-for as long as this process lives, so that a service that was started anew can tell.
+while this process lives, so that a restarted service can tell.
 """
 
 import json
@@ -25,7 +25,7 @@ LINES_PER_SECOND = 10
 
 
 class JsonTalk:
-    """A `Talk` that writes JSON lines; of a phase's progress no more than `LINES_PER_SECOND`."""
+    """A `Talk` that writes JSON lines, at most `LINES_PER_SECOND` of progress."""
 
     def __init__(self, out: TextIO) -> None:
         self._out, self._last, self._phase = out, 0.0, ""
@@ -81,7 +81,7 @@ def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
 
 
 def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
-    """The grouping of posted vectors."""
+    """Cluster posted vectors."""
     from pipeline.service.vectors import VectorParams, group_posted, read_posted
 
     talk.progress("cluster", 0, 1)

@@ -1,4 +1,4 @@
-"""What only the page's own scripts ask for: suggested names, tiles of some images, what colours the map.
+"""Data that only the page's scripts request: suggested names, tiles of some images, colours of the map.
 
 What belongs here: small answers beside the pages. Not here: the pages (`views.py`), the API (`service/routes/`).
 """
@@ -24,7 +24,7 @@ _lock = threading.Lock()
 
 @router.get("/c/{slug}/suggestions")
 def suggestions(service: Shared, slug: str) -> dict[str, str]:
-    """Cluster id → a name that it could have. Asked for after the first paint: it reads every key once per run."""
+    """Cluster id → suggested name. Requested after the first paint, because it reads every key once per run."""
     snapshot = snapshot_of(service, slug)
     with _lock:
         held = _suggested.get(slug)
@@ -52,7 +52,7 @@ def map_columns(service: Shared, slug: str) -> Response:
 
 @router.get("/c/{slug}/tiles", response_class=HTMLResponse)
 def tiles(service: Shared, slug: str, id: Annotated[list[str], Query(max_length=200)]) -> str:  # noqa: A002
-    """The tiles of these images, in this order; what is not there is left out."""
+    """The tiles of these images, in this order, without images that do not exist."""
     snapshot = snapshot_of(service, slug)
     rows = [snapshot.base.row_of[one] for one in id if one in snapshot.base.row_of]
     parts: Any = environment().get_template("parts.html.j2").module

@@ -1,4 +1,4 @@
-"""One cluster, as a person looks at it: its images in sections, and what changed since the last look.
+"""One cluster for review: its images in sections, and what changed since the last review.
 
 What belongs here: order, sections, and the comparison with the last review. Not here: the page (`views.py`), why a
 cluster asks for a review (`curation/review.py`).
@@ -25,7 +25,7 @@ SHOWN_CHANGES = 24
 
 @dataclass(frozen=True)
 class Sections:
-    """Rows in the order in which they are shown, and the heading that each stands under."""
+    """Rows in display order, with the heading of each."""
 
     rows: list[int]
     heading: dict[int, str]
@@ -34,7 +34,7 @@ class Sections:
 
 @dataclass(frozen=True)
 class SinceReview:
-    """What came and went since people last looked; the lists are cut, the numbers are not."""
+    """Images that came and left since the last review; the lists are truncated, the numbers are complete."""
 
     came: list[ImageShape]
     went: list[ImageShape]
@@ -80,7 +80,7 @@ def under_headings(snapshot: Snapshot, found: Sections, rows: Sequence[int]) -> 
 
 
 def since_review(snapshot: Snapshot, cluster: str) -> SinceReview | None:
-    """None where nobody ever looked, or nothing is different."""
+    """The changes since the last review; None if there was no review or no change."""
     held = snapshot.curated.clusters.get(cluster) if snapshot.curated else None
     if held is None or held.baseline is None:
         return None

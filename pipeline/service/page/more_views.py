@@ -1,4 +1,4 @@
-"""The pages beside the clusters: what fits nowhere, what was set aside, duplicates, runs.
+"""The other pages: unclustered, rejected, duplicates, runs.
 
 What belongs here: one function for each page. Not here: the wall, one cluster, finding and the map (`views.py`).
 """
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @router.get("/c/{slug}/unclustered")
 def unclustered(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = None) -> HTMLResponse:
-    """What fits nowhere, the nearest to a cluster first."""
+    """Unclustered images, those nearest to a cluster first."""
     snapshot = snapshot_of(service, slug)
     distance, names = snapshot.frame["distance"], snapshot.frame["image_id"]
     rows = sorted(snapshot.rows_by_state.get("unclustered", []),
@@ -40,7 +40,7 @@ def unclustered(service: Shared, slug: str, cursor: Cursor = None, limit: Limit 
 
 @router.get("/c/{slug}/rejected")
 def rejected(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = None) -> HTMLResponse:
-    """What people left out, and what could not be used, with the reasons."""
+    """Excluded images and images that could not be used, with the reasons."""
     snapshot = snapshot_of(service, slug)
     states, names = snapshot.rows_by_state, snapshot.frame["image_id"]
     rows = [*states.get("excluded", []), *states.get("rejected", [])]
@@ -57,7 +57,7 @@ def rejected(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = N
 
 @router.get("/c/{slug}/duplicates")
 def duplicates(service: Shared, slug: str, cursor: Cursor = None, limit: Limit = None) -> HTMLResponse:
-    """Groups of images that are the same picture, and which one is proposed to be kept."""
+    """Groups of copies of the same picture, and which image to keep."""
     snapshot = snapshot_of(service, slug)
     stored = service.project.store.current(slug, "duplicates")
     groups = _groups(service, snapshot, stored) if stored is not None else []
@@ -70,7 +70,7 @@ def duplicates(service: Shared, slug: str, cursor: Cursor = None, limit: Limit =
 
 @router.get("/c/{slug}/runs")
 def runs(service: Shared, slug: str) -> HTMLResponse:
-    """What ran, what it changed, and the button that runs it now."""
+    """Past runs, what they changed, and the button *Run now*."""
     snapshot = snapshot_of(service, slug)
     history = read_history(service.project.layout.published, slug)
     wanted = [one for one in service.runs.last(10 * RUNS) if one["slug"] == slug][:RUNS]
@@ -89,7 +89,7 @@ def _nearest(snapshot: Snapshot, cluster: str | None) -> Row | None:
 
 
 def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
-    """Groups with at least two images that are neither left out nor said to be different."""
+    """Groups with at least two images that people neither excluded nor marked as different."""
     table = stored.table("duplicates", finding.DUPLICATES_SCHEMA).filter(pl.col("level") != "similar")
     state, row_of = snapshot.frame["state"], snapshot.base.row_of
     different = _kept_both(service, snapshot)
@@ -109,7 +109,7 @@ def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
 
 
 def _rest(group: Row) -> list[str]:
-    """Ids of the images to leave out. A copy of the kept content is not among them: leaving it out leaves both out."""
+    """Ids of the images to exclude. Not among them: exact copies of the kept image, since that would exclude both."""
     kept = {one.content_hash for one in group["images"] if group["said"][one.image_id]["kept"]}
     return [one.image_id for one in group["images"] if one.content_hash not in kept]
 

@@ -4,8 +4,8 @@ What belongs here: the template environment, what every page shows around its co
 `static/`. Not here: any page (`views.py`, `more_views.py`).
 
 Templates escape everything: names, tags and keys are text. Scripts and styles are files, so that the content policy
-needs no exception. A file's address holds a digest of all of them: a browser keeps it for ever, and an upgrade is seen
-at once.
+needs no exception. A file's address contains a digest of all of them, so browsers can cache it for ever and still see
+an upgrade at once.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def static_version() -> str:
 
 @router.get("/static/{version}/{name}")
 def static_file(version: str, name: str) -> Response:
-    """One of the files; of an older version too, so that a page that is open goes on."""
+    """One of the files. Older versions get it too, so that an open page keeps working."""
     data = static_files().get(name)
     if data is None:
         raise Problem(404, "unknown-file", f"The page has no file {name[:100]!r}. Reload the page.")

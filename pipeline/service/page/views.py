@@ -113,7 +113,7 @@ def _decided(service: Service, snapshot: Snapshot) -> bool:
 
 
 def _named(snapshot: Snapshot) -> list[tuple[str, str, int]]:
-    """Id, name and size of the clusters that one can choose from: the named ones, then the largest."""
+    """Id, name and size of the clusters to choose from: named ones first, then the largest."""
     rows = sorted(snapshot.clusters.values(), key=lambda one: (one["name"] is None, (one["name"] or "").casefold(),
                                                                -one["size"]))  # fmt: skip
     return [(one["id"], one["name"] or one["id"], one["size"]) for one in rows[:500]]

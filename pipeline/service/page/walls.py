@@ -35,7 +35,7 @@ _KEYS: dict[Order, Callable[[ClusterRow], Any]] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the wall is asked for."""
+    """Filters and order of the wall."""
 
     which: Annotated[Which, Query()] = "all"
     order: Annotated[Order, Query()] = "review"
@@ -45,7 +45,7 @@ class Wanted:
 
 
 def wall(snapshot: Snapshot, wanted: Wanted) -> list[ClusterRow]:
-    """The clusters that fit, in order; equal ones by id."""
+    """The clusters that match, in order; ties by id."""
     tagged: set[str] | None = None
     if wanted.tag:
         places = snapshot.frame["cluster_id"]

@@ -1,4 +1,4 @@
-"""Categories: what there is, what is unclustered, what was set aside, what changed.
+"""Categories: list, figures, unclustered images, rejected images, changes.
 
 What belongs here: reading. Not here: clusters (`clusters.py`), the map (`map_points.py`).
 """
@@ -44,7 +44,7 @@ def get_category(service: Shared, category: Slug) -> CategoryShape:
 
 @router.get("/categories/{category}/unclustered")
 def list_unclustered(service: Shared, category: Slug, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> ImagePage:
-    """Images that fit nowhere, each with its nearest cluster and the distance to it, the nearest first."""
+    """Unclustered images, each with its nearest cluster and the distance to it, the nearest first."""
     snapshot = category_of(service, category)
     return page_of_images(service, snapshot, snapshot.unclustered, cursor, limit)
 

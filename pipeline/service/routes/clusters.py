@@ -30,7 +30,7 @@ Sort = Literal["size", "-size", "name", "-name", "cohesion", "-cohesion", "group
 
 
 class ClusterFilter:
-    """Which clusters a list holds."""
+    """Which clusters to list."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ClusterFilter:
         self.group, self.q, self.min_size, self.max_size = group, q, min_size, max_size
 
     def apply(self, clusters: Iterable[ClusterRow]) -> list[ClusterRow]:
-        """The clusters that fit, sorted; equal ones by id."""
+        """The clusters that match, sorted; ties by id."""
         kept = sorted((one for one in clusters if self._fits(one)), key=lambda one: one["id"])
         key = self.sort.removeprefix("-")
         return sorted(kept, key=lambda one: _value(one, key), reverse=self.sort.startswith("-"))

@@ -1,4 +1,4 @@
-"""What routes share: parameters of lists, ETags, asking for what must be there.
+"""Shared pieces of routes: list parameters, ETags, look-ups that answer 404.
 
 What belongs here: small pieces that several files of this folder use. Not here: any route.
 """

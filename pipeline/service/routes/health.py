@@ -1,6 +1,6 @@
-"""Whether the service is well, and what it is at.
+"""Health and status of the service.
 
-What belongs here: the two addresses that monitoring asks. Not here: anything of the library.
+What belongs here: the two paths for monitoring. Not here: anything about the library.
 """
 
 from typing import Literal
@@ -36,7 +36,7 @@ def health() -> Health:
 
 @router.get("/status")
 def status(service: Shared) -> Status:
-    """What is open, what waits, and the limits."""
+    """The data directory, what waits, and the limits."""
     params, settings = service.params, service.project.settings
     limits = ("max_page", "max_upload_files", "max_upload_megabytes", "max_upload_megapixels", "max_vectors_megabytes",
               "max_original_megabytes", "vectors_inline")  # fmt: skip

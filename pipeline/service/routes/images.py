@@ -2,8 +2,8 @@
 
 What belongs here: reading. Not here: uploads (`uploads.py`), search (`similarity.py`).
 
-An original is read from the bucket by the key that the library holds for an id; no part of a path ever comes from a
-request. Whatever it is, it is sent as the picture that it was decoded as, in a sandbox.
+An original is read from the bucket by the key that the library stores for an id; no part of a path ever comes from a
+request. It is sent with the type that it decoded as, in a sandbox.
 """
 
 import io
@@ -109,7 +109,7 @@ def get_thumbnail(service: Shared, request: Request, content_hash: Hash, size: S
     responses={200: {"content": {"image/*": {}}}, 304: {"description": "Unchanged."}},
 )
 def get_original(service: Shared, request: Request, image_id: Id) -> Response:
-    """The image itself, as it lies in the bucket."""
+    """The original image, as stored in the bucket."""
     snapshot, row = image_of(service, image_id)
     status, key, value = (snapshot.frame[column][row] for column in ("status", "key", "content_hash"))
     if status != "ok":
@@ -154,7 +154,7 @@ def _thumbnail(service: Any, request: Request, content_hash: str, size: int | No
 def _rows(
     service: Any, snapshot: Snapshot, cluster: str | None, group: str | None, tag: str | None, state: str | None
 ) -> list[int]:
-    """Rows that fit everything that is asked, in the order of the first of these."""
+    """Rows that match all filters, in the order of the first filter."""
     lists: list[list[int]] = []
     if cluster is not None:
         _, found = cluster_of(service, cluster, snapshot)

@@ -1,4 +1,4 @@
-"""Logging in with the token, for people with a browser.
+"""Log in with the token in a browser.
 
 What belongs here: the form, and the cookie that stands for the token. Not here: checking it (`security.py`).
 """
@@ -29,7 +29,7 @@ def show() -> str:
 
 @router.post("/login")
 def log_in(service: Shared, token: Annotated[str, Form(max_length=1000)]) -> Response:
-    """Keep the token in a cookie that no script reads and no other site sends."""
+    """Set a cookie that no script can read and no other site can send."""
     wanted = service.options.token
     if wanted is None or not hmac.compare_digest(token.strip().encode(), wanted.encode()):
         raise Problem(401, "wrong-token", "Wrong token. It was set where the service was started.")

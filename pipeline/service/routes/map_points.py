@@ -1,4 +1,4 @@
-"""The map: every image's place and cluster, compact, for 100,000 points at once.
+"""The map: position and cluster of every image, compact enough for 100,000 points.
 
 What belongs here: the two formats. Not here: how places are found (`stages/reduced/projection.py`).
 

@@ -1,4 +1,4 @@
-"""Runs: asking for one, looking at them, following one as it goes.
+"""Runs: start, list and follow runs.
 
 What belongs here: the HTTP side. Not here: doing them (`service/runs.py`).
 """
@@ -48,7 +48,7 @@ class RunRequest(Shape):
 
 @router.post("/cluster/run", status_code=202)
 def start_run(service: Shared, body: RunRequest, response: Response) -> RunShape:
-    """Have a category brought up to date: listed, read, embedded, clustered, published."""
+    """Run a category: list, read, embed, cluster, publish."""
     snapshot = category_of(service, body.category)
     run = service.runs.launch(snapshot.base.category, snapshot.slug, body.settings, _settings(service, body.settings))
     response.headers["Location"] = f"/api/v1/runs/{run['id']}"
@@ -69,7 +69,7 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def get_run(service: Shared, run_id: Id) -> RunShape:
-    """One run, with how far it is."""
+    """One run with its progress."""
     return run_shape(service.runs.get(run_id))
 
 
@@ -81,7 +81,7 @@ def get_result(service: Shared, run_id: Id) -> Response:
 
 @router.post("/runs/{run_id}/cancel")
 def cancel_run(service: Shared, run_id: Id) -> RunShape:
-    """Ask a run to stop. What it finished is kept; the next one goes on from there."""
+    """Ask a run to stop. Finished work is kept; the next run continues there."""
     return run_shape(service.runs.cancel(run_id))
 
 
@@ -95,7 +95,7 @@ async def follow_run(
 ) -> EventSourceResponse:
     """A run as it goes: events `progress` {phase, done, total}, `notice` {text}, and `state`, the run itself.
 
-    A reader that lost the connection goes on where it was (Last-Event-ID).
+    A client that lost the connection continues where it was (Last-Event-ID).
     """
     await run_in_threadpool(service.runs.get, run_id)
     offset = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""Finding what looks like an image, a vector, a picture or words.
+"""Find images similar to an image, a vector, a picture or a text.
 
 What belongs here: the three ways to ask over HTTP. Not here: answering (`service/search.py`).
 """
@@ -39,7 +39,7 @@ class FindFilters(Shape):
 
 
 class FindOptions(Shape):
-    """How to look, whatever the question is."""
+    """Options of every search."""
 
     top_k: int = Field(default=DEFAULT_TOP, ge=1, le=MOST)
     min_score: float = Field(default=-1.0, ge=-1, le=1)
@@ -49,7 +49,7 @@ class FindOptions(Shape):
 
 
 class FindRequest(FindOptions):
-    """What to look for, exactly one of the three, and how."""
+    """What to search for (exactly one of the three), and options."""
 
     image_id: str | None = Field(default=None, max_length=100, examples=["03a880e7a3b6c83f"])
     vector: list[float] | None = Field(default=None, min_length=1, max_length=65_536)
@@ -109,7 +109,7 @@ def find_by_id(
 
 
 async def find(service: Shared, request: Request) -> HitList:
-    """The images most similar to an image, a vector, words, or a picture that is sent (multipart, `file`).
+    """The images most similar to an image, a vector, a text, or an uploaded picture (multipart, `file`).
 
     Refined by what is liked and disliked.
     """

@@ -1,4 +1,4 @@
-"""Tags: put on the results of a search all at once, and taken off again.
+"""Tags: add tags to many images at once, and remove them.
 
 What belongs here: the HTTP side of tags. Not here: other decisions (`curation.py`), what a tag does
 (`pipeline/curation/`).
@@ -35,7 +35,7 @@ class EventName(Shape):
 
 
 class UndoTagging(Shape):
-    """The events to take back, as `apply` or `remove` returned them."""
+    """The events to undo, as `apply` or `remove` returned them."""
 
     events: list[EventName] = Field(min_length=1, max_length=1000)
     actor: Actor = "api"
@@ -55,7 +55,7 @@ def remove_tag(service: Shared, body: TagRequest) -> Decided:
 
 @router.post("/tagging/undo")
 def undo_tagging(service: Shared, body: UndoTagging) -> Decided:
-    """Take back events of tagging: all of them, or none."""
+    """Undo events of tagging: all of them, or none."""
     store = service.decisions().store
     undos: dict[str, list[Undo]] = {}
     for one in body.events:

@@ -16,7 +16,7 @@ from pipeline.settings import ServiceParams
 
 
 class Uploaded(Shape):
-    """What became of one file; `image_id` finds it once it has been read, in seconds."""
+    """The result for one file; `image_id` finds it once it has been read, within seconds."""
 
     name: str
     status: str
@@ -78,7 +78,7 @@ def list_queue(
     state: Annotated[list[Literal["waiting", "working", "done", "failed"]], Query(max_length=4)] = [],  # noqa: B006
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> QueueList:
-    """What waits to be read, the newest first, and what became of what was."""
+    """Items that wait and the results of finished ones, the newest first."""
     slugs = service.library.slugs()
     counts = service.queue.counts()  # before the items: when nothing is at work, every item says how it ended
     items = [

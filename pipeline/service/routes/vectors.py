@@ -1,6 +1,6 @@
-"""Vectors that another program posts, and their groups.
+"""Cluster vectors that another program posts.
 
-What belongs here: bodies and their formats, and what becomes a run. Not here: reading and grouping
+What belongs here: bodies and their formats, and when it becomes a run. Not here: reading and clustering
 (`service/vectors.py`).
 """
 
@@ -71,7 +71,7 @@ async def _body(request: Request) -> bytes:
 
 
 async def cluster_vectors(service: Shared, request: Request, data: Annotated[bytes, Depends(_body)]) -> Response:
-    """Group vectors that are posted as JSON, .npy or Arrow. Keeps nothing; what takes long becomes a run.
+    """Cluster vectors that are posted as JSON, .npy or Arrow. Nothing is stored; a long job becomes a run.
 
     `parameters` are members of the JSON, or, with the other formats, JSON in the query `parameters`.
     """
