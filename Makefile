@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(READY)
 
-demo: $(READY) ## Make the demo library and run everything on it (DEMO=stamps for photographs)
+demo: $(READY) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs)
 	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)
 
 test: $(READY) ## All tests, real servers and browser included
@@ -34,10 +34,10 @@ dev: $(READY) ## The Dagster web UI and daemon on http://127.0.0.1:3000
 serve: $(READY) ## The REST API and its pages on http://127.0.0.1:8765 (ARGS=--read-only, ARGS="--port auto --open")
 	$(BIN)/image-cluster serve $(ARGS)
 
-check: $(READY) ## Do the settings hold, does the bucket answer, does the encoder load?
+check: $(READY) ## Test settings, bucket and encoder; say what a run would do
 	$(BIN)/image-cluster check $(ARGS)
 
-lint: $(READY) ## ruff (rules and format) and vulture (code that nothing uses)
+lint: $(READY) ## ruff (rules and format) and vulture (dead code)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/vulture
@@ -45,30 +45,30 @@ lint: $(READY) ## ruff (rules and format) and vulture (code that nothing uses)
 types: $(READY) ## basedpyright, strict on our packages
 	$(BIN)/basedpyright
 
-bench: $(READY) ## The table of speeds, each beside an alternative in the same run (ARGS="--write", ARGS="vectors load", ARGS=--all)
+bench: $(READY) ## Measure speed and memory, each beside an alternative (ARGS="--write", ARGS="vectors load", ARGS=--all)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-bench-gpu: $(READY) ## Embedding on a GPU against what decoding and the device allow (ARGS="--encoder vit")
+bench-gpu: $(READY) ## Measure embedding on a GPU against the limits of decoding and device (ARGS="--encoder vit")
 	$(BIN)/python -m tests.benchmarks.bench_gpu $(ARGS)
 
-bench-quality: $(READY) ## Grouping on many libraries, ours beside its peers (takes an hour; ARGS=--quick)
+bench-quality: $(READY) ## Measure clustering quality on many libraries, beside alternatives (an hour; ARGS=--quick)
 	$(BIN)/python -m tests.benchmarks.quality $(ARGS)
 
-bench-identity: $(READY) ## How many images keep their cluster id, into docs/identity.md (ARGS=--quick)
+bench-identity: $(READY) ## Measure how many images keep their cluster id; writes docs/identity.md (ARGS=--quick)
 	$(BIN)/python -m tests.benchmarks.bench_identity --write docs/identity.md $(ARGS)
 
-nights: $(READY) ## Thirty nights of a growing library, into docs/nights.md
+nights: $(READY) ## Simulate thirty nights of a growing library; writes docs/nights.md
 	$(BIN)/python -m tests.benchmarks.simulate_nights --write docs/nights.md $(ARGS)
 
-bench-clustering: $(READY) ## Seconds and memory of grouping by size, ours beside its peers (ARGS=--sizes 10000,100000)
+bench-clustering: $(READY) ## Measure seconds and memory of clustering by size, beside alternatives (ARGS=--sizes 10000,100000)
 	$(BIN)/python -m tests.benchmarks.bench_clustering $(ARGS)
 
-lock: ## Compile requirements.lock anew
+lock: ## Compile requirements.lock again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock
 
-settings: $(READY) ## Write image-cluster.yaml with every knob explained
-	@test ! -e image-cluster.yaml || { echo "image-cluster.yaml is there already." >&2; exit 1; }
+settings: $(READY) ## Write image-cluster.yaml with every setting explained
+	@test ! -e image-cluster.yaml || { echo "image-cluster.yaml already exists." >&2; exit 1; }
 	$(BIN)/image-cluster settings > image-cluster.yaml
 
-clean: ## Remove what was computed for the demo
+clean: ## Remove the demo's libraries and results
 	rm -rf demo-library demo-library-stamps data data-stamps .dagster

@@ -43,7 +43,7 @@ class DuplicateOverrides(overrides(DuplicateParams, without={"collapse"})):
 def duplicates(
     context: dg.AssetExecutionContext, config: DuplicateOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """Which images are the same picture: exact copies, near copies, and, told apart from both, those that are similar.
+    """Copies of the same picture: exact copies, near copies, and, kept apart, images that are only similar.
 
     Of each group of copies one image is proposed to be kept, and it is said why. Nothing is deleted. The contact sheet
     shows a group of near copies per row, the image to keep first.

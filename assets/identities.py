@@ -45,10 +45,10 @@ class IdentityOverrides(overrides(IdentityParams)):
 def identities(
     context: dg.AssetExecutionContext, config: IdentityOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """Clusters that keep their id, and so their name, from run to run; and which images belong to each.
+    """Clusters whose ids, and so names, last from run to run, and the images of each.
 
     Says how every cluster came to be (born, kept, grown, shrunk, split, merged, revived), which died, and where the
-    images of those are now. An image that fits nowhere has no cluster, but the nearest one beside it as a suggestion.
+    images of those are now. An unclustered image has its nearest cluster as a suggestion.
     """
     with expected_errors(context):
         opened = project.open(context.log, identities=chosen(config))
@@ -67,7 +67,7 @@ def _places(into: dict[str, int]) -> str:
 
 @category_check("identities")
 def every_image_is_in_at_most_one_cluster(project: Project, slug: str) -> Finding:
-    """Usable images = clustered + unclustered + excluded by people, and no image stands in two clusters."""
+    """Usable images = clustered + unclustered + excluded by people, and no image is in two clusters."""
     columns = ["image_id", "content_hash", "status"]
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, columns)
     usable = images.filter(pl.col("status") == "ok")
@@ -104,7 +104,7 @@ def sizes_are_those_of_the_members(project: Project, slug: str) -> Finding:
 
 @category_check("identities", blocking=False)
 def no_cluster_holds_most_images(project: Project, slug: str) -> Finding:
-    """The largest cluster holds at most the share `published.max_cluster_share`: one giant means clustering failed."""
+    """The largest cluster has at most the share `published.max_cluster_share`; a larger one means a failed clustering."""
     members = _members(project, slug)
     sizes = members.drop_nulls("cluster_id").group_by("cluster_id").len().sort("len", descending=True)
     largest = int(sizes["len"][0]) if sizes.height else 0

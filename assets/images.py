@@ -30,7 +30,7 @@ class ImageOverrides(overrides(ImageParams)):
 
 
 class IngestConfig(dg.Config):
-    """Knobs of this run; what is unset is as the settings say."""
+    """Settings for this run; unset ones are taken from the settings file."""
 
     images: ImageOverrides = Field(default=ImageOverrides(), description="How bytes become pixels.")
     encoder: EncoderOverrides = Field(default=EncoderOverrides(), description="Which model, and where it runs.")

@@ -41,7 +41,7 @@ class ClusterOverrides(overrides(ClusterParams, without=SPACE_KNOBS)):
 def labels(
     context: dg.AssetExecutionContext, config: ClusterOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """Which images look alike: a group for each image, or none where it fits nowhere.
+    """Raw clusters of similar images: one for each image, or none if the image is unclustered.
 
     While few images are new, they are placed into the groups that are there (`mode` incremental); all are clustered
     again (full) when much has changed, by schedule, or when this run's configuration says `recluster: always`. Group

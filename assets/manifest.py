@@ -21,7 +21,7 @@ WHERE_OBJECTS_GO = ("images", "hidden", "other", "other_variants", "unmatched")
 
 
 class ManifestConfig(dg.Config):
-    """What a run may choose of the images."""
+    """Which images a run takes."""
 
     sample: int | None = Field(
         default=None, ge=1, description="Keep that many images, always the same ones. Unset: all of them."
@@ -48,9 +48,9 @@ class ManifestConfig(dg.Config):
 def image_manifest(
     context: dg.AssetExecutionContext, config: ManifestConfig, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """Which images this category holds in the bucket, and which of them are new, changed or gone since the last run.
+    """The images of this category in the bucket, and which are new, changed or gone since the last run.
 
-    Lists the bucket (or reads its manifest.json) and reads no image. Start here: everything else follows from it.
+    Lists the bucket (or reads its manifest.json) and reads no image. All other assets follow from it.
     """
     with expected_errors(context):
         return materialized(manifest(project.open(context.log), context.partition_key, sample=config.sample))

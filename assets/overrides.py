@@ -1,7 +1,7 @@
-"""Run configuration: any knob of a stage for one run, without writing a knob twice.
+"""Run configuration: any setting of a stage for one run, without defining it twice.
 
 What belongs here: making a Dagster config class out of a parameter class of `pipeline/settings.py`, and reading the
-values back. Not here: the knobs, their bounds and their defaults (`pipeline/settings.py`), and applying them
+values back. Not here: the settings, their bounds and their defaults (`pipeline/settings.py`), and applying them
 (`resources/project.py`).
 
 A config class that *inherited* the parameter class would carry its defaults along, and these would win over

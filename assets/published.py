@@ -53,7 +53,7 @@ class PublishOverrides(overrides(PublishParams)):
 def published(
     context: dg.AssetExecutionContext, config: PublishOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """clusters.json, the review page, the change report and the website's data file, placed in one step.
+    """clusters.json, the review page, the change report and the website's data file, published in one step.
 
     Written to the data directory and to every outlet of the settings. What does not hold (schema, counts) is refused,
     and what was published before stays. A result that is very unlike the published one (published.guard) waits as a
@@ -86,7 +86,7 @@ def published(
 
 @category_check("published")
 def what_readers_get_is_valid(project: Project, slug: str) -> Finding:
-    """clusters.json, read back from where readers find it, holds to its schema and its counts add up."""
+    """clusters.json, read back from where readers find it, is valid and its counts add up."""
     path = project.layout.published / slug / "clusters.json"
     if not path.exists():
         return Finding(passed=False, text=f"There is no {path}.")
@@ -119,9 +119,9 @@ def every_image_is_in_the_document(project: Project, slug: str) -> Finding:
 
 @category_check("published")
 def nothing_waits_for_a_person(project: Project, slug: str) -> Finding:
-    """The last result went out: the guard did not hold it back, and it does not follow a rollback.
+    """The last result was published: the guard did not hold it back, and it does not follow a rollback.
 
-    Look at the candidate's clusters.html, then let it through with the job accept_candidate, or correct the settings.
+    Look at the candidate's clusters.html, then publish it with the job accept_candidate, or correct the settings.
     """
     waiting = read_history(project.layout.published, slug).candidate
     if waiting is None:

@@ -40,9 +40,9 @@ class ReductionOverrides(overrides(ReductionParams)):
 def reduced(
     context: dg.AssetExecutionContext, config: ReductionOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """Each image's vector in few dimensions, in which groups show, and its place on the map.
+    """The vectors that are clustered, and each image's position on the map.
 
-    The map stays put: images that were there keep their place, new ones are laid among them.
+    The map is stable: known images keep their position, new ones are placed among them.
     """
     with expected_errors(context):
         opened = project.open(context.log, reduced=chosen(config))

@@ -42,7 +42,7 @@ class RepresentativeOverrides(overrides(RepresentativeParams)):
 def representatives(
     context: dg.AssetExecutionContext, config: RepresentativeOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """The images that stand for each cluster, and every member in order of how typical it is.
+    """The representatives of each cluster, and its members sorted by how typical they are.
 
     The contact sheet shows the most typical image of each cluster, the largest cluster first.
     """

@@ -37,7 +37,7 @@ class SimilarityOverrides(overrides(SimilarityParams)):
 def similarity(
     context: dg.AssetExecutionContext, config: SimilarityOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """The index behind "find everything that looks like this". A cache: it can always be built again."""
+    """The index of the similarity search. A cache: it can always be built again."""
     with expected_errors(context):
         opened = project.open(context.log, similarity=chosen(config))
         return materialized(step.similarity(opened, context.partition_key))
