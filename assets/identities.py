@@ -104,7 +104,7 @@ def sizes_are_those_of_the_members(project: Project, slug: str) -> Finding:
 
 @category_check("identities", blocking=False)
 def no_cluster_holds_most_images(project: Project, slug: str) -> Finding:
-    """The largest cluster has at most the share `published.max_cluster_share`; a larger one means a failed clustering."""
+    """The largest cluster has at most the share `published.max_cluster_share`; a larger one is a failed clustering."""
     members = _members(project, slug)
     sizes = members.drop_nulls("cluster_id").group_by("cluster_id").len().sort("len", descending=True)
     largest = int(sizes["len"][0]) if sizes.height else 0
