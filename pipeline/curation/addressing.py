@@ -1,7 +1,7 @@
-"""Which cluster a person means by an id or a name.
+"""Resolves an id or a name to a cluster.
 
-What belongs here: the order in which ids and names are compared, and the refusal of what fits several. Not here: the
-suggestion of near names for one that fits nothing (`checks.py`, `service/problems.py`).
+What belongs here: the order in which ids and names are compared, and refusing a name that fits several. Not here:
+suggesting similar names for an unknown one (`checks.py`, `service/problems.py`).
 
 A decision that reaches the wrong cluster is worse than a refused one. So a cluster is found by its exact id, else by
 its exact name, else by an id or name that differs in case or blanks only, and each time only if one cluster fits.

@@ -1,7 +1,7 @@
-"""Decisions held against what is there, so that nobody decides about an id that never was.
+"""Checks of a decision against the current clusters, so that nobody decides about an unknown id.
 
-What belongs here: which clusters and images each kind of decision needs, and the refusal of what makes no sense. Not
-here: what a decision does (`replay.py`), how a name is compared (`addressing.py`), storing (`steps/curation.py`).
+What belongs here: which clusters and images each kind of decision needs, and refusing impossible ones. Not here: what a
+decision does (`replay.py`), how a name is compared (`addressing.py`), storing (`steps/curation.py`).
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""The decisions that people make, each a small checked value, and the events that keep them.
+"""The decisions that people make, as small validated values, and the events that record them.
 
 What belongs here: one class per kind of decision, what each touches, and the event around it. Not here: what a decision
 does to the clusters (`replay.py`), where events are stored (`storage/curation/`), whether the ids exist

@@ -1,11 +1,11 @@
-"""Events → the clusters as people want them: decisions replayed over whatever was computed.
+"""Events → clusters with people's decisions applied: replay over the computed clusters.
 
 What belongs here: what each decision does, and when it has to wait. Not here: the decisions (`decisions.py`), why a
 cluster asks to be reviewed (`review.py`), storing (`storage/curation/`).
 
-A pure function of the computed clusters and the events, run afresh each time, so that nothing drifts: a decision that
-does not fit today is listed with the reason and takes effect again on the day on which it fits. The cost follows the
-number of decisions; clusters that nobody touched are passed through.
+A pure function of the computed clusters and the events, computed again each time, so nothing drifts. A decision that
+cannot be applied now is listed with the reason and applies again when it can. The cost depends on the number of
+decisions; clusters without decisions are passed through.
 """
 
 from collections import Counter

@@ -1,10 +1,10 @@
-"""Why a cluster asks to be looked at.
+"""Why a cluster needs a review.
 
 What belongs here: the reasons, as pure functions. Not here: replaying decisions (`replay.py`), storing flags
 (`storage/curation/`).
 
-Two kinds of reason: a change that has built up since the last look is seen by comparing; what happened in one run (a
-split, a merge, a birth, a decision that had to wait) is a flag that the run raises and a later review takes down.
+There are two kinds of reason. A change since the last review is found by comparing. An event of one run (a split, a
+merge, a birth, a decision that had to wait) is a flag that the run sets and a later review clears.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Names that a cluster could have, from what its images carry: shown as suggestions, never published as names.
+"""Suggested names for a cluster, from the keys of its images: shown, but never published as names.
 
-What belongs here: words of keys and groups, and which of them set a cluster apart. Not here: who shows them
+What belongs here: words in keys and groups, and which of them are typical of a cluster. Not here: showing them
 (`commands/clusters.py`, the service).
 
 Class-based TF-IDF: Grootendorst (2022), "BERTopic: Neural topic modeling with a class-based TF-IDF procedure".

@@ -56,7 +56,7 @@ def test_a_decision_is_kept_with_the_present_ids_of_its_clusters(given: Decision
     [
         (d.Merge(clusters=("b", "c"), into="b"), "these are all b already"),
         (d.Split(cluster="a", images=("1", "5"), new_cluster="p-1"), "1 of the 2 images are not in a, for example 5"),
-        (d.Split(cluster="b", images=("5", "6", "7", "8"), new_cluster="p-1"), "splitting leaves nothing"),
+        (d.Split(cluster="b", images=("5", "6", "7", "8"), new_cluster="p-1"), "a split must leave at least one"),
         (d.ChooseRepresentative(cluster="a", image="5"), "5 is not in cluster a"),
     ],
 )

@@ -54,7 +54,7 @@ def test_a_failure_midway_leaves_the_old_rows_whole(server: PostgresServer, data
     before = [ask(server, database, f"SELECT * FROM {name} ORDER BY 1, 2") for name in ("clusters", "images")]
     # the third chunk of images breaks a rule that was not there before
     ask(server, database, "ALTER TABLE images ADD CONSTRAINT odd CHECK (identifier <> '2100')")
-    with pytest.raises(OutletError, match="What was there before is untouched"):
+    with pytest.raises(OutletError, match="Its previous content is unchanged"):
         outlet.place("bollards", "000002-bb", files(cluster("c-9", *(image("de", str(n)) for n in range(2500)))))
     assert [ask(server, database, f"SELECT * FROM {name} ORDER BY 1, 2") for name in ("clusters", "images")] == before
 

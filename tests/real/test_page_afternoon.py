@@ -215,7 +215,7 @@ def test_images_are_moved_excluded_and_one_is_chosen_to_stand_for_the_cluster(sh
     shown.locator("#list .pick").nth(4).click()
     stands = shown.locator("#list .tile.selected").get_attribute("data-id")
     shown.keyboard.press("p")
-    toast(shown, "stands for")
+    toast(shown, "represents")
     assert clusters(served)[name]["representative"] == stands
     shown.keyboard.press("Escape")
     shown.locator("#list .pick").nth(2).focus()
