@@ -522,7 +522,7 @@ def test_of_pictures_that_are_there_twice_one_is_left_out_or_all_are_kept(
     expect(page.locator(".card.group .badge")).to_have_text(["exact", "near", "near"])
     expect(page.locator(".card.group").first).to_contain_text("they count as one image everywhere")
     page.locator(".card.group", has_text="00-again.jpg").get_by_role("button", name="Leave the other out").click()
-    toast(page, "Left 1 image out")
+    toast(page, "Excluded 1 image")
     page.goto("/c/bollards/rejected")
     expect(page.locator("main")).to_contain_text("1 image left out by people")
     page.goto("/c/bollards/duplicates")
