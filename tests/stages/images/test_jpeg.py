@@ -22,13 +22,34 @@ KINDS: dict[str, dict[str, object]] = {
     "restarts in short": {"quality": 85, "restart_marker_blocks": 3},
     "optimised": {"quality": 60, "optimize": True},
 }
+
+
+def box(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body) + 8) + name + body
+
+
+# as phones write it: boxes that are mostly zeros, which decode as many pixels in few bytes
+MOVIE = (
+    box(b"ftyp", b"mp42\0\0\0\0isommp42")
+    + box(b"moov", box(b"mvhd", bytes(100)) + box(b"trak", bytes(24_000)))
+    + box(b"mdat", random.Random(1).randbytes(60_000))
+)
 TRAILERS = {
     "nothing": b"",
     "one byte": b"\xff",
     "zeros": bytes(4096),
     "motion photo": b"\0\0\x30\x0aMotion" + b"\0\0\0\x18ftypmp42" + random.Random(1).randbytes(60_000) + b"SEFT",
+    "a movie": MOVIE,
+    "Samsung's movie": b"\0\0\x30\x0a\x10\0\0\0MotionPhoto_Data" + MOVIE + b"SEFH" + bytes(40) + b"SEFT",
+    "a movie with a picture": MOVIE + encoded(photograph(60, 40, 5), "JPEG"),
     "a second picture": encoded(photograph(60, 40, 5), "JPEG"),
     "text": b"<?xml version='1.0'?><x:xmpmeta/>" * 20,
+}
+UNKNOWN = {  # behind pixels that have no end marker, nobody can tell these from pixels
+    "noise": random.Random(2).randbytes(20_000),
+    "zeros and noise": b"\1" + bytes(6_000) + random.Random(3).randbytes(2_000),
+    "noise with an end marker": random.Random(6).randbytes(20_000).replace(b"\xff", b"\0") + END + b"more",
+    "zeros with an end marker": bytes(9_000) + END + b"more",
 }
 
 
@@ -53,12 +74,21 @@ def test_a_picture_without_its_end_marker_is_used_whatever_follows(kind: str, tr
         np.testing.assert_array_equal(result.pixels, whole)
 
 
-@pytest.mark.parametrize("trailer", ["nothing", "one byte", "zeros", "a second picture"])
+@pytest.mark.parametrize("trailer", UNKNOWN)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_picture_with_its_end_marker_is_used_before_anything_unknown(kind: str, trailer: str) -> None:
+    data, whole = picture(kind)
+    result = decode(data + UNKNOWN[trailer], PARAMS)
+    assert isinstance(result, Decoded), result
+    np.testing.assert_array_equal(result.pixels, whole)
+
+
+@pytest.mark.parametrize("trailer", [*TRAILERS, *UNKNOWN])
 @pytest.mark.parametrize("kind", KINDS)
 def test_half_a_picture_is_never_used_whatever_follows(kind: str, trailer: str) -> None:
     data, _ = picture(kind)
-    for part in (0.5, 0.75, 0.9):
-        result = decode(data[: int(len(data) * part)] + TRAILERS[trailer], PARAMS)
+    for part in (0.5, 0.75, 0.9, 0.97):
+        result = decode(data[: int(len(data) * part)] + (TRAILERS | UNKNOWN)[trailer], PARAMS)
         assert isinstance(result, Rejected), (part, trailer)
         assert result.status == "broken"
 
