@@ -27,7 +27,7 @@ from pipeline.commands.common import (
     with_project,
 )
 from pipeline.commands.duplicates import duplicates
-from pipeline.commands.keeping import carry_over
+from pipeline.commands.keeping import backup, carry_over, restore
 from pipeline.commands.pairs import pairs
 from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
 from pipeline.commands.serve import serve
@@ -304,12 +304,14 @@ def dev(host: str, port: int) -> None:
     sys.exit(start(host, port))
 
 
+main.add_command(backup)
 main.add_command(carry_over)
 main.add_command(changes)
 main.add_command(clusters)
 main.add_command(duplicates)
 main.add_command(pairs)
 main.add_command(publish)
+main.add_command(restore)
 main.add_command(rollback)
 main.add_command(serve)
 main.add_command(tune)

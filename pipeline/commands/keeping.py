@@ -1,8 +1,10 @@
-"""The commands that keep what people decided: carry-over.
+"""The commands that keep what people decided: backup, restore, carry-over.
 
-What belongs here: their arguments and what they print. Not here: the work (`steps/renamed.py`).
+What belongs here: their arguments and what they print. Not here: the work (`steps/backup.py`,
+`steps/renamed.py`).
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,5 +38,59 @@ def carry_over(project: "Project", former: str, category: str, as_json: bool) ->
     done = carry(project, old, new)
     if as_json:
         print_json({"former": old, "category": new, "text": done})
+    else:
+        click.echo(done)
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@where_options
+@with_project
+def backup(project: "Project", file: Path | None, as_json: bool) -> None:
+    """Copy all decisions to FILE, verified; without FILE to backups/decisions in the data directory.
+
+    Safe while everything runs. The copy is one SQLite file, also where the decisions are in PostgreSQL. Every
+    publication makes one by itself. Prints where it is.
+
+    \b
+    Examples:
+      image-cluster backup
+      image-cluster backup /mnt/nas/decisions-2026-11-27.sqlite3
+      image-cluster backup --json | jq -r .file
+    """
+    from pipeline.console import print_json
+    from pipeline.steps.backup import backup as copy_out
+
+    made = copy_out(project, file)
+    if as_json:
+        figures = {slug: held.events for slug, held in made.categories.items()}
+        print_json({"file": str(made.file), "at": made.at, "decisions": made.events, "categories": figures,
+                    "bytes": made.bytes, "sha256": made.sha256})  # fmt: skip
+    else:
+        click.echo(str(made.file))
+
+
+@click.command()
+@click.argument("copy", metavar="FILE|latest")
+@click.option("--replace", is_flag=True, help="Also where decisions are there that the copy lacks.")
+@where_options
+@with_project
+def restore(project: "Project", copy: str, replace: bool, as_json: bool) -> None:
+    """Bring decisions back from a copy: FILE, or the newest good one that a publication kept.
+
+    What was there before, damaged or not, is kept beside the copies. Decisions that the copy lacks are never given up
+    without --replace. The next run, or `image-cluster publish`, shows the names again.
+
+    \b
+    Examples:
+      image-cluster restore latest
+      image-cluster restore /mnt/nas/decisions-2026-11-27.sqlite3
+    """
+    from pipeline.console import print_json
+    from pipeline.steps.backup import restore as bring_back
+
+    done = bring_back(project, copy, replace=replace)
+    if as_json:
+        print_json({"text": done})
     else:
         click.echo(done)

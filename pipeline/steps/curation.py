@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -230,6 +231,19 @@ class Curation:
 
         check_images(decision, slug, self.computed(slug).home, left_out)
         return checked(decision, curated)
+
+
+def database_of(project: Project) -> tuple[str, Path | None]:
+    """The address of the project's decisions, and their file where it is one. Opens nothing."""
+    from sqlalchemy.engine import make_url
+
+    from pipeline.storage.curation.store import database_url
+
+    configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
+    url = database_url(project.layout.curation, configured)
+    if not url.startswith("sqlite"):
+        return url, None
+    return url, Path(str(make_url(url).database))
 
 
 def curation_of(project: Project) -> Curation:

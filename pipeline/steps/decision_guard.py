@@ -45,14 +45,14 @@ class DecisionGuard:
         if self._held.get(slug) == (known, log.generation) and last >= known.events:
             return
         if last < known.events:
-            self._refuse(slug, f"it was published from {_decisions(known.events)}, but {self.place} holds "
+            self._refuse(slug, f"it was published from {counted(known.events)}, but {self.place} holds "
                                f"{last or 'none'} of it")  # fmt: skip
         if known.events and log.digest(slug, known.events) != known.digest:
-            self._refuse(slug, f"it was published from {_decisions(known.events)}, and {self.place} holds others "
+            self._refuse(slug, f"it was published from {counted(known.events)}, and {self.place} holds others "
                                "under the same numbers: it is another database, or it is damaged")  # fmt: skip
         if not known.events and last and _others(known.database, log.identity()):
             self._refuse(slug, f"it was published without decisions, and {self.place} is another database, with "
-                               f"{_decisions(last)} about a category of this name")  # fmt: skip
+                               f"{counted(last)} about a category of this name")  # fmt: skip
         self._held[slug] = (known, log.generation)
 
     def known(self, slug: str) -> Known | None:
@@ -99,8 +99,8 @@ def accept_loss(project: Project, slug: str, guard: DecisionGuard, log: Reader) 
             history.decisions, history.losses = now, [*history.losses, loss]
             write_history(project.layout.published, slug, history)
         return (
-            f"{project.category_of(slug)} goes on with {_decisions(now.events)}, without what was there before"
-            f"{f' ({_decisions(before.events)})' if before else ''}. Copies of those stay in {project.layout.copies}."
+            f"{project.category_of(slug)} goes on with {counted(now.events)}, without what was there before"
+            f"{f' ({counted(before.events)})' if before else ''}. Copies of those stay in {project.layout.copies}."
         )
     return None
 
@@ -112,7 +112,7 @@ def ways_on(project: Project) -> str:
     if found is None:
         return f"There is no good copy in {project.layout.copies}. Ways on:\n{own}"
     return (
-        f"The newest good copy holds {_decisions(found.events)} as of {found.at}: {found.file}. Ways on:\n"
+        f"The newest good copy holds {counted(found.events)} as of {found.at}: {found.file}. Ways on:\n"
         f"  bring it back:             image-cluster restore latest{_out(project)}\n{own}"
     )
 
@@ -123,7 +123,8 @@ def keep_copy(project: Project, log: Reader) -> Path | None:
     return made.file if made else None
 
 
-def _decisions(count: int) -> str:
+def counted(count: int) -> str:
+    """A number of decisions in words."""
     return "1 decision" if count == 1 else f"{count:,} decisions"
 
 

@@ -13,8 +13,11 @@ from pipeline.curation import decisions as d
 from pipeline.curation.decisions import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, LostDecisionsError
+from pipeline.steps.backup import restore
+from pipeline.steps.curation import curation_of
 from pipeline.storage.curation import copies
 from pipeline.storage.curation import tables as t
+from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.store import CurationStore
 from tests.servers import PostgresServer, postgres_server
 from tests.steps.test_decision_guard import library, name_all, names
@@ -85,12 +88,16 @@ def test_another_or_an_empty_database_stops_a_run_and_the_export_holds_every_eve
     assert copies.is_good(copy)
     assert copy.database == store.identity() is not None
     assert dict(copy.categories) == copies.contents(store)
-    assert CurationStore(f"sqlite:///{copy.file}", read_only=True).events("posts") == store.events("posts")
+    assert SqliteFile(copy.file).events("posts") == store.events("posts")
     bench.settings["curation"] = {"database_url": server.url(server.make_database())}
     with pytest.raises(LostDecisionsError, match=r"published from 3 decisions, but .* holds none of it") as told:
         bench.run()
     assert server.password not in str(told.value)
     assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
+    restore(bench.project(), "latest")
+    bench.run()
+    assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
+    assert len(curation_of(bench.project()).log.events("posts")) == 3
     bench.settings["curation"] = {"database_url": url}
     bench.run()
 

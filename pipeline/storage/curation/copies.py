@@ -72,7 +72,7 @@ def make_copy(log: Reader, target: Path, at: str) -> Copy:
         else:
             _export(log, staged)  # pyright: ignore[reportArgumentType]  # the store is the only reader without a file
         copied = read_copy(staged, at)
-        short = [slug for slug, held in before.items() if _count(copied, slug) < held.events]
+        short = [slug for slug, held in before.items() if count(copied, slug) < held.events]
         if short:
             raise BackupError(f"The copy {target} holds fewer decisions than its source in {', '.join(short)}.")
         _sync(staged)
@@ -174,11 +174,12 @@ def kept_of(moments: list[str], now: str) -> list[bool]:
 def _stands_for(newer: Copy, older: Copy) -> bool:
     """Whether a newer copy of the same database holds as many decisions of every category."""
     return newer.database == older.database and all(
-        _count(newer, slug) >= held.events for slug, held in older.categories.items()
+        count(newer, slug) >= held.events for slug, held in older.categories.items()
     )
 
 
-def _count(copy: Copy, slug: str) -> int:
+def count(copy: Copy, slug: str) -> int:
+    """How many events of a category a copy holds."""
     return copy.categories[slug].events if slug in copy.categories else 0
 
 

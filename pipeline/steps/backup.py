@@ -1,0 +1,102 @@
+"""Copying decisions out of a data directory, and bringing a copy back.
+
+What belongs here: which copy is meant, whether it may replace what is there, and what was done in words. Not here: the
+copies of every publication (`decision_guard.py`), files and rows (`storage/curation/`).
+"""
+
+from pathlib import Path
+
+from pipeline.errors import BackupError, CurationDatabaseError, DamagedDatabaseError
+from pipeline.steps.decision_guard import counted
+from pipeline.steps.project import Project
+from pipeline.storage.curation import copies
+from pipeline.storage.curation.copies import Copy, Held
+from pipeline.storage.curation.reading import Reader, SqliteFile
+
+LATEST = "latest"
+
+
+def backup(project: Project, file: Path | None) -> Copy:
+    """A verified copy of all decisions, in `file` or beside those of the publications. Raises `BackupError`."""
+    from pipeline.steps.curation import curation_of
+
+    log = curation_of(project).log
+    if not any(log.counts().values()):
+        raise BackupError(f"Nothing was decided in {project.settings.data_dir} yet, so there is nothing to copy.")
+    if file is not None and file.exists():
+        raise BackupError(f"{file} is there already. Name a file that is not: a copy never replaces another one.")
+    if file is not None:
+        return copies.make_copy(log, file, project.now())
+    made = copies.keep_copy(log, project.layout.copies, project.now())
+    newest = made or copies.best(copies.newest_first(project.layout.copies))
+    if newest is None:
+        raise BackupError(
+            f"The copies in {project.layout.copies} are damaged. Copy to a file: image-cluster backup FILE"
+        )
+    return newest
+
+
+def restore(project: Project, wanted: str, *, replace: bool = False) -> str:
+    """Bring back a copy, `latest` or a file; returns what was done in words. What was there before is kept.
+
+    Raises `BackupError` where there is no such copy, or where it lacks decisions that are there and `replace` is not
+    given.
+    """
+    from pipeline.steps.curation import database_of
+    from pipeline.storage.curation import restoring
+    from pipeline.storage.curation.store import CurationStore
+
+    copy = _wanted(project, wanted)
+    url, file = database_of(project)
+    aside = project.layout.copies / f"replaced-{project.now().replace('-', '').replace(':', '')}.sqlite3"
+    if file is not None:
+        there = file.exists() and file.stat().st_size > 0
+        kept = restoring.set_aside(file, aside) if there else None
+        if not restoring.is_damaged(file):
+            _refuse_to_lose(SqliteFile(file), copy, replace=replace)
+        restoring.replace_file(copy.file, file)
+    else:
+        store = CurationStore(str(url))
+        ours = sorted(copy.categories)
+        _refuse_to_lose(store, copy, replace=replace)
+        kept = copies.make_copy(store, aside, project.now()).file if any(store.counts().values()) else None
+        restoring.replace_rows(copy.file, store, ours)
+        store.close()
+    before = f" What was there before is kept in {kept}." if kept else ""
+    return f"{counted(copy.events)} {'is' if copy.events == 1 else 'are'} back{_as_of(copy)}, from {copy.file}.{before}"
+
+
+def _wanted(project: Project, wanted: str) -> Copy:
+    if wanted != LATEST:
+        return copies.read_copy(Path(wanted))
+    found = copies.best(copies.newest_first(project.layout.copies))
+    if found is None:
+        raise BackupError(f"There is no good copy in {project.layout.copies}. Name a file: image-cluster restore FILE")
+    return found
+
+
+def _refuse_to_lose(log: Reader, copy: Copy, *, replace: bool) -> None:
+    """What is there must be the beginning of what the copy holds, unless somebody said otherwise."""
+    try:
+        present = copies.contents(log)
+        lacking = [slug for slug, held in present.items() if _lacks(log, slug, held, copy)]
+    except (CurationDatabaseError, DamagedDatabaseError):  # what cannot be read cannot be missed; it is set aside
+        return
+    if lacking and not replace:
+        figures = ", ".join(
+            f"{slug} has {present[slug].events:,}, the copy {copies.count(copy, slug):,}" for slug in lacking
+        )
+        raise BackupError(
+            f"The copy {copy.file} lacks decisions that are there ({figures}), so nothing was changed. To put it in "
+            "their place all the same (what is there is kept aside): image-cluster restore --replace"
+        )
+
+
+def _lacks(log: Reader, slug: str, held: Held, copy: Copy) -> bool:
+    if copies.count(copy, slug) < held.events:
+        return True
+    return SqliteFile(copy.file).digest(slug, held.events) != log.digest(slug, held.events)
+
+
+def _as_of(copy: Copy) -> str:
+    return f", as of {copy.at}" if copy.at else ""

@@ -1,0 +1,96 @@
+"""A copy of the decisions → the database, in one step; what was there before is kept.
+
+What belongs here: replacing a SQLite file, and rows of another database. Not here: making copies (`copies.py`), which
+copy, and whether replacing is allowed (`steps/backup.py`).
+"""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, delete, insert, select
+
+from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
+from pipeline.storage.curation import tables as t
+from pipeline.storage.curation.reading import check_file
+from pipeline.storage.files import sync_directory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from pipeline.storage.curation.store import CurationStore
+
+BESIDE = ("-wal", "-shm", "-journal")
+_OF_A_CATEGORY = (t.event_cluster, t.event_image, t.event_state, t.flag, t.event, t.category)  # as they may be deleted
+
+
+def set_aside(file: Path, target: Path) -> Path:
+    """Keep a database file as it is, damaged or not, with what SQLite keeps beside it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for ending in ("", *BESIDE):
+        if Path(f"{file}{ending}").exists():
+            shutil.copy2(f"{file}{ending}", f"{target}{ending}")
+    return target
+
+
+def replace_file(copy: Path, file: Path) -> None:
+    """Put a copy in the place of a database file. Processes that have the old one open read the new one then."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    staged = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        shutil.copyfile(copy, staged)
+        check_file(staged)
+        with staged.open("rb") as opened:
+            os.fsync(opened.fileno())
+        for ending in BESIDE:  # they belong to the old file, and would damage the new one
+            Path(f"{file}{ending}").unlink(missing_ok=True)
+        staged.replace(file)
+        sync_directory(file.parent)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def replace_rows(copy: Path, store: "CurationStore", categories: list[str]) -> None:
+    """Put the events of these categories in the place of those in another database, all of them or none."""
+    from pipeline.storage.curation.store import CurationStore as Store
+
+    migrated = copy.with_name(f".{copy.name}.{secrets.token_hex(4)}.tmp")
+    shutil.copyfile(copy, migrated)
+    try:
+        Store(f"sqlite:///{migrated}").close()  # brings an older schema up to date
+        source = create_engine(f"sqlite:///{migrated}")
+        with source.connect() as reading, store.engine.begin() as writing:
+            for table in _OF_A_CATEGORY:
+                column = table.c.slug if table is t.category else table.c.category
+                writing.execute(delete(table).where(column.in_(categories)))
+            _insert_snapshots(reading, writing)
+            for table in reversed(_OF_A_CATEGORY):
+                column = table.c.slug if table is t.category else table.c.category
+                rows = [dict(row) for row in reading.execute(select(table).where(column.in_(categories))).mappings()]
+                if rows:
+                    writing.execute(insert(table), rows)
+        source.dispose()
+        store.forget()
+    finally:
+        for ending in ("", *BESIDE):
+            Path(f"{migrated}{ending}").unlink(missing_ok=True)
+
+
+def is_damaged(file: Path) -> bool:
+    """Whether a database file is there and cannot be read."""
+    try:
+        check_file(file)
+    except (DamagedDatabaseError, CurationDatabaseError):
+        return True
+    return False
+
+
+def _insert_snapshots(reading: "Connection", writing: "Connection") -> None:
+    there = set(writing.scalars(select(t.snapshot.c.digest)))
+    rows: list[dict[str, Any]] = [
+        dict(row) for row in reading.execute(select(t.snapshot)).mappings() if row["digest"] not in there
+    ]
+    if rows:
+        writing.execute(insert(t.snapshot), rows)
