@@ -3,11 +3,11 @@
 What belongs here: turning a decision into run requests. Not here: the decision, which is a pure function
 (`pipeline/stages/manifest/watch.py`), and what a run does (`assets/`).
 
-Both are on as soon as Dagster is: that a library stays true as its bucket grows is what people start `make dev` for. A
-tick of the sensor makes one cheap request where the bucket carries a manifest.json; where it does not, it lists, which
-costs one request per 1,000 objects: with a large bucket raise `automation.interval_seconds`, or switch it off.
+Both are on by default, because people start `make dev` to keep a library up to date as its bucket grows. A tick of the
+sensor makes one cheap request if the bucket has a manifest.json. Otherwise it lists the bucket, which costs one request
+per 1,000 objects: for a large bucket raise `automation.interval_seconds`, or switch the sensor off.
 
-One run per category: one that fails leaves the others alone, and Dagster shows which.
+Each category has a run of its own, so a failure does not affect the others, and Dagster shows which one failed.
 """
 
 import logging

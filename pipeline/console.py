@@ -1,6 +1,6 @@
-"""How the command line talks: progress, notices and tables on stderr, data on stdout.
+"""Output of the command line: progress and notices on stderr, data on stdout.
 
-What belongs here: everything about looks. Not here: commands (`cli.py`). Rich is imported when it is first needed.
+What belongs here: formatting. Not here: commands (`cli.py`). Rich is imported when it is first needed.
 """
 
 import json

@@ -3,8 +3,8 @@
 What belongs here: running the job for some categories in this process, and one JSON list of summaries on stdout. Not
 here: the job (`pipeline/automation.py`), the run without Dagster (`pipeline/steps/run.py`).
 
-The runs are recorded in the instance of DAGSTER_HOME, so that the web UI shows them. They do not wait in its queue; a
-run of the same category that is already at work is waited for by the project's own lock.
+The runs are recorded in the instance of DAGSTER_HOME, so that the web UI shows them. They do not wait in its queue; the
+project's own lock makes them wait for a running run of the same category.
 """
 
 import json

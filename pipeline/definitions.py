@@ -1,16 +1,16 @@
-"""What Dagster loads: the assets, their checks, the resources and the automation, put together.
+"""What Dagster loads: assets, checks, resources and automation, assembled.
 
-What belongs here: the list of modules and what is shared by all. Not here: any asset (`assets/`), job, schedule or
+What belongs here: the list of modules, and what all share. Not here: any asset (`assets/`), job, schedule or
 sensor (`pipeline/automation.py`), or resource (`resources/`). https://docs.dagster.io/guides/build/assets
 
-Nothing is read when this module is imported. `defs` is called when Dagster loads the code location, and reads
-image-cluster.yaml then, for one reason: a cron expression and a sensor's interval are part of a definition, and so the
-UI shows the real ones. Settings that do not hold fail the load with file, line and remedy. The assets read the
-settings again when they run.
+Importing this module reads nothing. Dagster calls `defs` when it loads the code location. `defs` reads
+image-cluster.yaml for one reason: a cron expression and a sensor's interval are part of a definition, so the UI shows
+the real ones. Invalid settings fail the load with file, line and remedy. The assets read the settings again when they
+run.
 
-The executor is in process. A step costs 0.05 s that way and 1.6 to 2 s as a process of its own, which for nine assets
-and a dozen checks would be half a minute of nothing; we promise that nothing new takes seconds. What a process per step
-would give, memory back after torch and UMAP, comes with the run: Dagster starts one process for each.
+The executor runs steps in the process of the run. A step costs 0.05 s that way, and 1.6 to 2 s as its own process. For
+nine assets and a dozen checks that would add half a minute to a run with nothing new, which should take seconds. A
+process per step would free the memory of torch and UMAP; Dagster's process per run does that too.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""`image-cluster dev`: the Dagster web UI and daemon as two processes that live and die together.
+"""`image-cluster dev`: the Dagster web UI and daemon as two processes that start and stop together.
 
 What belongs here: starting and stopping. Not here: what they serve (`definitions.py`). Dagster is not imported.
 """
