@@ -47,10 +47,10 @@ def carry_over(project: "Project", former: str, category: str, as_json: bool) ->
 @where_options
 @with_project
 def backup(project: "Project", file: Path | None, as_json: bool) -> None:
-    """Copy all decisions to FILE, verified; without FILE to backups/decisions in the data directory.
+    """Copy all decisions to FILE and verify the copy; without FILE, to backups/decisions in the data directory.
 
-    Safe while everything runs. The copy is one SQLite file, also where the decisions are in PostgreSQL. Every
-    publication makes one by itself. Prints where it is.
+    Safe while everything runs. The copy is one SQLite file, even if the decisions are in PostgreSQL. Every publication
+    also makes one. Prints the path.
 
     \b
     Examples:
@@ -72,14 +72,14 @@ def backup(project: "Project", file: Path | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("copy", metavar="FILE|latest")
-@click.option("--replace", is_flag=True, help="Also where decisions are there that the copy lacks.")
+@click.option("--replace", is_flag=True, help="Drop decisions that the copy lacks.")
 @where_options
 @with_project
 def restore(project: "Project", copy: str, replace: bool, as_json: bool) -> None:
-    """Bring decisions back from a copy: FILE, or the newest good one that a publication kept.
+    """Restore decisions from a copy: FILE, or the newest good one that a publication made.
 
-    What was there before, damaged or not, is kept beside the copies. Decisions that the copy lacks are never given up
-    without --replace. The next run, or `image-cluster publish`, shows the names again.
+    The previous database, damaged or not, is kept beside the copies. Decisions that the copy lacks are only dropped
+    with --replace. The next run, or `image-cluster publish`, publishes the names again.
 
     \b
     Examples:
