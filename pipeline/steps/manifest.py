@@ -44,7 +44,7 @@ CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
 DECLARED_SCHEMA = pl.Schema(
     {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
 )
-LISTING_CODE = 2  # counted up when the same listing gives another manifest
+LISTING_CODE = 3  # counted up when the same listing gives another manifest
 HELD = 200_000  # listed objects in memory until it is known whether they changed; beyond, they are listed once more
 CHANGES = ("added", "changed", "removed")
 COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched", "kept")

@@ -23,7 +23,9 @@ from pipeline.stages.manifest.keys import (
     compile_pattern,
     extension_of,
     image_id,
+    is_doubtful,
     parse_key,
+    parse_name,
     pattern_of,
     sample,
     skipped_part,
@@ -186,7 +188,11 @@ def build_manifest(
         tally.add(info.key, info.size, info.etag)
         parsed = parse_key(rest, category, pattern)
         if parsed is not None:
-            selection.add(_Candidate(info, parsed, None))
+            candidate = _Candidate(info, parsed, None)
+            if pattern is None and is_doubtful(parsed.variant, settings.variant):
+                selection.add_doubtful(candidate, _Candidate(info, parse_name(rest, category), None))
+            else:
+                selection.add(candidate)
             continue
         unmatched += 1
         if len(unmatched_sample) < 6:
@@ -232,6 +238,7 @@ class _Selection:
     def __init__(self, wanted: str) -> None:
         self._wanted = wanted
         self._best: dict[tuple[str | None, str], tuple[tuple[tuple[int, int], str], _Candidate]] = {}
+        self._doubtful: dict[tuple[str | None, str], list[tuple[_Candidate, _Candidate]]] = {}
         self.offered = 0
 
     def add(self, candidate: _Candidate) -> None:
@@ -242,6 +249,22 @@ class _Selection:
         held = self._best.get((parsed.group, parsed.identifier))
         if held is None or rank < held[0]:
             self._best[parsed.group, parsed.identifier] = (rank, candidate)
+
+    def add_doubtful(self, sized: _Candidate, named: _Candidate) -> None:
+        """Offer an object whose name may end in a width (`sized`) or is all its own (`named`).
+
+        It is a width where the image has another of that is no doubt, or where there is nothing to tell it from.
+        """
+        self._doubtful.setdefault((sized.parsed.group, sized.parsed.identifier), []).append((sized, named))
+
+    def settle(self) -> None:
+        """Decide about what was doubtful, now that everything was offered."""
+        for image, candidates in self._doubtful.items():
+            several = len({sized.parsed.variant for sized, _ in candidates}) > 1
+            own_names = several and image not in self._best
+            for sized, named in candidates:
+                self.add(named if own_names else sized)
+        self._doubtful = {}
 
     def frame(self, category: str) -> pl.DataFrame:
         """The chosen objects with `MANIFEST_SCHEMA`, `change` still null."""
@@ -266,6 +289,7 @@ def _assemble(
     skipped: Mapping[str, int] | None = None,
 ) -> Manifest:
     """A manifest from chosen objects: the diff against `known`, and the counts. Rows of `unseen` places are kept."""
+    selection.settle()
     current = selection.frame(category)
     kept = _in_places(known, unseen).join(current, on="image_id", how="anti")
     frame = diff(pl.concat([current, kept]), known)

@@ -37,6 +37,9 @@ _SIZED_NAME = re.compile(
 )
 _EXTENSION = re.compile(r"[^/]\.(?P<extension>[A-Za-z0-9]{1,8})$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Where the largest of several named widths is below this, they are watts, weeks or weights: nobody stores a picture in
+# several widths of which none fills a phone's screen.
+LEAST_LARGEST_WIDTH = 320
 _LARGEST = 1 << 62  # `original` is larger than every width
 
 
@@ -152,10 +155,21 @@ def parse_key(rest: str, category: str, pattern: re.Pattern[str] | None = None) 
     sized = _SIZED_NAME.fullmatch(rest)
     if sized:
         return ParsedKey(category, sized["group"], sized["identifier"], sized["variant"], sized["extension"].lower())
+    return parse_name(rest, category)
+
+
+def parse_name(rest: str, category: str) -> ParsedKey:
+    """Read `rest` as `parse_key` does, but with nothing in the file's name that tells of a width."""
+    extension = extension_of(rest)
     group, slash, identifier = rest.partition("/")
     if not slash or not group or not identifier:  # a key that cannot be addressed keeps an id of its own
         return ParsedKey(category, None, rest, None, extension)
     return ParsedKey(category, group, identifier, None, extension)
+
+
+def is_doubtful(variant: str | None, wanted: str) -> bool:
+    """Whether a variant may be no width: it is small, and not the one that settings ask for."""
+    return variant is not None and variant != wanted and 0 <= _width(variant) < LEAST_LARGEST_WIDTH
 
 
 def image_id(category: str, group: str | None, identifier: str) -> str:
