@@ -72,7 +72,7 @@ class _Answer(NamedTuple):
 def is_unexplained(text: str) -> bool:
     """Whether the server refused without its reason: a HEAD's answer has no body, and obstore hides a redirect's."""
     answer = _Answer.of(text)
-    refused = answer.status is not None and answer.status < 500 and answer.status != 404
+    refused = answer.status is not None and answer.status != 404 and not answer.is_transient
     return "Received redirect" in text or (refused and not answer.code)
 
 

@@ -7,8 +7,10 @@ obstore refuses a whole page for one key with an empty part, and drops slashes a
 another object. boto3 lists such keys; it is slower, and so the exception.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
+from urllib.parse import unquote, unquote_plus
 
 from pipeline.stages.manifest.build import ObjectInfo
 
@@ -56,7 +58,7 @@ class ExactListing:
         request |= {"StartAfter": self._base + after} if after else {}
         request |= {"ContinuationToken": token} if token else {}
         try:
-            return _page(self._client.list_objects_v2(**request), len(self._base))
+            return self._answer(request)
         except ClientError as error:
             raise ListingRefusedError(_refusal(error.response)) from None
         except ResponseParserError as error:
@@ -64,10 +66,32 @@ class ExactListing:
         except BotoCoreError as error:
             raise ListingRefusedError(str(error)) from None
 
+    def _answer(self, request: dict[str, Any]) -> ListedPage:
+        """The keys come percent-encoded, since XML has no control characters.
+
+        S3 says so in its answer. Of a server that does not, a key with a % in it may be meant so: it is asked again.
+        """
+        from botocore.exceptions import ClientError
+        from botocore.parsers import ResponseParserError
+
+        coded = self._client.list_objects_v2(**request, EncodingType="url")
+        if coded.get("EncodingType") == "url":
+            return _page(coded, len(self._base), unquote_plus)
+        if not any("%" in key for key in _names(coded)):
+            return _page(coded, len(self._base), str)
+        try:
+            return _page(self._client.list_objects_v2(**request), len(self._base), str)
+        except (
+            ResponseParserError,
+            ClientError,
+        ):  # the keys as they are make no XML, which boto3 tells as a status 500
+            return _page(coded, len(self._base), unquote)
+
     @cached_property
     def _client(self) -> Any:
         import boto3
         from botocore.config import Config
+        from botocore.handlers import set_list_objects_encoding_type_url
 
         config = Config(
             s3={"addressing_style": "path"},
@@ -84,6 +108,7 @@ class ExactListing:
             aws_session_token=self._credentials.token,
             config=config,
         )
+        client.meta.events.unregister("before-parameter-build.s3.ListObjectsV2", set_list_objects_encoding_type_url)
         client.meta.events.register_last("before-parameter-build.s3", _stay_in_region)
         return client
 
@@ -103,10 +128,15 @@ def _refusal(response: Any) -> str:
     return f"status code: {about.get('HTTPStatusCode', '')}\n{named}<Message>{message}</Message>{where}"
 
 
-def _page(answer: Any, base: int) -> ListedPage:
+def _names(answer: Any) -> list[str]:
+    objects, folders = answer.get("Contents", []), answer.get("CommonPrefixes", [])
+    return [found["Key"] for found in objects] + [found["Prefix"] for found in folders]
+
+
+def _page(answer: Any, base: int, decoded: Callable[[str], str]) -> ListedPage:
     objects = [
-        ObjectInfo(found["Key"][base:], found.get("ETag", "").strip('"'), found["Size"], found["LastModified"])
+        ObjectInfo(decoded(found["Key"])[base:], found.get("ETag", "").strip('"'), found["Size"], found["LastModified"])
         for found in answer.get("Contents", [])
     ]
-    token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
-    return ListedPage(objects, [found["Prefix"][base:] for found in answer.get("CommonPrefixes", [])], token)
+    folders = [decoded(found["Prefix"])[base:] for found in answer.get("CommonPrefixes", [])]
+    return ListedPage(objects, folders, answer.get("NextContinuationToken") if answer.get("IsTruncated") else None)

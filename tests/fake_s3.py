@@ -1,0 +1,172 @@
+"""An S3 over a dictionary on loopback that can be made to misbehave, where a real server cannot.
+
+What belongs here: the server and its faults. Not here: real servers (`tests/servers.py`) and what is asserted of
+buckets (`tests/real/`). It lists as S3 does (order by bytes, pages, `start-after`, delimiter), so that keys which real
+test servers refuse can stand in it.
+"""
+
+import hashlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from tests.servers import S3Server
+
+LAST_MODIFIED = "Fri, 01 May 2026 12:00:00 GMT"
+
+
+class Refusal(NamedTuple):
+    """An error as S3 words it."""
+
+    status: int
+    code: str
+    region: str | None = None
+
+
+class Reset(NamedTuple):
+    """The connection is reset after half of the body."""
+
+
+class Silence(NamedTuple):
+    """Nothing is answered until the server is stopped, or `FakeS3.release` is set."""
+
+
+Fault = Refusal | Reset | Silence
+
+
+class FakeS3(ThreadingHTTPServer):
+    """One bucket, `pics`. `fault` is asked for each request ("list", "head", "get") and its count among its like."""
+
+    daemon_threads = True
+
+    def __init__(self, objects: Mapping[str, bytes], *, page: int = 1000) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.objects, self.page = dict(objects), page
+        self.encoding = "told"  # whether keys are percent-encoded when asked for it: told, untold, never
+        self.fault: Callable[[str, int], Fault | None] = lambda _kind, _count: None
+        self.counts: dict[str, int] = {}
+        self.release = threading.Event()
+        self._counting = threading.Lock()
+
+    @property
+    def server(self) -> S3Server:
+        return S3Server(f"http://127.0.0.1:{self.server_port}", "key", "secret-word", None)
+
+    def count(self, kind: str) -> int:
+        with self._counting:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            return self.counts[kind]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hung up."""
+
+    def listing(self, asked: dict[str, str]) -> bytes:
+        """The answer to ListObjectsV2."""
+        prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
+        after = asked.get("continuation-token") or asked.get("start-after", "")
+        found: dict[str, bool] = {}  # key or folder → whether it is a folder
+        last, more = "", False
+        for key in sorted(self.objects, key=str.encode):
+            if not key.startswith(prefix) or key.encode() <= after.encode():
+                continue
+            head, cut, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else (key, "", "")
+            name = prefix + head + delimiter if cut else key
+            if name not in found and len(found) >= self.page:
+                more = True
+                break
+            found[name], last = bool(cut), key
+        wanted = asked.get("encoding-type") == "url" and self.encoding != "never"
+        coded: Callable[[str], str] = quote if wanted else _xml
+        parts = ["<EncodingType>url</EncodingType>"] if wanted and self.encoding == "told" else []
+        parts += [f"<IsTruncated>{str(more).lower()}</IsTruncated><KeyCount>{len(found)}</KeyCount>"]
+        parts += [f"<NextContinuationToken>{escape(last)}</NextContinuationToken>"] if more else []
+        for name, is_folder in found.items():
+            if is_folder:
+                parts.append(f"<CommonPrefixes><Prefix>{coded(name)}</Prefix></CommonPrefixes>")
+            else:
+                parts.append(
+                    f"<Contents><Key>{coded(name)}</Key><LastModified>2026-05-01T12:00:00.000Z</LastModified>"
+                    f"<ETag>{etag(self.objects[name])}</ETag><Size>{len(self.objects[name])}</Size></Contents>"
+                )
+        return f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeS3
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        bucket, _, key = url.path[1:].partition("/")
+        key = unquote(key)
+        kind = "list" if not key else "head" if self.command == "HEAD" else "get"
+        fault = self.server.fault(kind, self.server.count(kind))
+        if isinstance(fault, Silence):
+            self.server.release.wait()
+            self.close_connection = True
+        elif isinstance(fault, Refusal):
+            self._refuse(fault)
+        elif bucket != "pics":
+            self._refuse(Refusal(404, "NoSuchBucket"))
+        elif not key:
+            self._send(200, self.server.listing(asked))
+        elif key not in self.server.objects:
+            self._refuse(Refusal(404, "NoSuchKey"))
+        else:
+            self._send(200, self.server.objects[key], cut=isinstance(fault, Reset) and kind == "get")
+
+    do_HEAD = do_GET  # noqa: N815 the name that http.server asks for
+
+    def _refuse(self, fault: Refusal) -> None:
+        region = f"<Region>{fault.region}</Region>" if fault.region and fault.status == 400 else ""
+        text = f"<Error><Code>{fault.code}</Code><Message>Said by the server.</Message>{region}</Error>"
+        self._send(fault.status, text.encode(), region=fault.region)
+
+    def _send(self, status: int, body: bytes, *, region: str | None = None, cut: bool = False) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.send_header("etag", etag(body))
+        self.send_header("last-modified", LAST_MODIFIED)
+        if region is not None:
+            self.send_header("x-amz-bucket-region", region)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.wfile.flush()
+            # closed with nothing left to linger for, the kernel sends a reset and no orderly end
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name that http.server gives it
+        """Say nothing on stderr."""
+
+
+@contextmanager
+def fake_s3(objects: Mapping[str, bytes], *, page: int = 1000) -> Iterator[FakeS3]:
+    """The server, running; stopped on leaving."""
+    with FakeS3(objects, page=page) as made:
+        thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield made
+        made.release.set()
+        made.shutdown()
+        thread.join()
+
+
+def etag(data: bytes) -> str:
+    """As S3 makes it of an object that came in one part."""
+    return f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+
+
+def _xml(text: str) -> str:
+    """A key as S3 writes it in XML: control characters by their number."""
+    return "".join(f"&#x{ord(sign):x};" if sign < " " else escape(sign) for sign in text)
