@@ -144,3 +144,15 @@ class LostDecisionsError(PermanentError):
 
 class BackupError(PermanentError):
     """A copy of the decisions is damaged, not there, or not what it should be. Nothing was changed."""
+
+
+class DamagedFileError(PermanentError):
+    """A file of the data directory is cut, overwritten or unreadable. It was left as it is."""
+
+
+class DamagedArtifactError(DamagedFileError):
+    """A stored result is damaged. `slug` and `name` say which; a run heals what can be computed again."""
+
+    def __init__(self, text: str, *, slug: str, name: str) -> None:
+        super().__init__(text)
+        self.slug, self.name = slug, name

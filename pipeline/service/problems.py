@@ -38,6 +38,7 @@ STATUS: dict[type[Exception], int] = {
     errors.TransientError: 503,
     errors.NewerSchemaError: 503,
     errors.DamagedDatabaseError: 503,
+    errors.DamagedFileError: 503,
     errors.LostDecisionsError: 503,
 }
 

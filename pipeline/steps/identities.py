@@ -17,6 +17,7 @@ from pipeline.steps.families import family_tables
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import embedded_images, run_stage
 from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.healing import heal, pointer_is_gone
 
 CODE = 3  # counted up when the same inputs give another result
 
@@ -55,6 +56,9 @@ def identities(project: Project, slug: str) -> Report:
             "facts": _facts(matched, clusters, members, current),
         }
 
+    with project.lock(slug):
+        if pointer_is_gone(project.store, slug, "identities"):
+            project.talk.notice(heal(project.store, slug, "identities"))
     inputs = digest(source.provenance.fingerprint, params.model_dump(), CODE)
     report = run_stage(project, slug, "identities", inputs, compute)
     report.counts = {name: value for name, value in report.facts.items() if isinstance(value, int)}

@@ -122,7 +122,11 @@ def _told_before(project: Project, slug: str, history: History) -> Mapping[str, 
     path = _memory(project, slug)
     if not path.exists():
         return None
-    told: dict[str, Any] = json.loads(path.read_bytes())
+    try:
+        told: dict[str, Any] = json.loads(path.read_bytes())
+        told["counts"], told["settings"], told["made_of"], told["digest"]
+    except (ValueError, KeyError, TypeError):  # a cache that is damaged is none
+        return None
     there = [one.version for one in (history.current, history.candidate) if one is not None]
     still_there = any(_says(name, told["digest"]) for name in there)
     return told if still_there and told["made_of"] == _made_of(project, slug) else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.errors import DamagedArtifactError
 from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import duplicates
 from pipeline.steps.each import Failure, each_category
@@ -20,6 +21,7 @@ from pipeline.steps.publish import publish
 from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
+from pipeline.storage.healing import heal
 
 CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
@@ -78,7 +80,19 @@ class CategoryRun:
 
 
 def run_category(project: Project, slug: str, *, sample: int | None = None) -> CategoryRun:
-    """All steps of one category."""
+    """All steps of one category; a stored result that is found to be damaged is mended, and they begin again."""
+    mended: set[str] = set()
+    while True:
+        try:
+            return _run_category(project, slug, sample=sample)
+        except DamagedArtifactError as error:
+            if error.slug != slug or error.name in mended:
+                raise
+            mended.add(error.name)
+            project.talk.notice(f"{error} {heal(project.store, slug, error.name)}")
+
+
+def _run_category(project: Project, slug: str, *, sample: int | None) -> CategoryRun:
     done = CategoryRun(slug, project.category_of(slug))
     curation_of(project).checked(slug)  # before anything is read: what is made without them would be wrong
     done.add(manifest(project, slug, sample=sample))

@@ -17,8 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.errors import MissingArtifactError, NewerSchemaError
-from pipeline.storage.files import sync_directory, write_atomically
+from pipeline.errors import DamagedArtifactError, MissingArtifactError, NewerSchemaError
+from pipeline.storage.files import sync_directory, sync_file, write_atomically
 from pipeline.storage.layout import SCHEMA_VERSION, Layout
 
 VERSIONS_KEPT = 5
@@ -54,9 +54,16 @@ class Artifact:
     def table(self, name: str, schema: pl.Schema, columns: list[str] | None = None) -> pl.DataFrame:
         """Read one table, checked against `schema`; `columns` reads only those."""
         path = self.folder / f"{name}.parquet"
-        frame = pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
+        try:
+            frame = pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
+        except (pl.exceptions.ComputeError, FileNotFoundError) as error:
+            raise self.damaged(str(path), error) from error
         wanted = schema if columns is None else pl.Schema({column: schema[column] for column in columns})
         return check_schema(frame.select(list(wanted)), wanted, str(path))
+
+    def damaged(self, what: str, error: Exception) -> DamagedArtifactError:
+        """The error that says so."""
+        return _damaged(self.slug, self.name, what, error)
 
     def file(self, name: str) -> Path:
         """A further file of this version that is not a table."""
@@ -75,13 +82,16 @@ class ArtifactStore:
         pointer = folder / "current.json"
         if not pointer.exists():
             return None
-        values = json.loads(pointer.read_text(encoding="utf-8"))
+        try:
+            values = json.loads(pointer.read_bytes())
+            provenance = Provenance(**values)
+        except (ValueError, TypeError) as error:
+            raise _damaged(slug, name, str(pointer), error) from error
         if values["schema_version"] > SCHEMA_VERSION:
             raise NewerSchemaError(
                 f"{pointer} has schema version {values['schema_version']}; this program reads up to {SCHEMA_VERSION}. "
                 "Upgrade image-cluster."
             )
-        provenance = Provenance(**values)
         return Artifact(slug, name, folder / provenance.version, provenance)
 
     def require(self, slug: str, name: str) -> Artifact:
@@ -116,7 +126,7 @@ class ArtifactStore:
                 checked.write_parquet(target / f"{table}.parquet", compression="zstd", compression_level=3)
             for file, data in (files or {}).items():
                 (target / file).write_bytes(data)
-            sync_directory(target)
+            _sync_all(target)
             provenance = Provenance(
                 version=target.name,
                 fingerprint=fingerprint,
@@ -163,6 +173,7 @@ class ArtifactStore:
                 write_atomically(target / path.name, path.read_bytes())
             for table, (frame, schema) in tables.items():
                 check_schema(frame, schema, f"{source.name}.{table}").write_parquet(target / f"{table}.parquet")
+            _sync_all(target)
             rows = {**source.provenance.rows, **{table: frame.height for table, (frame, _) in tables.items()}}
             facts = {name: value for name, value in source.provenance.facts.items() if name != drop}
             provenance = replace(
@@ -207,6 +218,23 @@ def digest(*parts: object) -> str:
         hasher.update(len(data).to_bytes(8, "little"))
         hasher.update(data)
     return hasher.hexdigest()
+
+
+def _damaged(slug: str, name: str, what: str, error: Exception) -> DamagedArtifactError:
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return DamagedArtifactError(
+        f"{what} is damaged or gone ({said}). The next `image-cluster run` mends it: what can be computed again is, and "
+        "of cluster ids the version before is taken up again.",
+        slug=slug, name=name,
+    )  # fmt: skip
+
+
+def _sync_all(folder: Path) -> None:
+    """Make a version survive a power cut before anything points at it."""
+    for path in folder.iterdir():
+        sync_file(path)
+    sync_directory(folder)
+    sync_directory(folder.parent)
 
 
 def _new_version(folder: Path) -> Path:

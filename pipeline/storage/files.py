@@ -4,9 +4,13 @@ What belongs here: writing bytes so that a reader, a crash or a full disk never 
 bytes mean.
 """
 
+import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
+
+from pipeline.errors import DamagedFileError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -22,6 +26,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:  # also Ctrl-C: the half-written file must not stay behind
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """The JSON object in a file. Raises `DamagedFileError` with `remedy`, what to do, where there is none."""
+    try:
+        values = json.loads(path.read_bytes())
+    except ValueError as error:  # also bytes that are no UTF-8
+        raise DamagedFileError(f"{path} is damaged: {error}. {remedy}") from error
+    if not isinstance(values, dict):
+        raise DamagedFileError(f"{path} is damaged: it holds no JSON object. {remedy}")
+    return values  # pyright: ignore[reportUnknownVariableType]
+
+
+def sync_file(path: Path) -> None:
+    """Make the contents of a file that was just written survive a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_directory(path: Path) -> None:

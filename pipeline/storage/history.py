@@ -15,10 +15,14 @@ from typing import Any, Literal
 
 from pipeline.errors import NewerSchemaError
 from pipeline.stages.published.document import content_digest
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import read_json, write_atomically
 from pipeline.storage.publications import linked_version
 
 HISTORY_VERSION = 1
+_REMOVE = (
+    "What readers see is not touched. Bring the record back from a backup of the data directory, or remove it: the set "
+    "that readers see is then taken up again, without those before it."
+)
 DIGEST_LETTERS = 12  # of the SHA-256 of what a set says, in its version's name
 
 Event = Literal["published", "accepted", "rolled back"]
@@ -122,7 +126,7 @@ def read_history(root: Path, slug: str) -> History:
     Raises `NewerSchemaError` when a newer version of this program wrote it.
     """
     path = _path(root, slug)
-    history = _parse(json.loads(path.read_text(encoding="utf-8")), path) if path.exists() else History()
+    history = _parse(read_json(path, _REMOVE), path) if path.exists() else History()
     sets = root / ".versions" / slug
     history.publications = [one for one in history.publications if (sets / one.version).exists()]
     if history.candidate is not None and not (sets / history.candidate.version).exists():

@@ -26,9 +26,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import NewerSchemaError
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import read_json, write_atomically
 
 SCHEMA_VERSION = 1
+_REMOVE = "Bring it back from a backup of the data directory, or remove it: the next run writes it anew."
 MARKER = "image-cluster.json"
 # All that this program puts at the top of a data directory: none of it is ever read as a source.
 OWN_NAMES = frozenset(
@@ -110,7 +111,7 @@ def open_layout(root: Path) -> Layout:
     """
     layout = Layout(root)
     if layout.marker.exists():
-        found = int(json.loads(layout.marker.read_text(encoding="utf-8"))["schemaVersion"])
+        found = int(read_json(layout.marker, _REMOVE).get("schemaVersion", 0))
         if found > SCHEMA_VERSION:
             raise NewerSchemaError(
                 f"{root} was written in schema version {found}; this program reads up to version {SCHEMA_VERSION}. "
@@ -126,7 +127,7 @@ def read_slugs(layout: Layout) -> dict[str, str]:
     """The stored map of slug → category; empty before the first manifest."""
     if not layout.slugs.exists():
         return {}
-    return {str(slug): str(name) for slug, name in json.loads(layout.slugs.read_text(encoding="utf-8")).items()}
+    return {str(slug): str(name) for slug, name in read_json(layout.slugs, _REMOVE).items()}
 
 
 def write_slugs(layout: Layout, slugs: dict[str, str]) -> None:
@@ -139,7 +140,7 @@ def read_renames(layout: Layout) -> dict[str, Rename]:
     """The categories that go on under another name, by the slug that they had."""
     if not layout.renames.exists():
         return {}
-    stored: dict[str, dict[str, str]] = json.loads(layout.renames.read_text(encoding="utf-8"))
+    stored: dict[str, dict[str, str]] = read_json(layout.renames, _REMOVE)
     return {slug: Rename(**values) for slug, values in stored.items()}
 
 

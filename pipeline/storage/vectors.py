@@ -23,7 +23,7 @@ import polars as pl
 
 from pipeline.errors import MissingArtifactError
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import sync_directory, sync_file, write_atomically
 
 SMALL_PARTS_KEPT = 16
 CHUNK = 16_384  # rows copied at a time, so that reading all does not take the memory twice
@@ -56,10 +56,14 @@ class VectorStore:
         ):
             temporary = folder / f".{name}.tmp{ending}"
             np.save(temporary, array)
+            sync_file(temporary)
             temporary.replace(folder / f"{name}{ending}")
         staged = folder / f".{name}.tmp.parquet"
         pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]}).write_parquet(staged, compression="lz4")
+        sync_file(staged)
+        sync_directory(folder)  # the arrays are there before the file that makes them a part
         staged.replace(folder / f"{name}.parquet")
+        sync_directory(folder)
 
     def index(self) -> pl.DataFrame:
         """In which part (its place among all) and row each hash lies (`INDEX_SCHEMA`), once each, in no order."""
