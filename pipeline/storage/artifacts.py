@@ -223,8 +223,8 @@ def digest(*parts: object) -> str:
 def _damaged(slug: str, name: str, what: str, error: Exception) -> DamagedArtifactError:
     said = (str(error).splitlines() or [type(error).__name__])[0]
     return DamagedArtifactError(
-        f"{what} is damaged or gone ({said}). The next `image-cluster run` mends it: what can be computed again is, and "
-        "of cluster ids the version before is taken up again.",
+        f"{what} is damaged or gone ({said}). The next `image-cluster run` mends it: what can be computed again is, "
+        "and of cluster ids the version before is taken up again.",
         slug=slug, name=name,
     )  # fmt: skip
 

@@ -64,7 +64,7 @@ def test_a_damaged_pointer_is_mended(bench: Bench, artifact: str, harm: str) -> 
 def test_a_ledger_without_a_whole_version_is_said_so_and_nothing_is_made_up(bench: Bench) -> None:
     for path in (bench.data / "categories" / "posts" / "identities").glob("*/ledger.parquet"):
         path.write_bytes(b"")
-    with pytest.raises(DamagedFileError, match="ledger.parquet is damaged or gone"):
+    with pytest.raises(DamagedFileError, match=r"ledger\.parquet is damaged or gone"):
         curation_of(bench.project()).curated("posts")
     with pytest.raises(DamagedFileError, match=r"no version of it is whole\. Cluster ids cannot be computed again"):
         heal(bench.project().store, "posts", "identities")
