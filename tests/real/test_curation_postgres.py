@@ -20,7 +20,7 @@ from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.store import CurationStore
 from tests.servers import PostgresServer, postgres_server
-from tests.steps.test_decision_guard import library, name_all, names
+from tests.steps.named_library import library, name_all, names
 from tests.storage.curation.test_store import WRITER, append
 
 pytestmark = pytest.mark.real

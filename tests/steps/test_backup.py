@@ -10,8 +10,7 @@ from pipeline.cli import main
 from pipeline.errors import BackupError
 from pipeline.steps.backup import backup, restore
 from pipeline.storage.curation import copies
-from tests.steps.test_decision_guard import HARM, bench, database, deleted, library, name_all, names
-from tests.steps.test_run import Bench
+from tests.steps.named_library import HARM, Bench, bench, database, deleted, library, name_all, names
 
 __all__ = ["bench"]
 

@@ -11,8 +11,7 @@ import pytest
 from pipeline.errors import DamagedFileError, ImageClusterError
 from pipeline.steps.curation import curation_of
 from pipeline.storage.healing import heal
-from tests.steps.test_decision_guard import bench, name_all, names
-from tests.steps.test_run import Bench
+from tests.steps.named_library import Bench, bench, name_all, names
 
 __all__ = ["bench"]
 
