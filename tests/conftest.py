@@ -4,11 +4,24 @@ What belongs here: fixtures only, with what they need imported inside them, so t
 here: how the servers are started (`tests/servers.py`).
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers import S3Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Models are converted once per session, and never into the cache of whoever runs the tests."""
+    before = os.environ.get("IMAGE_CLUSTER_CACHE")
+    os.environ["IMAGE_CLUSTER_CACHE"] = str(tmp_path_factory.mktemp("models"))
+    yield
+    if before is None:
+        del os.environ["IMAGE_CLUSTER_CACHE"]
+    else:
+        os.environ["IMAGE_CLUSTER_CACHE"] = before
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ class Service:
         root = project.layout.root
         self.curation = _curation(project, read_only=options.read_only)
         self.library = Library(project, self.curation)
-        self.encoders = Encoders(project, read_only=options.read_only)
+        self.encoders = Encoders(project)
         self.decoders = Decoders(project, self.params)
         self.searcher = Searcher(project, self.library, self.encoders, self.decoders)
         self.thumbnails = Thumbnails(project)

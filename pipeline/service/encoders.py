@@ -38,8 +38,8 @@ class SharedEncoder:
 class Encoders:
     """Loads the project's encoder once, in a thread of its own, and its text side when it is first asked for."""
 
-    def __init__(self, project: Project, *, read_only: bool = False) -> None:
-        self._project, self._read_only = project, read_only
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._ready = threading.Event()
         self._started = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -91,8 +91,7 @@ class Encoders:
 
     def _load(self) -> None:
         try:
-            cache = self._project.layout.cache
-            self._encoder = SharedEncoder(self._project.load_encoder(None if self._read_only else cache))
+            self._encoder = SharedEncoder(self._project.load_encoder())
         except ImageClusterError as error:
             self._error = error
         except Exception as error:

@@ -62,9 +62,7 @@ def _changes(project: Project, category: str) -> Finding:
 
 def _encoder(project: Project) -> Finding:
     try:
-        # where nothing was ever run there is no cache, and a check must not make one
-        cache = Layout(project.settings.data_dir).cache
-        encoder = project.load_encoder(cache if cache.exists() else None)
+        encoder = project.load_encoder()
     except ImageClusterError as error:
         return Finding("encoder", False, str(error))
     return Finding("encoder", True, f"{encoder.name} loads: {encoder.dimension} numbers per image, on {encoder.device}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import TransientError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.storage.layout import Layout, goes_on_as, open_layout, read_renames, read_slugs
+from pipeline.storage.layout import Layout, goes_on_as, model_cache, open_layout, read_renames, read_slugs
 
 if TYPE_CHECKING:
     from pipeline.stages.embeddings.stream import Encoder
@@ -118,16 +118,17 @@ class Project:
     @cached_property
     def encoder(self) -> "Encoder":
         """The encoder, loaded at the first use: a run with nothing to embed never loads it."""
-        return self.load_encoder(self.layout.cache)
+        return self.load_encoder()
 
-    def load_encoder(self, cache: Path | None) -> "Encoder":
-        """Load the encoder; what is converted for this machine is kept below `cache`, nowhere when that is None."""
+    def load_encoder(self) -> "Encoder":
+        """Load the encoder; what is converted for this machine is kept for all data directories of this user."""
         if self._open_encoder is not None:
             return self._open_encoder()
         from pipeline.adapters.encoders.registry import open_encoder
 
         params = self.settings.encoder
-        self.talk.notice(f"Loading encoder {params.spec} …")
+        self.talk.notice(f"Loading encoder {params.spec} (longest the first time on a machine: it is converted once) …")
+        cache = model_cache(Layout(self.settings.data_dir))
         return open_encoder(params.spec, device=params.device, cache_dir=cache, threads=params.decode_threads)
 
     def vectors(self, fingerprint: str) -> "VectorStore":

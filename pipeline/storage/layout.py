@@ -22,8 +22,11 @@ What belongs here: paths and the data directory's schema version. Not here: read
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import platformdirs
 
 from pipeline.errors import NewerSchemaError
 from pipeline.storage.files import read_json, write_atomically
@@ -39,6 +42,20 @@ OWN_NAMES = frozenset(
         "curation.sqlite3-shm", "curation.sqlite3-journal",
     }
 )  # fmt: skip
+
+
+def model_cache(layout: "Layout") -> Path | None:
+    """Where models lie that were converted for this machine: one folder per user, shared by all data directories.
+
+    `IMAGE_CLUSTER_CACHE` names another. Where it cannot be written, the data directory's own cache, if it is there.
+    """
+    named = os.environ.get("IMAGE_CLUSTER_CACHE")
+    shared = Path(named).expanduser() if named else platformdirs.user_cache_path("image-cluster")
+    try:
+        shared.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return layout.cache if layout.cache.exists() else None
+    return shared if os.access(shared, os.W_OK) else (layout.cache if layout.cache.exists() else None)
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,11 @@ class ModelCache:
         """Store an OpenVINO model. Another process that stored the same one first wins."""
         import openvino
 
-        self.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=self.root))
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=self.root))
+        except OSError:
+            return  # nothing can be written there: the model in memory serves this process
         try:
             openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
             files = {name: file_digest(folder / name) for name in _FILES}

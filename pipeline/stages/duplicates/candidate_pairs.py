@@ -19,6 +19,7 @@ TILE = 32_768  # contents that a block is compared with at once
 BLOCK = 256  # contents whose neighbours are looked for at once: bounds memory when thousands are alike
 PROJECTED = 128  # dimensions in which pairs are ruled out
 SAMPLE = 20_000  # contents that decide the projection
+WORTH = 3  # times as many contents as dimensions: below, comparing them as they are takes less than finding directions
 SLACK = 5e-4  # of a distance: the embeddings are float16
 FEW = 8  # parts: while less than one of them is new, it is compared by itself, and no projection is made
 CONVERTED = 8192  # vectors turned into float32 at a time
@@ -163,7 +164,8 @@ def by_vector(memory: Memory, vectors: np.ndarray, most: float) -> Candidates:
                  for start in range(begin, end, CONVERTED)]  # fmt: skip
         return np.concatenate(parts).T + np.float32(most + SLACK) >= 1
 
-    full = searcher(memory, _projected(vectors, rows, most) if memory.empty else near)
+    many = memory.empty and len(rows) > WORTH * vectors.shape[1]
+    full = searcher(memory, _projected(vectors, rows, most) if many else near)
     return candidates(memory, full, searcher(memory, near, better_too=True))
 
 
