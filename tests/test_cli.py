@@ -85,6 +85,15 @@ def test_a_folder_of_unusable_files_is_told_and_the_sound_one_beside_it_is_publi
         assert "FAILED" in found.stdout
 
 
+def test_a_first_run_says_how_folders_were_understood_and_single_makes_one_library(library: Path) -> None:
+    add(library, "signs/001.png", "red", 1)
+    found = call("run", "library", "--out", "d", "--reducer", "pca")
+    assert "2 categories, one for each top folder: bollards, signs." in found.stderr
+    assert "one for each top folder" not in call("run", "library", "--out", "d", "--reducer", "pca").stderr
+    [summary] = json.loads(call("run", "library", "--out", "e", "--reducer", "pca", "--single", "--json").stdout)
+    assert (summary["category"], summary["images"]) == ("all", 25)
+
+
 def test_a_typo_in_the_settings_file_names_the_line(library: Path) -> None:
     Path("image-cluster.yaml").write_text("labels:\n  min_cluster_sise: 3\n")
     found = call("run", "library")

@@ -50,6 +50,7 @@ def options(*wrappers: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
 source_options = options(
     click.argument("source", required=False),
     click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
+    click.option("--single", is_flag=True, help="All folders as one library, not one for each top folder."),
 )
 where_options = options(
     click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
@@ -89,7 +90,7 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
 
         console = Console(quiet=quiet)
         names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
-                 "min_cluster_size", "granularity", "clusters", "seed", "recluster")  # fmt: skip
+                 "min_cluster_size", "granularity", "clusters", "seed", "recluster", "single")  # fmt: skip
         settings = settings_from(settings_file, {name: given.pop(name, None) for name in names})
         try:
             return function(project=Project(settings, talk=console), **given)
@@ -119,6 +120,8 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
         values["reduced"]["seed"] = values["labels"]["seed"] = given["seed"]
     if given.get("recluster"):
         values["labels"]["recluster"] = "always"
+    if given.get("single"):
+        values["source"]["categories"] = "single"
     if given.get("out") is not None:
         values["data_dir"] = given["out"]
     try:

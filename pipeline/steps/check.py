@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipeline.errors import ImageClusterError
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
+from pipeline.steps.each import some
 from pipeline.steps.manifest import category_names, preview
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import ArtifactStore
@@ -33,7 +34,7 @@ def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
     except ImageClusterError as error:
         yield Finding("bucket", False, str(error))
     else:
-        yield Finding("bucket", True, f"{project.bucket.url} answers; {len(names)} categories: {_some(names)}")
+        yield Finding("bucket", True, f"{project.bucket.url} answers; {len(names)} categories: {some(names)}")
         for name in names:
             yield _changes(project, name)
     yield _encoder(project)
@@ -66,8 +67,3 @@ def _encoder(project: Project) -> Finding:
     except ImageClusterError as error:
         return Finding("encoder", False, str(error))
     return Finding("encoder", True, f"{encoder.name} loads: {encoder.dimension} numbers per image, on {encoder.device}")
-
-
-def _some(names: list[str], most: int = 10) -> str:
-    shown = ", ".join(names[:most]) or "none"
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

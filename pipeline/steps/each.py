@@ -108,3 +108,9 @@ def _bucket_trouble(project: Project, error: Exception) -> Exception | None:
     except ImageClusterError as trouble:
         return trouble
     return None
+
+
+def some(names: list[str], most: int = 10) -> str:
+    """The first `most` names for a sentence, and how many more there are."""
+    shown = ", ".join(names[:most]) or "none"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -4,14 +4,14 @@ What belongs here: the order and the summary. Not here: any step (`manifest.py`,
 beside this one).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import DamagedArtifactError
 from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import duplicates
-from pipeline.steps.each import Failure, each_category
+from pipeline.steps.each import Failure, each_category, some
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
@@ -117,7 +117,7 @@ class Run:
         return [*(done.summary() for done in self.finished), *(one.summary() for one in self.failures)]
 
 
-def run(project: Project, wanted: Iterable[str] = (), *, sample: int | None = None) -> Run:
+def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = None) -> Run:
     """All steps of the categories that are named, or of every category of the source.
 
     The trouble of one category does not keep the others from being published: whoever calls this looks at `failures`
@@ -128,4 +128,8 @@ def run(project: Project, wanted: Iterable[str] = (), *, sample: int | None = No
         project.talk.notice(
             f"{project.bucket.url} holds no images: no folder at its top and no image beside one. Nothing was done."
         )
+    if not wanted and len(slugs) > 1 and not project.store.slugs_with("identities"):
+        names = [project.category_of(slug) for slug in slugs]
+        project.talk.notice(f"{len(slugs)} categories, one for each top folder: {some(names)}. "
+                            "To read them as one library, stop this and use --single.")  # fmt: skip
     return Run(*each_category(project, slugs, lambda slug: run_category(project, slug, sample=sample)))

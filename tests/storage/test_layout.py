@@ -12,6 +12,7 @@ from pipeline.storage.layout import (
     Layout,
     Rename,
     goes_on_as,
+    model_cache,
     open_layout,
     read_renames,
     read_slugs,
@@ -70,3 +71,21 @@ def test_renames_that_go_round_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
     layout = open_layout(tmp_path)
     write_renames(layout, {"a": Rename("A", "b", "t"), "b": Rename("B", "a", "t")})
     assert goes_on_as(layout, "a") is None
+
+
+def test_converted_models_are_shared_by_all_data_directories_of_a_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE_CLUSTER_CACHE", str(tmp_path / "shared"))
+    assert model_cache(open_layout(tmp_path / "a")) == model_cache(Layout(tmp_path / "b")) == tmp_path / "shared"
+
+
+def test_models_lie_in_the_data_directory_where_the_shared_cache_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IMAGE_CLUSTER_CACHE", str(tmp_path / "file" / "cache"))
+    layout = Layout(tmp_path / "data")
+    assert model_cache(layout) is None
+    layout.cache.mkdir(parents=True)
+    assert model_cache(layout) == layout.cache

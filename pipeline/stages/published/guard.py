@@ -17,6 +17,7 @@ from pipeline.settings import GuardParams
 
 MIN_UNCLUSTERED_IMAGES = 5  # fewer than this many more say nothing, whatever share of a small library they are
 _MAX_NAMES = 5
+SEEN_AT_ONCE = 20  # images
 
 Figure = int | float | str
 
@@ -88,8 +89,8 @@ def _more_unclustered(
 
 def holds_most(largest: int, images: int, limit: float, slug: str) -> str:
     """What people are told, whether published before or not, where the largest cluster of `largest` images holds more
-    than the share `limit` of `images`; else empty."""
-    if largest <= limit * images:
+    than the share `limit` of `images`; else empty, and for so few images that one look shows them all."""
+    if largest <= limit * images or images < SEEN_AT_ONCE:
         return ""
     return (f"One cluster holds {largest:,} of {images:,} images ({largest / images:.0%}). "
             f"See finer levels side by side: image-cluster tune {slug}")  # fmt: skip

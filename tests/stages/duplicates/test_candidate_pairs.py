@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from pipeline.settings import DuplicateParams
+from pipeline.stages.duplicates import candidate_pairs
 from pipeline.stages.duplicates.candidate_pairs import Compared
 from pipeline.stages.duplicates.groups import Found, by_quality, find_duplicates
 from pipeline.stages.duplicates.signatures import SIGNATURES_SCHEMA
@@ -90,3 +91,14 @@ def test_where_much_is_new_everything_is_looked_at_as_if_nothing_were_known(libr
 @pytest.fixture(scope="module")
 def library() -> Library:
     return Library(1)
+
+
+@pytest.mark.parametrize("worth", [0, 10_000])
+def test_few_contents_are_compared_without_principal_directions_and_the_same_is_found(
+    library: Library, monkeypatch: pytest.MonkeyPatch, worth: int
+) -> None:
+    usual = library.search(np.arange(200), None, [])
+    monkeypatch.setattr(candidate_pairs, "WORTH", worth)
+    found = library.search(np.arange(200), None, [])
+    assert found.table.equals(usual.table)
+    assert found.facts == usual.facts
