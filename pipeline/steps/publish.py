@@ -124,7 +124,7 @@ def _told_before(project: Project, slug: str, history: History) -> Mapping[str, 
         return None
     try:
         told: dict[str, Any] = json.loads(path.read_bytes())
-        told["counts"], told["settings"], told["made_of"], told["digest"]
+        told = {name: told[name] for name in ("counts", "settings", "made_of", "digest")}
     except (ValueError, KeyError, TypeError):  # a cache that is damaged is none
         return None
     there = [one.version for one in (history.current, history.candidate) if one is not None]
