@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageColor
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
@@ -54,6 +54,9 @@ IMAGES_SCHEMA = pl.Schema({
 })  # fmt: skip
 
 _CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
+Shown = tuple[np.ndarray, np.ndarray | None]  # pixels on their ground; uint8 [h, w] opacity where not all is opaque
+UNSEEN = 8  # of 255: a picture that differs nowhere by more from the ground that it lies on is not seen
+MID_GREY = (128, 128, 128)
 _TOLD_BY_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are known before the pixels are decoded
 
 
@@ -118,17 +121,17 @@ def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> De
     image, data = opened
     try:
         exif = read_exif(image) if image.format in _TOLD_BY_HEADER else None
-        pixels = _decode_whole(image, data, params.background)
+        pixels, alpha = _decode_whole(image, data, params.background)
         exif = exif or read_exif(image)
     except DAMAGE as error:
         return Rejected("broken", f"The {image.format} data is damaged or cut off: {one_line(error)}.", digest)
     except MemoryError:
         return Rejected("too_large", f"No memory to decode {image.width} x {image.height} pixels.", digest)
-    pixels = _upright(pixels, exif.orientation)
+    pixels, alpha = _upright(pixels, exif.orientation), _upright(alpha, exif.orientation) if alpha is not None else None
     return Decoded(
         content_hash=digest, width=pixels.shape[1], height=pixels.shape[0], format=image.format or "",
         taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=pixels,
-        pixel_hash=pixel_hash(pixels),
+        pixel_hash=pixel_hash(pixels, alpha),
     )  # fmt: skip
 
 
@@ -216,29 +219,30 @@ def _open_any(data: bytes, kind: str) -> tuple[Image.Image, bytes]:
         return Image.open(io.BytesIO(stripped), formats=(kind,)), stripped
 
 
-def _decode_whole(image: Image.Image, data: bytes, background: str) -> np.ndarray:
-    """All pixels, or an exception. Decoders fill missing ones and stumble over what follows the last: both are checked.
+def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
+    """All pixels and their opacity, or an exception.
 
+    Decoders fill missing pixels and stumble over what follows the last: both are checked.
     A JPEG or PNG whose last pixels look filled is only believed when its data prove that they are not.
     """
     checked = _CHECKED.get(image.format or "")
     try:
         if checked is not None and not checked.has_end(data):
             raise OSError("image file is truncated")
-        pixels = _decode_as_it_is(image, data, background)
+        shown = _decode_as_it_is(image, data, background)
     except DAMAGE:
         whole = checked.complete_picture(data) if checked is not None else None
         if whole is None:
             raise
         return _decode_pillow(Image.open(io.BytesIO(whole), formats=("JPEG", "PNG")), background)
-    if checked is not None and checked.looks_cut(pixels) and not checked.is_complete(data):
+    if checked is not None and checked.looks_cut(shown[0]) and not checked.is_complete(data):
         raise OSError("pixels are missing at the end")
-    return pixels
+    return shown
 
 
-def _decode_as_it_is(image: Image.Image, data: bytes, background: str) -> np.ndarray:
+def _decode_as_it_is(image: Image.Image, data: bytes, background: str) -> Shown:
     pixels = _decode_fast(image, data)
-    return pixels if pixels is not None else _decode_pillow(image, background)
+    return (pixels, None) if pixels is not None else _decode_pillow(image, background)
 
 
 @functools.cache
@@ -276,21 +280,40 @@ def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
     return pixels if pixels.shape == (image.height, image.width, 3) else None
 
 
-def _decode_pillow(image: Image.Image, background: str) -> np.ndarray:
+def _decode_pillow(image: Image.Image, background: str) -> Shown:
     image.load()
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         grey = _to_eight_bits(np.asarray(image))
-        return np.ascontiguousarray(np.broadcast_to(grey[:, :, None], (*grey.shape, 3)))
+        return np.ascontiguousarray(np.broadcast_to(grey[:, :, None], (*grey.shape, 3))), None
     if image.mode == "LAB":
         to_rgb = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
-        return np.array(ImageCms.applyTransform(image, to_rgb))
+        return np.array(ImageCms.applyTransform(image, to_rgb)), None
     if not image.has_transparency_data:
-        return np.array(image.convert("RGB"))
-    if image.mode == "La":
-        image = image.convert("LA")
-    canvas = Image.new("RGBA", image.size, background)
-    canvas.alpha_composite(image.convert("RGBA"))
-    return np.array(canvas.convert("RGB"))
+        return np.array(image.convert("RGB")), None
+    return _laid_on(image.convert("LA") if image.mode == "La" else image, background)
+
+
+def _laid_on(image: Image.Image, background: str) -> Shown:
+    """On the background, or on one that shows it where nothing at all would be seen: a white icon on white."""
+    picture = image.convert("RGBA")
+    alpha = np.array(picture.getchannel("A"))
+    colour = ImageColor.getrgb(background)[:3]
+
+    def on(ground: tuple[int, ...]) -> np.ndarray:
+        canvas = Image.new("RGBA", picture.size, ground)
+        canvas.alpha_composite(picture)
+        return np.array(canvas.convert("RGB"))
+
+    pixels = on(colour)
+    seen = max(abs(int(edge) - colour[band]) for band in range(3) for edge in _range(pixels[..., band]))
+    drawn = int(alpha.max()) - int(alpha.min()) > UNSEEN
+    if seen <= UNSEEN and drawn:
+        pixels = on(MID_GREY if max(abs(value - 128) for value in colour) > 64 else (0, 0, 0))
+    return pixels, alpha if alpha.min() < 255 else None
+
+
+def _range(values: np.ndarray) -> tuple[int, int]:
+    return int(values.min()), int(values.max())
 
 
 def _to_eight_bits(values: np.ndarray) -> np.ndarray:

@@ -37,10 +37,15 @@ MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 20.0  # of 255: what saving anew 
 MOST_ASPECT = 0.02
 
 
-def pixel_hash(pixels: np.ndarray) -> str:
-    """What uint8 [h, w, 3] pixels are called: SHA-256 cut to 16 bytes, which processors compute faster than BLAKE2."""
+def pixel_hash(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:
+    """What uint8 [h, w, 3] pixels are called: SHA-256 cut to 16 bytes, which processors compute faster than BLAKE2.
+
+    `alpha` is the opacity of those that are not all opaque: two white icons are the same pixels on a white ground.
+    """
     found = hashlib.sha256(str(pixels.shape).encode())
-    found.update(np.ascontiguousarray(pixels).data)
+    for values in (pixels, alpha):
+        if values is not None:
+            found.update(np.ascontiguousarray(values).data)
     return found.hexdigest()[:32]
 
 

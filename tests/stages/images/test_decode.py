@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageColor, ImageDraw
 from PIL.TiffImagePlugin import IFDRational
 
 from pipeline.settings import ImageParams
@@ -294,7 +294,7 @@ def test_torch_is_loaded_for_what_it_decodes_only_and_kept_to_one_core_then() ->
     code = """
 import io, sys, threading
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor, ImageDraw
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import decode, thumbnail
 from pipeline.runtime.torch_threads import use_one_thread
@@ -316,3 +316,35 @@ thread.start(); thread.join()
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "1"]
+
+
+def icon(shape: str, colour: tuple[int, int, int]) -> bytes:
+    """One colour on transparent ground."""
+    picture = Image.new("RGBA", (48, 48), (*colour, 0))
+    draw = ImageDraw.Draw(picture)
+    (draw.ellipse if shape == "round" else draw.rectangle)((10, 10, 37, 37), fill=(*colour, 255))
+    return encoded(picture, "PNG")
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#000000", "#808080", "#c00000"])
+def test_an_icon_in_the_colour_of_its_ground_is_laid_on_one_that_shows_it(background: str) -> None:
+    params = ImageParams(background=background)
+    colour = ImageColor.getrgb(background)[:3]
+    round_one, square = (decoded(icon(shape, colour), params) for shape in ("round", "square"))
+    assert round_one.pixels[24, 24].tolist() == list(colour)
+    assert np.abs(round_one.pixels[0, 0].astype(int) - round_one.pixels[24, 24]).max() > 60
+    assert not np.array_equal(round_one.pixels, square.pixels)
+    assert round_one.pixel_hash != square.pixel_hash
+
+
+def test_what_is_seen_on_the_ground_of_the_settings_lies_on_it_as_before() -> None:
+    assert decoded(icon("round", (120, 20, 20)), ImageParams()).pixels[0, 0].tolist() == [255, 255, 255]
+    clear = encoded(Image.new("RGBA", (8, 8), (255, 255, 255, 0)), "PNG")
+    assert (decoded(clear, ImageParams()).pixels == 255).all()
+
+
+def test_pixels_that_differ_in_their_opacity_alone_are_two_images() -> None:
+    dark, clear = (encoded(Image.new("RGBA", (8, 8), (255, 255, 255, alpha)), "PNG") for alpha in (0, 200))
+    one, other = decoded(dark, ImageParams()), decoded(clear, ImageParams())
+    assert np.array_equal(one.pixels, other.pixels)
+    assert one.pixel_hash != other.pixel_hash
