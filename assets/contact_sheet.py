@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from pipeline.stages.images.decode import IMAGES_SCHEMA
-from pipeline.stages.representatives.ranking import clusters_schema
+from pipeline.stages.representatives.contract import Facts, clusters_schema
 from pipeline.steps.project import Project
 
 MOST_BYTES = 30_000  # 40 KB as base64: the event log keeps every materialization for good
@@ -24,7 +24,7 @@ QUALITIES = (70, 50, 35, 20)
 def contact_sheet(project: Project, slug: str) -> str:
     """Markdown with the most typical image of each cluster, the largest cluster first."""
     stored = project.store.require(slug, "representatives")
-    clusters = stored.table("clusters", clusters_schema(stored.provenance.facts["dimension"]),
+    clusters = stored.table("clusters", clusters_schema(stored.facts(Facts).dimension),
                             ["cluster_id", "size", "representative"])  # fmt: skip
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
     hashes = dict(images.iter_rows())

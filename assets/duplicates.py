@@ -15,7 +15,8 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mat
 from assets.contact_sheet import COLUMNS, MOST_TILES, encoded, grid
 from assets.overrides import chosen, overrides
 from pipeline.settings import DuplicateParams
-from pipeline.stages.duplicates.groups import DUPLICATES_SCHEMA, LEVELS
+from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
+from pipeline.stages.duplicates.groups import LEVELS
 from pipeline.steps import duplicates as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

@@ -12,8 +12,9 @@ from assets.checks import Finding, category_check
 from assets.common import GROUP, OWNERS, columns
 from assets.overrides import overrides
 from pipeline.settings import EncoderParams
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.decode import IMAGES_SCHEMA
-from pipeline.steps.ingest import CODE, EMBEDDINGS_SCHEMA
+from pipeline.steps.ingest import CODE
 from pipeline.steps.project import Project
 
 LENGTH_TOLERANCE = 2e-3  # a unit vector rounded to float16 is off by up to 5e-4 at 1,280 numbers

@@ -13,7 +13,7 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, markdown_table, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import IdentityParams
-from pipeline.stages.identities.matching import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
+from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.published.guard import holds_most
 from pipeline.steps import identities as step

@@ -12,8 +12,9 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import ClusterParams
-from pipeline.stages.labels.clusterers import LABELS_SCHEMA
-from pipeline.stages.reduced.projection import reduced_schema
+from pipeline.stages.labels.contract import LABELS_SCHEMA
+from pipeline.stages.reduced.contract import Facts as ReducedFacts
+from pipeline.stages.reduced.contract import reduced_schema
 from pipeline.steps import labels as step
 from pipeline.steps.features import SPACE_KNOBS
 from pipeline.steps.project import Project
@@ -57,7 +58,7 @@ def labels(
 def no_image_is_lost(project: Project, slug: str) -> Finding:
     """Rows in reduced = rows in labels, the same images, none twice."""
     source = project.store.require(slug, "reduced")
-    schema = reduced_schema(source.provenance.facts["dimension"])
+    schema = reduced_schema(source.facts(ReducedFacts).dimension)
     before = source.table("reduced", schema, ["image_id"])["image_id"]
     after = project.store.require(slug, "labels").table("labels", LABELS_SCHEMA, ["image_id", "raw_group"])
     lost = len(set(before) - set(after["image_id"]))

@@ -13,6 +13,7 @@ from pydantic import Field
 from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.manifest.contract import Facts
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
@@ -60,10 +61,10 @@ def image_manifest(
 def every_object_is_accounted_for(project: Project, slug: str) -> Finding:
     """Objects in the bucket = images + hidden + other files + further variants + keys that no pattern matches."""
     stored = project.store.require(slug, "manifest")
-    facts = stored.provenance.facts
+    facts = stored.facts(Facts)
     frame = stored.table("manifest", MANIFEST_SCHEMA, ["image_id", "change"])
     present = frame.filter(pl.col("change") != "removed")
-    figures = {name: int(facts[name]) for name in ("objects", *WHERE_OBJECTS_GO)}
+    figures = {name: int(getattr(facts, name)) for name in ("objects", *WHERE_OBJECTS_GO)}
     total = sum(figures[name] for name in WHERE_OBJECTS_GO)
     twice = present.height - present["image_id"].n_unique()
     sampled = stored.provenance.params.get("sample") is not None

@@ -14,7 +14,7 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mat
 from assets.overrides import chosen, overrides
 from pipeline.settings import ReductionParams
 from pipeline.stages.images.decode import IMAGES_SCHEMA
-from pipeline.stages.reduced.projection import reduced_schema
+from pipeline.stages.reduced.contract import Facts, reduced_schema
 from pipeline.steps import reduced as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
@@ -55,7 +55,7 @@ def every_usable_image_has_a_place(project: Project, slug: str) -> Finding:
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["status"])
     usable = images.filter(pl.col("status") == "ok").height
     stored = project.store.require(slug, "reduced")
-    frame = stored.table("reduced", reduced_schema(stored.provenance.facts["dimension"]))
+    frame = stored.table("reduced", reduced_schema(stored.facts(Facts).dimension))
     held = frame.filter(
         pl.col("x").is_finite() & pl.col("y").is_finite() & pl.col("vector").arr.to_list().list.eval(
             pl.element().is_finite()

@@ -14,8 +14,8 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mat
 from assets.contact_sheet import contact_sheet
 from assets.overrides import chosen, overrides
 from pipeline.settings import RepresentativeParams
-from pipeline.stages.identities.matching import CLUSTERS_SCHEMA
-from pipeline.stages.representatives.ranking import MEMBERS_SCHEMA
+from pipeline.stages.identities.contract import CLUSTERS_SCHEMA
+from pipeline.stages.representatives.contract import MEMBERS_SCHEMA
 from pipeline.steps import representatives as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

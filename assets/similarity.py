@@ -14,7 +14,7 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mat
 from assets.overrides import chosen, overrides
 from pipeline.settings import SimilarityParams
 from pipeline.stages.images.decode import IMAGES_SCHEMA
-from pipeline.stages.similarity.index import IDS_SCHEMA
+from pipeline.stages.similarity.contract import IDS_SCHEMA
 from pipeline.steps import similarity as step
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

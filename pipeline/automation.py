@@ -20,6 +20,7 @@ from assets.common import CATEGORY, expected_errors
 from pipeline.adapters.deadline import DeadlineBucket
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.settings import AutomationParams
+from pipeline.stages.manifest.contract import Facts as ManifestFacts
 from pipeline.stages.manifest.watch import WatchState, decide, look
 from pipeline.steps.manifest import categories, slugs_with
 from pipeline.steps.project import Project
@@ -191,7 +192,7 @@ def known_digests(project: Project) -> dict[str, str]:
     for slug in project.store.slugs_with("manifest"):
         stored = project.store.current(slug, "manifest")
         if stored is not None:
-            found[slug] = str(stored.provenance.facts["digest"])
+            found[slug] = stored.facts(ManifestFacts).digest
     return found
 
 

@@ -86,6 +86,10 @@ class CategoriesFailedError(PermanentError):
         self.exit_code = exit_code
 
 
+class FactsMismatchError(PermanentError):
+    """What a link recorded beside its tables is not what this version reads. The text names every wrong field."""
+
+
 class AllImagesRejectedError(PermanentError):
     """Not one image of a category could be read; nothing downstream would mean anything."""
 

@@ -13,13 +13,20 @@ import polars as pl
 
 from pipeline.runtime.cpu import usable_cores
 from pipeline.stages.duplicates import groups as finding
-from pipeline.stages.duplicates.candidate_pairs import AGREED_SCHEMA, COMPARED_SCHEMA, Compared
-from pipeline.stages.duplicates.signatures import SIGNATURES_SCHEMA, signature
+from pipeline.stages.duplicates.candidate_pairs import Compared
+from pipeline.stages.duplicates.contract import (
+    AGREED_SCHEMA,
+    COMPARED_SCHEMA,
+    DUPLICATES_SCHEMA,
+    SIGNATURES_SCHEMA,
+    Facts,
+)
+from pipeline.stages.duplicates.signatures import signature
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
 from pipeline.steps.curation import kept_pairs
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Usable, run_stage
+from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 2  # counted up when the same inputs give another result
@@ -35,26 +42,28 @@ def duplicates(project: Project, slug: str) -> Report:
     used = params.model_dump(exclude={"collapse"})
     pairs = sorted((min(pair), max(pair)) for pair in kept_pairs(project, slug))
 
-    def compute(current: Artifact | None) -> dict[str, Any]:
+    def compute(current: Artifact | None) -> Made:
         wanted, fingerprint = usable.images.select(COLUMNS), usable.fingerprint
         signatures = _signatures(project, current, wanted["content_hash"].unique().sort().to_list())
         contents = finding.by_quality(wanted, signatures)
         vectors = project.vectors(fingerprint).read(contents["content_hash"].to_list())
-        same = [fingerprint, used, CODE, SIGNATURE_CODE]
-        known = _known(current) if current is not None and current.provenance.facts.get("compared") == same else None
+        same = (fingerprint, used, CODE, SIGNATURE_CODE)
+        known = _known(current) if current is not None and current.facts(Facts).compared == same else None
         found = finding.find_duplicates(wanted, contents, vectors, params, pairs, known)
         unsigned = signatures["phash"].null_count()
-        return {
-            "tables": {
-                "duplicates": (found.table, finding.DUPLICATES_SCHEMA),
+        return Made(
+            tables={
+                "duplicates": (found.table, DUPLICATES_SCHEMA),
                 "signatures": (signatures, SIGNATURES_SCHEMA),
                 "compared": (found.compared.contents, COMPARED_SCHEMA),
                 "agreed": (found.compared.pairs, AGREED_SCHEMA),
             },
-            "params": used,
-            "facts": {**found.facts, "images": wanted.height, "without_thumbnail": unsigned,
-                      "signatures": SIGNATURE_CODE, "compared": same, "searched": found.searched},
-        }  # fmt: skip
+            params=used,
+            facts=Facts.model_validate(
+                {**found.facts, "images": wanted.height, "without_thumbnail": unsigned, "signatures": SIGNATURE_CODE,
+                 "compared": same, "searched": found.searched}
+            ),
+        )  # fmt: skip
 
     def inputs() -> str:
         return digest(usable.images.select(COLUMNS), usable.fingerprint, used, pairs, CODE, SIGNATURE_CODE)
@@ -74,7 +83,7 @@ def counts_as(project: Project, slug: str, hashes: pl.Series) -> pl.Series:
     """
     if not project.settings.duplicates.collapse:
         return hashes
-    table = project.store.require(slug, "duplicates").table("duplicates", finding.DUPLICATES_SCHEMA)
+    table = project.store.require(slug, "duplicates").table("duplicates", DUPLICATES_SCHEMA)
     return pl.Series(hashes.name, finding.counts_as(table, hashes.to_list()), dtype=pl.String())
 
 
@@ -88,7 +97,7 @@ def collapsed(project: Project, slug: str) -> list[str]:
 def duplicates_document(project: Project, slug: str, levels: Collection[str] = finding.LEVELS) -> dict[str, Any]:
     """duplicates.json with the groups of these levels, made when the duplicates were looked for."""
     stored = project.store.require(slug, "duplicates")
-    table = stored.table("duplicates", finding.DUPLICATES_SCHEMA)
+    table = stored.table("duplicates", DUPLICATES_SCHEMA)
     names = [*COLUMNS, "group", "identifier"]
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, names).drop("content_hash")
     rows = (
@@ -121,7 +130,7 @@ def _known(current: Artifact) -> Compared:
 def _signatures(project: Project, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:
     """The signature of every content, in the order of `hashes`; only those that are not stored yet are computed."""
     held = pl.DataFrame(schema=SIGNATURES_SCHEMA)
-    if current is not None and current.provenance.facts.get("signatures") == SIGNATURE_CODE:
+    if current is not None and current.facts(Facts).signatures == SIGNATURE_CODE:
         held = current.table("signatures", SIGNATURES_SCHEMA).filter(pl.col("phash").is_not_null())
     known = set(held["content_hash"].to_list())
     fresh = pl.DataFrame(

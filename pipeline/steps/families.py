@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from pipeline.settings import IdentityParams
+from pipeline.stages.identities.contract import FAMILIES_SCHEMA, FAMILY_LEDGER_SCHEMA
 from pipeline.stages.identities.matching import Ledger
-from pipeline.stages.identities.superclusters import FAMILIES_SCHEMA, FAMILY_LEDGER_SCHEMA, match_families
+from pipeline.stages.identities.superclusters import match_families
 from pipeline.storage.artifacts import Artifact
 
 Tables = dict[str, tuple[pl.DataFrame, pl.Schema]]

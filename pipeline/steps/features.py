@@ -14,15 +14,13 @@ import polars as pl
 from pipeline.settings import ClusterParams
 from pipeline.stages.features import metric_learning as metric
 from pipeline.stages.features import time_and_place as beside
-from pipeline.steps.manifest import DECLARED_SCHEMA
+from pipeline.stages.manifest.contract import DECLARED_SCHEMA
+from pipeline.stages.reduced.contract import CONTEXT_SCHEMA, METRIC_FILE
+from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.steps.pairs import Pair, pairs_of
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact, digest
 
-METRIC_FILE = "metric.npz"
-CONTEXT_SCHEMA = pl.Schema(
-    {"content_hash": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
-)
 KNOBS = ("weights", "time_hours", "place_km", "least_pairs")
 SPACE_KNOBS = (*KNOBS, "pairs_file")  # of `labels`, but read where `reduced` is made
 
@@ -114,12 +112,12 @@ def space_of(asked: Asked, hashes: list[str], embeddings: np.ndarray) -> Space:
 
 def stored_space(reduced: Artifact) -> Space:
     """The space that a stored `reduced` was made in: for its vectors, and for queries that are compared with them."""
-    facts = reduced.provenance.facts
-    params = ClusterParams.model_validate(facts.get("space_params", {}))
+    facts = reduced.facts(ReducedFacts)
+    params = ClusterParams.model_validate(facts.space_params)
     file, table = reduced.file(METRIC_FILE), reduced.file("context.parquet")
     learned = metric.map_from_bytes(file.read_bytes()) if file.exists() else None
     context = reduced.table("context", CONTEXT_SCHEMA) if table.exists() else None
-    effective = facts.get("space_effective", {})
+    effective = dict[str, Any](facts.space_effective)
     return Space(params, learned, context, effective.get("contrast", 1.0), effective)
 
 
@@ -129,7 +127,7 @@ def facts_of(asked: Asked, fingerprint: str, effective: dict[str, Any]) -> dict[
         return {}
     knobs = {name: value for name, value in asked.params.model_dump().items() if name in KNOBS}
     return {"space": digest(fingerprint, *asked.inputs), "space_params": knobs, "space_effective": effective,
-            "pairs": [list(pair) for pair in asked.pairs]}  # fmt: skip
+            "pairs": [tuple(pair) for pair in asked.pairs]}  # fmt: skip
 
 
 def context_of(project: Project, slug: str, images: pl.DataFrame) -> pl.DataFrame:

@@ -4,18 +4,17 @@ What belongs here: reading the ledger of the last run, storing the next. Not her
 (`stages/identities/matching.py`).
 """
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
 from pipeline.stages.identities import matching as identity
-from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.identities.contract import CENTROIDS_SCHEMA, CLUSTERS_SCHEMA, LEDGER_SCHEMA, MEMBERS_SCHEMA, Facts
+from pipeline.stages.labels.contract import LABELS_SCHEMA
 from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.curation import named_clusters
 from pipeline.steps.families import family_tables
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import embedded_images, run_stage
+from pipeline.steps.stage import Made, embedded_images, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.healing import heal, pointer_is_gone
 
@@ -28,9 +27,9 @@ def identities(project: Project, slug: str) -> Report:
     source = project.store.require(slug, "labels")
     category = project.category_of(slug)
 
-    def compute(current: Artifact | None) -> dict[str, Any]:
+    def compute(current: Artifact | None) -> Made:
         _, fingerprint = embedded_images(project, slug)
-        frame = source.table("labels", labelling.LABELS_SCHEMA)
+        frame = source.table("labels", LABELS_SCHEMA)
         sizes = frame.filter(pl.col("raw_group").is_not_null()).group_by("raw_group").agg(
             pl.col("content_hash").unique(), pl.len().alias("size")
         ).sort("raw_group")  # fmt: skip
@@ -44,17 +43,17 @@ def identities(project: Project, slug: str) -> Report:
         clusters = _clusters(matched, sizes)
         members = _members(project, frame, clusters, centroids, fingerprint)
         cluster_of = dict(clusters.select("raw_group", "cluster_id").iter_rows())
-        return {
-            "tables": {
-                "clusters": (clusters, identity.CLUSTERS_SCHEMA),
-                "members": (members, identity.MEMBERS_SCHEMA),
-                "ledger": (_book(matched), identity.LEDGER_SCHEMA),
-                "centroids": (_remembered(matched, current, fingerprint), identity.CENTROIDS_SCHEMA),
+        return Made(
+            tables={
+                "clusters": (clusters, CLUSTERS_SCHEMA),
+                "members": (members, MEMBERS_SCHEMA),
+                "ledger": (_book(matched), LEDGER_SCHEMA),
+                "centroids": (_remembered(matched, current, fingerprint), CENTROIDS_SCHEMA),
                 **family_tables(frame, cluster_of, current, params, category=category),
             },
-            "params": params.model_dump(),
-            "facts": _facts(matched, clusters, members, current),
-        }
+            params=params.model_dump(),
+            facts=_facts(matched, clusters, members, current),
+        )
 
     with project.lock(slug):
         if pointer_is_gone(project.store, slug, "identities"):
@@ -70,7 +69,7 @@ def _ledger(current: Artifact | None, encoder: str = "") -> identity.Ledger:
     """The ledger that the last run left, with the centroids that are of this encoder."""
     if current is None:
         return identity.Ledger()
-    book = current.table("ledger", identity.LEDGER_SCHEMA, ["cluster_id", "alive", "members"])
+    book = current.table("ledger", LEDGER_SCHEMA, ["cluster_id", "alive", "members"])
     entries = [(row["cluster_id"], row["alive"], frozenset(row["members"])) for row in book.iter_rows(named=True)]
     held = _stored_centroids(current).filter(pl.col("encoder") == encoder)
     return identity.Ledger(
@@ -85,8 +84,8 @@ def _ledger(current: Artifact | None, encoder: str = "") -> identity.Ledger:
 
 def _stored_centroids(current: Artifact | None) -> pl.DataFrame:
     if current is None or "centroids" not in current.provenance.rows:
-        return identity.CENTROIDS_SCHEMA.to_frame()
-    return current.table("centroids", identity.CENTROIDS_SCHEMA)
+        return CENTROIDS_SCHEMA.to_frame()
+    return current.table("centroids", CENTROIDS_SCHEMA)
 
 
 def _centroids(
@@ -116,7 +115,7 @@ def _clusters(matched: identity.Matching, sizes: pl.DataFrame) -> pl.DataFrame:
             "size": sizes["size"].cast(pl.Int64),
             "previous_size": [one.previous_size for one in found],
         },
-        schema=identity.CLUSTERS_SCHEMA,
+        schema=CLUSTERS_SCHEMA,
     )
 
 
@@ -126,7 +125,7 @@ def _book(matched: identity.Matching) -> pl.DataFrame:
     return pl.DataFrame(
         [{"cluster_id": c, "alive": alive, "members": sorted(m), "into": list(matched.into.get(c, {}))}
          for c, alive, m in sorted(entries, key=lambda entry: entry[0])],
-        schema=identity.LEDGER_SCHEMA,
+        schema=LEDGER_SCHEMA,
     )  # fmt: skip
 
 
@@ -135,23 +134,23 @@ def _remembered(matched: identity.Matching, current: Artifact | None, encoder: s
     now = matched.ledger.centroids
     rows = [{"cluster_id": name, "encoder": encoder, "centroid": now[name].tolist()} for name in sorted(now)]
     others = _stored_centroids(current).filter(~pl.col("cluster_id").is_in(list(now)))
-    return pl.concat([pl.DataFrame(rows, schema=identity.CENTROIDS_SCHEMA), others]).sort("cluster_id")
+    return pl.concat([pl.DataFrame(rows, schema=CENTROIDS_SCHEMA), others]).sort("cluster_id")
 
 
 def _facts(
     matched: identity.Matching, clusters: pl.DataFrame, members: pl.DataFrame, current: Artifact | None
-) -> dict[str, Any]:
+) -> Facts:
     was = {} if current is None else dict(
-        current.table("clusters", identity.CLUSTERS_SCHEMA, ["cluster_id", "size"]).iter_rows()
+        current.table("clusters", CLUSTERS_SCHEMA, ["cluster_id", "size"]).iter_rows()
     )  # fmt: skip
-    return {
-        "clusters": clusters.height,
-        "unclustered": members["cluster_id"].null_count(),
-        "images": members.height,
-        "died": [[cluster, int(was.get(cluster, 0))] for cluster in matched.died],
-        "died_into": {cluster: matched.into[cluster] for cluster in matched.died},
-        **{f"fate_{fate}": number for fate, number in clusters.group_by("fate").len().sort("fate").iter_rows()},
-    }
+    return Facts(
+        clusters=clusters.height,
+        unclustered=members["cluster_id"].null_count(),
+        images=members.height,
+        died=[(cluster, int(was.get(cluster, 0))) for cluster in matched.died],
+        died_into={cluster: matched.into[cluster] for cluster in matched.died},
+        **{f"fate_{fate}": number for fate, number in clusters.group_by("fate").len().iter_rows()},
+    )
 
 
 def _members(
@@ -171,4 +170,4 @@ def _members(
             {"image_id": loose["image_id"], "nearest_cluster": [ids[row] for row in best], "distance": distance},
             schema=nearest.schema,
         )
-    return joined.join(nearest, on="image_id", how="left", maintain_order="left").select(list(identity.MEMBERS_SCHEMA))
+    return joined.join(nearest, on="image_id", how="left", maintain_order="left").select(list(MEMBERS_SCHEMA))

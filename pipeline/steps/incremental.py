@@ -9,7 +9,7 @@ An image that left and comes back has its old place; one that was placed keeps i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,14 @@ import polars as pl
 
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels import incremental as placement
-from pipeline.stages.labels.clusterers import LABELS_SCHEMA
-from pipeline.stages.labels.incremental import Base, Decision, Placement, Ranges
+from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, LIBRARY_SCHEMA, NONE, RANGES_SCHEMA, Base, Facts
+from pipeline.stages.labels.incremental import Decision, Placement, Ranges
+from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project
 from pipeline.steps.reduced import reduction_as_used
 from pipeline.storage.artifacts import Artifact, digest
 
-BASE_SCHEMA = pl.Schema({name: kind for name, kind in LABELS_SCHEMA.items() if name != "image_id"})
-RANGES_SCHEMA = pl.Schema({"raw_group": pl.Int32(), "near": pl.Float64()})
-LIBRARY_SCHEMA = pl.Schema(
-    {"images": pl.Int64(), "spread": pl.Float64(), "isolation": pl.Float64(), "centre": pl.List(pl.Float32())}
-)
 # knobs that say when to cluster, or how to cluster the next time, and change nothing that was found
 WHEN = {"recluster", "recluster_share", "recluster_days", "memory"}
 READ_AT_ONCE = 8192  # vectors of members in memory
@@ -47,7 +43,7 @@ class Plan:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a version of `labels` records of it."""
+        """The fields of `Facts` that say of it what a version of `labels` records."""
         said = self.decision
         return {"mode": said.mode, "reason": said.reason, "why": said.why, "inputs": self.inputs,
                 "came_since_full": said.added, "went_since_full": said.removed}  # fmt: skip
@@ -62,17 +58,17 @@ def planned(project: Project, source: Artifact, inputs: str, code: int, hashes: 
     """What to do about `labels`; `hashes` gives the points, and is asked only where they may have changed."""
     params = project.settings.labels
     current = project.store.current(source.slug, "labels")
-    facts = current.provenance.facts if current is not None else {}
-    base = Base(**facts["full"]) if "full" in facts else None
+    facts = current.facts(Facts) if current is not None else None
+    base = facts.full if facts is not None else None
     made = _made_of(project, source, code)
-    same = current is not None and facts.get("inputs") == inputs
-    added, removed = int(facts.get("came_since_full", 0)), int(facts.get("went_since_full", 0))
+    same = facts is not None and facts.inputs == inputs
+    added, removed = (facts.came_since_full, facts.went_since_full) if facts is not None else (0, 0)
     if current is not None and base is not None and not same:
         then = set(current.table("base", BASE_SCHEMA, ["content_hash"])["content_hash"])
         now = set(hashes())
         added, removed = len(now - then), len(then - now)
     decision = placement.decide(base, added, removed, params, made_of=made, now=project.now())
-    if current is not None and same and (not decision.full or facts["mode"] == "full"):
+    if current is not None and facts is not None and same and (not decision.full or facts.mode == "full"):
         # the very images of last time: clustering them in full again would find the very same groups
         return Plan(decision, inputs, made, current.provenance.fingerprint, base)
     since = base.at if base is not None and not decision.full else ""
@@ -80,11 +76,11 @@ def planned(project: Project, source: Artifact, inputs: str, code: int, hashes: 
 
 
 def _made_of(project: Project, source: Artifact, code: int) -> str:
-    facts = source.provenance.facts
-    reduction = reduction_as_used(project).model_dump() if facts["dimension"] else {}
+    facts = source.facts(ReducedFacts)
+    reduction = reduction_as_used(project).model_dump() if facts.dimension else {}
     return digest(
-        facts["embeddings"], clustering(project.settings.labels), code, reduction, facts.get("pairs", []),
-        facts.get("space_params", {}), project.settings.duplicates.collapse,
+        facts.embeddings, clustering(project.settings.labels), code, reduction, facts.pairs or [],
+        facts.space_params, project.settings.duplicates.collapse,
     )  # fmt: skip
 
 
@@ -93,7 +89,7 @@ def after_full(
 ) -> dict[str, Any]:
     """Further tables and facts of a full clustering, from its `rows` (`BASE_SCHEMA`) and the points' embeddings."""
     space = stored_space(source).vectors(rows["content_hash"].to_list(), vectors)[0]
-    found = placement.ranges(space, rows["raw_group"].fill_null(placement.NONE).to_numpy())
+    found = placement.ranges(space, rows["raw_group"].fill_null(NONE).to_numpy())
     near = pl.DataFrame({"raw_group": list(found.near), "near": list(found.near.values())}, schema=RANGES_SCHEMA)
     library = pl.DataFrame(
         [
@@ -107,7 +103,7 @@ def after_full(
         schema=LIBRARY_SCHEMA,
     )
     tables = {"base": (rows, BASE_SCHEMA), "ranges": (near, RANGES_SCHEMA), "library": (library, LIBRARY_SCHEMA)}
-    full = asdict(Base(project.now(), rows.height, plan.made_of))
+    full = Base(at=project.now(), images=rows.height, made_of=plan.made_of)
     facts = {**plan.facts, "full": full, "came_since_full": 0, "went_since_full": 0, "placed": 0,
              "new_unclustered": 0, "compared": 0}  # fmt: skip
     return {"tables": tables, "facts": facts}
@@ -147,7 +143,7 @@ def placed(project: Project, source: Artifact, current: Artifact, plan: Plan, ha
     fresh = rows.join(base, on="content_hash", how="anti")
     facts = {
         **plan.facts,
-        "full": current.provenance.facts["full"],
+        "full": current.facts(Facts).full,
         "placed": fresh["raw_group"].count(),
         "new_unclustered": fresh["raw_group"].null_count(),
         "compared": found.compared,
@@ -170,7 +166,7 @@ def _place(
     if not new:
         none = np.empty(0, dtype=np.float32)
         return Placement(none.astype(np.int32), none, none, 0)
-    store, space = project.vectors(str(source.provenance.facts["embeddings"])), stored_space(source)
+    store, space = project.vectors(source.facts(ReducedFacts).embeddings), stored_space(source)
 
     def read(hashes: list[str]) -> np.ndarray:
         return space.vectors(hashes, store.read(hashes).astype(np.float32))[0]

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA, Facts
 from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.decode import IMAGES_SCHEMA, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
@@ -27,7 +28,6 @@ from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.vectors import VectorStore
 
-EMBEDDINGS_SCHEMA = pl.Schema({"content_hash": pl.String(), "fingerprint": pl.String()})
 ROWS_AT_ONCE = 1024
 CODE = 2  # raised when decoding changes what it returns, so that old rows are made again
 USABLE_SINCE = 1  # rows of usable images stay, if a code from this one on made them: only what was set aside is tried
@@ -291,12 +291,12 @@ def _store_embeddings(
                               "background": project.settings.images.background, "device": loaded.device})  # fmt: skip
         current = project.store.write(
             slug, "embeddings", {"embeddings": (table, EMBEDDINGS_SCHEMA)}, fingerprint=version,
-            created_at=project.now(), params={"spec": encoder.spec}, facts=vectors.description(),
+            created_at=project.now(), params={"spec": encoder.spec}, facts=Facts.of(vectors.description()),
         )  # fmt: skip
     report.counts.update({"vectors": hashes.height, "embedded": work.embedded, "reused": hashes.height - work.embedded})
     report.data_version = version
     report.seconds = work.seconds
-    report.effective = dict(current.provenance.facts) if current else {}
+    report.effective = current.facts(Facts).stored() if current else {}
     if work.embedded and work.seconds:
         report.facts["images_per_second"] = round(work.embedded / work.seconds, 1)
     report.path = project.layout.vectors(fingerprint)

@@ -5,6 +5,7 @@ clusterers (`stages/labels/clusterers.py`), families (`stages/identities/supercl
 (`placing.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,26 +19,19 @@ from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.labels import suggestions as suggesting
 from pipeline.stages.labels.community.clusterer import NEIGHBOURS
 from pipeline.stages.labels.community.prior_partition import History
+from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, NONE, SUGGESTIONS_SCHEMA, Facts
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
-from pipeline.stages.reduced import projection as reducing
+from pipeline.stages.reduced.contract import Facts as ReducedFacts
+from pipeline.stages.reduced.contract import reduced_schema
 from pipeline.steps import incremental as placing
 from pipeline.steps.duplicates import collapsed, counts_as
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import run_stage
+from pipeline.steps.stage import Made, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
 CODE = 6  # counted up when the same inputs give another result
-SUGGESTIONS_SCHEMA = pl.Schema(
-    {
-        "image_id": pl.String(),
-        "content_hash": pl.String(),
-        "raw_group": pl.Int32(),
-        "confidence": pl.Float32(),
-        "accepted": pl.Boolean(),
-    }
-)
 SEARCHED = 3000  # images, below which searching is quicker than reading what was found
 
 
@@ -64,13 +58,13 @@ class Points:
     @cached_property
     def embeddings(self) -> np.ndarray:
         """Float32 [n, d] L2-normalised."""
-        store = self.project.vectors(str(self.source.provenance.facts["embeddings"]))
+        store = self.project.vectors(self.source.facts(ReducedFacts).embeddings)
         return store.read(self.hashes).astype(np.float32)
 
     @cached_property
     def vectors(self) -> np.ndarray:
         """Float32 [n, k]: what the clusterer works on."""
-        dimension = int(self.source.provenance.facts["dimension"])
+        dimension = self.source.facts(ReducedFacts).dimension
         if not dimension:
             return stored_space(self.source).vectors(self.hashes, self.embeddings)[0]
         return self.unique["vector"].to_numpy().reshape(self.unique.height, dimension)
@@ -79,9 +73,9 @@ class Points:
         """The nearest neighbours of `vectors`, as the clusterer community wants them, searched for once."""
         if len(self.hashes) <= SEARCHED:
             return nearest_neighbours(self.vectors, NEIGHBOURS - 1)
-        facts = self.source.provenance.facts
+        facts = self.source.facts(ReducedFacts)
         cache = NeighbourCache(self.project.layout.cache / "neighbours")
-        key = digest(facts.get("space", facts["embeddings"]), self.vectors.shape[1], self.hashes, NEIGHBOURS, CODE)
+        key = digest(facts.space or facts.embeddings, self.vectors.shape[1], self.hashes, NEIGHBOURS, CODE)
         found = cache.read(self.source.slug, key)
         if found is None:
             found = nearest_neighbours(self.vectors, NEIGHBOURS - 1)
@@ -91,7 +85,7 @@ class Points:
 
 def points(project: Project, source: Artifact) -> Points:
     """The points of a stored `reduced`."""
-    schema = reducing.reduced_schema(int(source.provenance.facts["dimension"]))
+    schema = reduced_schema(source.facts(ReducedFacts).dimension)
     frame = source.table("reduced", schema)
     counted = counts_as(project, source.slug, frame["content_hash"]).alias("counts_as")
     return Points(project, source, frame.with_columns(counted))
@@ -105,7 +99,7 @@ def labels(project: Project, slug: str) -> Report:
     inputs = digest(source.provenance.fingerprint, placing.clustering(params), CODE, *collapsed(project, slug))
     plan = placing.planned(project, source, inputs, CODE, lambda: points(project, source).hashes)
 
-    def compute(current: Artifact | None) -> dict[str, Any]:
+    def compute(current: Artifact | None) -> Made:
         found = points(project, source)
         if current is not None and not plan.decision.full:
             return _placed(project, found, current, plan)
@@ -113,7 +107,7 @@ def labels(project: Project, slug: str) -> Report:
         grouping, suggested = with_suggestions(found, grouped(found, params, history), params)
         parents = families_of(found, grouping, params.seed)
         groups = pl.Series("raw_group", grouping.groups, dtype=pl.Int32)
-        inside = np.where(grouping.groups >= 0, parents[grouping.groups], family.NONE) if len(parents) else groups
+        inside = np.where(grouping.groups >= 0, parents[grouping.groups], NONE) if len(parents) else groups
         above = pl.Series("parent_group", inside, dtype=pl.Int32)
         table = pl.DataFrame(
             {
@@ -126,22 +120,23 @@ def labels(project: Project, slug: str) -> Report:
         )
         counted = found.frame.select("image_id", "content_hash", "counts_as")
         joined = counted.join(table, on="counts_as", maintain_order="left").drop("counts_as")
-        rows = table.rename({"counts_as": "content_hash"}).select(list(placing.BASE_SCHEMA))
+        rows = table.rename({"counts_as": "content_hash"}).select(list(BASE_SCHEMA))
         further = placing.after_full(project, source, plan, rows, found.embeddings)
         facts = _figures(joined) | further["facts"]
         # as used: present only where something was collapsed, so that documents made without it stay as they are
         fewer = found.frame["content_hash"].n_unique() - len(found.hashes)
         effective = grouping.effective | ({"near_duplicates_collapsed": fewer} if fewer else {})
-        effective |= source.provenance.facts.get("space_effective", {})
-        tables = {"labels": (joined, labelling.LABELS_SCHEMA), **further["tables"]}
+        effective |= source.facts(ReducedFacts).space_effective
+        tables = {"labels": (joined, LABELS_SCHEMA), **further["tables"]}
         if suggested is not None:
             rows = counted.join(suggested, on="counts_as", maintain_order="left").drop("counts_as")
             tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
             facts["accepted"] = int(rows["accepted"].sum())
             effective |= {"accept_suggestions": params.accept_suggestions, "accepted": facts["accepted"]}
-        if "pairs" in source.provenance.facts:
-            facts["pairs_kept"] = kept_pairs(joined, source.provenance.facts["pairs"])
-        return {"tables": tables, "params": effective, "facts": facts}
+        pairs = source.facts(ReducedFacts).pairs
+        if pairs is not None:
+            facts["pairs_kept"] = kept_pairs(joined, pairs)
+        return Made(tables, effective, Facts(**facts))
 
     report = run_stage(project, slug, "labels", plan.fingerprint, compute)
     names = ("images", "groups", "families", "unclustered", "largest")
@@ -152,6 +147,7 @@ def labels(project: Project, slug: str) -> Report:
 
 
 def _figures(joined: pl.DataFrame) -> dict[str, Any]:
+    """The fields of `Facts` that count images and groups."""
     clustered = joined.filter(pl.col("raw_group").is_not_null())
     largest = clustered.group_by("raw_group").len()["len"].max() if clustered.height else 0
     return {"groups": clustered["raw_group"].n_unique(), "unclustered": joined.height - clustered.height,
@@ -159,30 +155,31 @@ def _figures(joined: pl.DataFrame) -> dict[str, Any]:
             "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
 
 
-def _placed(project: Project, found: Points, current: Artifact, plan: placing.Plan) -> dict[str, Any]:
+def _placed(project: Project, found: Points, current: Artifact, plan: placing.Plan) -> Made:
     """What a run stores that clusters nothing: the groups of before, with new images placed among them."""
     placed = placing.placed(project, found.source, current, plan, found.hashes)
     counted = found.frame.select("image_id", "content_hash", "counts_as")
     table = placed.rows.rename({"content_hash": "counts_as"})
     joined = counted.join(table, on="counts_as", how="left", maintain_order="left").drop("counts_as")
-    tables = {"labels": (joined, labelling.LABELS_SCHEMA), **placed.tables}
+    tables = {"labels": (joined, LABELS_SCHEMA), **placed.tables}
     facts = _figures(joined) | placed.facts
     if "suggestions" in current.provenance.rows:
         rows = current.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
         tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
         facts["accepted"] = int(rows["accepted"].sum())
-    if "pairs" in found.source.provenance.facts:
-        facts["pairs_kept"] = kept_pairs(joined, found.source.provenance.facts["pairs"])
-    return {"tables": tables, "params": current.provenance.params, "facts": facts}
+    pairs = found.source.facts(ReducedFacts).pairs
+    if pairs is not None:
+        facts["pairs_kept"] = kept_pairs(joined, pairs)
+    return Made(tables, current.provenance.params, Facts(**facts))
 
 
 def _history(current: Artifact | None, plan: placing.Plan, hashes: list[str], weight: float) -> History | None:
     """What the last version says of the points, None where it was made with another encoder or other settings."""
     if current is None or plan.base is None or plan.base.made_of != plan.made_of or not weight:
         return None
-    rows = current.table("labels", labelling.LABELS_SCHEMA, ["content_hash", "raw_group"]).drop_nulls()
+    rows = current.table("labels", LABELS_SCHEMA, ["content_hash", "raw_group"]).drop_nulls()
     held = dict(rows.iter_rows())
-    groups = np.array([held.get(value, labelling.NONE) for value in hashes], dtype=np.int32)
+    groups = np.array([held.get(value, NONE) for value in hashes], dtype=np.int32)
     return History(groups, weight)
 
 
@@ -214,11 +211,11 @@ def with_suggestions(
     return replace(grouping, groups=groups, probability=probability), table
 
 
-def kept_pairs(labelled: pl.DataFrame, pairs: list[list[Any]]) -> int:
+def kept_pairs(labelled: pl.DataFrame, pairs: Sequence[tuple[str, str, bool]]) -> int:
     """How many of the rated pairs (content hash, content hash, same) the groups agree with."""
     group = dict(labelled.select("content_hash", "raw_group").iter_rows())
     together = [group.get(a) is not None and group.get(a) == group.get(b) for a, b, _ in pairs]
-    return sum(found == bool(pair[2]) for found, pair in zip(together, pairs, strict=True))
+    return sum(found == same for found, (_, _, same) in zip(together, pairs, strict=True))
 
 
 def families_of(found: Points, grouping: labelling.Grouping, seed: int) -> np.ndarray:

@@ -28,6 +28,7 @@ from pipeline.stages.manifest.build import (
     build_manifest,
     build_manifest_from_entries,
 )
+from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA, DECLARED_SCHEMA, Digests, Facts
 from pipeline.stages.manifest.keys import (
     ROOT_CATEGORY,
     SINGLE_CATEGORY,
@@ -40,10 +41,6 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import Layout, goes_on_as, read_renames, read_slugs, write_slugs
 
-CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
-DECLARED_SCHEMA = pl.Schema(
-    {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
-)
 LISTING_CODE = 3  # counted up when the same listing gives another manifest
 HELD = 200_000  # listed objects in memory until it is known whether they changed; beyond, they are listed once more
 CHANGES = ("added", "changed", "removed")
@@ -112,7 +109,7 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     with project.lock(slug), timed(report):
         current = project.store.current(slug, "manifest")
         listing = _Listing(project, category) if sample is None and _bucket_entries(project) is None else None
-        if current is not None and listing and current.provenance.facts.get("listing") == listing.digest:
+        if current is not None and listing and current.facts(Facts).listing == listing.digest:
             return _as_listed_before(project, current, report)
         known = current.table("manifest", MANIFEST_SCHEMA) if current else None
         made = preview(project, category, known, listing)
@@ -121,8 +118,10 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
         said = declared(project, frame)
         words = captions(project, frame)
         fingerprint = digest(frame, sample, *(table for table in (said, words) if table.height))
-        facts = {"digest": made.digest, "content": _content(frame), "listing": listing.digest if listing else "",
-                 "present": _content(frame.filter(pl.col("change") != "removed"))}  # fmt: skip
+        digests = Digests(
+            digest=made.digest, content=_content(frame), listing=listing.digest if listing else "",
+            present=_content(frame.filter(pl.col("change") != "removed")),
+        )  # fmt: skip
         report.unchanged = current is not None and made.added + made.changed + made.removed == 0
         if current is None or current.provenance.fingerprint != fingerprint:
             tables = {
@@ -133,16 +132,16 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
             current = project.store.write(
                 slug, "manifest", tables, fingerprint=fingerprint,
                 created_at=project.now(), params={"source": project.bucket.url, "sample": sample},
-                facts={**facts, **counts},
+                facts=Facts.model_validate({**digests.stored(), **counts}),
             )  # fmt: skip
-        elif any(current.provenance.facts.get(name) != value for name, value in facts.items()):
-            current = project.store.update_facts(current, facts)
+        elif current.facts(Facts).digests != digests:
+            current = project.store.update_facts(current, digests)
     if made.skipped:
         named = ", ".join(f"{number:,} in {name}" for name, number in sorted(made.skipped.items()))
         project.tell_once(f"Skipped in {category}: {named} (source.skip_names).")
     report.counts = {**counts, "sampled": frame.filter(pl.col("change") != "removed").height}
     report.facts = {"source": project.bucket.url, "digest": made.digest}
-    report.data_version = facts["content"]
+    report.data_version = digests.content
     report.path = current.folder
     report.sample = frame.filter(pl.col("change") != "same").select("key", "change").head(10).to_dicts()
     if not frame.height:
@@ -152,21 +151,22 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
 
 def _as_listed_before(project: Project, current: Artifact, report: Report) -> Report:
     """The manifest of a listing that is the stored one's: every image is as it was."""
-    facts = current.provenance.facts
-    if any(facts[name] for name in CHANGES):  # told last night; today nothing changed
+    facts = current.facts(Facts)
+    if any(getattr(facts, name) for name in CHANGES):  # told last night; today nothing changed
         frame = current.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
         frame = frame.with_columns(change=pl.lit("same"))
-        facts = {**facts, **dict.fromkeys(CHANGES, 0), "same": facts["images"], "content": facts["present"]}
+        now = {**dict.fromkeys(CHANGES, 0), "same": facts.images, "content": facts.present}
+        facts = facts.model_copy(update=now)
         current = project.store.write(
             current.slug, "manifest", {"manifest": (frame, MANIFEST_SCHEMA)}, fingerprint=digest(frame, None),
             created_at=project.now(), params=current.provenance.params, facts=facts,
         )  # fmt: skip
     report.unchanged = True
-    report.counts = {name: int(facts.get(name, 0)) for name in COUNTS} | {"sampled": int(facts["images"])}
-    report.facts = {"source": project.bucket.url, "digest": facts["digest"]}
-    report.data_version = str(facts["content"])
+    report.counts = {name: getattr(facts, name) for name in COUNTS} | {"sampled": facts.images}
+    report.facts = {"source": project.bucket.url, "digest": facts.digest}
+    report.data_version = facts.content
     report.path = current.folder
-    if not facts["images"]:
+    if not facts.images:
         _say_empty(project, report.category)
     return report
 

@@ -5,16 +5,16 @@ What belongs here: which images, which places the last map gave them, storing. N
 """
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from pipeline.settings import ReductionParams
 from pipeline.stages.reduced import projection as reducing
+from pipeline.stages.reduced.contract import Facts, reduced_schema
 from pipeline.steps import features
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Usable, run_stage
+from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 2  # counted up when the same inputs give another result
@@ -35,7 +35,7 @@ def reduced(project: Project, slug: str) -> Report:
             *asked_of().inputs,
         )  # fmt: skip
 
-    def compute(current: Artifact | None) -> dict[str, Any]:
+    def compute(current: Artifact | None) -> Made:
         from pipeline.runtime.numba_cache import import_umap_cached
 
         images, fingerprint, asked = usable.images, usable.fingerprint, asked_of()
@@ -50,10 +50,9 @@ def reduced(project: Project, slug: str) -> Report:
         made = reducing.reduce(vectors, params)
         # unreduced vectors are stored once, as embeddings; the table then holds the map only
         kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
-        facts = {"embeddings": fingerprint, "dimension": kept.shape[1], "distinct": unique.height,
-                 "images": images.height,
-                 **features.facts_of(asked, fingerprint, used)}  # fmt: skip
-        comparable = current is not None and _comparable(current.provenance.facts, facts)
+        facts = Facts(embeddings=fingerprint, dimension=kept.shape[1], distinct=unique.height, images=images.height,
+                      **features.facts_of(asked, fingerprint, used))  # fmt: skip
+        comparable = current is not None and _comparable(current.facts(Facts), facts)
         places = _previous_places(current, unique) if current is not None and comparable else None
         positions = reducing.layout(vectors, params, places, on_notice=project.talk.notice)
         table = pl.DataFrame(
@@ -65,11 +64,10 @@ def reduced(project: Project, slug: str) -> Report:
             },
             schema_overrides={"x": pl.Float32(), "y": pl.Float32()},
         )
-        schema = reducing.reduced_schema(kept.shape[1])
+        schema = reduced_schema(kept.shape[1])
         joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
         stored = space.stored()
-        return {"tables": {"reduced": (joined, schema), **stored["tables"]}, "params": made.effective, "facts": facts,
-                "files": stored["files"]}  # fmt: skip
+        return Made({"reduced": (joined, schema), **stored["tables"]}, made.effective, facts, stored["files"])
 
     seen = usable.seen(params.model_dump(), CODE, features.seen_of(project, slug))
     report = run_stage(project, slug, "reduced", inputs, compute, seen=seen)
@@ -86,14 +84,14 @@ def reduction_as_used(project: Project) -> ReductionParams:
     return params.model_copy(update={"method": "none" if project.settings.labels.method == "community" else "umap"})
 
 
-def _comparable(before: dict[str, Any], now: dict[str, Any]) -> bool:
+def _comparable(before: Facts, now: Facts) -> bool:
     """Whether places on the last map mean the same: one encoder, and time and place counted as much."""
-    weights = [facts.get("space_params", {}).get("weights") for facts in (before, now)]
-    return before.get("embeddings") == now["embeddings"] and weights[0] == weights[1]
+    weights = [facts.space_params.get("weights") for facts in (before, now)]
+    return before.embeddings == now.embeddings and weights[0] == weights[1]
 
 
 def _previous_places(current: Artifact, unique: pl.DataFrame) -> np.ndarray:
-    schema = reducing.reduced_schema(current.provenance.facts["dimension"])
+    schema = reduced_schema(current.facts(Facts).dimension)
     old = current.table("reduced", schema, ["content_hash", "x", "y"]).unique("content_hash")
     joined = unique.select("content_hash").join(old, on="content_hash", how="left", maintain_order="left")
     return joined.select("x", "y").fill_null(float("nan")).to_numpy()

@@ -14,11 +14,10 @@ from itertools import chain
 import polars as pl
 
 from pipeline.errors import DecisionError, ImageClusterError
-from pipeline.stages.identities import matching as identity
+from pipeline.stages.identities.contract import LEDGER_SCHEMA, Facts
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
 from pipeline.steps.curation import curation_of
 from pipeline.steps.project import Project
-from pipeline.steps.stage import SEEN
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
 
@@ -94,7 +93,7 @@ def carry_over(project: Project, former: str, slug: str) -> str:
 def _came(project: Project, slug: str) -> bool:
     """Whether nothing is known of this category yet, or only from before it was renamed."""
     stored = project.store.current(slug, "identities")
-    return stored is None or not stored.provenance.facts.get("images") or slug in read_renames(project.layout)
+    return stored is None or not stored.facts(Facts).images or slug in read_renames(project.layout)
 
 
 def _formers(project: Project, slug: str, images: frozenset[str]) -> list[_Former]:
@@ -153,12 +152,13 @@ def _adopt(project: Project, former: str, slug: str, name: str) -> None:
         return
     tables: dict[str, tuple[pl.DataFrame, pl.Schema]] = {}
     if name == "identities" and own is not None:  # the ids that it had given by itself: none is ever given twice
-        schema = identity.LEDGER_SCHEMA
-        book = source.table("ledger", schema)
-        ended = own.table("ledger", schema).join(book, on="cluster_id", how="anti").with_columns(alive=pl.lit(False))
-        tables["ledger"] = (pl.concat([book, ended]).sort("cluster_id"), schema)
+        book = source.table("ledger", LEDGER_SCHEMA)
+        ended = (
+            own.table("ledger", LEDGER_SCHEMA).join(book, on="cluster_id", how="anti").with_columns(alive=pl.lit(False))
+        )
+        tables["ledger"] = (pl.concat([book, ended]).sort("cluster_id"), LEDGER_SCHEMA)
     of = digest("carried over", former, source.provenance.fingerprint, project.now())
-    project.store.adopt(source, slug, tables, fingerprint=of, created_at=project.now(), drop=SEEN)
+    project.store.adopt(source, slug, tables, fingerprint=of, created_at=project.now())
 
 
 def _name_of(project: Project, slug: str) -> str:

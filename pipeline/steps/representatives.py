@@ -11,14 +11,14 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import RepresentativeParams
-from pipeline.stages.identities import matching as identity
+from pipeline.stages.identities.contract import MEMBERS_SCHEMA as HOMES_SCHEMA
 from pipeline.stages.representatives import ranking as representing
+from pipeline.stages.representatives.contract import MADE_OF_SCHEMA, MEMBERS_SCHEMA, Facts, clusters_schema
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Usable, run_stage
+from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # counted up when the same inputs give another result
-MADE_OF_SCHEMA = pl.Schema({"cluster_id": pl.String(), "digest": pl.String()})  # of the members and the parameters
 
 
 def representatives(project: Project, slug: str) -> Report:
@@ -30,25 +30,25 @@ def representatives(project: Project, slug: str) -> Report:
     def inputs() -> str:
         return digest(source.provenance.fingerprint, usable.fingerprint, params.model_dump(), CODE)
 
-    def compute(current: Artifact | None) -> dict[str, Any]:
+    def compute(current: Artifact | None) -> Made:
         store = project.vectors(usable.fingerprint)
-        schema = representing.clusters_schema(store.dimension() or 0)
-        members = source.table("members", identity.MEMBERS_SCHEMA).filter(pl.col("cluster_id").is_not_null())
+        schema = clusters_schema(store.dimension() or 0)
+        members = source.table("members", HOMES_SCHEMA).filter(pl.col("cluster_id").is_not_null())
         members = members.sort("cluster_id", "image_id")
         made_of = _made_of(members, [usable.fingerprint, params.model_dump(), CODE])
         clusters, rows = _as_before(current, made_of, schema)
         changed = members.join(clusters, on="cluster_id", how="anti", maintain_order="left")
         fresh = _represented(changed, store.read(changed["content_hash"].to_list()), params, schema)
-        return {
-            "tables": {
+        return Made(
+            tables={
                 "clusters": (pl.concat([clusters, fresh[0]]).sort("cluster_id"), schema),
-                "members": (pl.concat([rows, fresh[1]]).sort("cluster_id", "rank"), representing.MEMBERS_SCHEMA),
+                "members": (pl.concat([rows, fresh[1]]).sort("cluster_id", "rank"), MEMBERS_SCHEMA),
                 "made_of": (made_of, MADE_OF_SCHEMA),
             },
-            "params": params.model_dump(),
-            "facts": {"dimension": store.dimension() or 0, "clusters": clusters.height + fresh[0].height,
-                      "images": usable.images.height, "computed": fresh[0].height},
-        }  # fmt: skip
+            params=params.model_dump(),
+            facts=Facts(dimension=store.dimension() or 0, clusters=clusters.height + fresh[0].height,
+                        images=usable.images.height, computed=fresh[0].height),
+        )  # fmt: skip
 
     seen = usable.seen(source.provenance.fingerprint, params.model_dump(), CODE)
     report = run_stage(project, slug, "representatives", inputs, compute, seen=seen)
@@ -69,12 +69,12 @@ def _made_of(members: pl.DataFrame, further: list[Any]) -> pl.DataFrame:
 def _as_before(current: Artifact | None, made_of: pl.DataFrame, schema: pl.Schema) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The stored clusters and members of the clusters that are made of the same as the last time."""
     if current is None or "made_of" not in current.provenance.rows:
-        return schema.to_frame(), representing.MEMBERS_SCHEMA.to_frame()
+        return schema.to_frame(), MEMBERS_SCHEMA.to_frame()
     same = made_of.join(current.table("made_of", MADE_OF_SCHEMA), on=list(MADE_OF_SCHEMA), how="semi")
     if not same.height:
-        return schema.to_frame(), representing.MEMBERS_SCHEMA.to_frame()
+        return schema.to_frame(), MEMBERS_SCHEMA.to_frame()
     clusters = current.table("clusters", schema).join(same, on="cluster_id", how="semi")
-    rows = current.table("members", representing.MEMBERS_SCHEMA).join(same, on="cluster_id", how="semi")
+    rows = current.table("members", MEMBERS_SCHEMA).join(same, on="cluster_id", how="semi")
     return clusters, rows
 
 
@@ -96,8 +96,8 @@ def _represented(
             pl.DataFrame(
                 [{"cluster_id": cluster, "image_id": names[row], "rank": rank, "chosen": place.get(int(row)),
                   "similarity": float(found.similarity[row])} for rank, row in enumerate(found.order)],
-                schema=representing.MEMBERS_SCHEMA,
+                schema=MEMBERS_SCHEMA,
             )
         )  # fmt: skip
-    empty = representing.MEMBERS_SCHEMA.to_frame()
+    empty = MEMBERS_SCHEMA.to_frame()
     return pl.DataFrame(clusters, schema=schema), pl.concat([empty, *rows])

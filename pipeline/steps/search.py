@@ -18,6 +18,7 @@ from pipeline.errors import ImageClusterError, UnknownNameError
 from pipeline.stages.embeddings.stream import Encoder
 from pipeline.stages.images.decode import Rejected, decode
 from pipeline.stages.similarity import index as searching
+from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs
@@ -45,10 +46,11 @@ class OpenIndex:
     def __init__(self, artifact: Artifact) -> None:
         self.slug = artifact.slug
         self.version = artifact.provenance.version
-        self.fingerprint = str(artifact.provenance.facts.get("embeddings", ""))
-        self.recall = float(artifact.provenance.facts.get("search", {}).get("recall", 1.0))
-        self.ids = artifact.table("ids", searching.IDS_SCHEMA).sort("row")
-        self._path = artifact.file("index.faiss")
+        facts = artifact.facts(Facts)
+        self.fingerprint = facts.embeddings
+        self.recall = facts.search.recall
+        self.ids = artifact.table("ids", IDS_SCHEMA).sort("row")
+        self._path = artifact.file(INDEX_FILE)
 
     @cached_property
     def index(self) -> Any | None:

@@ -4,14 +4,13 @@ What belongs here: which vectors it holds and which of them are new, storing. No
 (`stages/similarity/index.py`) and asking it (`search.py`).
 """
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
 from pipeline.stages.similarity import index as searching
+from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, CellSearch, Facts
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Usable, run_stage
+from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # counted up when the same inputs give another result
@@ -31,45 +30,46 @@ def similarity(project: Project, slug: str) -> Report:
         wanted, fingerprint, cells = asked()
         return digest(wanted, fingerprint, CODE, *([params.min_recall] if cells else []))
 
-    def compute(current: Artifact | None) -> dict[str, Any]:
+    def compute(current: Artifact | None) -> Made:
         wanted, fingerprint, cells = asked()
-        same = current is not None and current.provenance.facts.get("embeddings") == fingerprint
-        held = current.table("ids", searching.IDS_SCHEMA) if current is not None and same else _nothing()
+        facts = current.facts(Facts) if current is not None else Facts()
+        same = current is not None and facts.embeddings == fingerprint
+        held = current.table("ids", IDS_SCHEMA) if current is not None and same else _nothing()
         kept = held.drop("key").join(wanted, on=["image_id", "content_hash"], how="inner").sort("row")
         new = wanted.join(kept, on="image_id", how="anti").sort("image_id")
         vectors = project.vectors(fingerprint)
         gone = held.join(kept, on="row", how="anti")["row"].to_list()
-        before = current.provenance.facts.get("search", {}) if current is not None and kept.height else None
+        before = facts.search if current is not None and kept.height else None
         if current is not None and before is not None and not _to_be_rebuilt(before, cells, len(gone), wanted.height):
             added = vectors.read(new["content_hash"].to_list())
-            index, told = searching.update(current.file("index.faiss").read_bytes(), gone, added), before
+            index, told = searching.update(current.file(INDEX_FILE).read_bytes(), gone, added), before
             table = pl.concat([kept.select(wanted.columns), new])
         else:
             table = wanted.sort("image_id")
             index, told = _built(vectors.read(table["content_hash"].to_list()), cells, params.min_recall)
         table = table.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-        return {
-            "tables": {"ids": (table, searching.IDS_SCHEMA)},
-            "files": {"index.faiss": index},
-            "params": {"index": "cells" if cells else "exact", **told},
-            "facts": {"vectors": wanted.height, "embeddings": fingerprint, "added": new.height, "search": told},
-        }
+        return Made(
+            tables={"ids": (table, IDS_SCHEMA)},
+            params={"index": "cells" if cells else "exact", **told.model_dump(exclude_unset=True)},
+            facts=Facts(vectors=wanted.height, embeddings=fingerprint, added=new.height, search=told),
+            files={INDEX_FILE: index},
+        )
 
     report = run_stage(project, slug, "similarity", inputs, compute, seen=usable.seen(params.model_dump(), CODE))
     report.counts = {"vectors": int(report.facts["vectors"])}
     return report
 
 
-def _built(vectors: np.ndarray, cells: bool, min_recall: float) -> tuple[bytes, dict[str, Any]]:
-    return searching.build_cells(vectors, min_recall) if cells else (searching.build(vectors), {})
+def _built(vectors: np.ndarray, cells: bool, min_recall: float) -> tuple[bytes, CellSearch]:
+    return searching.build_cells(vectors, min_recall) if cells else (searching.build(vectors), CellSearch())
 
 
-def _to_be_rebuilt(before: dict[str, Any], cells: bool, gone: int, now: int) -> bool:
+def _to_be_rebuilt(before: CellSearch, cells: bool, gone: int, now: int) -> bool:
     """Whether the kind changed, or so much that the cells no longer fit and their recall is no longer known."""
-    if cells != bool(before):
-        return True
-    return bool(before) and abs(now - int(before["built_of"])) + gone > DRIFT * int(before["built_of"])
+    if before.built_of is None or not cells:
+        return cells != (before.built_of is not None)
+    return abs(now - before.built_of) + gone > DRIFT * before.built_of
 
 
 def _nothing() -> pl.DataFrame:
-    return pl.DataFrame(schema=searching.IDS_SCHEMA)
+    return pl.DataFrame(schema=IDS_SCHEMA)

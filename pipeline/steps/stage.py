@@ -11,19 +11,31 @@ gives new versions and the same digest.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from pipeline.stages.contract import SEEN, StageFacts
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.curation import excluded_images
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 
-Compute = Callable[[Artifact | None], dict[str, Any]]
-SEEN = "seen"  # among the facts of a version: a digest of the versions that it was last found to be up to date with
+
+@dataclass(frozen=True)
+class Made:
+    """What a stage computed and wants stored; `params` are the settings as used."""
+
+    tables: dict[str, tuple[pl.DataFrame, pl.Schema]]
+    params: dict[str, Any]
+    facts: StageFacts
+    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+Compute = Callable[[Artifact | None], Made]
 
 
 def run_stage(
@@ -36,7 +48,7 @@ def run_stage(
     report = Report(name, project.category_of(slug))
     with project.lock(slug), timed(report):
         current = project.store.current(slug, name)
-        report.unchanged = current is not None and bool(seen) and current.provenance.facts.get(SEEN) == seen
+        report.unchanged = current is not None and bool(seen) and current.facts(StageFacts).seen == seen
         if current is None or not report.unchanged:
             made_of = inputs if isinstance(inputs, str) else inputs()
             report.unchanged = current is not None and current.provenance.fingerprint == made_of
@@ -52,12 +64,14 @@ def _brought_up(
     project: Project, slug: str, name: str, current: Artifact | None, made_of: str, compute: Compute, seen: str
 ) -> Artifact:
     """The version of these inputs: the current one, where it is of them, else a new one."""
-    told = {SEEN: seen} if seen else {}
     if current is not None and current.provenance.fingerprint == made_of:
-        return project.store.update_facts(current, told) if told else current
+        return project.store.update_facts(current, StageFacts(seen=seen)) if seen else current
     made = compute(current)
-    facts = {**made.pop("facts"), **told}
-    return project.store.write(slug, name, fingerprint=made_of, created_at=project.now(), facts=facts, **made)
+    facts = made.facts.model_copy(update={"seen": seen}) if seen else made.facts
+    return project.store.write(
+        slug, name, made.tables, fingerprint=made_of, created_at=project.now(), params=made.params, facts=facts,
+        files=made.files,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,8 +104,6 @@ class Usable:
 
 def embedded_images(project: Project, slug: str) -> tuple[pl.DataFrame, str]:
     """The usable images that people have not excluded, in order of their id, and which vectors are theirs."""
-    from pipeline.steps.ingest import EMBEDDINGS_SCHEMA
-
     images = (
         project.store.require(slug, "images").table("images", IMAGES_SCHEMA)
         .filter(pl.col("status") == "ok").sort("image_id")

@@ -18,9 +18,11 @@ from PIL import Image
 from pipeline.errors import TooFewImagesError
 from pipeline.settings import ClusterParams
 from pipeline.settings_text import with_value
-from pipeline.stages.identities.matching import LEDGER_SCHEMA, Ledger
+from pipeline.stages.identities.contract import LEDGER_SCHEMA
+from pipeline.stages.identities.matching import Ledger
 from pipeline.stages.tuning import page
 from pipeline.stages.tuning.chart import picture
+from pipeline.stages.tuning.contract import PAGE, PICTURE, TRIALS_SCHEMA, Facts
 from pipeline.stages.tuning.sheets import sheets, side_by_side
 from pipeline.stages.tuning.trials import (
     RUNS,
@@ -36,31 +38,12 @@ from pipeline.stages.tuning.trials import (
 )
 from pipeline.steps.labels import Points, collapsed, points
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import run_stage
+from pipeline.steps.stage import Made, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.files import write_atomically
 
 CODE = 1  # counted up when the same inputs give another result
 LEAST = 8  # pictures, below which every granularity gives the same two or three groups
-TRIALS_SCHEMA = pl.Schema(
-    {
-        "setting": pl.String(),
-        "granularity": pl.Float64(),
-        "current": pl.Boolean(),
-        "best": pl.Boolean(),
-        "clusters": pl.Int64(),
-        "unclustered": pl.Float64(),
-        "largest": pl.Float64(),
-        "validity": pl.Float64(),
-        "stability": pl.Float64(),
-        "ids": pl.Int64(),
-        "ids_kept": pl.Int64(),
-        "names": pl.Int64(),
-        "names_kept": pl.Int64(),
-        "names_lost": pl.List(pl.String()),
-    }
-)
-PAGE, PICTURE = "tuning.html", "tuning.svg"
 THUMBNAIL = 96  # pixels: twice what a picture takes on the report, for screens of double density
 
 
@@ -76,7 +59,7 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
     names = names_of(project, slug) if known is not None else {}
     settings = settings_to_try(steps, params.granularity)
 
-    def compute(_: Artifact | None) -> dict[str, Any]:
+    def compute(_: Artifact | None) -> Made:
         found = points(project, source)
         if len(found.hashes) < LEAST:
             raise TooFewImagesError(
@@ -90,14 +73,14 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
         chosen = best(trials)
         notes = _notes(params, len(found.hashes), runs)
         html = _report(project, slug, found, cloud, trials, chosen, names, notes)
-        facts = {"images": int(cloud.copies.sum()), "points": len(found.hashes), "notes": notes,
-                 "current": params.granularity, "best": chosen.setting if chosen else None}  # fmt: skip
-        return {
-            "tables": {"trials": (_table(trials, chosen), TRIALS_SCHEMA)},
-            "params": {"steps": list(steps), "runs": runs, "method": params.method},
-            "facts": facts,
-            "files": {PAGE: html.encode(), PICTURE: picture(trials).encode()},
-        }
+        facts = Facts(images=int(cloud.copies.sum()), points=len(found.hashes), notes=notes,
+                      current=params.granularity, best=chosen.setting if chosen else None)  # fmt: skip
+        return Made(
+            tables={"trials": (_table(trials, chosen), TRIALS_SCHEMA)},
+            params={"steps": list(steps), "runs": runs, "method": params.method},
+            facts=facts,
+            files={PAGE: html.encode(), PICTURE: picture(trials).encode()},
+        )
 
     inputs = digest(
         source.provenance.fingerprint, known.provenance.fingerprint if known else "", params.model_dump(),

@@ -13,14 +13,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
+from pydantic import ValidationError
 
-from pipeline.errors import DamagedArtifactError, MissingArtifactError, NewerSchemaError
+from pipeline.errors import DamagedArtifactError, FactsMismatchError, MissingArtifactError, NewerSchemaError
+from pipeline.stages.contract import SEEN, StageFacts
 from pipeline.storage.files import sync_directory, sync_file, write_atomically
 from pipeline.storage.layout import SCHEMA_VERSION, Layout
 
+F = TypeVar("F", bound=StageFacts)
 VERSIONS_KEPT = 5
 PRODUCERS = {
     "manifest": "run", "images": "embed", "reduced": "cluster", "labels": "cluster", "identities": "cluster",
@@ -28,10 +31,15 @@ PRODUCERS = {
     "duplicates": "duplicates",
 }  # fmt: skip
 
+LOST = {"identities": " and gives its clusters new ids"}  # what computing again does not bring back
+
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a version came to be: what it was made from, the parameters as used, and when."""
+    """How a version came to be: what it was made from, the parameters as used, and when.
+
+    `facts` are as JSON has them; `Artifact.facts` reads them.
+    """
 
     version: str
     fingerprint: str
@@ -64,6 +72,13 @@ class Artifact:
     def damaged(self, what: str, error: Exception) -> DamagedArtifactError:
         """The error that says so."""
         return _damaged(self.slug, self.name, what, error)
+
+    def facts(self, model: type[F]) -> F:
+        """What the link recorded. Raises `FactsMismatchError` that names every wrong field and what to run."""
+        try:
+            return model.of(self.provenance.facts)
+        except ValidationError as error:
+            raise FactsMismatchError(_mismatch(self, error)) from None
 
     def file(self, name: str) -> Path:
         """A further file of this version that is not a table."""
@@ -113,7 +128,7 @@ class ArtifactStore:
         fingerprint: str,
         created_at: str,
         params: Mapping[str, Any] | None = None,
-        facts: Mapping[str, Any] | None = None,
+        facts: StageFacts | None = None,
         files: Mapping[str, bytes] | None = None,
     ) -> Artifact:
         """Store a new version and make it current. On any error the old version stays current."""
@@ -132,7 +147,7 @@ class ArtifactStore:
                 fingerprint=fingerprint,
                 created_at=created_at,
                 params=dict(params or {}),
-                facts=dict(facts or {}),
+                facts=facts.stored() if facts else {},
                 rows={table: frame.height for table, (frame, _) in tables.items()},
             )
             write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
@@ -159,11 +174,10 @@ class ArtifactStore:
         *,
         fingerprint: str,
         created_at: str,
-        drop: str = "",
     ) -> Artifact:
         """Make a copy of another category's version the current one of `slug`, with `tables` in place of its own.
 
-        `drop` names a fact to leave out.
+        Which inputs it was last up to date with is left out: those of `slug` are others.
         """
         folder = self.layout.artifact(slug, source.name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +189,7 @@ class ArtifactStore:
                 check_schema(frame, schema, f"{source.name}.{table}").write_parquet(target / f"{table}.parquet")
             _sync_all(target)
             rows = {**source.provenance.rows, **{table: frame.height for table, (frame, _) in tables.items()}}
-            facts = {name: value for name, value in source.provenance.facts.items() if name != drop}
+            facts = {name: value for name, value in source.provenance.facts.items() if name != SEEN}
             provenance = replace(
                 source.provenance, version=target.name, fingerprint=fingerprint, created_at=created_at, facts=facts,
                 rows=rows,
@@ -187,9 +201,9 @@ class ArtifactStore:
         _drop_old_versions(folder, keep=target.name)
         return Artifact(slug, source.name, target, provenance)
 
-    def update_facts(self, artifact: Artifact, facts: Mapping[str, Any]) -> Artifact:
-        """The current version with further facts in its record; its tables stay as they are."""
-        provenance = replace(artifact.provenance, facts={**artifact.provenance.facts, **facts})
+    def update_facts(self, artifact: Artifact, facts: StageFacts) -> Artifact:
+        """The current version with the fields that were given to `facts` changed in its record; tables stay."""
+        provenance = replace(artifact.provenance, facts={**artifact.provenance.facts, **facts.stored()})
         write_atomically(artifact.folder.parent / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         return replace(artifact, provenance=provenance)
 
@@ -197,6 +211,17 @@ class ArtifactStore:
         """Slugs of the categories that have this artefact, sorted."""
         found = (self.layout.root / "categories").glob(f"*/{name}/current.json")
         return sorted(path.parent.parent.name for path in found)
+
+
+def _mismatch(artifact: Artifact, error: ValidationError) -> str:
+    wrong = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+    folder = artifact.folder.parent
+    return (
+        f"{folder / 'current.json'} records {len(wrong)} facts of {artifact.name} that cannot be read: "
+        f"{'; '.join(wrong)}. Restore this folder from a backup; or move it away and run "
+        f"`image-cluster {PRODUCERS.get(artifact.name, 'run')}`, which computes {artifact.name} again"
+        f"{LOST.get(artifact.name, '')}."
+    )
 
 
 def check_schema(frame: pl.DataFrame, schema: pl.Schema, where: str) -> pl.DataFrame:

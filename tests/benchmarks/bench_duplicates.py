@@ -29,8 +29,9 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from pipeline.adapters.encoders.registry import open_encoder
 from pipeline.runtime.torch_threads import use_one_thread
 from pipeline.settings import DuplicateParams, ImageParams
+from pipeline.stages.duplicates.contract import SIGNATURES_SCHEMA
 from pipeline.stages.duplicates.groups import by_quality, find_duplicates
-from pipeline.stages.duplicates.signatures import SIGNATURES_SCHEMA, signature
+from pipeline.stages.duplicates.signatures import signature
 from pipeline.stages.images.decode import Decoded, decode, thumbnail
 
 SPEC = "packaged:efficientnet_lite0"

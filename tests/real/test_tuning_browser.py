@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pipeline.stages.published import document, page
-from pipeline.steps.tune import PAGE, tune
+from pipeline.stages.tuning.contract import PAGE
+from pipeline.steps.tune import tune
 from tests.real.test_page_browser import LOW_CONTRAST
 from tests.stages.published.library import GENERATED_AT, library, thumbnail
 from tests.steps.test_run import KINDS, Bench, add

@@ -13,10 +13,10 @@ from PIL import ExifTags, Image
 from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.settings import Settings
 from pipeline.stages.images.decode import IMAGES_SCHEMA
-from pipeline.stages.labels.clusterers import LABELS_SCHEMA
+from pipeline.stages.labels.contract import LABELS_SCHEMA, SUGGESTIONS_SCHEMA
 from pipeline.steps.features import asked_of, context_of, stored_space
 from pipeline.steps.ingest import ingest
-from pipeline.steps.labels import SUGGESTIONS_SCHEMA, labels
+from pipeline.steps.labels import labels
 from pipeline.steps.manifest import manifest, select_categories
 from pipeline.steps.pairs import add_pairs, pairs_of
 from pipeline.steps.project import Project, Report

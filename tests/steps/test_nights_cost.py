@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.stages.duplicates.groups import DUPLICATES_SCHEMA
-from pipeline.stages.identities.matching import CLUSTERS_SCHEMA
+from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
+from pipeline.stages.identities.contract import CLUSTERS_SCHEMA
 from pipeline.stages.manifest.build import MANIFEST_SCHEMA
-from pipeline.stages.representatives import ranking as representing
+from pipeline.stages.representatives.contract import MEMBERS_SCHEMA, Facts, clusters_schema
 from pipeline.steps import manifest as manifest_step
 from pipeline.steps import publish as publish_step
 from pipeline.steps import representatives as representatives_step
@@ -175,8 +175,8 @@ def test_representatives_of_clusters_that_stayed_are_not_computed_again(
 
     def tables() -> list[pl.DataFrame]:
         stored = bench.project().store.require(SLUG, "representatives")
-        schema = representing.clusters_schema(stored.provenance.facts["dimension"])
-        return [stored.table("clusters", schema), stored.table("members", representing.MEMBERS_SCHEMA)]
+        schema = clusters_schema(stored.facts(Facts).dimension)
+        return [stored.table("clusters", schema), stored.table("members", MEMBERS_SCHEMA)]
 
     before = tables()
     monkeypatch.setattr(representatives_step, "CODE", 99)  # so that nothing of before holds

@@ -10,12 +10,13 @@ import pytest
 from pipeline.errors import SettingsError, TooFewImagesError
 from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.neighbours.knn import Neighbours
+from pipeline.stages.tuning.contract import PAGE, PICTURE
 from pipeline.steps import labels as labels_step
 from pipeline.steps.families import family_of
 from pipeline.steps.identities import identities
 from pipeline.steps.labels import labels
 from pipeline.steps.reduced import reduced
-from pipeline.steps.tune import PAGE, PICTURE, apply_granularity, trials_of, tune
+from pipeline.steps.tune import apply_granularity, trials_of, tune
 from pipeline.storage.views import query
 from tests.steps.test_run import KINDS, Bench, add
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.errors import MissingArtifactError, NewerSchemaError
+from pipeline.errors import FactsMismatchError, MissingArtifactError, NewerSchemaError
+from pipeline.stages.contract import StageFacts
+from pipeline.stages.labels.contract import Facts
 from pipeline.storage.artifacts import VERSIONS_KEPT, ArtifactStore, digest
 from pipeline.storage.layout import open_layout
 
@@ -100,3 +102,26 @@ def test_the_digest_tells_values_frames_and_their_order_apart() -> None:
     frame = pl.DataFrame({"a": [1, 2]})
     assert digest(frame, 1) == digest(frame, 1)
     assert len({digest(frame, 1), digest(1, frame), digest(frame), digest(frame, "1"), digest(frame.reverse(), 1)}) == 5
+
+
+def test_facts_that_cannot_be_read_are_all_named_with_the_file_and_what_to_run(store: ArtifactStore) -> None:
+    write(store, 1)
+    pointer = store.layout.artifact("cars", "labels") / "current.json"
+    values = json.loads(pointer.read_text())
+    values["facts"] = {"groups": "many", "unclustered": 0, "images": 3}
+    pointer.write_text(json.dumps(values))
+    with pytest.raises(FactsMismatchError) as caught:
+        store.require("cars", "labels").facts(Facts)
+    text = str(caught.value)
+    assert str(pointer) in text
+    assert "groups: " in text
+    assert "largest: " in text
+    assert "image-cluster cluster" in text
+
+
+def test_facts_that_are_brought_up_leave_the_others_as_they_are(store: ArtifactStore) -> None:
+    frame = pl.DataFrame({"name": ["a"], "size": [1]}, schema=SCHEMA)
+    facts = Facts(groups=1, unclustered=0, largest=1, images=1)
+    written = store.write("cars", "labels", {"labels": (frame, SCHEMA)}, fingerprint="", created_at="", facts=facts)
+    store.update_facts(written, StageFacts(seen="abc"))
+    assert store.require("cars", "labels").facts(Facts) == facts.model_copy(update={"seen": "abc"})

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from pipeline.stages.duplicates.contract import AGREED_SCHEMA, COMPARED_SCHEMA
+
 TILE = 32_768  # contents that a block is compared with at once
 BLOCK = 256  # contents whose neighbours are looked for at once: bounds memory when thousands are alike
 PROJECTED = 128  # dimensions in which pairs are ruled out
@@ -24,10 +26,6 @@ SLACK = 5e-4  # of a distance: the embeddings are float16
 FEW = 8  # parts: while less than one of them is new, it is compared by itself, and no projection is made
 CONVERTED = 8192  # vectors turned into float32 at a time
 
-COMPARED_SCHEMA = pl.Schema({"level": pl.String(), "content_hash": pl.String(), "asked": pl.Boolean()})
-AGREED_SCHEMA = pl.Schema(
-    {"level": pl.String(), "content_hash": pl.String(), "other": pl.String(), "distance": pl.Float32()}
-)
 Near = Callable[[np.ndarray, int, int], np.ndarray]  # rows, and from where to where they are compared → bool [n, m]
 Search = Callable[[np.ndarray], list[np.ndarray]]  # rows → for each of them the rows that may agree with it
 Candidates = Callable[[np.ndarray, Container[int]], Iterator[np.ndarray]]  # the same, but for rows that are covered

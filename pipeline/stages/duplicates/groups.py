@@ -22,19 +22,10 @@ import polars as pl
 
 from pipeline.settings import DuplicateParams
 from pipeline.stages.duplicates.candidate_pairs import BLOCK, Candidates, Compared, Memory, by_hash, by_vector
+from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.duplicates.image_difference import largest_difference
 from pipeline.stages.duplicates.tiny_image import SIDE
 
-DUPLICATES_SCHEMA = pl.Schema({
-    "group_id": pl.String(),
-    "level": pl.String(),  # exact, near or similar
-    "image_id": pl.String(),
-    "content_hash": pl.String(),
-    "kept": pl.Boolean(),  # false: proposed to go; always true on the level similar
-    "reason": pl.String(),
-    "distance": pl.Float32(),  # cosine distance to the centre of the group, which is the kept image of exact and near
-    "hamming": pl.Int32(),  # bits of the perceptual hash that differ from the centre's; null without a hash
-})  # fmt: skip
 LEVELS = ("exact", "near", "similar")
 QUALITY = ["pixels", "size", "sharpness", "content_hash"]
 AT_ONCE = 8192  # neighbours of one content that are compared at once

@@ -12,19 +12,11 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from PIL import Image
 
 from pipeline.stages.duplicates.tiny_image import SIDE
 from pipeline.stages.images.formats import DAMAGE
 
-SIGNATURES_SCHEMA = pl.Schema({
-    "content_hash": pl.String(),
-    "phash": pl.UInt64(),  # null where there is no thumbnail
-    "contrast": pl.Float32(),
-    "sharpness": pl.Float32(),
-    "tiny": pl.Binary(),  # uint8 [16, 16, 3]: the picture itself, to lay over others
-})  # fmt: skip
 SEEN = 64  # pixels each way of what is hashed
 
 

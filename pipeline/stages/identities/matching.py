@@ -25,44 +25,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 
 from pipeline.settings import IdentityParams
 from pipeline.stages.identities.assignment import SURE, Overlaps, assign, seen_ever, seen_in_both
 from pipeline.stages.identities.centroid_matching import follow, similarities
-
-CLUSTERS_SCHEMA = pl.Schema(
-    {
-        "cluster_id": pl.String(),
-        "fate": pl.String(),
-        "parents": pl.List(pl.String()),
-        "into": pl.List(pl.String()),
-        "overlap": pl.Float32(),
-        "similarity": pl.Float32(),
-        "raw_group": pl.Int32(),
-        "size": pl.Int64(),
-        "previous_size": pl.Int64(),
-    }
-)
-MEMBERS_SCHEMA = pl.Schema(
-    {
-        "image_id": pl.String(),
-        "content_hash": pl.String(),
-        "cluster_id": pl.String(),
-        "probability": pl.Float32(),
-        "nearest_cluster": pl.String(),
-        "distance": pl.Float32(),
-    }
-)
-LEDGER_SCHEMA = pl.Schema(
-    {
-        "cluster_id": pl.String(),
-        "alive": pl.Boolean(),
-        "members": pl.List(pl.String()),
-        "into": pl.List(pl.String()),
-    }
-)
-CENTROIDS_SCHEMA = pl.Schema({"cluster_id": pl.String(), "encoder": pl.String(), "centroid": pl.List(pl.Float32())})
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no letters or digits that people mix up when they read an id aloud
 PART = 0.25  # share of an old cluster's members that makes a new group one of the parts of a split

@@ -11,15 +11,12 @@ A family has at least two groups, and not all of them: a level that says nothing
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import polars as pl
 
 from pipeline.settings import IdentityParams
 from pipeline.stages.identities.matching import Ledger, match
 from pipeline.stages.labels.community.clusterer import coarser
+from pipeline.stages.labels.contract import NONE
 
-FAMILIES_SCHEMA = pl.Schema({"family_id": pl.String(), "cluster_id": pl.String(), "fate": pl.String()})
-FAMILY_LEDGER_SCHEMA = pl.Schema({"family_id": pl.String(), "alive": pl.Boolean(), "members": pl.List(pl.String())})
-NONE = -1
 LEAST_GROUPS = 4  # two or three groups in families would only be said to be alike or not
 PREFIX, CLUSTER_PREFIX = "f-", "c-"
 

@@ -13,29 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-import polars as pl
 
 from pipeline.errors import UnknownNameError
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels.community.prior_partition import History
 from pipeline.stages.labels.community.resolution import STEP
+from pipeline.stages.labels.contract import NONE
 from pipeline.stages.neighbours.knn import Neighbours
 
-LABELS_SCHEMA = pl.Schema(
-    {
-        "image_id": pl.String(),
-        "content_hash": pl.String(),
-        "raw_group": pl.Int32(),
-        "parent_group": pl.Int32(),
-        "probability": pl.Float32(),
-        "outlier_score": pl.Float32(),
-    }
-)
 KMEANS_CLUSTERS = 20
 FEWEST = 2  # clusters of k-means at granularity 0
 IMAGES_PER_CLUSTER = 5  # at granularity 1: k-means does not cut finer on average
 MANY_CLUSTERS = 100  # above, k-means starts 3 times and not 10: ten starts take minutes and end alike
-NONE = -1  # inside arrays only; becomes a null before it leaves this module's caller
 
 
 @dataclass(frozen=True)

@@ -31,23 +31,14 @@ from pipeline.stages.labels.community.outliers import (
     calibrated,
     isolation_limit,
 )
+from pipeline.stages.labels.contract import NONE, Base
 
-NONE = -1
 VOTERS = 5  # nearest members that say how surely an image belongs
 FELLOWS = 4  # newcomers among these, from which on an image belongs with them: a kind that no clustering knows yet
 SAMPLE = 64  # members of a group whose distances tell its range; more change the median by nothing
 FEWEST = 2  # members with which a group stays; below, there is nothing left that could look alike
 TIE = 2e-6  # of a distance: what is as near, after rounding
 CLOSEST = 1e-6  # copies have distance 0, and its logarithm is not a number
-
-
-@dataclass(frozen=True)
-class Base:
-    """The last full clustering: when (ISO 8601), of how many images, and a digest of encoder and parameters."""
-
-    at: str
-    images: int
-    made_of: str
 
 
 @dataclass(frozen=True)

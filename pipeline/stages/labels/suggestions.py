@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NONE = -1
+from pipeline.stages.labels.contract import NONE
+
 NEIGHBOURS = 10  # clustered neighbours that vote
 NEAREST = 3  # members whose distance counts: as in `labels/community/outliers.py`
 BLOCK_VALUES = 8_000_000

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from pipeline.settings import ReductionParams
 from pipeline.stages.neighbours.knn import nearest_neighbours
@@ -22,19 +21,6 @@ FEW = 30  # below this UMAP's neighbourhoods are most of the library, and PCA gr
 MAP_GROWTH = 0.2  # share of new images beyond which the map is laid out afresh, starting from the old one
 MAP_NEIGHBORS = 5
 MAP_TSNE = 2000  # up to here t-SNE draws the map in less time than UMAP needs to compile its loops
-
-
-def reduced_schema(dimension: int) -> pl.Schema:
-    """One row per image; `vector` float32 [dimension] is what is clustered, `x`, `y` the place on the map."""
-    return pl.Schema(
-        {
-            "image_id": pl.String(),
-            "content_hash": pl.String(),
-            "vector": pl.Array(pl.Float32(), dimension),
-            "x": pl.Float32(),
-            "y": pl.Float32(),
-        }
-    )
 
 
 @dataclass(frozen=True)

@@ -6,32 +6,8 @@ What belongs here: geometry in the space of the embeddings. Not here: which imag
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from pipeline.settings import RepresentativeParams
-
-MEMBERS_SCHEMA = pl.Schema(
-    {
-        "cluster_id": pl.String(),
-        "image_id": pl.String(),
-        "rank": pl.Int32(),
-        "similarity": pl.Float32(),
-        "chosen": pl.Int32(),
-    }
-)
-
-
-def clusters_schema(dimension: int) -> pl.Schema:
-    """One row per cluster; `centroid` is float32 [dimension], L2-normalised."""
-    return pl.Schema(
-        {
-            "cluster_id": pl.String(),
-            "size": pl.Int64(),
-            "cohesion": pl.Float32(),
-            "representative": pl.String(),
-            "centroid": pl.Array(pl.Float32(), dimension),
-        }
-    )
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.stages.similarity import ivf_index as inverted
+from pipeline.stages.similarity.contract import CellSearch
 
-IDS_SCHEMA = pl.Schema({"row": pl.Int64(), "image_id": pl.String(), "content_hash": pl.String(), "key": pl.String()})
 ORIGINAL, LIKED, DISLIKED = 1.0, 0.75, 0.35  # weights of Rocchio's formula
 STRETCH = 20_000  # rows that are worth a thread: about a millisecond of 512 float16
 
@@ -50,9 +49,9 @@ def build(vectors: np.ndarray) -> bytes:
     return _to_bytes(index)
 
 
-def build_cells(vectors: np.ndarray, min_recall: float) -> tuple[bytes, dict[str, Any]]:
-    """An index in cells over L2-normalised [n, d] vectors, as bytes, and what is to be told of it: cells, probes and
-    the recall that was measured. n is at least 1."""
+def build_cells(vectors: np.ndarray, min_recall: float) -> tuple[bytes, CellSearch]:
+    """An index in cells over L2-normalised [n, d] vectors, as bytes, and its cells, probes and measured recall. n is
+    at least 1."""
     index, told = inverted.build(vectors, min_recall)
     return _to_bytes(index), told
 

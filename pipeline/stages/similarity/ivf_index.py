@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.stages.similarity.contract import CellSearch
+
 CHUNK = 65_536  # vectors turned into float32 at a time
 PER_CELL = 2.0  # times the root of n: the number of cells
 PER_CENTROID = 48  # vectors per cell that k-means looks at
@@ -23,7 +25,7 @@ FIRST_PROBES = 4
 TIE = 1e-5  # of a cosine: two ways to sum the same products differ by less
 
 
-def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, dict[str, Any]]:
+def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, CellSearch]:
     """An index of L2-normalised [n, d] vectors, n at least 1, and its `cells`, `probes` and `recall`.
 
     The recall is the share of the `top` true nearest that is found, over `sample` vectors of the library.
@@ -42,8 +44,9 @@ def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, dict[str, Any]]:
     index.make_direct_map(True)
     rows = np.unique(np.linspace(0, n - 1, SAMPLE).astype(np.int64))
     recall = _look_far_enough(index, vectors, rows, min_recall)
-    return index, {"cells": count, "probes": int(index.nprobe), "recall": round(recall, 4), "top": min(TOP, n),
-                   "sample": len(rows), "built_of": n}  # fmt: skip
+    return index, CellSearch(
+        cells=count, probes=int(index.nprobe), recall=round(recall, 4), top=min(TOP, n), sample=len(rows), built_of=n
+    )
 
 
 def is_inverted(index: Any) -> bool:

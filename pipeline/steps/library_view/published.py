@@ -13,8 +13,11 @@ import numpy as np
 import polars as pl
 
 from pipeline.curation.review import raise_flags
+from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
+from pipeline.stages.identities.contract import Facts as IdentityFacts
 from pipeline.stages.published import document as documents
-from pipeline.stages.representatives import ranking as representing
+from pipeline.stages.representatives.contract import Facts as RepresentativeFacts
+from pipeline.stages.representatives.contract import clusters_schema
 from pipeline.steps.curation import Curation, curation_of
 from pipeline.steps.families import family_of
 from pipeline.steps.library_view.figures import changed_clusters
@@ -41,7 +44,7 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
                  centroids.get(name), families.get(name))
         for name, row in sorted(snapshot.clusters.items())
     ]  # fmt: skip
-    died = _died(needed["identities"].provenance.facts)
+    died = needed["identities"].facts(IdentityFacts).died
     return documents.LibraryView(
         category=base.category,
         model=_model(project, slug),
@@ -60,24 +63,20 @@ def _flag_this_run(project: Project, slug: str, held: Curation, base: Base) -> N
     """What happened in this clustering and asks to be looked at; told once for each version of `identities`."""
     if held.read_only:
         return
-    provenance = project.store.require(slug, "identities").provenance
-    died = [name for name, _ in _died(provenance.facts)]
+    stored = project.store.require(slug, "identities")
+    died = [name for name, _ in stored.facts(IdentityFacts).died]
     fates = {name: row for name, row in base.clusters.items() if "fate" in row}
     flags = raise_flags(
         held.curated(slug),
         {name: (row["fate"], tuple(row["parents"])) for name, row in fates.items()},
         died,
         named=held.named(slug),
-        run=provenance.version,
+        run=stored.provenance.version,
         first_run=not died and all(row["fate"] == "born" for row in fates.values()),
         new_size=project.settings.curation.review_new_size,
     )
     if flags:
         held.store.raise_flags(slug, flags, at=project.now())
-
-
-def _died(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
-    return [(str(one[0]), int(one[1])) for one in facts.get("died", [])]
 
 
 def _refs(frame: pl.DataFrame) -> dict[str, documents.ImageRef]:
@@ -93,7 +92,7 @@ def _members(snapshot: Snapshot, refs: Mapping[str, documents.ImageRef], cluster
 def _centroids(project: Project, snapshot: Snapshot) -> dict[str, np.ndarray]:
     """The centroid of every cluster."""
     stored = project.store.require(snapshot.slug, "representatives")
-    schema = representing.clusters_schema(stored.provenance.facts["dimension"])
+    schema = clusters_schema(stored.facts(RepresentativeFacts).dimension)
     table = stored.table("clusters", schema, ["cluster_id", "centroid"])
     centroids = {name: np.asarray(values) for name, values in table.iter_rows()}
     return centroids | {name: one.represented.centroid for name, one in snapshot.figures.items()}
@@ -151,9 +150,10 @@ def _rejected(snapshot: Snapshot, held: Curation) -> list[documents.RejectedImag
 
 
 def _model(project: Project, slug: str) -> dict[str, Any]:
-    used = project.store.require(slug, "embeddings").provenance
-    facts = {name: used.facts[name] for name in ("dimension", "fingerprint", "device") if name in used.facts}
-    return {"encoder": used.params["spec"], **facts}
+    used = project.store.require(slug, "embeddings")
+    facts = used.facts(EmbeddingFacts).stored()
+    known = {name: facts[name] for name in ("dimension", "fingerprint", "device") if name in facts}
+    return {"encoder": used.provenance.params["spec"], **known}
 
 
 def _settings_as_used(project: Project, slug: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 
@@ -99,7 +100,7 @@ def read_base(project: Project, slug: str) -> Base:
         _named(current),
         frame.with_columns(date).sort("image_id"),
         _clusters(current["identities"], current["representatives"]),
-        {"spec": used.provenance.params.get("spec"), **used.provenance.facts} if used else {},
+        {"spec": used.provenance.params.get("spec"), **used.facts(EmbeddingFacts).stored()} if used else {},
         max(dated, default=""),
         _fingerprint(used),
     )

@@ -7,8 +7,8 @@ import pytest
 from pipeline.settings import DuplicateParams
 from pipeline.stages.duplicates import candidate_pairs
 from pipeline.stages.duplicates.candidate_pairs import Compared
+from pipeline.stages.duplicates.contract import SIGNATURES_SCHEMA
 from pipeline.stages.duplicates.groups import Found, by_quality, find_duplicates
-from pipeline.stages.duplicates.signatures import SIGNATURES_SCHEMA
 
 KINDS = 12
 POOL = 240

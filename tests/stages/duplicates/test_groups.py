@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.settings import DuplicateParams
-from pipeline.stages.duplicates.groups import DUPLICATES_SCHEMA, Found, by_quality, counts_as, find_duplicates
-from pipeline.stages.duplicates.signatures import SIGNATURES_SCHEMA
+from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA, SIGNATURES_SCHEMA
+from pipeline.stages.duplicates.groups import Found, by_quality, counts_as, find_duplicates
 
 PARAMS = DuplicateParams(max_hamming=10, max_distance=0.15, similar_distance=0.05)
 GREY = bytes([128]) * 768

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from pipeline.settings import ClusterParams
-from pipeline.stages.labels.incremental import NONE, Base, Placement, decide, place, ranges
+from pipeline.stages.labels.contract import Base
+from pipeline.stages.labels.incremental import NONE, Placement, decide, place, ranges
 
 DAY = "2026-11-01T03:00:00Z"
-BASE = Base(DAY, 100, "made")
+BASE = Base(at=DAY, images=100, made_of="made")
 
 
 def kind(seed: int, count: int, *, width: float = 0.3, draw: int = 0) -> np.ndarray:

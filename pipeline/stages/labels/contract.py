@@ -1,0 +1,73 @@
+"""What `labels` stores: its tables and its facts.
+
+What belongs here: the schemas and the `Facts` that other links read. Not here: the clusterers (`clusterers.py`), when
+clustering is due (`incremental.py`).
+"""
+
+from typing import Literal
+
+import polars as pl
+
+from pipeline.stages.contract import Part, StageFacts
+
+LABELS_SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String(),
+        "content_hash": pl.String(),
+        "raw_group": pl.Int32(),
+        "parent_group": pl.Int32(),
+        "probability": pl.Float32(),
+        "outlier_score": pl.Float32(),
+    }
+)
+SUGGESTIONS_SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String(),
+        "content_hash": pl.String(),
+        "raw_group": pl.Int32(),
+        "confidence": pl.Float32(),
+        "accepted": pl.Boolean(),
+    }
+)
+# the last full clustering, one row per point, and its figures (`stages/labels/incremental.py`)
+BASE_SCHEMA = pl.Schema({name: kind for name, kind in LABELS_SCHEMA.items() if name != "image_id"})
+RANGES_SCHEMA = pl.Schema({"raw_group": pl.Int32(), "near": pl.Float64()})
+LIBRARY_SCHEMA = pl.Schema(
+    {"images": pl.Int64(), "spread": pl.Float64(), "isolation": pl.Float64(), "centre": pl.List(pl.Float32())}
+)
+
+NONE = -1  # no group, inside arrays only; in tables it is a null
+
+
+class Base(Part):
+    """The last full clustering: when (ISO 8601), of how many images, and a digest of encoder and parameters."""
+
+    at: str
+    images: int
+    made_of: str
+
+
+class Facts(StageFacts):
+    """Counts of images and groups; how this version was made and why; what changed since the last full clustering.
+
+    `inputs` is a digest of all that the version is made from but the mode. `accepted` and `pairs_kept` are there where
+    suggestions are accepted and pairs are rated.
+    """
+
+    groups: int
+    unclustered: int
+    largest: int
+    images: int
+    families: int = 0
+    mode: Literal["full", "incremental"] | None = None
+    reason: str | None = None
+    why: str | None = None
+    inputs: str | None = None
+    came_since_full: int = 0
+    went_since_full: int = 0
+    full: Base | None = None
+    placed: int = 0
+    new_unclustered: int = 0
+    compared: int = 0
+    accepted: int | None = None
+    pairs_kept: int | None = None

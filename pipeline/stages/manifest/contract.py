@@ -1,0 +1,49 @@
+"""What `manifest` stores beside its table of images: further tables, and its facts.
+
+What belongs here: the schemas and the `Facts` that other links read. Not here: reading keys and comparing (`build.py`).
+"""
+
+import polars as pl
+
+from pipeline.stages.contract import StageFacts
+
+CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
+DECLARED_SCHEMA = pl.Schema(
+    {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
+)
+
+
+class Digests(StageFacts):
+    """The part of `Facts` that may change while the tables stay as they are."""
+
+    digest: str
+    content: str
+    listing: str
+    present: str
+
+
+class Facts(StageFacts):
+    """`digest`: of what the bucket holds. `content`: of the table without its changes, `present`: of the images that
+    are there. `listing`: of the objects as listed, empty where manifest.json says what exists. Then counts of objects
+    and images, and what became of them since the run before."""
+
+    digest: str
+    content: str = ""
+    listing: str = ""
+    present: str = ""
+    objects: int
+    images: int
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    same: int = 0
+    hidden: int = 0
+    other: int = 0
+    other_variants: int = 0
+    unmatched: int = 0
+    kept: int = 0
+
+    @property
+    def digests(self) -> Digests:
+        """The part that may change while the tables stay as they are."""
+        return Digests(digest=self.digest, content=self.content, listing=self.listing, present=self.present)

@@ -1,0 +1,45 @@
+"""What `reduced` stores: its tables, its facts and the name of its file.
+
+What belongs here: the schemas and the `Facts` that other links read. Not here: reducing (`projection.py`), what the
+vectors are made of (`steps/features.py`).
+"""
+
+import polars as pl
+from pydantic import Field, JsonValue
+
+from pipeline.stages.contract import StageFacts
+
+METRIC_FILE = "metric.npz"
+CONTEXT_SCHEMA = pl.Schema(
+    {"content_hash": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
+)
+
+
+def reduced_schema(dimension: int) -> pl.Schema:
+    """One row per image; `vector` float32 [dimension] is what is clustered, `x`, `y` the place on the map."""
+    return pl.Schema(
+        {
+            "image_id": pl.String(),
+            "content_hash": pl.String(),
+            "vector": pl.Array(pl.Float32(), dimension),
+            "x": pl.Float32(),
+            "y": pl.Float32(),
+        }
+    )
+
+
+class Facts(StageFacts):
+    """`embeddings` is the fingerprint of the vectors used. `dimension` 0: the embeddings themselves are clustered.
+
+    `space` and what follows are there only where ratings, time or place count: a digest of the space, its settings,
+    the settings as used, and the rated pairs (content hash, content hash, same).
+    """
+
+    embeddings: str
+    dimension: int
+    distinct: int = 0
+    images: int | None = None
+    space: str | None = None
+    space_params: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    space_effective: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    pairs: list[tuple[str, str, bool]] | None = None
