@@ -29,6 +29,12 @@ SKIP_NAMES = (
 )  # fmt: skip
 
 
+# of a source; a bucket that is opened without settings has the same
+CONCURRENCY = 16
+TIMEOUT_SECONDS = 30.0
+RETRIES = 4
+
+
 def without_secrets(text: str) -> str:
     """`text` with the password of every address in it replaced by ***, and query values that name a secret too."""
     text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
@@ -81,9 +87,13 @@ class SourceSettings(Params):
         default="inside",
         description="Symbolic links in a folder. inside: links that lead elsewhere are reported, not read; all: read.",
     )
-    concurrency: int = Field(default=16, ge=1, le=256, description="Objects read at the same time.")
-    timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Seconds until a request is given up.")
-    retries: int = Field(default=4, ge=0, le=20, description="Further tries after a transient error, with back-off.")
+    concurrency: int = Field(default=CONCURRENCY, ge=1, le=256, description="Objects read at the same time.")
+    timeout_seconds: float = Field(
+        default=TIMEOUT_SECONDS, gt=0, le=600, description="Seconds until a request is given up."
+    )
+    retries: int = Field(
+        default=RETRIES, ge=0, le=20, description="Further tries after a transient error, with back-off."
+    )
     retry_seconds: float = Field(
         default=180.0,
         ge=0,

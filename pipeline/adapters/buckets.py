@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pipeline.adapters.folder_bucket import FolderBucket
 from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
 from pipeline.errors import BucketError, SettingsError
-from pipeline.settings import SKIP_NAMES, SourceSettings
+from pipeline.settings import CONCURRENCY, RETRIES, SKIP_NAMES, TIMEOUT_SECONDS, SourceSettings
 
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _R2 = ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "R2_SESSION_TOKEN")
@@ -25,9 +25,9 @@ def open_bucket(
     *,
     endpoint_url: str | None = None,
     region: str = "auto",
-    concurrency: int = 16,
-    timeout_seconds: float = 30,
-    retries: int = 4,
+    concurrency: int = CONCURRENCY,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    retries: int = RETRIES,
     retry_seconds: float = 0,
     environment: Mapping[str, str] = os.environ,
     credentials: Credentials | None = None,

@@ -29,7 +29,7 @@ from pipeline.adapters.folder_entries import (
 )
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
 from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, ObjectUnusableError
-from pipeline.settings import SKIP_NAMES
+from pipeline.settings import CONCURRENCY, SKIP_NAMES
 from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import skipped_part
 
@@ -53,7 +53,7 @@ class FolderBucket:
         self,
         root: Path,
         *,
-        concurrency: int = 16,
+        concurrency: int = CONCURRENCY,
         skip_names: Sequence[str] = SKIP_NAMES,
         follow_links: Literal["inside", "all"] = "all",
         notice: Callable[[str], None] | None = None,

@@ -20,6 +20,7 @@ from pipeline.service.problems import Problem
 from pipeline.settings import ClusterParams, Params, ReductionParams
 from pipeline.stages.features import time_and_place as beside
 from pipeline.stages.labels import clusterers as labelling
+from pipeline.stages.labels.contract import NONE
 from pipeline.stages.reduced import projection as reducing
 
 MOST_DIMENSIONS = 65_536
@@ -142,7 +143,7 @@ def group_posted(given: Posted, params: VectorParams) -> dict[str, Any]:
         method = "none" if labels.method == "community" else "umap"
     reduction = reducing.reduce(whole, params.reduced.model_copy(update={"method": method}))
     found = labelling.group(reduction.vectors, labels)
-    groups = [None if group == labelling.NONE else int(group) for group in found.groups]
+    groups = [None if group == NONE else int(group) for group in found.groups]
     sizes = Counter(group for group in groups if group is not None)
     known = given.hours is not None or given.places is not None
     told = beside.effective(context, labels, contrast) if known else {}

@@ -20,6 +20,7 @@ from pipeline.stages.labels import suggestions as suggesting
 from pipeline.stages.labels.community.clusterer import NEIGHBOURS
 from pipeline.stages.labels.community.prior_partition import History
 from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, NONE, SUGGESTIONS_SCHEMA, Facts
+from pipeline.stages.labels.grouping import Grouping
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.stages.reduced.contract import reduced_schema
@@ -183,15 +184,13 @@ def _history(current: Artifact | None, plan: placing.Plan, hashes: list[str], we
     return History(groups, weight)
 
 
-def grouped(found: Points, params: ClusterParams, history: History | None = None) -> labelling.Grouping:
+def grouped(found: Points, params: ClusterParams, history: History | None = None) -> Grouping:
     """The groups of the points; `history`: those of before."""
     known = found.neighbours() if params.method == "community" and len(found.hashes) > 1 else None
     return labelling.group(found.vectors, params, neighbours=known, history=history)
 
 
-def with_suggestions(
-    found: Points, grouping: labelling.Grouping, params: ClusterParams
-) -> tuple[labelling.Grouping, pl.DataFrame | None]:
+def with_suggestions(found: Points, grouping: Grouping, params: ClusterParams) -> tuple[Grouping, pl.DataFrame | None]:
     """The groups with the sure suggestions taken, and all suggestions by `counts_as`; None where nobody asked."""
     if params.accept_suggestions is None:
         return grouping, None
@@ -218,7 +217,7 @@ def kept_pairs(labelled: pl.DataFrame, pairs: Sequence[tuple[str, str, bool]]) -
     return sum(found == same for found, (_, _, same) in zip(together, pairs, strict=True))
 
 
-def families_of(found: Points, grouping: labelling.Grouping, seed: int) -> np.ndarray:
+def families_of(found: Points, grouping: Grouping, seed: int) -> np.ndarray:
     """Int32 [groups]: the family of each group, in the space of the embeddings whatever was clustered."""
     if grouping.parents is not None:
         return family.nested(grouping.parents)

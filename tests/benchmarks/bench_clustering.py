@@ -143,19 +143,21 @@ def measure(name: str, size: int, dimension: int, folder: Path) -> dict[str, Any
 
 
 def _ours(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    from pipeline.settings import ClusterParams
     from pipeline.stages.labels.community.clusterer import group_communities
 
-    found = group_communities(vectors, seed=SEED)
+    found = group_communities(vectors, ClusterParams(min_cluster_size=5, seed=SEED))
     return found.groups, {"search_recall": found.effective.get("search_recall", 1.0)}
 
 
 def _exact(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     """Ours, with each vector compared with each."""
+    from pipeline.settings import ClusterParams
     from pipeline.stages.labels.community.clusterer import NEIGHBOURS, group_communities
     from pipeline.stages.neighbours.knn import nearest_neighbours
 
     neighbours = nearest_neighbours(vectors, NEIGHBOURS - 1, exact=len(vectors))
-    return group_communities(vectors, seed=SEED, neighbours=neighbours).groups, {}
+    return group_communities(vectors, ClusterParams(min_cluster_size=5, seed=SEED), neighbours=neighbours).groups, {}
 
 
 def _map(vectors: np.ndarray) -> tuple[None, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The stage `labels`: vectors → raw clusters.
 
 - `clusterers.py`: the clusterers by name, and what the granularity means to each.
-- `community/`: the default clusterer.
+- `community/`: the default clusterer. `grouping.py`: what each clusterer returns, numbered by size.
 - `incremental.py`: new images placed into the clusters that are there.
 - `suggestions.py`: the cluster that an unclustered image may belong to.
 

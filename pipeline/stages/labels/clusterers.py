@@ -2,43 +2,29 @@
 
 What belongs here: the clusterers, and what the one knob `granularity` means to each. Not here: the level that contains
 the groups (`identities/superclusters.py`), lasting ids (`identities/matching.py`). A raw group is a number that means
-nothing beyond one run; "none" is a null in the table, never −1.
+nothing beyond one run; "none" is a null in the table, never −1. What a clusterer returns: `grouping.py`.
 
 HDBSCAN: Campello, Moulavi, Sander (2013), "Density-Based Clustering Based on Hierarchical Density Estimates"; outlier
 scores: GLOSH, Campello et al. (2015).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UnknownNameError
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels.community.prior_partition import History
-from pipeline.stages.labels.community.resolution import STEP
-from pipeline.stages.labels.contract import NONE
+from pipeline.stages.labels.community.resolution import value_of
+from pipeline.stages.labels.grouping import Grouping, no_groups, numbered_by_size
 from pipeline.stages.neighbours.knn import Neighbours
 
 KMEANS_CLUSTERS = 20
 FEWEST = 2  # clusters of k-means at granularity 0
 IMAGES_PER_CLUSTER = 5  # at granularity 1: k-means does not cut finer on average
 MANY_CLUSTERS = 100  # above, k-means starts 3 times and not 10: ten starts take minutes and end alike
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """Row i of each array speaks of row i of the input; `groups` int32 [n] has `NONE` where an image fits nowhere.
-
-    `parents` int32 [groups]: the coarser group that the clusterer itself puts each group into, None where it has none.
-    """
-
-    groups: np.ndarray
-    probability: np.ndarray
-    outlier_score: np.ndarray
-    effective: dict[str, Any] = field(default_factory=dict[str, Any])
-    parents: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -66,20 +52,8 @@ def group(
     if clusterer is None:
         raise UnknownNameError(f"There is no clusterer {params.method!r}. There are: {', '.join(CLUSTERERS)}.")
     if len(vectors) < 2:
-        n = len(vectors)
-        alone = np.full(n, NONE, dtype=np.int32)
-        zeros = np.zeros(n, dtype=np.float32)
-        return Grouping(alone, zeros, zeros, {"method": params.method, "note": f"{n} images make no group"})
-    found = clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, Known(neighbours, history))
-    numbered, old = _number_by_size(found.groups)
-    parents = None if found.parents is None else found.parents[old]
-    return Grouping(numbered, found.probability, found.outlier_score, found.effective, parents)
-
-
-def value_of(granularity: str, automatic: float) -> float:
-    """A granularity word or number as 0 to 1, where `auto` is `automatic` and its neighbours lie a step away."""
-    steps = {"auto": 0.0, "coarse": -STEP, "fine": STEP}
-    return float(np.clip(automatic + steps[granularity] if granularity in steps else float(granularity), 0.0, 1.0))
+        return no_groups(len(vectors), {"method": params.method})
+    return clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, Known(neighbours, history))
 
 
 def smallest_of(granularity: float, n: int, least: int) -> int:
@@ -121,9 +95,8 @@ def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
         "cluster_selection_epsilon": params.cluster_selection_epsilon,
         "cluster_selection_method": params.cluster_selection_method,
     }  # fmt: skip
-    return Grouping(
-        np.asarray(model.labels_, dtype=np.int32), np.asarray(model.probabilities_, dtype=np.float32), scores, effective
-    )
+    groups = numbered_by_size(np.asarray(model.labels_, dtype=np.int32))
+    return Grouping(groups, np.asarray(model.probabilities_, dtype=np.float32), scores, effective)
 
 
 def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
@@ -146,24 +119,14 @@ def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
     effective = {"method": "kmeans", "n_clusters": k, "n_init": starts, "seed": params.seed}
     if params.n_clusters is None:
         effective["granularity"] = round(_granularity_of_clusters(k, n), 4)
-    return Grouping(np.asarray(model.labels_, dtype=np.int32), probability, 1 - probability, effective)
+    groups = numbered_by_size(np.asarray(model.labels_, dtype=np.int32))
+    return Grouping(groups, probability, 1 - probability, effective)
 
 
 def _community(vectors: np.ndarray, params: ClusterParams, known: Known) -> Grouping:
     from pipeline.stages.labels.community.clusterer import group_communities
 
-    named = params.granularity in ("auto", "coarse", "fine")
-    found = group_communities(
-        vectors,
-        granularity=cast("Any", params.granularity) if named else float(params.granularity),
-        n_clusters=params.n_clusters,
-        min_cluster_size=params.min_cluster_size,
-        seed=params.seed,
-        neighbours=known.neighbours,
-        history=known.history,
-    )
-    effective = {"method": "community", **found.effective}
-    return Grouping(found.groups, found.probability, found.outlier_score, effective, found.parents)
+    return group_communities(vectors, params, neighbours=known.neighbours, history=known.history)
 
 
 CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Known], Grouping]] = {
@@ -171,14 +134,3 @@ CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Known], Grouping]] = 
     "hdbscan": _hdbscan,
     "kmeans": _kmeans,
 }
-
-
-def _number_by_size(groups: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """The groups numbered by size, int32 [n], and the old number of each new one."""
-    values, first, counts = np.unique(groups, return_index=True, return_counts=True)
-    order = sorted(
-        (index for index, value in enumerate(values) if value != NONE), key=lambda i: (-int(counts[i]), int(first[i]))
-    )
-    number_of = np.full(len(values), NONE, dtype=np.int32)
-    number_of[order] = np.arange(len(order))
-    return number_of[np.searchsorted(values, groups)], [int(values[index]) for index in order]

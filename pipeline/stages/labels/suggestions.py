@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.stages.labels.community.outliers import NEAREST
 from pipeline.stages.labels.contract import NONE
 
 NEIGHBOURS = 10  # clustered neighbours that vote
-NEAREST = 3  # members whose distance counts: as in `labels/community/outliers.py`
 BLOCK_VALUES = 8_000_000
 DENSITY_POWER = 2  # measured: docs/learning.md
 

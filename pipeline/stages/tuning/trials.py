@@ -20,6 +20,8 @@ from pipeline.stages.identities.matching import Identity, Ledger, match
 from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.labels import suggestions as suggesting
 from pipeline.stages.labels.community.clusterer import NEIGHBOURS
+from pipeline.stages.labels.contract import NONE
+from pipeline.stages.labels.grouping import Grouping
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 from pipeline.stages.tuning.validity import silhouette
 
@@ -119,7 +121,7 @@ def sweep(
             if part.compared:
                 agreements.append(agreement(whole[part.rows], groups))
             else:  # the sample that the subsamples are drawn from takes the place of all
-                whole = np.full(len(cloud.vectors), labelling.NONE, dtype=np.int32)
+                whole = np.full(len(cloud.vectors), NONE, dtype=np.int32)
                 whole[part.rows] = groups
         in_force = _same(setting, params.granularity) and params.n_clusters is None
         trials.append(_trial(cloud, setting, found, agreements, current=in_force))
@@ -189,7 +191,7 @@ class _Part:
     compared: bool = True
 
 
-def _grouped(cloud: Cloud, params: ClusterParams) -> labelling.Grouping:
+def _grouped(cloud: Cloud, params: ClusterParams) -> Grouping:
     """The clustering that `labels` would give, including accepted suggestions if the settings ask for them."""
     found = labelling.group(cloud.vectors, params, neighbours=cloud.neighbours)
     if params.accept_suggestions is None:
@@ -221,9 +223,7 @@ def _part(cloud: Cloud, params: ClusterParams, rows: np.ndarray, *, compared: bo
     return _Part(rows, Cloud(vectors, cloud.embeddings[:0], cloud.copies[rows], known), compared)
 
 
-def _trial(
-    cloud: Cloud, setting: str, found: labelling.Grouping, agreements: Sequence[float], *, current: bool
-) -> Trial:
+def _trial(cloud: Cloud, setting: str, found: Grouping, agreements: Sequence[float], *, current: bool) -> Trial:
     groups = found.groups
     images = max(int(cloud.copies.sum()), 1)
     sizes = np.bincount(groups[groups >= 0], weights=cloud.copies[groups >= 0])

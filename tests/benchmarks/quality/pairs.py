@@ -131,8 +131,8 @@ def _suggestions(sets: Iterator[datasets.DataSet]) -> None:
 
 
 def _groupings(data: datasets.DataSet) -> list[tuple[str, np.ndarray]]:
-    found = [("default", group_communities(data.vectors, min_cluster_size=3).groups),
-             ("strict", group_communities(data.vectors, min_cluster_size=3, noise_ratio=0.55).groups)]  # fmt: skip
+    found = [("default", group_communities(data.vectors, ClusterParams()).groups),
+             ("strict", group_communities(data.vectors, ClusterParams(), noise_ratio=0.55).groups)]  # fmt: skip
     if len(data.vectors) <= QUADRATIC:
         import hdbscan
 

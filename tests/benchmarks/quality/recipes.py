@@ -32,17 +32,20 @@ class Recipe:
 
 def _ours(granularity: str) -> Run:
     def run(vectors: np.ndarray, kinds: int) -> np.ndarray:
+        from pipeline.settings import ClusterParams
         from pipeline.stages.labels.community.clusterer import group_communities
 
-        return group_communities(vectors, granularity=granularity, min_cluster_size=5, seed=SEED).groups  # type: ignore[arg-type]
+        params = ClusterParams(granularity=str(granularity), min_cluster_size=5, seed=SEED)
+        return group_communities(vectors, params).groups
 
     return run
 
 
 def _ours_told(vectors: np.ndarray, kinds: int) -> np.ndarray:
+    from pipeline.settings import ClusterParams
     from pipeline.stages.labels.community.clusterer import group_communities
 
-    return group_communities(vectors, n_clusters=kinds, min_cluster_size=5, seed=SEED).groups
+    return group_communities(vectors, ClusterParams(n_clusters=kinds, min_cluster_size=5, seed=SEED)).groups
 
 
 def _umap(vectors: np.ndarray, dimension: int, min_dist: float) -> np.ndarray:

@@ -41,10 +41,11 @@ class Members:
 
 def members(data: DataSet) -> Members:
     """Group one set as the default does."""
+    from pipeline.settings import ClusterParams
     from pipeline.stages.labels.community.clusterer import group_communities
     from pipeline.stages.labels.community.outliers import CALIBRATION
 
-    found = group_communities(data.vectors, seed=recipes.SEED)
+    found = group_communities(data.vectors, ClusterParams(min_cluster_size=5, seed=recipes.SEED))
     said, right = reliability(data.truth, found.groups, found.probability)
     return Members(data.name, said ** (1 / CALIBRATION), said, right)
 

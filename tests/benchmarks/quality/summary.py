@@ -57,14 +57,19 @@ def line(data: DataSet) -> Line:
     """Run everything on one set."""
     from sklearn.metrics import adjusted_mutual_info_score
 
+    from pipeline.settings import ClusterParams
     from pipeline.stages.labels.community.clusterer import NEIGHBOURS, group_communities
     from pipeline.stages.neighbours.knn import nearest_neighbours
 
     started = process_time()
     known = nearest_neighbours(data.vectors, NEIGHBOURS - 1)
-    ours = group_communities(data.vectors, neighbours=known, seed=recipes.SEED).groups
+
+    def grouped(seed: int) -> np.ndarray:
+        return group_communities(data.vectors, ClusterParams(min_cluster_size=5, seed=seed), neighbours=known).groups
+
+    ours = grouped(recipes.SEED)
     seconds = process_time() - started
-    others = [group_communities(data.vectors, neighbours=known, seed=seed).groups for seed in FURTHER_SEEDS]
+    others = [grouped(seed) for seed in FURTHER_SEEDS]
     seeds = min(float(adjusted_mutual_info_score(ours, other)) for other in others)
     told = [recipes.quietly(recipes.RECIPES[name], data.vectors, data.kinds) for name in TOLD]
     amis = tuple(score(data.truth, found).ami for found in told)

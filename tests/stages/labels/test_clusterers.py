@@ -6,7 +6,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from pipeline.errors import UnknownNameError
 from pipeline.settings import ClusterParams
-from pipeline.stages.labels.clusterers import CLUSTERERS, NONE, group
+from pipeline.stages.labels.clusterers import CLUSTERERS, group
+from pipeline.stages.labels.contract import NONE
 
 
 def blobs(sizes: list[int], seed: int = 0, spread: float = 0.1) -> tuple[np.ndarray, np.ndarray]:

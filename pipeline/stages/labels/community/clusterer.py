@@ -5,25 +5,20 @@ here: the graph (`neighbours/knn.py`), partitions of it (`structure.py`), how fi
 what stays unclustered (`outliers.py`), lasting ids (`identities/matching.py`).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from pipeline.settings import ClusterParams
 from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
 from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
-from pipeline.stages.labels.community.resolution import STEP, USUAL, Granularity, granularity_of, resolution_of
-from pipeline.stages.labels.community.structure import (
-    NONE,
-    absorbed,
-    consensus,
-    exactly,
-    numbered_by_size,
-    voters,
-)
+from pipeline.stages.labels.community.resolution import STEP, USUAL, granularity_of, resolution_of, value_of
+from pipeline.stages.labels.community.structure import absorbed, consensus, exactly, voters
+from pipeline.stages.labels.contract import NONE
+from pipeline.stages.labels.grouping import Grouping, no_groups, numbered_by_size
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 
@@ -38,58 +33,38 @@ def neighbours_of(n: int) -> int:
     return max(2, min(NEIGHBOURS - 1, n // 8))
 
 
-@dataclass(frozen=True)
-class CommunityGrouping:
-    """Row i of each [n] array speaks of row i of the input.
-
-    `groups` int32 [n], `NONE` where an image fits nowhere, numbered by size; `probability` float32 [n], the chance that
-    the image is of its group's kind, 0 outside; `outlier_score` float32 [n], 0 to 1, from 0.5 on unclustered; `parents`
-    int32 [groups]: the group of the level above that holds each group; `effective`: the parameters as used.
-    """
-
-    groups: np.ndarray
-    probability: np.ndarray
-    outlier_score: np.ndarray
-    parents: np.ndarray
-    effective: dict[str, Any]
-
-
 def group_communities(
     vectors: np.ndarray,
+    params: ClusterParams,
     *,
-    granularity: Granularity = "auto",
-    n_clusters: int | None = None,
-    min_cluster_size: int = 5,
-    seed: int = 42,
-    n_neighbors: int | None = None,
     noise_ratio: float = ISOLATED,
     neighbours: Neighbours | None = None,
     history: History | None = None,
-) -> CommunityGrouping:
+) -> Grouping:
     """Group float32 [n, d] L2-normalised embeddings, any n.
 
-    `n_clusters` overrides `granularity` and is met exactly where there are as many images. Groups below
+    `params.n_clusters` overrides `granularity` and is met exactly where there are as many images. Groups below
     `min_cluster_size`, lowered for small libraries, are joined to the group they hang on most. `noise_ratio`: see
-    `noise.isolation`; smaller leaves more unclustered. `neighbours` spares the search where they are known already.
-    `history`: what the groups were before.
+    `outliers.isolation`; smaller leaves more unclustered. `neighbours` spares the search where they are known already.
+    `history`: what the groups were before. From `outlier_score` 0.5 on an image is unclustered.
 
     The groups of different granularities nest, and leave the same images unclustered: those that `auto` leaves.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
-    n = len(data)
+    n, seed, n_clusters = len(data), params.seed, params.n_clusters
     effective: dict[str, Any] = {"method": "community", "seed": seed}
     if n < 2:
-        return _nothing(n, {**effective, "note": f"{n} images make no group"})
-    neighbours = neighbours or nearest_neighbours(data, (n_neighbors or NEIGHBOURS) - 1)
+        return no_groups(n, effective)
+    neighbours = neighbours or nearest_neighbours(data, NEIGHBOURS - 1)
     graph = fuzzy_graph(neighbours.nearest(neighbours_of(n)))
     known = history if history is not None and history.weight > 0 and history.known else None
     searched = graph if known is None else recalled(graph, known)
-    smallest = max(2, min(min_cluster_size, int(np.sqrt(n) / 3)))
+    smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / 3)))
     if n_clusters is None:
         usual = absorbed(searched, consensus(searched, USUAL, seed), smallest)
         strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
         kept = _without_noise(usual, strange.score, kept=0)
-        value = granularity_value(granularity)
+        value = value_of(params.granularity, granularity_of(USUAL))
         tree = [Level(granularity_of(USUAL), usual)]
         cut = partial(level, searched, tree, smallest=smallest, counted=kept != NONE, seed=seed)
         labels, above = cut(value), cut(max(0.0, value - STEP))
@@ -116,14 +91,7 @@ def group_communities(
     parents = _parents(groups, above)
     if len(np.unique(parents)) == len(parents):
         parents = coarser(data, groups, seed)
-    return CommunityGrouping(groups, probability, score.astype(np.float32), parents, effective)
-
-
-def granularity_value(granularity: Granularity) -> float:
-    """0 to 1. `coarse` and `fine` lie one step on either side of `auto`."""
-    middle = granularity_of(USUAL)
-    named = {"auto": middle, "coarse": middle - STEP, "fine": middle + STEP}
-    return named[granularity] if isinstance(granularity, str) else min(1.0, max(0.0, float(granularity)))
+    return Grouping(groups, probability, score.astype(np.float32), effective, parents)
 
 
 def _parents(groups: np.ndarray, above: np.ndarray) -> np.ndarray:
@@ -162,10 +130,3 @@ def _without_noise(groups: np.ndarray, score: np.ndarray, *, kept: int) -> np.nd
         left = np.bincount(result[result >= 0], minlength=int(groups.max()) + 1)
         result[inside[left[groups[inside]] < 2]] = NONE
     return result
-
-
-def _nothing(n: int, effective: dict[str, Any]) -> CommunityGrouping:
-    return CommunityGrouping(
-        np.full(n, NONE, dtype=np.int32), np.zeros(n, dtype=np.float32), np.ones(n, dtype=np.float32),
-        np.empty(0, dtype=np.int32), effective,
-    )  # fmt: skip

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from pipeline.stages.labels.community.edges import within
 from pipeline.stages.labels.community.resolution import inside_share, resolution_of
-from pipeline.stages.labels.community.structure import NONE, absorbed, consensus, contracted
+from pipeline.stages.labels.community.structure import absorbed, consensus, contracted
+from pipeline.stages.labels.contract import NONE
 
 FINEST = 1.0  # granularity of the leaves
 SAME = 1e-6  # of granularity: what is nearer than this to a level is that level
@@ -53,13 +55,6 @@ def level(
     parts = below[0].labels if below else _finest(inside, around, share, smallest, counted, seed)
     parts = np.where(parts == NONE, parts.max() + 1 + around, parts)
     return np.where(whole == NONE, NONE, merged_at(inside, parts, resolution_of(granularity) / share))
-
-
-def within(graph: sparse.csr_matrix, labels: np.ndarray) -> sparse.csr_matrix:
-    """The graph without the edges between groups."""
-    edges = sparse.coo_matrix(graph)
-    kept = labels[edges.row] == labels[edges.col]
-    return sparse.csr_matrix((edges.data[kept], (edges.row[kept], edges.col[kept])), shape=graph.shape)
 
 
 def _finest(

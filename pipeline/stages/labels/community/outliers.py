@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.stages.labels.community.edges import inside
 from pipeline.stages.neighbours.knn import Neighbours
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def remote_limit(groups: np.ndarray) -> float:
 
 def _freedom(groups: np.ndarray) -> int:
     """Images beyond one per group: each group's own median takes one away. At least 1."""
-    inside = groups[groups >= 0]
-    return max(1, len(inside) - len(np.unique(inside)))
+    members = groups[groups >= 0]
+    return max(1, len(members) - len(np.unique(members)))
 
 
 def isolation_limit(n: int, isolated: float = ISOLATED) -> float:
@@ -93,10 +94,10 @@ def remoteness(near: np.ndarray, groups: np.ndarray) -> np.ndarray:
     floor = max(float(np.median(near)) * 1e-3, 1e-9)
     logs = np.log(np.maximum(near, floor))
     centred = np.where(groups >= 0, logs - _medians(logs, groups), 0.0)
-    inside = np.abs(centred[groups >= 0])
+    deviations = np.abs(centred[groups >= 0])
     # each group is centred on its own median, which makes small groups look tighter than they are
-    few = np.sqrt(len(inside) / _freedom(groups))
-    spread = 1.4826 * float(np.median(inside)) * few if len(inside) else 0.0
+    few = np.sqrt(len(deviations) / _freedom(groups))
+    spread = 1.4826 * float(np.median(deviations)) * few if len(deviations) else 0.0
     return centred / max(spread, LEAST_SPREAD)
 
 
@@ -115,8 +116,8 @@ def membership(graph: "sparse.csr_matrix", groups: np.ndarray) -> np.ndarray:
 
     n = len(groups)
     coordinates = sparse.coo_matrix(graph)
-    inside = (groups[coordinates.row] == groups[coordinates.col]) & (groups[coordinates.row] >= 0)
-    own = np.bincount(coordinates.row[inside], weights=coordinates.data[inside], minlength=n)
+    kept = inside(coordinates, groups) & (groups[coordinates.row] >= 0)
+    own = np.bincount(coordinates.row[kept], weights=coordinates.data[kept], minlength=n)
     total = np.bincount(coordinates.row, weights=coordinates.data, minlength=n)
     return np.where(total > 0, own / np.maximum(total, 1e-12), 0.0)
 

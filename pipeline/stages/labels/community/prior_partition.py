@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-NONE = -1
+from pipeline.stages.labels.contract import NONE
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ community structure is found (`structure.py`), levels that nest (`hierarchy.py`)
 library. Whoever wants broader or narrower clusters takes another level of the same tree.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.stages.labels.community.edges import inside
+
 if TYPE_CHECKING:
     from scipy import sparse
-
-Granularity = Literal["auto", "coarse", "fine"] | float
 
 USUAL = 0.8  # `auto`; from 0.6 to 1.0 no library of the benchmark changes by more than .03
 RANGE = 25.0  # granularity 0 and 1 divide and multiply the usual resolution by this
@@ -32,10 +32,16 @@ def granularity_of(resolution: float) -> float:
     return float((np.log(resolution / USUAL) / np.log(RANGE) + 1) / 2)
 
 
+def value_of(granularity: str, automatic: float) -> float:
+    """A granularity word or number as 0 to 1, where `auto` is `automatic` and its neighbours lie a step away."""
+    steps = {"auto": 0.0, "coarse": -STEP, "fine": STEP}
+    return float(np.clip(automatic + steps[granularity] if granularity in steps else float(granularity), 0.0, 1.0))
+
+
 def inside_share(graph: "sparse.csr_matrix", labels: np.ndarray) -> float:
     """The share of all edge weight that stays inside groups."""
     from scipy import sparse
 
     edges = sparse.coo_matrix(graph)
     total = float(edges.data.sum())
-    return float(edges.data[labels[edges.row] == labels[edges.col]].sum()) / total if total else 1.0
+    return float(edges.data[inside(edges, labels)].sum()) / total if total else 1.0

@@ -19,9 +19,10 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.runtime.cpu import usable_cores
+from pipeline.stages.labels.community.edges import inside, within
 from pipeline.stages.labels.community.resolution import USUAL
+from pipeline.stages.labels.contract import NONE
 
-NONE = -1
 MOST_VOTERS, LEAST_VOTERS = 30, 4  # runs that vote: two seeds agree more with more of them
 VOTES = 150_000  # images times runs: a large library is steadier, and each of its runs is dearer
 FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join communities
@@ -43,7 +44,7 @@ def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndar
     threads = min(usable_cores(), count, max(1, SIDE_BY_SIDE // (EDGE_BYTES * graph.nnz)))
     with ThreadPoolExecutor(threads, thread_name_prefix="leiden") as pool:
         for labels in pool.map(partial(leiden, graph, resolution), range(seed + 1, seed + 1 + count)):
-            votes += labels[edges.row] == labels[edges.col]
+            votes += inside(edges, labels)
     weights = edges.data * (FAINT + (1 - FAINT) * votes / count)
     voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
     return connected(graph, leiden(voted, resolution, seed))
@@ -74,10 +75,7 @@ def leiden(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray
 
 def connected(graph: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
     """Labels [n] where every community is cut into its connected pieces: votes may leave some in two."""
-    edges = sparse.coo_matrix(graph)
-    inside = labels[edges.row] == labels[edges.col]
-    kept = sparse.csr_matrix((edges.data[inside], (edges.row[inside], edges.col[inside])), shape=graph.shape)
-    return sparse.csgraph.connected_components(kept, directed=False)[1].astype(np.int64)
+    return sparse.csgraph.connected_components(within(graph, labels), directed=False)[1].astype(np.int64)
 
 
 def contracted(graph: sparse.csr_matrix, labels: np.ndarray) -> sparse.csr_matrix:
@@ -179,13 +177,3 @@ def merged(graph: sparse.csr_matrix, labels: np.ndarray, wanted: int, resolution
         alive[other] = False
         labels[labels == other] = one
     return np.unique(labels, return_inverse=True)[1]
-
-
-def numbered_by_size(groups: np.ndarray) -> np.ndarray:
-    """Int32 [n]: the same groups numbered by size, largest first, ties by their first image; `NONE` stays."""
-    values, first, counts = np.unique(groups, return_index=True, return_counts=True)
-    order = np.lexsort((first, -counts))
-    order = order[values[order] >= 0]
-    number = np.full(len(values), NONE, dtype=np.int32)
-    number[order] = np.arange(len(order))
-    return number[np.searchsorted(values, groups)]

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.labels.community.clusterer import group_communities
 from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
-from pipeline.stages.labels.community.structure import NONE
+from pipeline.stages.labels.contract import NONE
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import nearest_neighbours
-from tests.stages.labels.community.vectors import continuum, kinds, unit
+from tests.stages.labels.community.vectors import communities, continuum, kinds, unit
 
 STEPS = (0.0, 0.25, 0.45, 0.5, 0.55, 0.7, 0.8, 0.9, 1.0)
 
@@ -44,7 +43,7 @@ LIBRARIES = {
 def test_a_finer_level_lies_inside_every_coarser_one(name: str) -> None:
     data = LIBRARIES[name]()
     known = nearest_neighbours(data, 14)
-    found = [group_communities(data, granularity=g, min_cluster_size=3, neighbours=known).groups for g in STEPS]
+    found = [communities(data, granularity=g, min_cluster_size=3, neighbours=known).groups for g in STEPS]
     assert all(refines(finer, coarser) for coarser, finer in pairwise(found))
     counts = [int(groups.max()) for groups in found]
     assert counts == sorted(counts)
@@ -67,7 +66,7 @@ def test_no_library_has_fewer_groups_at_more_granularity(
     data = unit(centres + rng.uniform(0, 1) * rng.normal(size=(n, rank)))
     low, high = sorted(pair)
     one, auto, other = (
-        group_communities(data, granularity=g, min_cluster_size=smallest, seed=seed).groups for g in (low, "auto", high)
+        communities(data, granularity=g, min_cluster_size=smallest, seed=seed).groups for g in (low, "auto", high)
     )
     assert refines(other, one)
     assert refines(auto, one) or refines(one, auto)
@@ -76,7 +75,7 @@ def test_no_library_has_fewer_groups_at_more_granularity(
 
 def test_coarse_contains_auto_and_auto_contains_fine() -> None:
     for data in (continuum(300), kinds([60, 40, 30], width=1.2)[0]):
-        coarse, auto, fine = (group_communities(data, granularity=g).groups for g in ("coarse", "auto", "fine"))
+        coarse, auto, fine = (communities(data, granularity=g).groups for g in ("coarse", "auto", "fine"))
         assert refines(auto, coarse)
         assert refines(fine, auto)
 
@@ -84,7 +83,7 @@ def test_coarse_contains_auto_and_auto_contains_fine() -> None:
 def test_a_level_between_two_that_were_found_lies_between_them() -> None:
     data, _ = kinds([40] * 6, width=1.2)
     graph = fuzzy_graph(nearest_neighbours(data, 14))
-    auto = group_communities(data, min_cluster_size=3).groups.astype(np.int64)
+    auto = communities(data, min_cluster_size=3).groups.astype(np.int64)
     counted = auto != NONE
     halves = np.where(counted, auto % 2, NONE)
     found = [Level(0.2, halves), Level(0.5, auto)]
@@ -103,5 +102,5 @@ def test_groups_without_an_edge_between_them_are_never_merged() -> None:
 
 def test_no_group_of_a_fine_level_is_smaller_than_the_smallest() -> None:
     for smallest in (2, 4, 6):
-        found = group_communities(continuum(400), granularity=1.0, min_cluster_size=smallest)
+        found = communities(continuum(400), granularity=1.0, min_cluster_size=smallest)
         assert np.bincount(found.groups[found.groups != NONE]).min() >= smallest

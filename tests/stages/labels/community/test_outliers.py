@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from pipeline.stages.labels.community.clusterer import group_communities
 from pipeline.stages.labels.community.outliers import (
     REMOTE,
     isolation,
@@ -12,17 +11,18 @@ from pipeline.stages.labels.community.outliers import (
     remoteness,
     strangeness,
 )
-from pipeline.stages.labels.community.structure import NONE
+from pipeline.stages.labels.contract import NONE
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import nearest_neighbours
 from tests.benchmarks.quality.datasets import sphere_mixture
+from tests.stages.labels.community.vectors import communities
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("n", [300, 2000])
 def test_a_fifth_of_true_noise_is_found(n: int, seed: int) -> None:
     data, truth = sphere_mixture(n, seed=seed)
-    out = group_communities(data).groups == NONE
+    out = communities(data).groups == NONE
     assert out[truth < 0].mean() >= 0.9
     assert (truth < 0)[out].mean() >= 0.8
 
@@ -30,13 +30,13 @@ def test_a_fifth_of_true_noise_is_found(n: int, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_where_every_image_has_a_kind_few_are_left_out(seed: int) -> None:
     data, _ = sphere_mixture(1000, noise=0.0, seed=seed)
-    assert (group_communities(data).groups == NONE).mean() <= 0.05
+    assert (communities(data).groups == NONE).mean() <= 0.05
 
 
 def test_an_image_far_from_a_tight_group_is_unclustered() -> None:
     data, _ = sphere_mixture(200, noise=0.0, seed=1)
     stranger = np.random.default_rng(5).normal(size=(1, 512))
-    found = group_communities(np.vstack([data, stranger / np.linalg.norm(stranger)]).astype(np.float32))
+    found = communities(np.vstack([data, stranger / np.linalg.norm(stranger)]).astype(np.float32))
     assert found.groups[-1] == NONE
     assert found.outlier_score[-1] >= 0.5
     assert found.probability[-1] == 0
@@ -44,7 +44,7 @@ def test_an_image_far_from_a_tight_group_is_unclustered() -> None:
 
 def test_the_score_says_who_is_unclustered() -> None:
     data, _ = sphere_mixture(500)
-    found = group_communities(data)
+    found = communities(data)
     assert ((found.outlier_score >= 0.5) == (found.groups == NONE)).all()
     assert ((found.probability > 0) == (found.groups != NONE)).all()
 

@@ -1,6 +1,14 @@
 """Made-up vectors on the sphere: separate kinds, and one blob without kinds. For tests of clustering."""
 
+from typing import Any
+
 import numpy as np
+
+from pipeline.settings import ClusterParams
+from pipeline.stages.labels.community.clusterer import group_communities
+from pipeline.stages.labels.community.prior_partition import History
+from pipeline.stages.labels.grouping import Grouping
+from pipeline.stages.neighbours.knn import Neighbours
 
 
 def unit(values: np.ndarray) -> np.ndarray:
@@ -21,3 +29,11 @@ def continuum(n: int, seed: int = 0) -> np.ndarray:
     """No kinds at all: one blob, as of 240 photographs of one thing."""
     rng = np.random.default_rng(seed)
     return unit(rng.normal(size=(1, 64)) + 0.5 * rng.normal(size=(n, 8)) @ rng.normal(size=(8, 64)) / 8)
+
+
+def communities(
+    data: np.ndarray, *, neighbours: Neighbours | None = None, history: History | None = None, **knobs: Any
+) -> Grouping:
+    """The groups of the community clusterer with the default settings but `knobs`, and no group below 5 images."""
+    params = ClusterParams(**{"min_cluster_size": 5, **knobs})
+    return group_communities(data, params, neighbours=neighbours, history=history)
