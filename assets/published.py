@@ -19,9 +19,10 @@ from pipeline.stages.published import schema
 from pipeline.steps.project import Project
 from pipeline.steps.publish import publish
 from pipeline.storage.history import read_history
+from pipeline.storage.layout import DOCUMENT, PAGE, published_set
 from resources.project import ProjectResource
 
-DOCUMENT = dg.TableSchema(
+COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("schemaVersion", "integer", "of clusters.json; its JSON Schema is published beside it"),
         dg.TableColumn("summary", "object", "images = clustered + unclustered + rejected, and the number of clusters"),
@@ -47,7 +48,7 @@ class PublishOverrides(overrides(PublishParams)):
     kinds={"json", "html", "typescript"},
     owners=OWNERS,
     tags={"holds": "documents"},
-    metadata={"dagster/column_schema": DOCUMENT},
+    metadata={"dagster/column_schema": COLUMNS},
     code_version="1",
 )
 def published(
@@ -78,8 +79,8 @@ def published(
     if "version" in report.facts:
         said["version"] = dg.MetadataValue.text(str(report.facts["version"]))
     places = {} if folder is None else {
-        "clusters_json": dg.MetadataValue.path(str(folder / "clusters.json")),
-        "clusters_html": dg.MetadataValue.path(str(folder / "clusters.html")),
+        "clusters_json": dg.MetadataValue.path(str(folder / DOCUMENT)),
+        "clusters_html": dg.MetadataValue.path(str(folder / PAGE)),
     }  # fmt: skip
     return materialized(report, **said, **places)
 
@@ -87,7 +88,7 @@ def published(
 @category_check("published")
 def what_readers_get_is_valid(project: Project, slug: str) -> Finding:
     """clusters.json, read back from where readers find it, is valid and its counts add up."""
-    path = project.layout.published / slug / "clusters.json"
+    path = project.layout.published / slug / DOCUMENT
     if not path.exists():
         return Finding(passed=False, text=f"There is no {path}.")
     document = json.loads(path.read_bytes())
@@ -109,9 +110,9 @@ def every_image_is_in_the_document(project: Project, slug: str) -> Finding:
     """Rows in images = images in clusters.json: none is lost between the bucket and the website."""
     rows = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key"]).height
     waiting = read_history(project.layout.published, slug).candidate
-    path = project.layout.published / slug / "clusters.json"
+    path = project.layout.published / slug / DOCUMENT
     if waiting is not None:  # what was made of these rows is not what readers get
-        path = project.layout.published / ".versions" / slug / waiting.version / "clusters.json"
+        path = published_set(project.layout.published, slug, waiting.version) / DOCUMENT
     said = int(json.loads(path.read_bytes())["summary"]["images"]) if path.exists() else 0
     return Finding(passed=rows == said, text=f"{rows:,} rows in images, {said:,} images in clusters.json",
                    figures={"rows": rows, "published": said})  # fmt: skip

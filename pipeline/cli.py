@@ -32,6 +32,7 @@ from pipeline.commands.pairs import pairs
 from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
 from pipeline.commands.serve import serve
 from pipeline.commands.tune import tune
+from pipeline.storage.layout import PAGE, Layout
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project
@@ -109,7 +110,7 @@ def download(
     from pipeline.console import print_json, print_rows
     from pipeline.steps.download import download as copy
 
-    rows = copy(project, categories, to or project.settings.data_dir / "originals", sample=sample)
+    rows = copy(project, categories, to or Layout(project.settings.data_dir).originals, sample=sample)
     (print_json if as_json else print_rows)(rows)
 
 
@@ -177,7 +178,7 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
         if as_json:
             print_json({"category": report.category, **report.counts, "folder": str(report.path)})
         elif report.path is not None:
-            click.echo(str(report.facts.get("candidate_page", report.path / "clusters.html")))
+            click.echo(str(report.facts.get("candidate_page", report.path / PAGE)))
     stop_where_held(reports, failures)
     raise_failures(failures, len(reports))
 

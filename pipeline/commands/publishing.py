@@ -199,8 +199,8 @@ def _only(slugs: list[str], what: str) -> str:
 
 def _candidate_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]]:
     from pipeline.steps.published_sets import candidates
+    from pipeline.storage.layout import PAGE, published_set
 
-    sets = project.layout.published / ".versions"
     return [
         {
             "category": project.category_of(slug),
@@ -209,7 +209,7 @@ def _candidate_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]
             "clusters": one.summary["clusters"],
             "unclustered": one.summary["unclustered"],
             "why": "; ".join(concern["text"] for concern in one.concerns),
-            "page": str(sets / slug / one.version / "clusters.html"),
+            "page": str(published_set(project.layout.published, slug, one.version) / PAGE),
         }
         for slug, one in candidates(project, slugs).items()
     ]

@@ -3,7 +3,6 @@
 What belongs here: creating, starting and stopping them. Not here: their code, and HTTP.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,15 +28,15 @@ class Service:
     def __init__(self, project: Project, options: Options) -> None:
         self.project, self.options = project, options
         self.params = project.settings.service
-        root = project.layout.root
+        layout = project.layout
         self.curation = _curation(project, read_only=options.read_only)
         self.library = Library(project, self.curation)
         self.encoders = Encoders(project)
         self.decoders = Decoders(project, self.params)
         self.searcher = Searcher(project, self.library, self.encoders, self.decoders)
         self.thumbnails = Thumbnails(project)
-        self.database = ServiceDatabase(root / "service" / "service.sqlite3", read_only=options.read_only)
-        self.runs = Runs(project.settings, self.database, root / "service" / "runs")
+        self.database = ServiceDatabase(layout.service_database, read_only=options.read_only)
+        self.runs = Runs(project.settings, self.database, layout.service_runs)
         # the queue reads the bucket in a thread of its own, so it has a project, and a view of the bucket, of its own
         beside = Project(project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk)
         self.queue = Queue(self.database, self.params, beside, self.library.forget)
@@ -78,6 +77,6 @@ Shared = Annotated[Service, Depends(service_of)]
 def _curation(project: Project, *, read_only: bool) -> Curation | None:
     """The decisions; None for a read-only view of a library without any."""
     configured = project.settings.curation.database_url
-    if read_only and configured is None and not Path(project.layout.root / "curation.sqlite3").exists():
+    if read_only and configured is None and not project.layout.curation.exists():
         return None
     return Curation(project, read_only=read_only)

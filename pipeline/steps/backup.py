@@ -48,7 +48,7 @@ def restore(project: Project, wanted: str, *, replace: bool = False) -> str:
 
     copy = _wanted(project, wanted)
     url, file = database_of(project)
-    aside = project.layout.copies / f"replaced-{project.now().replace('-', '').replace(':', '')}.sqlite3"
+    aside = project.layout.replaced(project.now())
     if file is not None:
         there = file.exists() and file.stat().st_size > 0
         kept = restoring.set_aside(file, aside) if there else None

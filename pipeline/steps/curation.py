@@ -248,10 +248,7 @@ def database_of(project: Project) -> tuple[str, Path | None]:
 
 def curation_of(project: Project) -> Curation:
     """The project's curation, opened at the first use."""
-    held = project.__dict__.get("_curation")
-    if held is None:
-        held = project.__dict__["_curation"] = Curation(project)
-    return held
+    return project.curation
 
 
 def excluded_images(project: Project, slug: str) -> frozenset[str]:

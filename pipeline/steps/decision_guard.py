@@ -18,6 +18,7 @@ from pipeline.steps.project import Project
 from pipeline.storage.curation import copies
 from pipeline.storage.curation.reading import Reader
 from pipeline.storage.history import Known, Loss, read_history, read_known, write_history
+from pipeline.storage.layout import DOCUMENT
 
 ACCEPT = "--accept-lost-decisions"
 
@@ -71,7 +72,7 @@ class DecisionGuard:
 
     def _names_published(self, slug: str) -> int:
         """Names come from decisions alone: a data directory without a record still tells that there were some."""
-        path = self.project.layout.published / slug / "clusters.json"
+        path = self.project.layout.published / slug / DOCUMENT
         try:
             return sum(one["name"] is not None for one in json.loads(path.read_bytes())["clusters"])
         except (OSError, ValueError, KeyError, TypeError):  # nothing readable is published: nothing was lost from it

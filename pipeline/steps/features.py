@@ -114,9 +114,9 @@ def stored_space(reduced: Artifact) -> Space:
     """The space that a stored `reduced` was made in: for its vectors, and for queries that are compared with them."""
     facts = reduced.facts(ReducedFacts)
     params = ClusterParams.model_validate(facts.space_params)
-    file, table = reduced.file(METRIC_FILE), reduced.file("context.parquet")
+    file = reduced.file(METRIC_FILE)
     learned = metric.map_from_bytes(file.read_bytes()) if file.exists() else None
-    context = reduced.table("context", CONTEXT_SCHEMA) if table.exists() else None
+    context = reduced.table("context", CONTEXT_SCHEMA) if reduced.has_table("context") else None
     effective = dict[str, Any](facts.space_effective)
     return Space(params, learned, context, effective.get("contrast", 1.0), effective)
 
@@ -161,7 +161,7 @@ def context_of(project: Project, slug: str, images: pl.DataFrame) -> pl.DataFram
 def declared_of(project: Project, slug: str) -> pl.DataFrame:
     """Times and places that manifest.json told when it was last read, `DECLARED_SCHEMA`; mostly empty."""
     manifest = project.store.current(slug, "manifest")
-    if manifest is None or not (manifest.folder / "declared.parquet").exists():
+    if manifest is None or not manifest.has_table("declared"):
         return DECLARED_SCHEMA.to_frame()
     return manifest.table("declared", DECLARED_SCHEMA)
 

@@ -26,6 +26,7 @@ from pipeline.steps import ingest_cache as ingested
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
 ROWS_AT_ONCE = 1024
@@ -89,7 +90,7 @@ class _Work:
     ) -> None:
         """`held` are the hashes that have a vector."""
         self.project, self.slug, self.vectors, self.held, self.images = project, slug, vectors, held, images
-        self.journal = project.layout.artifact(slug, "images") / "journal"
+        self.journal = project.layout.journal(slug)
         self.rows: list[dict[str, Any]] = []
         self.pending: list[tuple[str, Any]] = []
         self.frames: list[pl.DataFrame] = []
@@ -158,7 +159,7 @@ class _Work:
         if self.rows:
             frame = pl.DataFrame(self.rows, schema=IMAGES_SCHEMA)
             self.journal.mkdir(parents=True, exist_ok=True)
-            part = self.journal / f"{len(self.frames):06d}-{secrets.token_hex(4)}.parquet"
+            part = self.journal / f"{len(self.frames):06d}-{secrets.token_hex(4)}{TABLE_SUFFIX}"
             staged = part.with_name(f".{part.name}")
             frame.write_parquet(staged)
             staged.replace(part)
@@ -203,10 +204,9 @@ def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFr
         frames.append(current.table("images", IMAGES_SCHEMA))
     elif current is not None and _still_usable(current.provenance.params, settings):
         frames.append(current.table("images", IMAGES_SCHEMA).filter(pl.col("status") == "ok"))
-    journal = project.layout.artifact(slug, "images") / "journal"
-    written_for = journal / "settings.digest"
+    journal, written_for = project.layout.journal(slug), project.layout.journal_settings(slug)
     if journal.exists() and written_for.exists() and written_for.read_text() == digest(settings):
-        parts = (path for path in sorted(journal.glob("*.parquet")) if not path.name.startswith("."))
+        parts = (path for path in sorted(journal.glob(f"*{TABLE_SUFFIX}")) if not path.name.startswith("."))
         frames.extend(pl.read_parquet(path, glob=False) for path in parts)
     else:
         shutil.rmtree(journal, ignore_errors=True)
@@ -247,7 +247,7 @@ def encoder_fingerprint(project: Project) -> str:
     from pipeline.storage.files import write_atomically
 
     spec = project.settings.encoder.spec
-    path = project.layout.cache / "encoder-fingerprints.json"
+    path = project.layout.encoder_fingerprints
     remembered: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     identity = spec_identity(spec)
     if identity not in remembered:
@@ -265,7 +265,7 @@ def _store_images(project: Project, slug: str, rows: pl.DataFrame, report: Repor
             slug, "images", {"images": (rows, IMAGES_SCHEMA)}, fingerprint=fingerprint, created_at=project.now(),
             params=_decode_settings(project),
         )  # fmt: skip
-    shutil.rmtree(project.layout.artifact(slug, "images") / "journal", ignore_errors=True)
+    shutil.rmtree(project.layout.journal(slug), ignore_errors=True)
     status: Counter[str] = Counter(rows["status"].to_list())
     report.counts.update({"images": rows.height, "ok": status.pop("ok", 0), **status})
     report.data_version = fingerprint

@@ -34,7 +34,7 @@ def as_before(project: Project, slug: str, seen: str, fingerprint: str, images: 
     told = stored.facts(Facts).ingested
     if told.seen != seen:
         return False
-    if (project.layout.artifact(slug, "images") / "journal").exists():
+    if project.layout.journal(slug).exists():
         return False
     here = vectors is not None and vectors.provenance.fingerprint == told.embeddings
     if fingerprint and not (here and project.vectors(fingerprint).has_parts(told.parts)):

@@ -75,7 +75,7 @@ class Points:
         if len(self.hashes) <= SEARCHED:
             return nearest_neighbours(self.vectors, NEIGHBOURS - 1)
         facts = self.source.facts(ReducedFacts)
-        cache = NeighbourCache(self.project.layout.cache / "neighbours")
+        cache = NeighbourCache(self.project.layout.neighbours)
         key = digest(facts.space or facts.embeddings, self.vectors.shape[1], self.hashes, NEIGHBOURS, CODE)
         found = cache.read(self.source.slug, key)
         if found is None:

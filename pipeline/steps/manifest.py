@@ -19,7 +19,6 @@ from pipeline.stages.manifest.bucket_manifest import (
     entry_category,
     entry_context,
     entry_objects,
-    parse_bucket_manifest,
 )
 from pipeline.stages.manifest.build import (
     MANIFEST_SCHEMA,
@@ -280,9 +279,7 @@ def _bucket_entries(project: Project) -> list[Entry] | None:
                 "Upload one, or set source.manifest to auto."
             )
         return None
-    if project.bucket_entries is None or project.bucket_entries[0] != found.etag:
-        project.bucket_entries = (found.etag, parse_bucket_manifest(project.bucket.read(MANIFEST_KEY)))
-    return project.bucket_entries[1]
+    return project.bucket_entries(found.etag)
 
 
 def sampled(frame: pl.DataFrame, sample: int | None) -> pl.DataFrame:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.stages.embeddings.stream import Encoder
     from pipeline.stages.manifest.bucket_manifest import Entry
     from pipeline.stages.manifest.build import Bucket
+    from pipeline.steps.curation import Curation
     from pipeline.storage.artifacts import ArtifactStore
     from pipeline.storage.contents import ContentStore
     from pipeline.storage.thumbnails import ThumbnailStore
@@ -78,8 +79,7 @@ class Project:
     ) -> None:
         self.settings = settings
         self.talk: Talk = talk or Silence()
-        # the bucket's own manifest.json as last read, with its ETag: one read serves every category of a run
-        self.bucket_entries: tuple[str, list[Entry]] | None = None
+        self._entries: tuple[str, list[Entry]] | None = None  # with the ETag that they were read at
         self._told: set[str] = set()
         self._bucket = bucket
         self._open_encoder = encoder
@@ -114,6 +114,21 @@ class Project:
         from pipeline.adapters.buckets import open_source
 
         return open_source(self.settings.source, notice=self.tell_once)
+
+    def bucket_entries(self, etag: str) -> "list[Entry]":
+        """Entries of the bucket's own manifest.json, which has this ETag; one read serves every category of a run."""
+        from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, parse_bucket_manifest
+
+        if self._entries is None or self._entries[0] != etag:
+            self._entries = (etag, parse_bucket_manifest(self.bucket.read(MANIFEST_KEY)))
+        return self._entries[1]
+
+    @cached_property
+    def curation(self) -> "Curation":
+        """What people decided."""
+        from pipeline.steps.curation import Curation
+
+        return Curation(self)
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -173,7 +188,7 @@ class Project:
         """Hold a category, so that two processes never work on one at the same time."""
         from filelock import FileLock, Timeout
 
-        path = self.layout.root / "categories" / slug / ".lock"
+        path = self.layout.lock(slug)
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path)
         try:

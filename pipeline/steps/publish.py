@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from pipeline.stages.images.decode import IMAGES_SCHEMA
@@ -27,6 +26,7 @@ from pipeline.steps.published_sets import place_at_outlets, show_readers
 from pipeline.storage.artifacts import digest as digest_of
 from pipeline.storage.files import write_atomically
 from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_document, read_history, write_history
+from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, published_set
 from pipeline.storage.publications import drop_old_sets, linked_version, stage_set, swing
 
 CODE = 1  # counted up when the same inputs give another result
@@ -119,7 +119,7 @@ def _made_of(project: Project, slug: str) -> str:
 
 def _told_before(project: Project, slug: str, history: History) -> Mapping[str, Any] | None:
     """What was told of the last result, where making it once more would give the very same and it is still there."""
-    path = _memory(project, slug)
+    path = project.layout.last_published(slug)
     if not path.exists():
         return None
     try:
@@ -136,11 +136,7 @@ def _remember(project: Project, slug: str, made: _Made) -> None:
     """Keep what the next run needs to know that nothing changed; a cache: losing it costs one making."""
     if made_of := _made_of(project, slug):
         data = json.dumps({"made_of": made_of, **made.told}, indent=1).encode()
-        write_atomically(_memory(project, slug), data)
-
-
-def _memory(project: Project, slug: str) -> Path:
-    return project.layout.cache / "published" / f"{slug}.json"
+        write_atomically(project.layout.last_published(slug), data)
 
 
 def _new_result(
@@ -204,8 +200,8 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
     shown = waiting or current
     if shown is None or current is None:
         return
-    folder = root / ".versions" / slug / shown.version
-    changes = documents.decode((folder / "changes.json").read_bytes())
+    folder = published_set(root, slug, shown.version)
+    changes = documents.decode((folder / CHANGES).read_bytes())
     report.path = root / slug
     report.data_version = current.digest
     report.facts = {
@@ -219,7 +215,7 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
             "headline": f"Not published: {'; '.join(one['text'] for one in waiting.concerns)}.",
             "held": [one["text"] for one in waiting.concerns],
             "candidate": waiting.version,
-            "candidate_page": str(folder / "clusters.html"),
+            "candidate_page": str(folder / PAGE),
         }
 
 
@@ -240,10 +236,10 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
     companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}
     return {
         **companions,
-        "clusters.json": documents.encode(document),
+        DOCUMENT: documents.encode(document),
         "clusters.schema.json": schema.schema_bytes(schema.CLUSTERS_SCHEMA),
-        "changes.json": documents.encode(changes),
+        CHANGES: documents.encode(changes),
         "changes.schema.json": schema.schema_bytes(schema.CHANGES_SCHEMA),
-        "clusters.html": "".join(rendered).encode(),
+        PAGE: "".join(rendered).encode(),
         website.file_name(slug): website.render_website(document).encode(),
     }

@@ -22,6 +22,7 @@ from pipeline.storage.history import (
     read_history,
     write_history,
 )
+from pipeline.storage.layout import CHANGES, published_set
 from pipeline.storage.publications import drop_old_sets, swing
 
 
@@ -166,7 +167,7 @@ def changes_since(project: Project, slug: str, since: str | None = None) -> dict
         raise MissingArtifactError(f"Nothing of {category} is published yet. Run `image-cluster run SOURCE` first.")
     current = history.current.version
     if since is None:
-        return decode((root / ".versions" / slug / current / "changes.json").read_bytes())
+        return decode((published_set(root, slug, current) / CHANGES).read_bytes())
     before = _found(history, since) or _at(history, since)
     if before is None:
         raise CandidateError(f"There is no version or date {since} of {category}. {_known(history)}")
@@ -181,7 +182,7 @@ def markdown(changes: dict[str, Any]) -> str:
 
 
 def _files_of(project: Project, slug: str, version: str) -> dict[str, bytes]:
-    folder = project.layout.published / ".versions" / slug / version
+    folder = published_set(project.layout.published, slug, version)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 

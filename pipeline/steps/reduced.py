@@ -46,7 +46,7 @@ def reduced(project: Project, slug: str) -> Report:
         vectors, used = space.vectors(hashes, embeddings)
         if params.method == "umap" and len(vectors) >= reducing.FEW:
             project.talk.notice("Reducing with UMAP …")
-            import_umap_cached(project.layout.cache / "numba")
+            import_umap_cached(project.layout.compiled)
         made = reducing.reduce(vectors, params)
         # unreduced vectors are stored once, as embeddings; the table then holds the map only
         kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors

@@ -22,6 +22,7 @@ from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
 from pipeline.storage.healing import heal
+from pipeline.storage.layout import DOCUMENT, PAGE
 
 CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
@@ -67,8 +68,8 @@ class CategoryRun:
             "clustering": self._clustering(),
             "seconds": {name: round(report.seconds, 2) for name, report in self.reports.items()},
             "settings": published.effective,
-            "clusters_json": str(published.path / "clusters.json") if published.path else "",
-            "clusters_html": str(published.path / "clusters.html") if published.path else "",
+            "clusters_json": str(published.path / DOCUMENT) if published.path else "",
+            "clusters_html": str(published.path / PAGE) if published.path else "",
         }
 
     def _clustering(self) -> str:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from pipeline.errors import DamagedArtifactError, FactsMismatchError, MissingArtifactError, NewerSchemaError
 from pipeline.stages.contract import SEEN, StageFacts
 from pipeline.storage.files import sync_directory, sync_file, write_atomically
-from pipeline.storage.layout import SCHEMA_VERSION, Layout
+from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
 
 F = TypeVar("F", bound=StageFacts)
 VERSIONS_KEPT = 5
@@ -61,7 +61,7 @@ class Artifact:
 
     def table(self, name: str, schema: pl.Schema, columns: list[str] | None = None) -> pl.DataFrame:
         """Read one table, checked against `schema`; `columns` reads only those."""
-        path = self.folder / f"{name}.parquet"
+        path = self.folder / f"{name}{TABLE_SUFFIX}"
         try:
             frame = pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
         except (pl.exceptions.ComputeError, FileNotFoundError) as error:
@@ -72,6 +72,10 @@ class Artifact:
     def damaged(self, what: str, error: Exception) -> DamagedArtifactError:
         """The error that says so."""
         return _damaged(self.slug, self.name, what, error)
+
+    def has_table(self, name: str) -> bool:
+        """Whether this version has a table that not every one has."""
+        return (self.folder / f"{name}{TABLE_SUFFIX}").exists()
 
     def facts(self, model: type[F]) -> F:
         """What the link recorded. Raises `FactsMismatchError` that names every wrong field and what to run."""
@@ -138,7 +142,7 @@ class ArtifactStore:
         try:
             for table, (frame, schema) in tables.items():
                 checked = check_schema(frame.select(list(schema)), schema, f"{name}.{table}")
-                checked.write_parquet(target / f"{table}.parquet", compression="zstd", compression_level=3)
+                checked.write_parquet(target / f"{table}{TABLE_SUFFIX}", compression="zstd", compression_level=3)
             for file, data in (files or {}).items():
                 (target / file).write_bytes(data)
             _sync_all(target)
@@ -186,7 +190,7 @@ class ArtifactStore:
             for path in source.folder.iterdir():
                 write_atomically(target / path.name, path.read_bytes())
             for table, (frame, schema) in tables.items():
-                check_schema(frame, schema, f"{source.name}.{table}").write_parquet(target / f"{table}.parquet")
+                check_schema(frame, schema, f"{source.name}.{table}").write_parquet(target / f"{table}{TABLE_SUFFIX}")
             _sync_all(target)
             rows = {**source.provenance.rows, **{table: frame.height for table, (frame, _) in tables.items()}}
             facts = {name: value for name, value in source.provenance.facts.items() if name != SEEN}

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pipeline.errors import NewerSchemaError
 from pipeline.stages.published.document import content_digest
 from pipeline.storage.files import read_json, write_atomically
+from pipeline.storage.layout import DOCUMENT, published_record, published_set, published_sets
 from pipeline.storage.publications import linked_version
 
 HISTORY_VERSION = 1
@@ -125,9 +126,9 @@ def read_history(root: Path, slug: str) -> History:
 
     Raises `NewerSchemaError` when a newer version of this program wrote it.
     """
-    path = _path(root, slug)
+    path = published_record(root, slug)
     history = _parse(read_json(path, _REMOVE), path) if path.exists() else History()
-    sets = root / ".versions" / slug
+    sets = published_sets(root, slug)
     history.publications = [one for one in history.publications if (sets / one.version).exists()]
     if history.candidate is not None and not (sets / history.candidate.version).exists():
         history.candidate = None
@@ -142,7 +143,7 @@ def read_history(root: Path, slug: str) -> History:
 def read_known(root: Path, slug: str) -> Known | None:
     """The decisions that the last result of a category was made from; None where no record tells."""
     try:
-        values = json.loads(_path(root, slug).read_bytes())["decisions"]
+        values = json.loads(published_record(root, slug).read_bytes())["decisions"]
         return Known(**values) if values else None
     except (OSError, ValueError, KeyError, TypeError):  # before the first, from before they were kept, or damaged
         return None
@@ -151,16 +152,12 @@ def read_known(root: Path, slug: str) -> Known | None:
 def write_history(root: Path, slug: str, history: History) -> None:
     """Store the record in one step."""
     values = {"schemaVersion": HISTORY_VERSION, **asdict(history)}
-    write_atomically(_path(root, slug), json.dumps(values, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_atomically(published_record(root, slug), json.dumps(values, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 def read_document(root: Path, slug: str, version: str) -> dict[str, Any]:
     """clusters.json of a set that is kept."""
-    return json.loads((root / ".versions" / slug / version / "clusters.json").read_bytes())
-
-
-def _path(root: Path, slug: str) -> Path:
-    return root / ".history" / f"{slug}.json"
+    return json.loads((published_set(root, slug, version) / DOCUMENT).read_bytes())
 
 
 def _parse(values: dict[str, Any], path: Path) -> History:

@@ -10,6 +10,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       pairs.csv                                      rated pairs, where the settings name no other file
       categories/SLUG/ARTIFACT/current.json          which version is current, and how it came to be
       categories/SLUG/ARTIFACT/VERSION/TABLE.parquet
+      categories/SLUG/.lock                          held by the one process that works on the category
       categories/SLUG/images/journal/PART.parquet    rows of a run that has not finished
       vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
       thumbnails/AB/HASH
@@ -18,6 +19,8 @@ What belongs here: paths and the data directory's schema version. Not here: read
       published/SLUG -> .versions/SLUG/VERSION
       published/.history/SLUG.json                   what was published when, and what waits to be accepted
       backups/decisions/COPY.{sqlite3,json}          copies of what people decided, made when something is published
+      service/                                       runs and uploads of the service
+      originals/                                     where `image-cluster download` puts what the bucket holds
       cache/                                         may be deleted at any time
 """
 
@@ -34,12 +37,15 @@ from pipeline.storage.files import read_json, write_atomically
 SCHEMA_VERSION = 1
 _REMOVE = "Bring it back from a backup of the data directory, or remove it: the next run writes it anew."
 MARKER = "image-cluster.json"
+TABLE_SUFFIX = ".parquet"
+# files of a published set that are read again
+DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 # All that this program puts at the top of a data directory: none of it is ever read as a source.
 OWN_NAMES = frozenset(
     {
         MARKER, "categories.json", "renames.json", "pairs.csv", "categories", "vectors", "thumbnails", "contents",
-        "published", "cache", "originals", "backups", "curation.sqlite3", "curation.sqlite3-wal",
-        "curation.sqlite3-shm", "curation.sqlite3-journal",
+        "published", "cache", "service", "originals", "backups", "curation.sqlite3",
+        "curation.sqlite3-wal", "curation.sqlite3-shm", "curation.sqlite3-journal",
     }
 )  # fmt: skip
 
@@ -105,11 +111,67 @@ class Layout:
         """Copies of the decisions, made with every publication."""
         return self.root / "backups" / "decisions"
 
+    def replaced(self, at: str) -> Path:
+        """Where the decisions go that a copy takes the place of; `at` is the moment, ISO 8601."""
+        return self.copies / f"replaced-{at.replace('-', '').replace(':', '')}.sqlite3"
+
+    @property
+    def originals(self) -> Path:
+        return self.root / "originals"
+
+    @property
+    def service_database(self) -> Path:
+        return self.root / "service" / "service.sqlite3"
+
+    @property
+    def service_runs(self) -> Path:
+        return self.root / "service" / "runs"
+
+    @property
+    def encoder_fingerprints(self) -> Path:
+        return self.cache / "encoder-fingerprints.json"
+
+    @property
+    def neighbours(self) -> Path:
+        return self.cache / "neighbours"
+
+    @property
+    def compiled(self) -> Path:
+        return self.cache / "numba"
+
+    def last_published(self, slug: str) -> Path:
+        """What the last result was made of; a cache."""
+        return self.cache / "published" / f"{slug}.json"
+
+    def lock(self, slug: str) -> Path:
+        return self.root / "categories" / slug / ".lock"
+
     def artifact(self, slug: str, name: str) -> Path:
         return self.root / "categories" / slug / name
 
+    def journal(self, slug: str) -> Path:
+        return self.artifact(slug, "images") / "journal"
+
+    def journal_settings(self, slug: str) -> Path:
+        """Digest of the settings that the journal was written for."""
+        return self.journal(slug) / "settings.digest"
+
     def vectors(self, fingerprint: str) -> Path:
         return self.root / "vectors" / fingerprint
+
+
+def published_sets(published: Path, slug: str) -> Path:
+    """The folder of all sets of a category, the one that readers see among them."""
+    return published / ".versions" / slug
+
+
+def published_set(published: Path, slug: str, version: str) -> Path:
+    return published_sets(published, slug) / version
+
+
+def published_record(published: Path, slug: str) -> Path:
+    """What was published when."""
+    return published / ".history" / f"{slug}.json"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.storage.files import sync_directory, write_atomically
+from pipeline.storage.layout import published_set, published_sets
 
 if TYPE_CHECKING:
     from pipeline.stages.manifest.build import Bucket
@@ -33,13 +34,13 @@ def publish_to_folder(root: Path, slug: str, version: str, files: Mapping[str, b
     """Place `files` at `root/slug/NAME` in one step; returns `root/slug`."""
     stage_set(root, slug, version, files)
     link = swing(root, slug, version)
-    drop_old_sets(root, slug, keep=_newest(root / ".versions" / slug) | {version})
+    drop_old_sets(root, slug, keep=_newest(published_sets(root, slug)) | {version})
     return link
 
 
 def stage_set(root: Path, slug: str, version: str, files: Mapping[str, bytes]) -> Path:
     """Write a set whole, beside the one that readers see; a no-op where it is there. Returns its folder."""
-    versions = root / ".versions" / slug
+    versions = published_sets(root, slug)
     target = versions / version
     _sweep(root, slug)
     if not target.exists():
@@ -61,7 +62,7 @@ def swing(root: Path, slug: str, version: str) -> Path:
     """Let `root/slug` lead to a set that is there, in one step; returns the link."""
     link = root / slug
     fresh = root / f".{slug}.{secrets.token_hex(4)}"
-    fresh.symlink_to(Path(".versions") / slug / version)
+    fresh.symlink_to(published_set(Path(), slug, version))
     fresh.replace(link)
     sync_directory(root)
     return link
@@ -75,7 +76,7 @@ def linked_version(root: Path, slug: str) -> str | None:
 
 def drop_old_sets(root: Path, slug: str, keep: Collection[str]) -> None:
     """Remove every set that is not in `keep`."""
-    for path in _sets(root / ".versions" / slug):
+    for path in _sets(published_sets(root, slug)):
         if path.name not in keep:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -129,7 +130,7 @@ def _newest(versions: Path) -> set[str]:
 
 def _sweep(root: Path, slug: str) -> None:
     """Remove what a killed process left: half-made sets, and a link that was never swung."""
-    versions = root / ".versions" / slug
+    versions = published_sets(root, slug)
     for path in versions.glob(".*") if versions.exists() else ():
         shutil.rmtree(path, ignore_errors=True)
     for path in root.glob(f".{slug}.*"):

@@ -85,3 +85,41 @@ def test_the_lock_names_no_registry() -> None:
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in text
     assert "--hash=sha256:" in text
+
+
+# Names in the data directory: only `pipeline/storage/` spells them.
+STORED = {
+    ".versions", ".history", ".lock", "journal", "current.json", "categories.json", "renames.json",
+    "image-cluster.json", "curation.sqlite3", "service.sqlite3",
+}  # fmt: skip
+OUTSIDE = [path for path in SHIPPED if not path.is_relative_to(ROOT / "pipeline" / "storage")]
+
+
+def path_literals(tree: ast.Module) -> list[str]:
+    """What names a place in the data directory: a stored name, or a text joined to a path of the layout."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            table = node.value.endswith(".parquet") and len(node.value.split()) == 1
+            if node.value in STORED or table:
+                found.append(f"line {node.lineno}: {node.value!r}")
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            text = isinstance(node.right, ast.JoinedStr) or (
+                isinstance(node.right, ast.Constant) and isinstance(node.right.value, str)
+            )
+            if text and any(name in ast.unparse(node.left) for name in ("layout", "data_dir")):
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_path_in_the_data_directory_is_spelled_outside_storage(path: Path) -> None:
+    found = path_literals(ast.parse(path.read_text(encoding="utf-8")))
+    assert not found, f"{path} spells paths that pipeline/storage/layout.py should give: {found}"
+
+
+@pytest.mark.parametrize(
+    "code", ['layout.root / "categories"', 'a / ".versions"', 'folder.glob("*.parquet")', 'layout.cache / f"{a}.json"']
+)
+def test_a_spelled_path_is_noticed(code: str) -> None:
+    assert path_literals(ast.parse(code))

@@ -22,6 +22,7 @@ from pipeline.service.routes.common import (
     unchanged,
 )
 from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.storage.layout import CHANGES
 
 router = APIRouter(tags=["library"])
 
@@ -60,7 +61,7 @@ def list_rejected(service: Shared, category: Slug, cursor: Cursor = None, limit:
 def get_changes(service: Shared, category: Slug, request: Request, response: Response) -> Any:
     """The change report of the last publication, changes.json as it was published."""
     snapshot = category_of(service, category)
-    path = service.project.layout.published / snapshot.slug / "changes.json"
+    path = service.project.layout.published / snapshot.slug / CHANGES
     if not path.exists():
         raise Problem(409, "not-published", f"{snapshot.base.category} was never published. Run it first.")
     data = path.read_bytes()
