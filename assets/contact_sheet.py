@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.representatives.contract import Facts, clusters_schema
 from pipeline.steps.project import Project
 

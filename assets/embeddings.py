@@ -13,7 +13,7 @@ from assets.common import GROUP, OWNERS, columns
 from assets.overrides import overrides
 from pipeline.settings import EncoderParams
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.ingest import CODE
 from pipeline.steps.project import Project
 

@@ -14,7 +14,7 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, mar
 from assets.overrides import chosen, overrides
 from pipeline.settings import IdentityParams
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.guard import holds_most
 from pipeline.steps import identities as step
 from pipeline.steps.curation import excluded_images

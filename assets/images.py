@@ -17,8 +17,8 @@ from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, rep
 from assets.embeddings import EMBEDDINGS, EncoderOverrides
 from assets.overrides import chosen, overrides
 from pipeline.settings import ImageParams
-from pipeline.stages.images.decode import IMAGES_SCHEMA
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.ingest import CODE, ingest
 from pipeline.steps.project import Project, Report

@@ -12,8 +12,7 @@ from pydantic import Field
 
 from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
-from pipeline.stages.manifest.contract import Facts
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA, Facts
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from resources.project import ProjectResource

@@ -14,7 +14,7 @@ from assets.common import CATEGORY, GROUP, OWNERS, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.errors import PublishRefusedError
 from pipeline.settings import PublishParams
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published import schema
 from pipeline.steps.project import Project
 from pipeline.steps.publish import publish

@@ -13,7 +13,7 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import ReductionParams
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.reduced.contract import Facts, reduced_schema
 from pipeline.steps import reduced as step
 from pipeline.steps.project import Project

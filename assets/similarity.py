@@ -13,7 +13,7 @@ from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, materialized
 from assets.overrides import chosen, overrides
 from pipeline.settings import SimilarityParams
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.similarity.contract import IDS_SCHEMA
 from pipeline.steps import similarity as step
 from pipeline.steps.project import Project

@@ -19,7 +19,7 @@ from sqlalchemy import func, insert, select, update
 from pipeline.errors import ImageClusterError, PermanentError
 from pipeline.service.database import ServiceDatabase, queue_table
 from pipeline.settings import ServiceParams
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.project import Project
 
 LOOK_SECONDS = 1.0

@@ -11,9 +11,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 SEEN = "seen"  # the one fact of every link, see `StageFacts`
+
+
+def columns(schema: pl.Schema, *names: str) -> pl.Schema:
+    """The part of a table's schema with these columns, for who reads no others."""
+    return pl.Schema({name: schema[name] for name in names})
 
 
 class Part(BaseModel):

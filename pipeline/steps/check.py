@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import ImageClusterError
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.steps.each import some
 from pipeline.steps.manifest import category_names, preview

@@ -22,6 +22,9 @@ from pipeline.curation.decisions import ClusterState, Decision, Event
 from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
 from pipeline.curation.review import reasons
 from pipeline.errors import ConflictError, DamagedDatabaseError, DecisionError
+from pipeline.stages.contract import columns
+from pipeline.stages.identities.contract import LEDGER_SCHEMA, MEMBERS_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.decision_guard import DecisionGuard, ways_on
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
@@ -33,9 +36,9 @@ if TYPE_CHECKING:
 DATABASE_VARIABLE = "IMAGE_CLUSTER_DATABASE_URL"
 
 # the columns that are read here, of tables that the stages make
-_USABLE = pl.Schema({"content_hash": pl.String(), "status": pl.String()})
-_HOMES = pl.Schema({"content_hash": pl.String(), "cluster_id": pl.String()})
-_BOOK = pl.Schema({"cluster_id": pl.String(), "alive": pl.Boolean(), "members": pl.List(pl.String())})
+_USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
+_HOMES = columns(MEMBERS_SCHEMA, "content_hash", "cluster_id")
+_BOOK = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members")
 
 
 @dataclass

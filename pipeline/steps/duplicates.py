@@ -22,7 +22,7 @@ from pipeline.stages.duplicates.contract import (
     Facts,
 )
 from pipeline.stages.duplicates.signatures import signature
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
 from pipeline.steps.curation import kept_pairs
 from pipeline.steps.project import Project, Report

@@ -19,9 +19,10 @@ import polars as pl
 from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA, Facts
 from pipeline.stages.embeddings.stream import Outcome, stream
-from pipeline.stages.images.decode import IMAGES_SCHEMA, image_row
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.images.decode import image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache as ingested
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.renamed import recognise

@@ -20,14 +20,8 @@ from pipeline.stages.manifest.bucket_manifest import (
     entry_context,
     entry_objects,
 )
-from pipeline.stages.manifest.build import (
-    MANIFEST_SCHEMA,
-    Manifest,
-    ObjectInfo,
-    build_manifest,
-    build_manifest_from_entries,
-)
-from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA, DECLARED_SCHEMA, Digests, Facts
+from pipeline.stages.manifest.build import Manifest, ObjectInfo, build_manifest, build_manifest_from_entries
+from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA, DECLARED_SCHEMA, MANIFEST_SCHEMA, Digests, Facts
 from pipeline.stages.manifest.keys import (
     ROOT_CATEGORY,
     SINGLE_CATEGORY,

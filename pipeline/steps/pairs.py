@@ -18,7 +18,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.curation import rated_pairs
 from pipeline.steps.project import Project
 from pipeline.storage.files import write_atomically

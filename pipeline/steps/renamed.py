@@ -14,8 +14,10 @@ from itertools import chain
 import polars as pl
 
 from pipeline.errors import DecisionError, ImageClusterError
+from pipeline.stages.contract import columns
 from pipeline.stages.identities.contract import LEDGER_SCHEMA, Facts
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.curation import curation_of
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
@@ -24,7 +26,7 @@ from pipeline.storage.layout import Rename, read_renames, read_slugs, write_rena
 SURE = 0.9  # share of the images of both (Jaccard) from which on two categories are one
 MAYBE = 0.3  # from which on people are asked
 CARRIED = ("reduced", "labels", "identities")
-_USABLE = pl.Schema({"content_hash": pl.String(), "status": pl.String()})
+_USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
 
 
 @dataclass(frozen=True)

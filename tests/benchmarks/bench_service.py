@@ -24,7 +24,7 @@ import polars as pl
 from pipeline.settings import Settings
 from pipeline.stages.identities import matching as identity
 from pipeline.stages.images import decode as imaging
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.reduced import projection as reducing
 from pipeline.stages.representatives import ranking as representing
 from pipeline.stages.similarity import index as searching

@@ -24,7 +24,7 @@ from PIL import Image
 from pipeline.curation.decisions import Rename, active_events
 from pipeline.settings import Settings
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.curation import curation_of
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest

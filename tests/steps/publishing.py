@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.document import ClusterView, LibraryView, Unclustered
 from pipeline.steps import publish as publishing
 from pipeline.steps.project import Project, Report

@@ -14,7 +14,7 @@ from pipeline.curation.decisions import KeepBoth
 from pipeline.errors import MissingArtifactError
 from pipeline.settings import Settings
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.labels.contract import LABELS_SCHEMA
 from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import duplicates, duplicates_document

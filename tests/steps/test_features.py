@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.labels.contract import LABELS_SCHEMA, SUGGESTIONS_SCHEMA
 from pipeline.steps.features import asked_of, context_of, stored_space
 from pipeline.steps.ingest import ingest

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.settings import Settings
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, LEDGER_SCHEMA, MEMBERS_SCHEMA
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps import identities as identities_step
 from pipeline.steps.ingest import ingest
 from pipeline.steps.manifest import manifest, select_categories

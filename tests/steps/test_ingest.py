@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.settings import Settings
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps import ingest as ingest_step
 from pipeline.steps.ingest import ingest
 from pipeline.steps.manifest import manifest, select_categories

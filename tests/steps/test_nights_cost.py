@@ -11,7 +11,7 @@ import pytest
 from pipeline.curation import decisions as d
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA
-from pipeline.stages.manifest.build import MANIFEST_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.representatives.contract import MEMBERS_SCHEMA, Facts, clusters_schema
 from pipeline.steps import manifest as manifest_step
 from pipeline.steps import publish as publish_step

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.errors import AllImagesRejectedError, BucketError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.stages.images.decode import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.check import check
 from pipeline.steps.download import download
 from pipeline.steps.each import raise_failures

@@ -1,12 +1,31 @@
-"""What `images` records beside its table.
+"""What `images` stores: its table and its facts.
 
-What belongs here: the `Facts` that the next run reads. Not here: decoding (`decode.py`), reading in
+What belongs here: the schema and the `Facts` that the next run reads. Not here: decoding (`decode.py`), reading in
 (`steps/ingest.py`).
 """
 
+import polars as pl
 from pydantic import Field
 
 from pipeline.stages.contract import Part, StageFacts
+
+IMAGES_SCHEMA = pl.Schema({
+    "image_id": pl.String(),
+    "key": pl.String(),
+    "etag": pl.String(),
+    "size": pl.Int64(),
+    "group": pl.String(),
+    "identifier": pl.String(),
+    "status": pl.String(),  # ok, broken, missing, too_large, not_an_image or unreadable
+    "reason": pl.String(),  # null when ok
+    "content_hash": pl.String(),  # null when the bytes were never read
+    "width": pl.Int32(),  # after orientation
+    "height": pl.Int32(),
+    "format": pl.String(),
+    "taken_at": pl.Datetime("us"),  # as the camera's clock showed it, no time zone
+    "latitude": pl.Float64(),
+    "longitude": pl.Float64(),
+})  # fmt: skip
 
 
 class Bytes(Part):

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from PIL import Image, ImageCms, ImageColor
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
 from pipeline.stages.images import jpeg, png
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.formats import DAMAGE, identify, one_line, read_exif
 from pipeline.stages.images.identity import pixel_hash
 
@@ -34,24 +34,6 @@ from pipeline.stages.images.identity import pixel_hash
 # warns or raises by the size of the image alone.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # what is wrong with a file is in its row
-
-IMAGES_SCHEMA = pl.Schema({
-    "image_id": pl.String(),
-    "key": pl.String(),
-    "etag": pl.String(),
-    "size": pl.Int64(),
-    "group": pl.String(),
-    "identifier": pl.String(),
-    "status": pl.String(),  # ok, broken, missing, too_large, not_an_image or unreadable
-    "reason": pl.String(),  # null when ok
-    "content_hash": pl.String(),  # null when the bytes were never read
-    "width": pl.Int32(),  # after orientation
-    "height": pl.Int32(),
-    "format": pl.String(),
-    "taken_at": pl.Datetime("us"),  # as the camera's clock showed it, no time zone
-    "latitude": pl.Float64(),
-    "longitude": pl.Float64(),
-})  # fmt: skip
 
 _CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
 Shown = tuple[np.ndarray, np.ndarray | None]  # pixels on their ground; uint8 [h, w] opacity where not all is opaque

@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.errors import BucketUnreachableError, ObjectMissingError, SettingsError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.bucket_manifest import Entry, entry_category, entry_objects, entry_time
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.digest import CategoryDigest, Tally
 from pipeline.stages.manifest.keys import (
     ParsedKey,
@@ -32,22 +33,6 @@ from pipeline.stages.manifest.keys import (
     sort_of,
     variant_order,
     within_category,
-)
-
-MANIFEST_SCHEMA = pl.Schema(
-    {
-        "image_id": pl.String,
-        "key": pl.String,
-        "etag": pl.String,
-        "size": pl.Int64,  # bytes; UNKNOWN_SIZE where only manifest.json tells of the object
-        "last_modified": pl.Datetime("us", "UTC"),
-        "category": pl.String,
-        "group": pl.String,
-        "identifier": pl.String,
-        "variant": pl.String,
-        "source_url": pl.String,
-        "change": pl.String,
-    }
 )
 
 

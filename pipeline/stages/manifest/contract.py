@@ -1,4 +1,4 @@
-"""What `manifest` stores beside its table of images: further tables, and its facts.
+"""What `manifest` stores: its tables and its facts.
 
 What belongs here: the schemas and the `Facts` that other links read. Not here: reading keys and comparing (`build.py`).
 """
@@ -7,6 +7,21 @@ import polars as pl
 
 from pipeline.stages.contract import StageFacts
 
+MANIFEST_SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String,
+        "key": pl.String,
+        "etag": pl.String,
+        "size": pl.Int64,  # bytes; UNKNOWN_SIZE where only manifest.json tells of the object
+        "last_modified": pl.Datetime("us", "UTC"),
+        "category": pl.String,
+        "group": pl.String,
+        "identifier": pl.String,
+        "variant": pl.String,
+        "source_url": pl.String,
+        "change": pl.String,
+    }
+)
 CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
 DECLARED_SCHEMA = pl.Schema(
     {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.curation.replay import Computed, Curated
+from pipeline.stages.contract import columns
+from pipeline.stages.representatives.contract import MEMBERS_SCHEMA
 from pipeline.steps.project import Project
 
 if TYPE_CHECKING:
     from pipeline.stages.representatives.ranking import Represented
 
-RANKS = pl.Schema({"rank": pl.Int32(), "similarity": pl.Float32(), "chosen": pl.Int32()})
+RANKS = columns(MEMBERS_SCHEMA, "rank", "similarity", "chosen")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ import polars as pl
 from pipeline.curation.review import change_since_review
 from pipeline.curation.suggest import Carried, suggest
 from pipeline.errors import MissingArtifactError, UnknownNameError
+from pipeline.stages.contract import columns
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA
 from pipeline.stages.published.document import country_code
 from pipeline.steps.curation import curation_of
 from pipeline.steps.library_view.history import history_rows
@@ -23,11 +26,8 @@ from pipeline.storage.layout import read_slugs
 
 Row = dict[str, Any]
 
-# the columns that are read here, of tables that the stages make
-_IMAGES = pl.Schema({
-    name: pl.String() for name in ("key", "image_id", "group", "identifier", "content_hash", "status")
-})  # fmt: skip
-_CAPTIONS = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
+# the columns that are read here, of a table that a stage makes
+_IMAGES = columns(IMAGES_SCHEMA, "key", "image_id", "group", "identifier", "content_hash", "status")
 
 
 def only_category(project: Project, wanted: str | None) -> str:
@@ -142,4 +142,4 @@ def _captions(project: Project, slug: str) -> dict[str, str]:
     stored = project.store.current(slug, "manifest")
     if stored is None or "captions" not in stored.provenance.rows:
         return {}
-    return dict(stored.table("captions", _CAPTIONS).iter_rows())
+    return dict(stored.table("captions", CAPTIONS_SCHEMA).iter_rows())

@@ -9,33 +9,30 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.stages.contract import columns
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
+from pipeline.stages.identities.contract import CLUSTERS_SCHEMA as FATES_SCHEMA
+from pipeline.stages.identities.contract import MEMBERS_SCHEMA as HOMES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
+from pipeline.stages.reduced.contract import reduced_schema
+from pipeline.stages.representatives.contract import MEMBERS_SCHEMA as RANKS_SCHEMA
+from pipeline.stages.representatives.contract import clusters_schema
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 
 MADE_OF = ("images", "manifest", "embeddings", "identities", "representatives", "reduced")
 Versions = tuple[tuple[str, str], ...]
 
-# The columns that are read here, of tables that the stages make. They are written out because the modules that make
-# them import numpy and Pillow, and listing clusters must start without either.
-_IMAGES = pl.Schema({
-    "image_id": pl.String(), "key": pl.String(), "etag": pl.String(), "size": pl.Int64(), "group": pl.String(),
-    "identifier": pl.String(), "status": pl.String(), "reason": pl.String(), "content_hash": pl.String(),
-    "width": pl.Int32(), "height": pl.Int32(), "format": pl.String(), "taken_at": pl.Datetime("us"),
-    "latitude": pl.Float64(), "longitude": pl.Float64(),
-})  # fmt: skip
-_MANIFEST = pl.Schema({"image_id": pl.String(), "last_modified": pl.Datetime("us", "UTC")})
-_EMBEDDINGS = pl.Schema({"fingerprint": pl.String()})
-_HOMES = pl.Schema({
-    "image_id": pl.String(), "cluster_id": pl.String(), "probability": pl.Float32(), "nearest_cluster": pl.String(),
-    "distance": pl.Float32(),
-})  # fmt: skip
-_FATES = pl.Schema({"cluster_id": pl.String(), "fate": pl.String(), "parents": pl.List(pl.String())})
-_RANKS = pl.Schema({
-    "image_id": pl.String(), "rank": pl.Int32(), "similarity": pl.Float32(), "chosen": pl.Int32(),
-})  # fmt: skip
-_COHESION = pl.Schema({"cluster_id": pl.String(), "cohesion": pl.Float32(), "representative": pl.String()})
-_PLACES = pl.Schema({"image_id": pl.String(), "x": pl.Float32(), "y": pl.Float32()})
+# the columns that are read here, of tables that the stages make
+_MANIFEST = columns(MANIFEST_SCHEMA, "image_id", "last_modified")
+_EMBEDDINGS = columns(EMBEDDINGS_SCHEMA, "fingerprint")
+_HOMES = columns(HOMES_SCHEMA, "image_id", "cluster_id", "probability", "nearest_cluster", "distance")
+_FATES = columns(FATES_SCHEMA, "cluster_id", "fate", "parents")
+_RANKS = columns(RANKS_SCHEMA, "image_id", "rank", "similarity", "chosen")
+_COHESION = columns(clusters_schema(0), "cluster_id", "cohesion", "representative")
+_PLACES = columns(reduced_schema(0), "image_id", "x", "y")
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def versions_of(project: Project, slug: str) -> Versions:
 def read_base(project: Project, slug: str) -> Base:
     """The joined tables; what was not computed yet is null."""
     current = {name: project.store.current(slug, name) for name in MADE_OF}
-    frame = _table(current["images"], "images", _IMAGES)
+    frame = _table(current["images"], "images", IMAGES_SCHEMA)
     modified = _table(current["manifest"], "manifest", _MANIFEST)
     members = _table(current["identities"], "members", _HOMES)
     ranks = _table(current["representatives"], "members", _RANKS)

@@ -16,8 +16,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from pipeline.settings import ImageParams
 from pipeline.stages.images import decode as images
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.decode import (
-    IMAGES_SCHEMA,
     Decoded,
     ImageInfo,
     Rejected,

@@ -10,11 +10,8 @@ import pytest
 from pipeline.errors import BucketError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE, entry_digests, parse_bucket_manifest
-from pipeline.stages.manifest.build import (
-    MANIFEST_SCHEMA,
-    Manifest,
-    build_manifest_from_entries,
-)
+from pipeline.stages.manifest.build import Manifest, build_manifest_from_entries
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from tests.stages.manifest.listing import build, document, entry
 
 
