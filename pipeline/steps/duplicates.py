@@ -69,7 +69,7 @@ def duplicates(project: Project, slug: str) -> Report:
         return digest(usable.images.select(COLUMNS), usable.fingerprint, used, pairs, CODE, SIGNATURE_CODE)
 
     seen = usable.seen(used, pairs, CODE, SIGNATURE_CODE)
-    report = run_stage(project, slug, "duplicates", inputs, compute, seen=seen)
+    report = run_stage(project, slug, "duplicates", Facts, inputs, compute, seen=seen)
     names = ("images", *(f"{level}_{what}" for level in finding.LEVELS for what in ("groups", "images")))
     names += ("proposed_to_go", "bytes_saved")
     report.counts = {name: int(report.facts[name]) for name in names}

@@ -59,7 +59,7 @@ def identities(project: Project, slug: str) -> Report:
         if pointer_is_gone(project.store, slug, "identities"):
             project.talk.notice(heal(project.store, slug, "identities"))
     inputs = digest(source.provenance.fingerprint, params.model_dump(), CODE)
-    report = run_stage(project, slug, "identities", inputs, compute)
+    report = run_stage(project, slug, "identities", Facts, inputs, compute)
     report.counts = {name: value for name, value in report.facts.items() if isinstance(value, int)}
     report.counts["died"] = len(report.facts.get("died", []))
     return report

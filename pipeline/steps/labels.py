@@ -139,7 +139,7 @@ def labels(project: Project, slug: str) -> Report:
             facts["pairs_kept"] = kept_pairs(joined, pairs)
         return Made(tables, effective, Facts(**facts))
 
-    report = run_stage(project, slug, "labels", plan.fingerprint, compute)
+    report = run_stage(project, slug, "labels", Facts, plan.fingerprint, compute)
     names = ("images", "groups", "families", "unclustered", "largest")
     report.counts = {name: int(report.facts[name]) for name in names}
     told = ("accepted", "pairs_kept", "came_since_full", "went_since_full", "placed", "new_unclustered", "compared")

@@ -70,7 +70,7 @@ def reduced(project: Project, slug: str) -> Report:
         return Made({"reduced": (joined, schema), **stored["tables"]}, made.effective, facts, stored["files"])
 
     seen = usable.seen(params.model_dump(), CODE, features.seen_of(project, slug))
-    report = run_stage(project, slug, "reduced", inputs, compute, seen=seen)
+    report = run_stage(project, slug, "reduced", Facts, inputs, compute, seen=seen)
     images = int(report.facts["images"]) if "images" in report.facts else usable.images.height
     report.counts = {"images": images, "distinct": int(report.facts.get("distinct", 0))}
     return report

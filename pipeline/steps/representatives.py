@@ -51,7 +51,7 @@ def representatives(project: Project, slug: str) -> Report:
         )  # fmt: skip
 
     seen = usable.seen(source.provenance.fingerprint, params.model_dump(), CODE)
-    report = run_stage(project, slug, "representatives", inputs, compute, seen=seen)
+    report = run_stage(project, slug, "representatives", Facts, inputs, compute, seen=seen)
     report.counts = {"clusters": int(report.facts["clusters"])}
     return report
 

@@ -55,7 +55,7 @@ def similarity(project: Project, slug: str) -> Report:
             files={INDEX_FILE: index},
         )
 
-    report = run_stage(project, slug, "similarity", inputs, compute, seen=usable.seen(params.model_dump(), CODE))
+    report = run_stage(project, slug, "similarity", Facts, inputs, compute, seen=usable.seen(params.model_dump(), CODE))
     report.counts = {"vectors": int(report.facts["vectors"])}
     return report
 

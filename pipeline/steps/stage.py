@@ -39,11 +39,19 @@ Compute = Callable[[Artifact | None], Made]
 
 
 def run_stage(
-    project: Project, slug: str, name: str, inputs: str | Callable[[], str], compute: Compute, *, seen: str = ""
+    project: Project,
+    slug: str,
+    name: str,
+    model: type[StageFacts],
+    inputs: str | Callable[[], str],
+    compute: Compute,
+    *,
+    seen: str = "",
 ) -> Report:
     """Run `compute` and store what it returns, unless the stored version was made of the same inputs.
 
-    `inputs` may be a function, which is not called where the stored version has `seen` the same before.
+    `model` reads the facts that are reported. `inputs` may be a function, which is not called where the stored version
+    has `seen` the same before.
     """
     report = Report(name, project.category_of(slug))
     with project.lock(slug), timed(report):
@@ -55,7 +63,7 @@ def run_stage(
             current = _brought_up(project, slug, name, current, made_of, compute, seen)
     report.data_version = current.provenance.fingerprint
     report.effective = dict(current.provenance.params)
-    report.facts = {fact: value for fact, value in current.provenance.facts.items() if fact != SEEN}
+    report.facts = {fact: value for fact, value in current.facts(model).stored().items() if fact != SEEN}
     report.path = current.folder
     return report
 

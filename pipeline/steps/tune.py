@@ -86,7 +86,7 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
         source.provenance.fingerprint, known.provenance.fingerprint if known else "", params.model_dump(),
         project.settings.identities.model_dump(), dict(names), settings, runs, *collapsed(project, slug), CODE,
     )  # fmt: skip
-    report = run_stage(project, slug, "tuning", inputs, compute)
+    report = run_stage(project, slug, "tuning", Facts, inputs, compute)
     report.counts = {"images": int(report.facts["images"]), "tried": len(settings)}
     return report
 
