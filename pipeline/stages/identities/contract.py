@@ -46,12 +46,15 @@ FAMILY_LEDGER_SCHEMA = pl.Schema({"family_id": pl.String(), "alive": pl.Boolean(
 
 
 class Facts(StageFacts):
-    """`died`: id and last size of each cluster that no group continues; `died_into`: which clusters hold how many of
-    its members now. `fate_…`: how many clusters have that fate; absent where none has it."""
+    """A version that was taken up again after damage has no counts.
 
-    clusters: int
-    unclustered: int
-    images: int
+    `died`: id and last size of each cluster that no group continues; `died_into`: which clusters hold how many of
+    its members now. `fate_…`: how many clusters have that fate; absent where none has it.
+    """
+
+    clusters: int = 0
+    unclustered: int = 0
+    images: int = 0
     died: list[tuple[str, int]] = Field(default_factory=list[tuple[str, int]])
     died_into: dict[str, dict[str, int]] = Field(default_factory=dict[str, dict[str, int]])
     fate_born: int | None = None

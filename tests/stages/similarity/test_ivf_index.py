@@ -25,10 +25,10 @@ def test_an_index_in_cells_finds_as_many_of_the_true_nearest_as_it_says() -> Non
         true = np.argsort(-(queries @ data.T), axis=1)[:, :50]
         found = [{hit.row for hit in search(index, one, 50)} for one in queries]
         recall = np.mean([len(one & set(other.tolist())) / 50 for one, other in zip(found, true, strict=True)])
-        assert told["recall"] >= asked
-        assert abs(recall - told["recall"]) < 0.05
+        assert told.recall >= asked
+        assert abs(recall - told.recall) < 0.05
         assert search(index, data[17], 5)[0].row == 17
-    assert told["probes"] < told["cells"]
+    assert told.probes < told.cells
 
 
 def test_a_filter_finds_all_that_it_leaves_however_many_cells_away_they_lie() -> None:
@@ -68,5 +68,5 @@ def test_an_index_in_cells_is_told_from_an_exact_one() -> None:
 
 def test_an_index_of_one_vector_has_cells_and_finds_it() -> None:
     index, told = ivf_index.build(clumps(40)[:1], 0.98)
-    assert (told["cells"], told["built_of"]) == (1, 1)
+    assert (told.cells, told.built_of) == (1, 1)
     assert ivf_index.search(index, clumps(40)[:1], 1)[1].tolist() == [[0]]

@@ -35,5 +35,7 @@ def communities(
     data: np.ndarray, *, neighbours: Neighbours | None = None, history: History | None = None, **knobs: Any
 ) -> Grouping:
     """The groups of the community clusterer with the default settings but `knobs`, and no group below 5 images."""
+    if isinstance(knobs.get("granularity"), float):  # settings take no exponents
+        knobs["granularity"] = f"{knobs['granularity']:.20f}"
     params = ClusterParams(**{"min_cluster_size": 5, **knobs})
     return group_communities(data, params, neighbours=neighbours, history=history)
