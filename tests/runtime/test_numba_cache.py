@@ -37,7 +37,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     (tmp_path / "modules" / "umap.py").write_text(UMAP)
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(njit=njit))
-    monkeypatch.delitem(sys.modules, "umap", raising=False)
+    monkeypatch.setitem(sys.modules, "umap", None)  # so that the made-up one is gone afterwards, also where none was
+    monkeypatch.delitem(sys.modules, "umap")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     os.environ.pop("NUMBA_CACHE_DIR", None)
     return options
