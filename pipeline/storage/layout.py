@@ -29,8 +29,6 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import platformdirs
-
 from pipeline.errors import NewerSchemaError
 from pipeline.storage.files import read_json, write_atomically
 
@@ -55,13 +53,17 @@ def model_cache(layout: "Layout") -> Path | None:
 
     `IMAGE_CLUSTER_CACHE` names another. Where it cannot be written, the data directory's own cache, if it is there.
     """
+    import platformdirs
+
     named = os.environ.get("IMAGE_CLUSTER_CACHE")
     shared = Path(named).expanduser() if named else platformdirs.user_cache_path("image-cluster")
     try:
         shared.mkdir(parents=True, exist_ok=True)
+        if os.access(shared, os.W_OK):
+            return shared
     except OSError:
-        return layout.cache if layout.cache.exists() else None
-    return shared if os.access(shared, os.W_OK) else (layout.cache if layout.cache.exists() else None)
+        pass  # a home that cannot be written, as in many containers
+    return layout.cache if layout.cache.exists() else None
 
 
 @dataclass(frozen=True)
