@@ -61,9 +61,7 @@ def _decide(
     """Store the decisions, all or none, and print each."""
     from getpass import getuser
 
-    from pipeline.steps.curation import curation_of
-
-    made = curation_of(project).decide_all({slug: decisions}, actor=actor or getuser(), why=why)
+    made = project.curation.decide_all({slug: decisions}, actor=actor or getuser(), why=why)
     for event in made[slug]:
         _say(project, slug, event, as_json=as_json)
 
@@ -212,11 +210,11 @@ def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], 
     Example:
       image-cluster clusters split c-7k3m9qwx bollards/de/de-001-800w.webp bollards/de/de-004-800w.webp --name Wet
     """
-    from pipeline.steps.curation import curation_of, new_cluster_id
+    from pipeline.steps.curation import new_cluster_id
     from pipeline.steps.library_view.listing import content_hashes
 
     chosen = content_hashes(project, slug, images)
-    new = new_cluster_id(slug, chosen, curation_of(project).store.last(slug))
+    new = new_cluster_id(slug, chosen, project.curation.store.last(slug))
     decision = _checked("split", cluster=_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
     _decide(project, slug, decision, **given)
 
@@ -280,9 +278,7 @@ def undo(project: "Project", slug: str, number: int | None, why: str | None, act
     """Undo the decision with NUMBER (see history), or the last one in force. An undo can be undone."""
     from getpass import getuser
 
-    from pipeline.steps.curation import curation_of
-
-    _say(project, slug, curation_of(project).undo(slug, number, actor=actor or getuser(), why=why), as_json=as_json)
+    _say(project, slug, project.curation.undo(slug, number, actor=actor or getuser(), why=why), as_json=as_json)
 
 
 @clusters.command()
@@ -310,15 +306,13 @@ def history(project: "Project", slug: str, cluster: str | None, limit: int, as_j
 def waiting(project: "Project", slug: str, as_json: bool) -> None:
     """List decisions that cannot be applied at present, with the reason. They apply again when they can."""
     from pipeline.console import print_json, print_rows
-    from pipeline.steps.curation import curation_of
 
-    held = curation_of(project).curated(slug).waiting
+    held = project.curation.curated(slug).waiting
     rows = [{"event": one.number, "reason": one.reason, "cluster": one.cluster} for one in held]
     (print_json if as_json else print_rows)(rows)
 
 
 def _id(project: "Project", slug: str, cluster: str) -> str:
     """The id of a cluster that is given by id or by name. Raises with the nearest right ones."""
-    from pipeline.steps.curation import curation_of
 
-    return curation_of(project).cluster(slug, cluster).id
+    return project.curation.cluster(slug, cluster).id

@@ -160,10 +160,9 @@ def rollback(project: "Project", categories: tuple[str, ...], version: str | Non
 
 
 def _accept_losses(project: "Project", slugs: list[str]) -> None:
-    from pipeline.steps.curation import curation_of
     from pipeline.steps.decision_guard import accept_loss
 
-    curation = curation_of(project)
+    curation = project.curation
     for slug in slugs:
         if text := accept_loss(project, slug, curation.guard, curation.log):
             project.talk.notice(text)

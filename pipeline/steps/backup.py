@@ -18,9 +18,8 @@ LATEST = "latest"
 
 def backup(project: Project, file: Path | None) -> Copy:
     """A verified copy of all decisions, in `file` or beside those of the publications. Raises `BackupError`."""
-    from pipeline.steps.curation import curation_of
 
-    log = curation_of(project).log
+    log = project.curation.log
     if not any(log.counts().values()):
         raise BackupError(f"Nothing was decided in {project.settings.data_dir} yet, so there is nothing to copy.")
     if file is not None and file.exists():

@@ -249,30 +249,25 @@ def database_of(project: Project) -> tuple[str, Path | None]:
     return url, Path(str(make_url(url).database))
 
 
-def curation_of(project: Project) -> Curation:
-    """The project's curation, opened at the first use."""
-    return project.curation
-
-
 def excluded_images(project: Project, slug: str) -> frozenset[str]:
     """Content hashes that people left out."""
-    return frozenset(curation_of(project).checked(slug).excluded(slug))
+    return frozenset(project.curation.checked(slug).excluded(slug))
 
 
 def named_clusters(project: Project, slug: str) -> frozenset[str]:
     """Ids of clusters that people named."""
-    return curation_of(project).named(slug)
+    return project.curation.named(slug)
 
 
 def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
     """Two content hashes and whether they belong together, for each rating that holds, in the order of the ratings."""
-    active = d.active_events(curation_of(project).checked(slug).events(slug))
+    active = d.active_events(project.curation.checked(slug).events(slug))
     return [(one.decision.a, one.decision.b, one.decision.same) for one in active if isinstance(one.decision, d.Pair)]
 
 
 def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
     """Pairs of content hashes that people said are no duplicates of each other."""
-    active = d.active_events(curation_of(project).checked(slug).events(slug))
+    active = d.active_events(project.curation.checked(slug).events(slug))
     kept = [one.decision.images for one in active if isinstance(one.decision, d.KeepBoth)]
     return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
 

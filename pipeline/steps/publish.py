@@ -17,7 +17,6 @@ from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
-from pipeline.steps.curation import curation_of
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
 from pipeline.steps.library_view.published import PACKAGES, gather
@@ -73,7 +72,7 @@ def _keep_decisions(project: Project, slug: str, history: History) -> bool:
 
     Returns whether the record changed. What is decided after this moment, the next publication has on record.
     """
-    curation = curation_of(project)
+    curation = project.curation
     known = curation.guard.record(slug, curation.checked(slug))
     keep_copy(project, curation.log)
     if known.same(history.decisions):
@@ -110,7 +109,7 @@ def _made_of(project: Project, slug: str) -> str:
     if not all(found.values()):
         return ""
     versions = [[name, one.provenance.version, one.provenance.fingerprint] for name, one in found.items() if one]
-    log = curation_of(project).log
+    log = project.curation.log
     flags = [[flag.cluster, flag.kind, flag.key, flag.text, flag.after_event] for flag in log.flags(slug)]
     packages = [version(name) for name in ("image-cluster", *PACKAGES)]
     asked = project.settings.model_dump(mode="json", exclude={"data_dir"})

@@ -18,7 +18,6 @@ from pipeline.stages.contract import columns
 from pipeline.stages.identities.contract import LEDGER_SCHEMA, Facts
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
-from pipeline.steps.curation import curation_of
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
@@ -55,7 +54,7 @@ def _carried(project: Project, slug: str) -> bool:
     images = _images(project, slug)
     found = [one for one in _formers(project, slug, images) if _is_gone(project, one.slug)]
     sure = [one for one in found if one.share >= SURE]
-    log = curation_of(project).log
+    log = project.curation.log
     decided = [one for one in sure if log.last(one.slug)] or sure
     if len(decided) == 1:
         theirs, ours = log.events(decided[0].slug), log.events(slug)
@@ -78,8 +77,8 @@ def carry_over(project: Project, former: str, slug: str) -> str:
 
     category, name = _name_of(project, former), project.category_of(slug)
     with project.lock(slug):
-        log = curation_of(project).log
-        count = copy_events(curation_of(project).store, former, slug) if log.last(former) else 0
+        log = project.curation.log
+        count = copy_events(project.curation.store, former, slug) if log.last(former) else 0
         for artifact in CARRIED:
             _adopt(project, former, slug, artifact)
         renames = read_renames(project.layout)

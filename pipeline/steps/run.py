@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import DamagedArtifactError
-from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import duplicates
 from pipeline.steps.each import Failure, each_category, some
 from pipeline.steps.identities import identities
@@ -95,7 +94,7 @@ def run_category(project: Project, slug: str, *, sample: int | None = None) -> C
 
 def _run_category(project: Project, slug: str, *, sample: int | None) -> CategoryRun:
     done = CategoryRun(slug, project.category_of(slug))
-    curation_of(project).checked(slug)  # before anything is read: what is made without them would be wrong
+    project.curation.checked(slug)  # before anything is read: what is made without them would be wrong
     done.add(manifest(project, slug, sample=sample))
     for report in ingest(project, slug):
         done.add(report)

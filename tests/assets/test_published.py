@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.dagster_run import failures_of
-from pipeline.steps.curation import curation_of
 from pipeline.storage.history import Candidate, read_history
 from tests.assets.bench import QUIET, Bench, materializations
 
@@ -87,7 +86,7 @@ def test_the_job_fails_in_one_line_for_a_candidate_that_is_not_there(held: Bench
 
 def test_a_run_without_the_decisions_of_the_last_publication_fails_in_one_clear_text(bench: Bench) -> None:
     assert bench.run("bollards").success
-    curation = curation_of(bench.resource().open(logging.getLogger(__name__)))
+    curation = bench.resource().open(logging.getLogger(__name__)).curation
     cluster = min(curation.curated("bollards").clusters)
     curation.decide("bollards", d.Rename(cluster=cluster, name="White"), actor="ann")
     curation.close()

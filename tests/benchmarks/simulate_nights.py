@@ -25,7 +25,6 @@ from pipeline.curation.decisions import Rename, active_events
 from pipeline.settings import Settings
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.steps.curation import curation_of
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
@@ -80,12 +79,12 @@ class Names:
     @property
     def given(self) -> dict[str, str]:
         """Every name that was given, by the id of its cluster."""
-        events = active_events(curation_of(self.project).store.events(SLUG))
+        events = active_events(self.project.curation.store.events(SLUG))
         return {one.decision.cluster: str(one.decision.name) for one in events if isinstance(one.decision, Rename)}
 
     def give(self, cluster: str, name: str) -> None:
         if cluster not in self.given:
-            curation_of(self.project).decide(SLUG, Rename(cluster=cluster, name=name), actor="ann")
+            self.project.curation.decide(SLUG, Rename(cluster=cluster, name=name), actor="ann")
 
 
 @dataclass(frozen=True)

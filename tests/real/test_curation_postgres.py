@@ -14,7 +14,6 @@ from pipeline.curation.decisions import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, LostDecisionsError
 from pipeline.steps.backup import restore
-from pipeline.steps.curation import curation_of
 from pipeline.storage.curation import copies
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.reading import SqliteFile
@@ -97,7 +96,7 @@ def test_another_or_an_empty_database_stops_a_run_and_the_export_holds_every_eve
     restore(bench.project(), "latest")
     bench.run()
     assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
-    assert len(curation_of(bench.project()).log.events("posts")) == 3
+    assert len(bench.project().curation.log.events("posts")) == 3
     bench.settings["curation"] = {"database_url": url}
     bench.run()
 

@@ -10,7 +10,6 @@ import pytest
 
 from pipeline.curation.decisions import Rename
 from pipeline.stages.published import schema
-from pipeline.steps.curation import curation_of
 from tests.steps.test_run import Bench, add
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -20,10 +19,9 @@ WRITER = """
 import random, sys
 from pipeline.curation.decisions import Describe, Rename, Review, Tag
 from pipeline.settings import Settings
-from pipeline.steps.curation import curation_of
 from pipeline.steps.project import Project
 data, me, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-held = curation_of(Project(Settings(data_dir=data)))
+held = Project(Settings(data_dir=data)).curation
 rng = random.Random(me)
 for number in range(count):
     curated = held.curated("bollards")
@@ -52,7 +50,7 @@ def test_eight_writers_and_two_runs_lose_nothing_and_apply_nothing_twice(tmp_pat
         bench.run()
     assert [writer.wait(timeout=840) for writer in writers] == [0] * WRITERS
 
-    events = curation_of(bench.project()).store.events("bollards")
+    events = bench.project().curation.store.events("bollards")
     assert [event.number for event in events] == list(range(1, WRITERS * DECISIONS + 1))
     for writer in range(WRITERS):
         assert sum(event.actor == f"w{writer}" for event in events) == DECISIONS

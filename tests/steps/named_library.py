@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.steps.curation import curation_of
 from tests.steps.test_run import Bench, add
 
 __all__ = ["Bench"]
@@ -24,7 +23,7 @@ def library(root: Path) -> Bench:
 
 
 def name_all(bench: Bench, prefix: str = "Kind") -> None:
-    curation = curation_of(bench.project())
+    curation = bench.project().curation
     for number, cluster in enumerate(curation.curated("posts").clusters):
         curation.decide("posts", d.Rename(cluster=cluster, name=f"{prefix} {number}"), actor="ann")
     curation.close()

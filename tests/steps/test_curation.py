@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.errors import ConflictError, DecisionError, UnknownNameError
-from pipeline.steps.curation import Curation, curation_of, new_cluster_id
+from pipeline.steps.curation import Curation, new_cluster_id
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.listing import cluster_detail, cluster_rows, content_hashes
 from pipeline.steps.publish import publish
@@ -38,7 +38,7 @@ def bench(ran: Bench, tmp_path: Path) -> Bench:
 
 
 def held(bench: Bench) -> Curation:
-    return curation_of(bench.project())
+    return bench.project().curation
 
 
 def of_kind(bench: Bench, kind: str) -> dict[str, Any]:
@@ -210,8 +210,8 @@ def test_the_same_key_decides_once(bench: Bench) -> None:
 def test_rows_say_who_decided_what(bench: Bench) -> None:
     project = bench.project()
     red = of_kind(bench, "red")["id"]
-    curation_of(project).decide("bollards", d.Rename(cluster=red, name="Red"), actor="ann", why="it is")
-    curation_of(project).undo("bollards", None, actor="bob")
+    project.curation.decide("bollards", d.Rename(cluster=red, name="Red"), actor="ann", why="it is")
+    project.curation.undo("bollards", None, actor="bob")
     rows = history_rows(project, "bollards", red)
     assert [(row["actor"], row["state"]) for row in rows] == [("bob", ""), ("ann", "undone")]
     assert next(row for row in cluster_rows(project, "bollards") if row["id"] == red)["name"] is None

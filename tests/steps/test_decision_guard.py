@@ -10,7 +10,6 @@ import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.errors import DamagedDatabaseError, ImageClusterError, LostDecisionsError
-from pipeline.steps.curation import curation_of
 from pipeline.steps.decision_guard import accept_loss
 from pipeline.steps.publish import publish
 from pipeline.storage.curation import copies
@@ -46,15 +45,15 @@ def test_a_run_without_the_decisions_of_the_last_publication_stops_and_names_the
 def test_nothing_is_decided_or_shown_while_decisions_are_missing(bench: Bench, kind: str) -> None:
     HARM[kind][0](bench)
     with pytest.raises((LostDecisionsError, DamagedDatabaseError)):
-        curation_of(bench.project()).curated("posts")
+        bench.project().curation.curated("posts")
     with pytest.raises((LostDecisionsError, DamagedDatabaseError)):
-        curation_of(bench.project()).decide("posts", d.Tag(images=("ab",), tag="x"), actor="ann")
+        bench.project().curation.decide("posts", d.Tag(images=("ab",), tag="x"), actor="ann")
 
 
 def test_decisions_of_another_database_are_not_taken_for_those_of_a_category_without_any(tmp_path: Path) -> None:
     bench = library(tmp_path / "ours")
     bench.run()
-    curation_of(bench.project()).store.close()  # it is made, and nothing was decided yet
+    bench.project().curation.store.close()  # it is made, and nothing was decided yet
     bench.run()
     theirs = library(tmp_path / "theirs")
     theirs.run()
@@ -118,7 +117,7 @@ def test_the_copies_tell_where_everything_published_was_deleted_too(bench: Bench
 def test_whoever_says_so_begins_anew_and_that_is_on_record(bench: Bench) -> None:
     deleted(bench)
     project = bench.project()
-    curation = curation_of(project)
+    curation = project.curation
     said = accept_loss(project, "posts", curation.guard, curation.log)
     assert said is not None
     assert "posts goes on with 0 decisions, without what was there before (3 decisions)" in said

@@ -16,7 +16,6 @@ from pipeline.settings import Settings
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.labels.contract import LABELS_SCHEMA
-from pipeline.steps.curation import curation_of
 from pipeline.steps.duplicates import duplicates, duplicates_document
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
@@ -131,10 +130,10 @@ def test_what_people_want_to_keep_apart_is_apart(library: Path) -> None:
     made = ready(library)
     images = pl.read_parquet(made.store.require(SLUG, "images").folder / "images.parquet")
     hashes = {Path(key).stem: value for key, value in images.select("key", "content_hash").iter_rows()}
-    kept = curation_of(made).decide(SLUG, KeepBoth(images=(hashes["light0"], hashes["scene0"])), actor="ann")
+    kept = made.curation.decide(SLUG, KeepBoth(images=(hashes["light0"], hashes["scene0"])), actor="ann")
     duplicates(made, SLUG)
     assert not any({"light0", "scene0"} <= group for group in names(made, "near") | names(made, "similar"))
-    curation_of(made).undo(SLUG, kept.number, actor="ann")
+    made.curation.undo(SLUG, kept.number, actor="ann")
     assert not duplicates(made, SLUG).unchanged  # without that decision it is another question
     assert frozenset(("scene0", "light0", "small0")) in names(made, "near")
 

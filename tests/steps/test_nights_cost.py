@@ -16,7 +16,6 @@ from pipeline.stages.representatives.contract import MEMBERS_SCHEMA, Facts, clus
 from pipeline.steps import manifest as manifest_step
 from pipeline.steps import publish as publish_step
 from pipeline.steps import representatives as representatives_step
-from pipeline.steps.curation import curation_of
 from pipeline.steps.project import Report
 from pipeline.steps.representatives import representatives
 from pipeline.steps.run import run
@@ -118,7 +117,7 @@ def test_vectors_that_were_lost_are_made_again_although_nothing_is_new(bench: Be
 
 def test_an_image_that_people_left_out_is_left_out_on_a_night_with_nothing_new(bench: Bench) -> None:
     image = bench.images()["content_hash"][0]
-    curation_of(bench.project()).decide(SLUG, d.Exclude(images=(image,)), actor="test")
+    bench.project().curation.decide(SLUG, d.Exclude(images=(image,)), actor="test")
     again = reports(bench)
     assert not again["reduced"].unchanged
     assert again["published"].counts["rejected"] == 1
@@ -127,7 +126,7 @@ def test_an_image_that_people_left_out_is_left_out_on_a_night_with_nothing_new(b
 
 def test_a_name_gathers_once_and_clusters_nothing(bench: Bench, work: Counter[str]) -> None:
     cluster = bench.document()["clusters"][0]["id"]
-    curation_of(bench.project()).decide(SLUG, d.Rename(cluster=cluster, name="Post"), actor="test")
+    bench.project().curation.decide(SLUG, d.Rename(cluster=cluster, name="Post"), actor="test")
     work.clear()
     named = reports(bench)
     assert work["gathered"] == 1

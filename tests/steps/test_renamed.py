@@ -8,7 +8,6 @@ import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.errors import UnknownNameError
-from pipeline.steps.curation import curation_of
 from pipeline.steps.manifest import manifest
 from pipeline.steps.renamed import carry_over
 from pipeline.storage.layout import read_slugs
@@ -22,7 +21,7 @@ def bench(tmp_path: Path) -> Bench:
     for seed in range(36):
         add(made.library, f"posts/de/{seed:03d}-800w.png", ("red", "green", "blue")[seed % 3], seed)
     made.run()
-    curation = curation_of(made.project())
+    curation = made.project().curation
     ids = list(curation.curated("posts").clusters)
     for number, name in enumerate(ids):
         curation.decide("posts", d.Rename(cluster=name, name=f"Kind {number}"), actor="ann")
@@ -58,13 +57,13 @@ def test_a_renamed_folder_keeps_ids_names_and_decisions_and_embeds_nothing(bench
 def test_a_rename_back_takes_along_what_was_decided_meanwhile(bench: Bench) -> None:
     (bench.library / "posts").rename(bench.library / "roadside-posts")
     bench.run()
-    curation = curation_of(bench.project())
+    curation = bench.project().curation
     one = min(curation.curated("roadside-posts").clusters)
     curation.decide("roadside-posts", d.Rename(cluster=one, name="Later"), actor="bob")
     (bench.library / "roadside-posts").rename(bench.library / "posts")
     assert set(bench.run()) == {"posts"}
     assert names(bench, "posts")[one] == "Later"
-    assert len(curation_of(bench.project()).log.events("posts")) == 7
+    assert len(bench.project().curation.log.events("posts")) == 7
     assert read_slugs(bench.project().layout) == {"posts": "posts"}
 
 
@@ -111,7 +110,7 @@ def test_where_half_of_the_images_are_the_same_the_command_is_named_and_does_it(
     assert set(names(bench, "roadside-posts").values()) == {None}
     command = f"image-cluster carry-over posts roadside-posts --out {bench.data}"
     assert any(command in text for text in bench.notices)
-    curation = curation_of(bench.project())
+    curation = bench.project().curation
     own = min(curation.curated("roadside-posts").clusters)
     curation.decide("roadside-posts", d.Note(cluster=own, text="looked at"), actor="bob")
     project = bench.project()
@@ -119,6 +118,6 @@ def test_where_half_of_the_images_are_the_same_the_command_is_named_and_does_it(
     bench.settings["published"] = {"guard": {"enabled": False}}
     bench.run()
     assert names(bench, "roadside-posts") == before
-    events = curation_of(bench.project()).log.events("roadside-posts")
+    events = bench.project().curation.log.events("roadside-posts")
     assert [one.number for one in events] == list(range(1, 8))
     assert events[6].decision == d.Undo(event=6)

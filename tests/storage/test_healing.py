@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pipeline.errors import DamagedFileError, ImageClusterError
-from pipeline.steps.curation import curation_of
 from pipeline.storage.healing import heal
 from tests.steps.named_library import Bench, bench, name_all, names
 
@@ -64,7 +63,7 @@ def test_a_ledger_without_a_whole_version_is_said_so_and_nothing_is_made_up(benc
     for path in (bench.data / "categories" / "posts" / "identities").glob("*/ledger.parquet"):
         path.write_bytes(b"")
     with pytest.raises(DamagedFileError, match=r"ledger\.parquet is damaged or gone"):
-        curation_of(bench.project()).curated("posts")
+        bench.project().curation.curated("posts")
     with pytest.raises(DamagedFileError, match=r"no version of it is whole\. Cluster ids cannot be computed again"):
         heal(bench.project().store, "posts", "identities")
     assert (bench.data / "categories" / "posts" / "identities" / "current.json").exists()

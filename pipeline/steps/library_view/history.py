@@ -9,7 +9,6 @@ from typing import Any, assert_never
 
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import Event, is_undone
-from pipeline.steps.curation import curation_of
 from pipeline.steps.project import Project
 
 Row = dict[str, Any]
@@ -17,7 +16,7 @@ Row = dict[str, Any]
 
 def history_rows(project: Project, slug: str, cluster: str | None = None, limit: int = 50) -> list[Row]:
     """What was decided, the newest first."""
-    held = curation_of(project)
+    held = project.curation
     events = held.log.events(slug)
     waits = {one.number: one.reason for one in held.curated(slug).waiting}
     rows: list[Row] = []

@@ -17,7 +17,6 @@ from pipeline.stages.contract import columns
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA
 from pipeline.stages.published.document import country_code
-from pipeline.steps.curation import curation_of
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import read_base
@@ -71,7 +70,7 @@ def read_snapshot(project: Project, slug: str) -> Snapshot:
     """The category as people want it now. Raises `MissingArtifactError` before the first clustering."""
     for name in ("images", "identities", "representatives"):
         project.store.require(slug, name)
-    return make_snapshot(project, read_base(project, slug), curation_of(project))
+    return make_snapshot(project, read_base(project, slug), project.curation)
 
 
 def cluster_rows(project: Project, slug: str) -> list[Row]:
@@ -108,7 +107,7 @@ def _row(cluster: ClusterRow, suggestions: dict[str, str]) -> Row:
 
 def cluster_detail(project: Project, slug: str, name: str) -> Row:
     """Everything of one cluster. Raises `UnknownNameError` with the nearest ids."""
-    snapshot, held = read_snapshot(project, slug), curation_of(project)
+    snapshot, held = read_snapshot(project, slug), project.curation
     cluster = held.cluster(slug, name)
     row = snapshot.clusters.get(cluster.id)
     if row is None:

@@ -18,7 +18,7 @@ from pipeline.stages.identities.contract import Facts as IdentityFacts
 from pipeline.stages.published import document as documents
 from pipeline.stages.representatives.contract import Facts as RepresentativeFacts
 from pipeline.stages.representatives.contract import clusters_schema
-from pipeline.steps.curation import Curation, curation_of
+from pipeline.steps.curation import Curation
 from pipeline.steps.families import family_of
 from pipeline.steps.library_view.figures import changed_clusters
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
@@ -32,7 +32,7 @@ NEEDED = ("images", "embeddings", "identities", "representatives")
 def gather(project: Project, slug: str) -> documents.LibraryView:
     """Everything that is published of one category, with decisions applied."""
     needed = {name: project.store.require(slug, name) for name in NEEDED}
-    base, held = read_base(project, slug), curation_of(project)
+    base, held = read_base(project, slug), project.curation
     _flag_this_run(project, slug, held, base)
     snapshot = make_snapshot(project, base, held)
     computed, curated = held.computed(slug), held.curated(slug)

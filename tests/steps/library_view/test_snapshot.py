@@ -21,7 +21,7 @@ from pipeline.service.page import members
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import schema
 from pipeline.stages.representatives.ranking import centroid
-from pipeline.steps.curation import Curation, curation_of, new_cluster_id
+from pipeline.steps.curation import Curation, new_cluster_id
 from pipeline.steps.library_view.listing import cluster_detail, cluster_rows
 from pipeline.steps.library_view.published import gather
 from pipeline.steps.project import Project
@@ -54,7 +54,7 @@ class Readers:
 
     @property
     def curation(self) -> Curation:
-        return curation_of(self.project)
+        return self.project.curation
 
     def decide(self, decision: d.Decision) -> None:
         self.curation.decide("bollards", decision, actor="ann")
@@ -89,7 +89,7 @@ def reading(ran: Bench, database: Path) -> Iterator[Readers]:
         yield Readers(project, TestClient(app, base_url="http://127.0.0.1:8765"))
     finally:
         app.state.service.stop()
-        curation_of(project).close()
+        project.curation.close()
 
 
 @pytest.fixture
