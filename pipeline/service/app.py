@@ -12,10 +12,11 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from pipeline.service import page, problems
+from pipeline.service import problems
 from pipeline.service.context import Service
 from pipeline.service.models import ProblemDocument
 from pipeline.service.options import Options
+from pipeline.service.page.router import router as pages
 from pipeline.service.routes import (
     categories,
     clusters,
@@ -98,5 +99,5 @@ def create_app(project: Project, options: Options) -> FastAPI:
         app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
-    app.include_router(page.router)
+    app.include_router(pages)
     return app
