@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,10 @@ def floor(module: str) -> int | None:
     return None
 
 
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def imports(path: Path) -> list[str]:
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -44,7 +49,7 @@ def imports(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_never_climb(path: Path) -> None:
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    module = name_of(path)
     own = floor(module)
     assert own is not None or module == "pipeline", f"{module} stands on no floor: add it to FLOORS"
     for name in imports(path):
@@ -123,3 +128,9 @@ def test_no_path_in_the_data_directory_is_spelled_outside_storage(path: Path) ->
 )
 def test_a_spelled_path_is_noticed(code: str) -> None:
     assert path_literals(ast.parse(code))
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = {name_of(path): path for path in SHIPPED}
+    arrows = {name: {other for other in imports(path) if other in modules} - {name} for name, path in modules.items()}
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
