@@ -17,7 +17,7 @@ from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.guard import holds_most
 from pipeline.steps import identities as step
-from pipeline.steps.curation import excluded_images
+from pipeline.steps.decided import excluded_images
 from pipeline.steps.project import Project
 from resources.project import ProjectResource
 

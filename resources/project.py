@@ -18,7 +18,8 @@ from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
 from pipeline.stages.embeddings.stream import Encoder
 from pipeline.stages.manifest.build import Bucket
-from pipeline.steps.project import Project, Talk
+from pipeline.steps.data_directory import Talk
+from pipeline.steps.project import Project
 from resources.bucket import BucketResource
 
 EncoderFactory = Callable[[], Encoder]

@@ -10,7 +10,6 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,8 @@ from pipeline.errors import ConflictError, DamagedDatabaseError, DecisionError
 from pipeline.stages.contract import columns
 from pipeline.stages.identities.contract import LEDGER_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.steps.data_directory import DataDirectory
 from pipeline.steps.decision_guard import DecisionGuard, ways_on
-from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.curation.reading import Reader, SqliteFile
 
@@ -66,12 +65,12 @@ class Curation:
     `LostDecisionsError` where those of the last publication are not there, and `DamagedDatabaseError`.
     """
 
-    def __init__(self, project: Project, *, read_only: bool = False) -> None:
-        self.project, self.read_only = project, read_only
-        self._configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
+    def __init__(self, data: DataDirectory, *, read_only: bool = False) -> None:
+        self._data, self.read_only = data, read_only
+        self._configured = os.environ.get(DATABASE_VARIABLE) or data.settings.curation.database_url
         self._cache: dict[str, _Cached] = {}
-        self.guard = DecisionGuard(project, lambda: self._place)
-        file = SqliteFile(project.layout.curation)
+        self.guard = DecisionGuard(data, lambda: self._place)
+        file = SqliteFile(data.layout.curation)
         with self._naming_ways_on():
             self._reader: Reader = file if self._configured is None and file.is_current() else self.store
 
@@ -81,11 +80,11 @@ class Curation:
         from pipeline.storage.curation.store import CurationStore, database_url
 
         with self._naming_ways_on():
-            return CurationStore(database_url(self.project.layout.curation, self._configured), read_only=self.read_only)
+            return CurationStore(database_url(self._data.layout.curation, self._configured), read_only=self.read_only)
 
     @property
     def _place(self) -> str:
-        return str(self.project.layout.curation) if self._configured is None else self.store.name
+        return str(self._data.layout.curation) if self._configured is None else self.store.name
 
     @contextmanager
     def _naming_ways_on(self) -> Generator[None]:
@@ -93,7 +92,7 @@ class Curation:
             yield
         except DamagedDatabaseError as error:
             told = str(error)
-            ways = ways_on(self.project)
+            ways = ways_on(self._data)
             raise error if ways in told else DamagedDatabaseError(f"{told}\n{ways}") from None
 
     def checked(self, slug: str) -> Reader:
@@ -117,7 +116,7 @@ class Curation:
 
     def review_reasons(self, slug: str) -> dict[str, list[str]]:
         """Cluster id → why it asks to be reviewed."""
-        change = self.project.settings.curation.review_change
+        change = self._data.settings.curation.review_change
         return reasons(self.curated(slug), self.log.flags(slug), change=change)
 
     def cluster(self, slug: str, cluster: str) -> CuratedCluster:
@@ -164,7 +163,7 @@ class Curation:
             if key is not None and (stored := _stored(transactions, decisions, key)) is not None:
                 return stored
             _check_revisions(transactions.values(), expected or {})
-            common = _Common(self.project.now(), d.one_line(actor), why)
+            common = _Common(self._data.now(), d.one_line(actor), why)
             return {slug: self._append(tx, decisions[slug], common, key) for slug, tx in transactions.items()}
 
     def _append(
@@ -208,9 +207,9 @@ class Curation:
         return self._held(slug).computed
 
     def _held(self, slug: str) -> _Cached:
-        stored = self.project.store.current(slug, "identities")
+        stored = self._data.store.current(slug, "identities")
         if stored is None:  # read, but not clustered yet: there are images to tag and to leave out
-            images = self.project.store.require(slug, "images")
+            images = self._data.store.require(slug, "images")
             table = images.table("images", _USABLE, list(_USABLE))
             usable = table.filter(pl.col("status") == "ok")["content_hash"]
             return _Cached("", Computed({}, frozenset(usable)))
@@ -236,40 +235,17 @@ class Curation:
         return checked(decision, curated)
 
 
-def database_of(project: Project) -> tuple[str, Path | None]:
-    """The address of the project's decisions, and their file where it is one. Opens nothing."""
+def database_of(data: DataDirectory) -> tuple[str, Path | None]:
+    """The address of the decisions, and their file where it is one. Opens nothing."""
     from sqlalchemy.engine import make_url
 
     from pipeline.storage.curation.store import database_url
 
-    configured = os.environ.get(DATABASE_VARIABLE) or project.settings.curation.database_url
-    url = database_url(project.layout.curation, configured)
+    configured = os.environ.get(DATABASE_VARIABLE) or data.settings.curation.database_url
+    url = database_url(data.layout.curation, configured)
     if not url.startswith("sqlite"):
         return url, None
     return url, Path(str(make_url(url).database))
-
-
-def excluded_images(project: Project, slug: str) -> frozenset[str]:
-    """Content hashes that people left out."""
-    return frozenset(project.curation.checked(slug).excluded(slug))
-
-
-def named_clusters(project: Project, slug: str) -> frozenset[str]:
-    """Ids of clusters that people named."""
-    return project.curation.named(slug)
-
-
-def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
-    """Two content hashes and whether they belong together, for each rating that holds, in the order of the ratings."""
-    active = d.active_events(project.curation.checked(slug).events(slug))
-    return [(one.decision.a, one.decision.b, one.decision.same) for one in active if isinstance(one.decision, d.Pair)]
-
-
-def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
-    """Pairs of content hashes that people said are no duplicates of each other."""
-    active = d.active_events(project.curation.checked(slug).events(slug))
-    kept = [one.decision.images for one in active if isinstance(one.decision, d.KeepBoth)]
-    return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
 
 
 def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import LostDecisionsError
-from pipeline.steps.project import Project
+from pipeline.steps.data_directory import DataDirectory
 from pipeline.storage.curation import copies
 from pipeline.storage.curation.reading import Reader
 from pipeline.storage.history import Known, Loss, read_history, read_known, write_history
@@ -26,8 +26,8 @@ ACCEPT = "--accept-lost-decisions"
 class DecisionGuard:
     """The comparison for one data directory. `place` says in words where the decisions are."""
 
-    def __init__(self, project: Project, place: Callable[[], str]) -> None:
-        self.project, self._place = project, place
+    def __init__(self, data: DataDirectory, place: Callable[[], str]) -> None:
+        self._data, self._place = data, place
         self._held: dict[str, tuple[Known, int]] = {}  # what was found to be there, and in which file of the reader
 
     @property
@@ -58,69 +58,69 @@ class DecisionGuard:
 
     def known(self, slug: str) -> Known | None:
         """What the last publication was made from: its record, else that of the newest copy; None: nothing tells."""
-        known = read_known(self.project.layout.published, slug)
+        known = read_known(self._data.layout.published, slug)
         if known is not None:
             return known
-        newest = next(iter(copies.newest_first(self.project.layout.copies)), None)
+        newest = next(iter(copies.newest_first(self._data.layout.copies)), None)
         held = newest.categories.get(slug) if newest else None
         return Known(held.events, held.digest, newest.database, newest.at) if newest and held else None
 
     def record(self, slug: str, log: Reader) -> Known:
         """What a publication is made from now."""
         last = log.last(slug)
-        return Known(last, log.digest(slug, last) if last else "", log.identity(), self.project.now())
+        return Known(last, log.digest(slug, last) if last else "", log.identity(), self._data.now())
 
     def _names_published(self, slug: str) -> int:
         """Names come from decisions alone: a data directory without a record still tells that there were some."""
-        path = self.project.layout.published / slug / DOCUMENT
+        path = self._data.layout.published / slug / DOCUMENT
         try:
             return sum(one["name"] is not None for one in json.loads(path.read_bytes())["clusters"])
         except (OSError, ValueError, KeyError, TypeError):  # nothing readable is published: nothing was lost from it
             return 0
 
     def _refuse(self, slug: str, what: str) -> None:
-        category = self.project.category_of(slug)
+        category = self._data.category_of(slug)
         raise LostDecisionsError(
             f"Decisions about {category} are missing: {what}. Nothing was published or changed.\n"
-            f"{ways_on(self.project)}\n"
+            f"{ways_on(self._data)}\n"
             "  another database is meant: correct curation.database_url or IMAGE_CLUSTER_DATABASE_URL\n"
-            f"  begin anew without them:   image-cluster publish {ACCEPT} --category {category}{_out(self.project)}"
+            f"  begin anew without them:   image-cluster publish {ACCEPT} --category {category}{_out(self._data)}"
         )
 
 
-def accept_loss(project: Project, slug: str, guard: DecisionGuard, log: Reader) -> str | None:
+def accept_loss(data: DataDirectory, slug: str, guard: DecisionGuard, log: Reader) -> str | None:
     """Go on without the decisions that are missing, on record; None where none is. Returns what was done in words."""
     try:
         guard.check(slug, log)
     except LostDecisionsError:
-        with project.lock(slug):
-            history = read_history(project.layout.published, slug)
+        with data.lock(slug):
+            history = read_history(data.layout.published, slug)
             before, now = guard.known(slug), guard.record(slug, log)
-            loss = Loss(project.now(), before.events if before else 0, now.events)
+            loss = Loss(data.now(), before.events if before else 0, now.events)
             history.decisions, history.losses = now, [*history.losses, loss]
-            write_history(project.layout.published, slug, history)
+            write_history(data.layout.published, slug, history)
         return (
-            f"{project.category_of(slug)} goes on with {counted(now.events)}, without what was there before"
-            f"{f' ({counted(before.events)})' if before else ''}. Copies of those stay in {project.layout.copies}."
+            f"{data.category_of(slug)} goes on with {counted(now.events)}, without what was there before"
+            f"{f' ({counted(before.events)})' if before else ''}. Copies of those stay in {data.layout.copies}."
         )
     return None
 
 
-def ways_on(project: Project) -> str:
+def ways_on(data: DataDirectory) -> str:
     """The commands that bring decisions back, with the newest good copy."""
-    found = copies.best(copies.newest_first(project.layout.copies))
-    own = f"  bring back another copy:   image-cluster restore FILE{_out(project)}"
+    found = copies.best(copies.newest_first(data.layout.copies))
+    own = f"  bring back another copy:   image-cluster restore FILE{_out(data)}"
     if found is None:
-        return f"There is no good copy in {project.layout.copies}. Ways on:\n{own}"
+        return f"There is no good copy in {data.layout.copies}. Ways on:\n{own}"
     return (
         f"The newest good copy holds {counted(found.events)} as of {found.at}: {found.file}. Ways on:\n"
-        f"  bring it back:             image-cluster restore latest{_out(project)}\n{own}"
+        f"  bring it back:             image-cluster restore latest{_out(data)}\n{own}"
     )
 
 
-def keep_copy(project: Project, log: Reader) -> Path | None:
+def keep_copy(data: DataDirectory, log: Reader) -> Path | None:
     """A verified copy of the decisions, unless the newest one holds the same. Raises `BackupError`."""
-    made = copies.keep_copy(log, project.layout.copies, project.now())
+    made = copies.keep_copy(log, data.layout.copies, data.now())
     return made.file if made else None
 
 
@@ -133,6 +133,6 @@ def _others(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one != other
 
 
-def _out(project: Project) -> str:
-    data = project.settings.data_dir
-    return "" if data == Path("data") else f" --out {data}"
+def _out(data: DataDirectory) -> str:
+    folder = data.settings.data_dir
+    return "" if folder == Path("data") else f" --out {folder}"

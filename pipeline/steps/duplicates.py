@@ -24,7 +24,7 @@ from pipeline.stages.duplicates.contract import (
 from pipeline.stages.duplicates.signatures import signature
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
-from pipeline.steps.curation import kept_pairs
+from pipeline.steps.decided import kept_pairs
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest

@@ -11,7 +11,7 @@ from pipeline.stages.identities import matching as identity
 from pipeline.stages.identities.contract import CENTROIDS_SCHEMA, CLUSTERS_SCHEMA, LEDGER_SCHEMA, MEMBERS_SCHEMA, Facts
 from pipeline.stages.labels.contract import LABELS_SCHEMA
 from pipeline.stages.representatives import ranking as representing
-from pipeline.steps.curation import named_clusters
+from pipeline.steps.decided import named_clusters
 from pipeline.steps.families import family_tables
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Made, embedded_images, run_stage

@@ -19,7 +19,7 @@ import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.steps.curation import rated_pairs
+from pipeline.steps.decided import rated_pairs
 from pipeline.steps.project import Project
 from pipeline.storage.files import write_atomically
 

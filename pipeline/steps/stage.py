@@ -20,7 +20,7 @@ import polars as pl
 from pipeline.stages.contract import SEEN, StageFacts
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.steps.curation import excluded_images
+from pipeline.steps.decided import excluded_images
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 

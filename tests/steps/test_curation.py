@@ -219,7 +219,7 @@ def test_rows_say_who_decided_what(bench: Bench) -> None:
 
 
 def test_ratings_of_the_page_are_pairs_that_the_metric_learns_from_and_kept_duplicates_are_known(bench: Bench) -> None:
-    from pipeline.steps.curation import kept_pairs
+    from pipeline.steps.decided import kept_pairs
     from pipeline.steps.pairs import pairs_of
 
     a, b, c = hashes(bench, 0, 3, 1)

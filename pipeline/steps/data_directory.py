@@ -1,0 +1,119 @@
+"""A data directory and its settings: where results lie, which categories there are, and who holds one of them.
+
+What belongs here: what every step needs before it opens anything outside the data directory, and where a step tells
+people what it is doing. Not here: the bucket, the encoder and people's decisions (`project.py`).
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import TransientError, UnknownNameError
+from pipeline.settings import Settings
+from pipeline.storage.layout import Layout, goes_on_as, open_layout, read_renames, read_slugs
+
+if TYPE_CHECKING:
+    from pipeline.storage.artifacts import ArtifactStore
+
+
+class Talk(Protocol):
+    """Where a step tells people what it is doing."""
+
+    def notice(self, text: str) -> None: ...
+
+    def progress(self, phase: str, done: int, total: int) -> None: ...
+
+
+class Silence:
+    """A `Talk` that says nothing."""
+
+    def notice(self, text: str) -> None:
+        """Say nothing."""
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+class DataDirectory:
+    """One data directory and the settings that it is used with."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        talk: Talk | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings
+        self.talk: Talk = talk or Silence()
+        self._noticed: set[str] = set()
+        self._clock = clock
+
+    @cached_property
+    def layout(self) -> Layout:
+        return open_layout(self.settings.data_dir)
+
+    @cached_property
+    def store(self) -> "ArtifactStore":
+        from pipeline.storage.artifacts import ArtifactStore
+
+        return ArtifactStore(self.layout)
+
+    def tell_once(self, text: str) -> None:
+        """Give a notice the first time only: several steps may come upon it."""
+        if text not in self._noticed:
+            self._noticed.add(text)
+            self.talk.notice(text)
+
+    def now(self) -> str:
+        """This moment as ISO 8601 in UTC, whole seconds."""
+        return self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    def slug_of(self, category: str) -> str:
+        """The slug of a category name (or the slug itself), also by the name that it had before it was renamed.
+
+        Raises `UnknownNameError` listing what there is.
+        """
+        slugs = read_slugs(self.layout)
+        if category in slugs:
+            return category
+        for slug, name in slugs.items():
+            if name == category:
+                return slug
+        was = {rename.category: old for old, rename in read_renames(self.layout).items()}
+        if (now := goes_on_as(self.layout, was.get(category, category))) is not None:
+            return now
+        names = ", ".join(sorted(slugs)) or "none yet: run `image-cluster run SOURCE` first"
+        close = difflib.get_close_matches(category, [*slugs, *slugs.values()], n=1, cutoff=0.6)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UnknownNameError(f"There is no category {category!r} in {self.settings.data_dir}.{hint} Known: {names}.")
+
+    def category_of(self, slug: str) -> str:
+        return read_slugs(self.layout).get(slug, slug)
+
+    @contextmanager
+    def lock(self, slug: str) -> Generator[None]:
+        """Hold a category: two processes never work on the same one at a time."""
+        from filelock import FileLock, Timeout
+
+        path = self.layout.lock(slug)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file_lock = FileLock(path)
+        try:
+            file_lock.acquire(timeout=0.1)
+        except Timeout:
+            self.talk.notice(f"Another run holds category {slug}; waiting for it …")
+            try:
+                file_lock.acquire(timeout=float(os.environ.get("IMAGE_CLUSTER_LOCK_SECONDS", "3600")))
+            except Timeout as error:
+                raise TransientError(
+                    f"Another run still holds category {slug} of {self.layout.root}. Wait for it to end, or stop it."
+                ) from error
+        try:
+            yield
+        finally:
+            file_lock.release()
