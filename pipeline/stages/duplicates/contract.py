@@ -34,10 +34,10 @@ Search = tuple[str, dict[str, int | float], int, int]  # fingerprint of the vect
 
 
 class Facts(StageFacts):
-    """Counts of groups and images per level, and the bytes of what is proposed to go.
+    """Counts of groups and images per level, and the bytes of the images proposed to go.
 
-    `signatures` is the code version of the stored signatures. `compared` says what the stored comparisons hold for;
-    `searched` counts the pairs that were looked at.
+    `signatures` is the code version of the stored signatures. `compared` identifies the vectors and settings that the
+    stored comparisons are valid for; `searched` counts the pairs that were compared.
     """
 
     exact_groups: int

@@ -1,16 +1,16 @@
-"""Images → groups of duplicates, on three levels that are never mixed up, each with the one image to keep.
+"""Images → groups of duplicates on three separate levels, each group with the one image to keep.
 
-What belongs here: which images are the same picture, and which of them is the best. Not here: perceptual hashes
-(`signatures.py`), which pairs come into question (`candidate_pairs.py`), which images are of one kind
-(`labels/clusterers.py`), deleting anything: nothing in this product does.
+What belongs here: which images show the same picture, and which of them is the best. Not here: perceptual hashes
+(`signatures.py`), which pairs are compared (`candidate_pairs.py`), visual types (`labels/clusterers.py`). Nothing in
+this product deletes an image.
 
-exact: the same bytes or pixels. near: perceptual hash and embedding agree, and no place of the two pictures differs
-when they are laid over one another. similar: the embedding alone agrees, which is not called a duplicate; it is
-looked for only among what exact and near leave, and nothing of it is proposed to go.
+exact: the same bytes or pixels. near: perceptual hash and embedding agree, and no part of the two pictures differs
+when they are overlaid. similar: only the embedding agrees. That is not called a duplicate: it is searched for among
+what exact and near leave, and none of it is proposed to go.
 
-A group is never a chain. Contents are taken from the best to the worst; each agrees with a better one that is kept, or
-is kept itself. So every image of a group agrees with the very image that would stay in its place, which is the centre
-of the group (its medoid); two images that merely share a neighbour are never joined.
+A group is never a chain. Contents are taken from best to worst; each one either agrees with a better one that is kept,
+or is kept itself. So every image of a group agrees with its centre (the medoid), which is the image that would stay.
+Two images that only share a neighbour are never joined.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,14 +30,14 @@ LEVELS = ("exact", "near", "similar")
 QUALITY = ["pixels", "size", "sharpness", "content_hash"]
 AT_ONCE = 8192  # neighbours of one content that are compared at once
 
-Covered = dict[int, tuple[int, float]]  # row → its centre and the distance to it
+Covered = dict[int, tuple[int, float]]  # row → the row of its centre, and the distance to it
 
 
 @dataclass(frozen=True)
-class Found:
-    """`table` (`DUPLICATES_SCHEMA`) ordered by level, group and the kept image first; `facts` are counts per level.
+class DuplicateGroups:
+    """`table` (`DUPLICATES_SCHEMA`) is ordered by level and group, the kept image first; `facts` are counts per level.
 
-    `compared` is what the next search may be told; `searched` counts the pairs that this one looked at.
+    `compared` is to be stored for the next search; `searched` counts the pairs that this search compared.
     """
 
     table: pl.DataFrame
@@ -49,8 +49,8 @@ class Found:
 def by_quality(images: pl.DataFrame, signatures: pl.DataFrame) -> pl.DataFrame:
     """The distinct contents, best first: more pixels, then more bytes, then sharper, then by hash.
 
-    `images` has image_id, key, content_hash, size (bytes), width, height of every usable image; `signatures` is of
-    `SIGNATURES_SCHEMA`. Of copies, the first by key stands for all.
+    `images` has image_id, key, content_hash, size (bytes), width, height of every usable image; `signatures` has
+    `SIGNATURES_SCHEMA`. The first by key stands for all copies of one content.
     """
     contents = images.sort("key", "image_id").unique("content_hash", keep="first", maintain_order=True)
     return (
@@ -68,24 +68,26 @@ def find_duplicates(
     vectors: np.ndarray,
     params: DuplicateParams,
     not_duplicates: Iterable[tuple[str, str]] = (),
-    known: Compared | None = None,
-) -> Found:
+    previous: Compared | None = None,
+) -> DuplicateGroups:
     """The groups of all three levels.
 
-    `contents` is what `by_quality` returned for `images`; row i of `vectors`, float [n, d] of length 1, belongs to its
-    row i. `not_duplicates` are pairs of content hashes that people want to keep both: no group holds both of a pair.
+    `contents` is the result of `by_quality` for `images`; row i of `vectors`, L2-normalised float [n, d], belongs to
+    its row i. `not_duplicates` are pairs of content hashes that people want to keep: no group has both of a pair.
+    `previous` is the stored result of a search with the same `params` and vectors: it saves comparisons and does not
+    change the result.
+
     Memory grows with n * d. Time: one pass of Hamming distances and one of distances in `PROJECTED` dimensions, n * n
-    each at worst; contents that are found to be duplicates are not asked again. `known` is what an earlier search left
-    that had the same `params` and vectors: then only new contents are compared with all, and the result is the same.
+    each at worst. Contents already found to be duplicates are not queried.
     """
     row_of = {name: row for row, name in enumerate(contents["content_hash"].to_list())}
     apart: dict[int, set[int]] = {}
-    for one, other in not_duplicates:
-        if one in row_of and other in row_of and one != other:
-            apart.setdefault(row_of[one], set()).add(row_of[other])
-            apart.setdefault(row_of[other], set()).add(row_of[one])
+    for first, second in not_duplicates:
+        if first in row_of and second in row_of and first != second:
+            apart.setdefault(row_of[first], set()).add(row_of[second])
+            apart.setdefault(row_of[second], set()).add(row_of[first])
     data = _Data(contents, vectors)
-    hashes, before = contents["content_hash"], known or Compared()
+    hashes, before = contents["content_hash"], previous or Compared()
     hashed = Memory("near", hashes, data.hashed(params.min_contrast), before)
     near = data.cover(
         hashed, by_hash(hashed, data.phash, params.max_hamming), params.max_distance, apart,
@@ -96,9 +98,9 @@ def find_duplicates(
     alike = data.cover(others, by_vector(others, vectors, params.similar_distance), params.similar_distance, apart)
     rows = [*_exact_rows(images), *data.rows("near", near), *data.rows("similar", alike)]
     table = pl.DataFrame(rows, schema=DUPLICATES_SCHEMA, orient="row")
-    levels = [hashed.left(), others.left()]
-    compared = Compared(pl.concat([one.contents for one in levels]), pl.concat([one.pairs for one in levels]))
-    return Found(table, _facts(table, images), compared, hashed.searched + others.searched)
+    levels = [hashed.compared(), others.compared()]
+    compared = Compared(pl.concat([level.contents for level in levels]), pl.concat([level.pairs for level in levels]))
+    return DuplicateGroups(table, _facts(table, images), compared, hashed.searched + others.searched)
 
 
 class _Data:
@@ -107,15 +109,15 @@ class _Data:
     def __init__(self, contents: pl.DataFrame, vectors: np.ndarray) -> None:
         self.contents = contents
         self.vectors = vectors
-        self.known = contents["phash"].is_not_null().to_numpy()
+        self.has_hash = contents["phash"].is_not_null().to_numpy()
         self.phash = contents["phash"].fill_null(0).to_numpy()
 
     def hashed(self, min_contrast: float) -> np.ndarray:
-        """Rows whose hash means something: that of a plain wall or sky is the noise of its compression."""
-        return np.flatnonzero(self.known & (self.contents["contrast"].fill_null(0.0) >= min_contrast).to_numpy())
+        """Rows with a meaningful hash. The hash of a plain wall or sky is the noise of its compression."""
+        return np.flatnonzero(self.has_hash & (self.contents["contrast"].fill_null(0.0) >= min_contrast).to_numpy())
 
     def distance(self, row: int, others: np.ndarray) -> np.ndarray:
-        """Cosine distances, float32, 0 to 2. Each depends on its own pair only, to the last bit."""
+        """Cosine distances, float32, 0 to 2. Each depends on its pair alone, to the last bit."""
         mine = self.vectors[row].astype(np.float32)
         product = np.einsum("nd,d->n", self.vectors[others].astype(np.float32), mine)
         return np.clip(1.0 - product, 0.0, 2.0)
@@ -128,19 +130,22 @@ class _Data:
         apart: dict[int, set[int]],
         overlay: float | None = None,
     ) -> Covered:
-        """Each covered row with its centre, which is better than it and within `limit` of it, and the distance.
+        """Each covered row with its centre, a better row within the distance `limit`, and that distance.
 
-        A row that several centres could cover goes to the nearest, equal distances to the better one. With `overlay` no
-        place of the two pictures may differ by more than that.
+        A row that several centres could cover goes to the nearest, and to the better one at equal distances. With
+        `overlay`, no part of the two overlaid pictures may differ by more than that.
         """
         covered: Covered = {}
         rows = memory.rows
         for start in range(0, len(rows), BLOCK):
-            asked = np.array([row for row in rows[start : start + BLOCK] if row not in covered], dtype=np.int64)
-            for row, found in zip(asked.tolist(), search(asked, covered), strict=True):
-                if row in covered:  # by one of this very block
+            query_rows = np.array([row for row in rows[start : start + BLOCK] if row not in covered], dtype=np.int64)
+            for row, neighbours in zip(query_rows.tolist(), search(query_rows, covered), strict=True):
+                if row in covered:  # by an earlier row of this block
                     continue
-                agreeing = [*memory.remembered(row), *self._agreeing(row, np.sort(found[found > row]), limit, overlay)]
+                agreeing = [
+                    *memory.remembered(row),
+                    *self._agreeing(row, np.sort(neighbours[neighbours > row]), limit, overlay),
+                ]
                 memory.note(row, agreeing)
                 for other, far in agreeing:
                     if far < covered.get(other, (0, np.inf))[1] and other not in apart.get(row, ()):
@@ -150,7 +155,7 @@ class _Data:
     def _agreeing(
         self, row: int, others: np.ndarray, limit: float, overlay: float | None
     ) -> Iterator[tuple[int, float]]:
-        """Those of `others` that agree with `row`, and their distances."""
+        """The rows among `others` that agree with `row`, and their distances."""
         for start in range(0, len(others), AT_ONCE):
             part = others[start : start + AT_ONCE]
             distance = self.distance(row, part)
@@ -161,12 +166,12 @@ class _Data:
             yield from zip(part.tolist(), distance.tolist(), strict=True)
 
     def _tiny(self, rows: list[int]) -> np.ndarray:
-        """Uint8 [n, 16, 16, 3]."""
+        """The tiny pictures of these rows, uint8 [n, 16, 16, 3]."""
         data = b"".join(self.contents["tiny"][rows].to_list())
         return np.frombuffer(data, dtype=np.uint8).reshape(len(rows), SIDE, SIDE, 3)
 
     def rows(self, level: str, covered: Covered) -> Iterator[tuple[Any, ...]]:
-        """The rows of the table, groups by the quality of their centre, members by theirs."""
+        """The rows of the table: groups ordered by the quality of their centre, members by their own quality."""
         groups: dict[int, list[int]] = {}
         for row, (centre, _) in sorted(covered.items()):
             groups.setdefault(centre, []).append(row)
@@ -182,14 +187,14 @@ class _Data:
                 kept = level == "similar"
                 yield group, level, other["image_id"], other["content_hash"], kept, why, far, hamming
 
-    def _hamming(self, one: int, other: int) -> int | None:
-        if not (self.known[one] and self.known[other]):
+    def _hamming(self, row: int, other: int) -> int | None:
+        if not (self.has_hash[row] and self.has_hash[other]):
             return None
-        return int(self.phash[one] ^ self.phash[other]).bit_count()
+        return int(self.phash[row] ^ self.phash[other]).bit_count()
 
 
 def _keep_apart(covered: Covered, apart: dict[int, set[int]]) -> Covered:
-    """Take the worse of two out of a group in which people want to keep both."""
+    """Where people want to keep both of two images of a group, remove the worse one from the group."""
     for row in sorted(apart):
         if row not in covered:
             continue
@@ -210,12 +215,12 @@ def _exact_rows(images: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 
 def _why_kept(best: dict[str, Any], second: dict[str, Any]) -> str:
-    """What the best of a group has over the next best."""
+    """In what the best image of a group is better than the next."""
     if best["pixels"] != second["pixels"]:
         return "larger: {} × {} pixels, the next has {} × {}".format(
             best["width"], best["height"], second["width"], second["height"]
         )
-    if best["size"] != second["size"] and min(best["size"], second["size"]) >= 0:  # below 0: not told
+    if best["size"] != second["size"] and min(best["size"], second["size"]) >= 0:  # below 0: unknown
         return f"more bytes: {best['size']:,}, the next has {second['size']:,}"
     if best["sharpness"] != second["sharpness"]:
         return f"sharper: {best['sharpness']:.0f}, the next has {second['sharpness']:.0f}"
@@ -223,7 +228,7 @@ def _why_kept(best: dict[str, Any], second: dict[str, Any]) -> str:
 
 
 def _facts(table: pl.DataFrame, images: pl.DataFrame) -> dict[str, int]:
-    """Per level the groups and the images in them, and the bytes of all that is proposed to go."""
+    """Groups and images per level, and the count and bytes of the images proposed to go."""
     facts: dict[str, int] = {}
     for level in LEVELS:
         part = table.filter(pl.col("level") == level)
@@ -234,7 +239,7 @@ def _facts(table: pl.DataFrame, images: pl.DataFrame) -> dict[str, int]:
 
 
 def counts_as(table: pl.DataFrame, hashes: Sequence[str]) -> list[str]:
-    """For each content hash the one that stands for it: the kept image's of its near group, else itself."""
+    """For each content hash, that of the kept image of its near group, or itself outside of such a group."""
     near = table.filter(pl.col("level") == "near")
     kept = near.filter(pl.col("kept")).select("group_id", pl.col("content_hash").alias("centre"))
     centre = dict(near.join(kept, on="group_id").select("content_hash", "centre").iter_rows())

@@ -1,12 +1,11 @@
-"""Two tiny pictures laid over one another: by how much they differ in the place where they differ most.
+"""The largest local difference between two tiny pictures that are laid over one another.
 
-What belongs here: how far two pictures differ once brightness, contrast and cut are undone. Not here: the fit of the
-cut (`registration.py`), which pairs are compared and what follows (`groups.py`), making tiny pictures
-(`signatures.py`).
+What belongs here: the difference once brightness, contrast and cropping are undone. Not here: fitting the crop
+(`registration.py`), which pairs are compared and what follows (`groups.py`), making tiny pictures (`signatures.py`).
 
-A perceptual hash and an embedding both forgive a change of colour in one place, which is all that tells two variants of
-a drawing apart. A copy that was cut, brightened or recompressed has no such place once that is undone. Most copies are
-not cut, and that is seen without a fit, for many pairs at once.
+A perceptual hash and an embedding both miss a change of colour in one place, which may be the only difference between
+two variants of a drawing. A copy that was cropped, brightened or recompressed shows no such difference once that is
+undone. Most copies are not cropped; for those no fit is needed, and many pairs are compared at once.
 """
 
 import numpy as np
@@ -16,29 +15,29 @@ from pipeline.stages.duplicates.tiny_image import LEAST_GAIN, MOST_GAIN
 AT_ONCE = 512
 
 
-def largest_difference(one: np.ndarray, others: np.ndarray, enough: float = 0.0) -> np.ndarray:
-    """Float32 [m]: the largest difference, 0 to 255, of any place and colour, after fitting `one` onto each other.
+def largest_difference(picture: np.ndarray, others: np.ndarray, enough: float = 0.0) -> np.ndarray:
+    """Float32 [m]: the largest difference, 0 to 255, at any pixel and colour, after fitting `picture` onto each other.
 
-    `one` uint8 [16, 16, 3], `others` uint8 [m, 16, 16, 3]. Places without a counterpart after the cut do not count. A
-    pair that differs by at most `enough` before the cut is fitted is not looked at further: most copies are not cut.
+    `picture` uint8 [16, 16, 3], `others` uint8 [m, 16, 16, 3]. Pixels without a counterpart after cropping do not
+    count. The crop is fitted only for pairs that differ by more than `enough` without it: most copies are not cropped.
     """
-    found = np.full(len(others), np.inf, dtype=np.float32)
-    source = one.astype(np.float64)
+    differences = np.full(len(others), np.inf, dtype=np.float32)
+    source = picture.astype(np.float64)
     for start in range(0, len(others), AT_ONCE):
         target = others[start : start + AT_ONCE].astype(np.float64)
-        part = found[start : start + AT_ONCE]
+        part = differences[start : start + AT_ONCE]
         part[:] = _uncut(source, target)
         hard = np.flatnonzero(part > enough)
         if len(hard):
             from pipeline.stages.duplicates.registration import fitted  # compiles itself: half a second
 
             part[hard] = fitted(source, target[hard])
-    return found
+    return differences
 
 
 def _uncut(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The largest differences, [m], where brightness and contrast alone are fitted: one of all colours, as one of its
-    own for each would hide a change of colour."""
+    """The largest differences, [m], with only brightness and contrast fitted. All colours share them: one fit per
+    colour would hide a change of colour."""
     axes = (1, 2, 3)
     centred = source - source.mean()
     mean = target.mean(axis=axes, keepdims=True)

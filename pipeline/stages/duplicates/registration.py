@@ -1,13 +1,13 @@
-"""One tiny picture cut, brightened and stretched until it lies best on another: what then differs most.
+"""Image registration: align one tiny picture with another, and measure the largest remaining difference.
 
-What belongs here: the fit, in loops that numba compiles. Not here: pairs that need none (`image_difference.py`), which
-imports this module only where one does. Whole arrays took eight times as long, most of a first run on a library of
-bursts.
+What belongs here: the fit, in loops that numba compiles. Array operations took eight times as long, which was most of
+a first run on a library of bursts. Not here: pairs that need no fit (`image_difference.py`, which imports this module
+only for pairs that do).
 
-A least-squares fit of cut, brightness and contrast: Lucas, Kanade (1981), "An Iterative Image Registration Technique
-with an Application to Stereo Vision"; outlying pixels weigh less, by Cauchy's function. Pictures are float64
-[16, 16, 3]; places in them go from −0.5 to 0.5 each way. The median and the equations are written out, as those of
-numpy take ten times as long to compile.
+A least-squares fit of crop, brightness and contrast: Lucas, Kanade (1981), "An Iterative Image Registration Technique
+with an Application to Stereo Vision"; Cauchy weights reduce the influence of outlying pixels. Pictures are float64
+[16, 16, 3]; coordinates run from −0.5 to 0.5 in both directions. The median and the equations are written out because
+numpy's take ten times as long to compile.
 """
 
 import numpy as np
@@ -26,32 +26,32 @@ SPREAD = 1.4826  # the median of absolute deviations times this is a standard de
 def fitted(source: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The largest differences, float64 [m], between `source` and each of `targets` [m, 16, 16, 3].
 
-    Of all steps of the fit the one counts after which the pictures differ least over all places.
+    Measured at the step of the fit with the smallest sum of squared differences.
     """
-    found = np.empty(len(targets))
+    differences = np.empty(len(targets))
     moved, rest = np.empty((SIDE, SIDE, 3)), np.empty((SIDE, SIDE, 3))
     slopes, inside = np.empty((SIDE, SIDE, 3, 2)), np.empty((SIDE, SIDE), dtype=np.bool_)
     cut = np.empty(4)  # widening and shift: x, y, x, y
     for number in range(len(targets)):
         target = targets[number]
         cut[:] = 0.0
-        least, found[number] = np.inf, 255.0
+        least, differences[number] = np.inf, 255.0
         for iteration in range(ITERATIONS + 1):
             look(source, cut, moved, slopes, inside)
             gain, offset = exposure(moved, target, inside)
             squares, largest = compare(moved, target, inside, gain, offset, rest)
             if squares < least:
-                least, found[number] = squares, largest
+                least, differences[number] = squares, largest
             if iteration < ITERATIONS:
                 usual = SPREAD * middle(np.abs(rest).ravel()) + 1
                 improve(cut, gain * slopes / (2 * STEP), rest, inside, 3 * usual)
-    return found
+    return differences
 
 
 @compiled
 def look(source: np.ndarray, cut: np.ndarray, moved: np.ndarray, slopes: np.ndarray, inside: np.ndarray) -> None:
-    """Fill in the picture under a cut, its differences over two steps to the right and down [16, 16, 3, 2], and bool
-    [16, 16], which places have a counterpart."""
+    """Fill in three arrays: the cropped picture `moved`; its differences over two steps to the right and down, `slopes`
+    [16, 16, 3, 2]; and which pixels have a counterpart, `inside` bool [16, 16]."""
     for i in range(SIDE):
         for j in range(SIDE):
             x = ((j + 0.5) / SIDE - 0.5) * (1 + cut[0]) + cut[2]
@@ -77,7 +77,7 @@ def sample(picture: np.ndarray, x: float, y: float, colour: int) -> float:
 
 @compiled
 def exposure(moved: np.ndarray, target: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
-    """Gain and offset, one of all colours: one of its own for each would hide a change of colour."""
+    """Gain and offset, the same for all colours: a fit per colour would hide a change of colour."""
     count, sum_moved, sum_target = 0, 0.0, 0.0
     for i in range(SIDE):
         for j in range(SIDE):
@@ -103,7 +103,7 @@ def exposure(moved: np.ndarray, target: np.ndarray, inside: np.ndarray) -> tuple
 def compare(
     moved: np.ndarray, target: np.ndarray, inside: np.ndarray, gain: float, offset: float, rest: np.ndarray
 ) -> tuple[float, float]:
-    """Fill in what is left, 0 where there is no counterpart; the sum of its squares and the largest of it."""
+    """Fill in the residuals `rest`, 0 where there is no counterpart. Returns their sum of squares and the largest."""
     squares, largest = 0.0, 0.0
     for i in range(SIDE):
         for j in range(SIDE):
@@ -119,7 +119,7 @@ def compare(
 
 @compiled
 def middle(values: np.ndarray) -> float:
-    """The upper median of float64 [n], which are put into another order. Hoare (1961), "Algorithm 65: find"."""
+    """The upper median of float64 [n]; reorders the array. Hoare (1961), "Algorithm 65: find"."""
     low, high, wanted = 0, len(values) - 1, len(values) // 2
     while low < high:
         pivot, up, down = values[(low + high) // 2], low, high
@@ -143,7 +143,7 @@ def middle(values: np.ndarray) -> float:
 
 @compiled
 def improve(cut: np.ndarray, slopes: np.ndarray, rest: np.ndarray, inside: np.ndarray, usual: float) -> None:
-    """Change the cut by one step of the fit; what is left beyond `usual` weighs less."""
+    """Change the crop by one step of the fit; residuals beyond `usual` weigh less."""
     normal = np.zeros((4, 5))  # the last column: the right side
     along = np.empty(4)
     for i in range(SIDE):
@@ -153,30 +153,30 @@ def improve(cut: np.ndarray, slopes: np.ndarray, rest: np.ndarray, inside: np.nd
                     along[2], along[3] = slopes[i, j, colour, 0], slopes[i, j, colour, 1]
                     along[0], along[1] = along[2] * ((j + 0.5) / SIDE - 0.5), along[3] * ((i + 0.5) / SIDE - 0.5)
                     weight = 1 / (1 + (rest[i, j, colour] / usual) ** 2)
-                    for one in range(4):
-                        normal[one, 4] += weight * along[one] * rest[i, j, colour]
-                        for other in range(4):
-                            normal[one, other] += weight * along[one] * along[other]
+                    for row in range(4):
+                        normal[row, 4] += weight * along[row] * rest[i, j, colour]
+                        for column in range(4):
+                            normal[row, column] += weight * along[row] * along[column]
     step = solved(normal)
-    for one in range(4):
-        cut[one] = min(max(cut[one] + step[one], -LARGEST_CUT), LARGEST_CUT)
+    for parameter in range(4):
+        cut[parameter] = min(max(cut[parameter] + step[parameter], -LARGEST_CUT), LARGEST_CUT)
 
 
 @compiled
 def solved(normal: np.ndarray) -> np.ndarray:
-    """Four damped equations [4, 5] by elimination; they are positive definite, so that no rows change places."""
-    for one in range(4):
-        normal[one, one] += DAMPING
-    for one in range(4):
-        for other in range(one + 1, 4):
-            share = normal[other, one] / normal[one, one]
-            for column in range(one, 5):
-                normal[other, column] -= share * normal[one, column]
-    found = np.zeros(4)
+    """Solve four damped equations [4, 5] by elimination. They are positive definite, so no pivoting is needed."""
+    for row in range(4):
+        normal[row, row] += DAMPING
+    for row in range(4):
+        for other in range(row + 1, 4):
+            share = normal[other, row] / normal[row, row]
+            for column in range(row, 5):
+                normal[other, column] -= share * normal[row, column]
+    solution = np.zeros(4)
     for back in range(4):
-        one = 3 - back
-        left = normal[one, 4]
-        for other in range(one + 1, 4):
-            left -= normal[one, other] * found[other]
-        found[one] = left / normal[one, one]
-    return found
+        row = 3 - back
+        left = normal[row, 4]
+        for other in range(row + 1, 4):
+            left -= normal[row, other] * solution[other]
+        solution[row] = left / normal[row, row]
+    return solution

@@ -3,9 +3,9 @@
 What belongs here: what is computed from the pixels of one thumbnail. Not here: which images are duplicates of each
 other (`groups.py`), making thumbnails (`images/decode.py`), storing (`steps/duplicates.py`).
 
-From the thumbnail, not from the original: it lies on disk already, so no image is read or decoded a second time and
-reading in is not slowed down; it has one size for all variants of a picture; and libraries that were read in before
-there were signatures get theirs in the next run.
+Signatures come from the thumbnail, not from the original: it is on disk already, so no image is read or decoded twice
+and ingestion is not slowed down; it has one size for all variants of a picture; and libraries ingested before
+signatures existed get them in the next run.
 """
 
 import io
@@ -17,7 +17,7 @@ from PIL import Image
 from pipeline.stages.duplicates.tiny_image import SIDE
 from pipeline.stages.images.formats import DAMAGE
 
-SEEN = 64  # pixels each way of what is hashed
+SEEN = 64  # pixels each way of the picture that is hashed
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Signature:
 
 
 def signature(thumbnail: bytes) -> Signature | None:
-    """The signature of an encoded thumbnail, None where the bytes do not decode. Thread-safe.
+    """The signature of an encoded thumbnail, or None if it does not decode. Thread-safe.
 
-    The hash is that of the `imagehash` library: signs of the lowest 8 x 8 frequencies (DCT) against their median.
+    The `imagehash` library computes the hash: signs of the lowest 8 x 8 frequencies (DCT) against their median.
     Sharpness: Pech-Pacheco et al. (2000), "Diatom autofocusing in brightfield microscopy".
     """
     import imagehash
@@ -46,7 +46,7 @@ def signature(thumbnail: bytes) -> Signature | None:
     except DAMAGE:
         return None
     luma = picture.convert("L")
-    small = luma.resize((SEEN, SEEN), Image.Resampling.BOX)  # first, because the hash's own resizing is a slow one
+    small = luma.resize((SEEN, SEEN), Image.Resampling.BOX)  # first, because the hash's own resizing is slow
     bits = np.asarray(imagehash.phash(small).hash, dtype=bool).ravel()
     contrast = float(np.asarray(small, dtype=np.float32).std())
     tiny = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()

@@ -8,7 +8,7 @@ from pipeline.settings import DuplicateParams
 from pipeline.stages.duplicates import candidate_pairs
 from pipeline.stages.duplicates.candidate_pairs import Compared
 from pipeline.stages.duplicates.contract import SIGNATURES_SCHEMA
-from pipeline.stages.duplicates.groups import Found, by_quality, find_duplicates
+from pipeline.stages.duplicates.groups import DuplicateGroups, by_quality, find_duplicates
 
 KINDS = 12
 POOL = 240
@@ -38,7 +38,7 @@ class Library:
             "tiny": [picture.astype(np.uint8).tobytes() for picture in pictures],
         }, schema=SIGNATURES_SCHEMA)  # fmt: skip
 
-    def search(self, chosen: np.ndarray, known: Compared | None, apart: list[tuple[str, str]]) -> Found:
+    def search(self, chosen: np.ndarray, known: Compared | None, apart: list[tuple[str, str]]) -> DuplicateGroups:
         images = self.images[np.sort(chosen).tolist()]
         contents = by_quality(images, self.signatures)
         vectors = self.vectors[[int(name) for name in contents["content_hash"]]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.settings import DuplicateParams
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA, SIGNATURES_SCHEMA
-from pipeline.stages.duplicates.groups import Found, by_quality, counts_as, find_duplicates
+from pipeline.stages.duplicates.groups import DuplicateGroups, by_quality, counts_as, find_duplicates
 
 PARAMS = DuplicateParams(max_hamming=10, max_distance=0.15, similar_distance=0.05)
 GREY = bytes([128]) * 768
@@ -33,7 +33,7 @@ def bits(count: int, start: int = 0) -> int:
 
 def find(
     images: list[dict[str, Any]], apart: Iterable[tuple[str, str]] = (), params: DuplicateParams = PARAMS
-) -> Found:
+) -> DuplicateGroups:
     frame = pl.DataFrame(images, schema_overrides={"phash": pl.UInt64, "contrast": pl.Float32, "sharpness": pl.Float32})
     signatures = frame.unique("content_hash").select(list(SIGNATURES_SCHEMA))
     rows = frame.select("image_id", "key", "content_hash", "size", "width", "height")
@@ -44,12 +44,12 @@ def find(
     return find_duplicates(rows, contents, vectors, params, apart)
 
 
-def groups(found: Found, level: str) -> set[frozenset[str]]:
+def groups(found: DuplicateGroups, level: str) -> set[frozenset[str]]:
     table = found.table.filter(pl.col("level") == level)
     return {frozenset(part["image_id"].to_list()) for _, part in table.group_by("group_id")}
 
 
-def kept(found: Found, level: str) -> set[str]:
+def kept(found: DuplicateGroups, level: str) -> set[str]:
     return set(found.table.filter((pl.col("level") == level) & pl.col("kept"))["image_id"].to_list())
 
 
