@@ -11,7 +11,7 @@ EMBEDDINGS_SCHEMA = pl.Schema({"content_hash": pl.String(), "fingerprint": pl.St
 
 
 class Facts(StageFacts):
-    """Which encoder made the vectors, and on which background colour and device."""
+    """The encoder that made the vectors, the background colour, and the device."""
 
     background: str | None = None
     device: str | None = None

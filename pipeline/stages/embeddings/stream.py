@@ -1,11 +1,10 @@
-"""Images → vectors: decoding and the forward pass overlap, and every result keeps the identity that it came with.
+"""Images → vectors, with decoding and the forward pass in parallel. Each result carries the token of its image.
 
-What belongs here: what an encoder must offer, and the stream that feeds it. Not here: encoders
+What belongs here: the interface of an encoder, and the stream that feeds it. Not here: encoders
 (`adapters/encoders/`), decoding (`stages/images/decode.py`), reading objects and storing vectors (`steps/ingest.py`).
 
-Decoding runs on a pool of threads, the forward pass on one thread of its own, and the caller's thread reads ahead; all
-three wait for one another through short queues, so memory stays bounded by a few batches of prepared images and by one
-full-size image per decoding thread.
+A pool of threads decodes, one thread runs the forward pass, and the caller's thread reads ahead. Short queues connect
+them, so memory is bounded by a few batches of prepared images and one full-size image per decoding thread.
 """
 
 from collections import deque
@@ -28,9 +27,9 @@ Key_contra = TypeVar("Key_contra", contravariant=True)
 
 BATCHES_IN_FLIGHT = 2  # one in the forward pass, one waiting for it
 WINDOW_PER_THREAD = 4  # decoded ahead, so that one slow file does not idle the other threads
-CPU_BATCH, GPU_BATCH = 32, 256  # a GPU is kept busy by large batches; a CPU by none, and small ones need less memory
+CPU_BATCH, GPU_BATCH = 32, 256  # a GPU needs large batches to stay busy; a CPU does not, and small ones save memory
 ROWS_PER_BATCH = 8  # a batch is closed early when rejected and known images pile up behind few new ones
-RECENT = 4096  # contents whose outcome is at hand for copies; a copy that comes later has its header read again
+RECENT = 4096  # contents whose outcome is cached for copies; for a later copy the header is read again
 UNIT_TOLERANCE = 1e-3
 
 
@@ -39,7 +38,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The spec as it was asked for, such as packaged:efficientnet_lite0."""
+        """The spec as given in the settings, such as packaged:efficientnet_lite0."""
         ...
 
     @property
@@ -49,16 +48,16 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal over weights, preprocessing and feature: vectors with the same one can be compared."""
+        """Hexadecimal digest of weights, preprocessing and feature. Vectors with equal fingerprints are comparable."""
         ...
 
     @property
     def device(self) -> str:
-        """What it really runs on, such as CPU (OpenVINO, fp32)."""
+        """The device in use, such as CPU (OpenVINO, fp32)."""
         ...
 
     def prepare(self, pixels: np.ndarray) -> np.ndarray:
-        """Uint8 [h, w, 3] → uint8 [3, H, W], by the model's own resizing and cropping."""
+        """Uint8 [h, w, 3] → uint8 [3, H, W], resized and cropped as the model expects."""
         ...
 
     def encode(self, batch: np.ndarray) -> np.ndarray:
@@ -67,23 +66,23 @@ class Encoder(Protocol):
 
 
 class Images(Protocol[Key_contra]):
-    """Which known image a file shows."""
+    """Maps a file to the known image that it shows."""
 
     def of_bytes(self, digest: str, /) -> str:
-        """The content_hash that the image with these bytes is known by, `digest` itself where it is not known."""
+        """The content_hash of the known image with these bytes, or `digest` itself if there is none."""
         ...
 
     def resolve(self, key: Key_contra, digest: str, pixels: str, thumbnail: bytes | None, /) -> str:
-        """The same, now that the file is decoded."""
+        """The same for a decoded file."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome(Generic[T]):
-    """What became of one item.
+    """The result of one item.
 
-    `vector` (float32 [dimension]) is None for rejected images, without an encoder, and where `vector_known`: the caller
-    has this content's vector already, or an earlier outcome of this stream carried it. Known content gets no thumbnail.
+    `vector` (float32 [dimension]) is None for rejected images, without an encoder, and if `vector_known`: the caller
+    has the vector of this content, or an earlier outcome of this stream carried it. Such an outcome has no thumbnail.
     """
 
     token: T
@@ -96,12 +95,12 @@ class Outcome(Generic[T]):
 @dataclass
 class _Row(Generic[T]):
     token: T
-    digest: str | None = None  # of its bytes
-    name: str | None = None  # the image's content_hash, as far as the bytes tell
-    image: "ImageInfo | Rejected | None" = None  # None: decoding, or the same content as `first`
+    digest: str | None = None  # of the bytes
+    name: str | None = None  # content_hash of the image, from the bytes alone
+    image: "ImageInfo | Rejected | None" = None  # None while decoding, and for the same content as `first`
     first: "_Row[T] | None" = None
-    known: bool = False
-    repeated: bool = False  # the content was an earlier row's, whose outcome is no longer at hand
+    vector_known: bool = False
+    repeated: bool = False  # an earlier row had this content, and its outcome is no longer cached
     thumbnail: bytes | None = None
     prepared: np.ndarray | None = None  # uint8 [3, H, W]
     vector: np.ndarray | None = None
@@ -131,11 +130,11 @@ def stream(
 ) -> Iterator[Outcome[T]]:
     """Yield one outcome per item, in order; each content hash is decoded and embedded once.
 
-    An item's value is its bytes, or the exception that reading it ended in: `ObjectMissingError` becomes a row, any
-    other is raised after the outcomes of all earlier items. `skip(content_hash)` says that a vector is known, `images`
-    which known image a file shows; they and `on_notice` are called from the caller's thread.
-    `threads` 0 means one decoding thread per usable core, `batch_size` 0 one that suits the device.
-    Raises `EncoderError` when memory does not hold one image, or when the model returns nothing usable.
+    An item's value is its bytes, or the exception that reading it raised: `ObjectMissingError` becomes a row, any other
+    is raised after the outcomes of all earlier items. `skip(content_hash)` is true if the vector is known; `images`
+    maps a file to the known image that it shows. Both, and `on_notice`, are called on the caller's thread.
+    `threads` 0 means one decoding thread per usable core, `batch_size` 0 a size that suits the device.
+    Raises `EncoderError` if a single image does not fit into memory, or if the model returns no usable vector.
     """
     batch = batch_size or (CPU_BATCH if encoder is None or encoder.device.startswith("CPU") else GPU_BATCH)
     work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _never, images)
@@ -168,8 +167,8 @@ class _Stream(Generic[T]):
     images: Images[T] | None = None
     failure: Exception | None = None
     notices: "SimpleQueue[str]" = field(default_factory=SimpleQueue[str])
-    usable: set[str] = field(default_factory=set[str])  # contents that an outcome gave an image to
-    recent: "dict[str, _Row[T]]" = field(default_factory=dict[str, "_Row[T]"])  # in work, or one of `finished`
+    usable: set[str] = field(default_factory=set[str])  # contents whose outcome was an image
+    recent: "dict[str, _Row[T]]" = field(default_factory=dict[str, "_Row[T]"])  # in progress, or one of `finished`
     finished: deque[str] = field(default_factory=deque[str])
 
     def in_order(
@@ -180,9 +179,9 @@ class _Stream(Generic[T]):
         for token, value in self._until_failure(items):
             ahead.append(self._start(token, value, pool))
             while ahead and (len(ahead) >= window or ahead[0].ready()):
-                yield self._named(ahead.popleft().wait())
+                yield self._resolve(ahead.popleft().wait())
         while ahead:
-            yield self._named(ahead.popleft().wait())
+            yield self._resolve(ahead.popleft().wait())
 
     def _until_failure(self, items: Iterable[tuple[T, bytes | Exception]]) -> Iterator[tuple[T, bytes | Exception]]:
         try:
@@ -198,17 +197,17 @@ class _Stream(Generic[T]):
         if isinstance(value, Exception):
             status = value.status if isinstance(value, ObjectMissingError) else "missing"
             return _Row(token, image=Rejected(status, str(value) or "The object is gone."))
-        digest = content_hash(value)  # here and not on the pool: which of two copies comes first must not be a race
+        digest = content_hash(value)  # not on the pool: which of two copies comes first must not be a race
         row = _Row(token, digest, first=self.recent.get(digest))
         if row.first is None:
             row.name = self.images.of_bytes(digest) if self.images is not None else digest
-            row.known, row.repeated = self.skip(row.name), digest in self.usable
+            row.vector_known, row.repeated = self.skip(row.name), digest in self.usable
             row.decoding = pool.submit(self._decode, row, value)
             self.recent[digest] = row
         return row
 
     def _decode(self, row: _Row[T], data: bytes) -> None:
-        if row.known or row.repeated:
+        if row.vector_known or row.repeated:
             row.image = inspect(data, self.params, digest=row.name)
             return
         decoded = decode(data, self.params, digest=row.name)
@@ -219,10 +218,10 @@ class _Stream(Generic[T]):
         else:
             row.image = decoded
 
-    def _named(self, row: _Row[T]) -> _Row[T]:
-        """A decoded row under the name of the image that it shows, without a forward pass where that has a vector.
+    def _resolve(self, row: _Row[T]) -> _Row[T]:
+        """Set the decoded row's image to the known image that it shows; no forward pass if that has a vector.
 
-        In input order, on the caller's thread: which of two files with the same pixels comes first is no race.
+        Runs in input order on the caller's thread, so which of two files with the same pixels comes first is no race.
         """
         image = row.image
         if self.images is None or row.digest is None or not isinstance(image, ImageInfo) or image.pixel_hash is None:
@@ -231,11 +230,11 @@ class _Stream(Generic[T]):
         if name != image.content_hash:
             row.image = replace(image, content_hash=name)
             if self.skip(name):
-                row.known, row.prepared, row.thumbnail = True, None, None
+                row.vector_known, row.prepared, row.thumbnail = True, None, None
         return row
 
     def in_batches(self, rows: Iterable[_Row[T]], pool: ThreadPoolExecutor) -> Iterator[_Row[T]]:
-        """The rows in the same order, with their vectors."""
+        """The rows with their vectors, in the same order."""
         if self.encoder is None:
             yield from rows
             return
@@ -250,30 +249,30 @@ class _Stream(Generic[T]):
                 sent.append((filling, pool.submit(encode.rows, filling)))
                 filling, new = [], 0
             while sent and (len(sent) > BATCHES_IN_FLIGHT or sent[0][1].done()):
-                yield from _done(sent.popleft())
+                yield from _wait_for(sent.popleft())
         sent.append((filling, pool.submit(encode.rows, filling)))
         while sent:
-            yield from _done(sent.popleft())
+            yield from _wait_for(sent.popleft())
 
     def outcome(self, row: _Row[T]) -> Outcome[T]:
         again = row.repeated or row.first is not None
-        image = (row.first or row).image  # the outcome of the first was yielded before this one
+        image = (row.first or row).image  # the outcome of `first` was yielded earlier
         if image is None:
             raise RuntimeError(f"The content {row.digest} was passed on before it was decoded.")
         usable = isinstance(image, ImageInfo)
         if usable and row.digest is not None:
             self.usable.add(row.digest)
-        known = row.known or (again and self.encoder is not None)
-        found = Outcome(row.token, image, row.thumbnail, row.vector, known and usable)
-        row.thumbnail = row.vector = None  # a row is kept for copies
+        vector_known = row.vector_known or (again and self.encoder is not None)
+        outcome = Outcome(row.token, image, row.thumbnail, row.vector, vector_known and usable)
+        row.thumbnail = row.vector = None  # the row stays cached for copies
         if row.first is None and row.digest is not None:
             self.finished.append(row.digest)
             if len(self.finished) > RECENT:
                 del self.recent[self.finished.popleft()]
-        return found
+        return outcome
 
 
-def _done(sent: "tuple[list[_Row[T]], Future[None]]") -> list[_Row[T]]:
+def _wait_for(sent: "tuple[list[_Row[T]], Future[None]]") -> list[_Row[T]]:
     rows, encoding = sent
     encoding.result()
     return rows
@@ -281,14 +280,14 @@ def _done(sent: "tuple[list[_Row[T]], Future[None]]") -> list[_Row[T]]:
 
 @dataclass
 class _Batches:
-    """The forward pass over a batch's rows; remembers the batch size that memory holds."""
+    """The forward pass over the rows of a batch; halves the batch size when memory runs out, and keeps it."""
 
     encoder: Encoder
     limit: int
     notices: "SimpleQueue[str]"
 
     def rows(self, rows: "list[_Row[T]]") -> None:
-        """Give every prepared row its vector, or a reason why it has none."""
+        """Set the vector of every prepared row, or reject the row with a reason."""
         new = [(row, row.prepared) for row in rows if row.prepared is not None]
         if not new:
             return
@@ -339,7 +338,7 @@ class _Batches:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """CUDA, MPS, the CPU allocator and OpenVINO all say it in words; only Python's own has a class everywhere."""
+    """CUDA, MPS, the CPU allocator and OpenVINO report it in the message only; Python alone has a class for it."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(
         words in text
