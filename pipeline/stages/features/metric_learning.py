@@ -1,15 +1,14 @@
-"""Rated pairs → a map under which images that belong together lie closer.
+"""Metric learning: rated pairs → a linear map under which images that belong together lie closer.
 
-What belongs here: learning the map, the guard that keeps it from doing harm, applying it, its bytes. Not here: where
-ratings come from (`steps/pairs.py`), how vectors are grouped (`labels/clusterers.py`) or searched
-(`similarity/index.py`).
+What belongs here: learning the map, the validation that discards a harmful one, applying it, its bytes. Not here: where
+ratings come from (`steps/pairs.py`), clustering (`labels/clusterers.py`), search (`similarity/index.py`).
 
-The map shrinks what tells images of one kind apart and does not tell kinds apart. In the space that the differences of
-the pairs rated the same span, S - AGAINST · D is taken apart, their covariance less a part of that of the pairs rated
-different; each of its axes with a positive share e is scaled by (1 + STRENGTH · e / mean e of S)^-1/2, and everything
-else stays as it is. So the fewer the pairs, the nearer the map is to doing nothing. A relative of relevant component
-analysis (Bar-Hillel et al., 2005, "Learning a Mahalanobis Metric from Equivalence Constraints"), which whitens by S
-alone; why this and not its relatives: docs/learning.md.
+The map shrinks directions in which images of one kind differ but kinds do not. Let S be the covariance of the
+differences of pairs rated the same, and D that of pairs rated different. Within the span of the former,
+S - AGAINST · D is decomposed into eigenvectors; each axis with a positive eigenvalue e is scaled by
+(1 + STRENGTH · e / mean eigenvalue of S)^-1/2, all other directions stay. So with fewer pairs the map is closer to the
+identity. Relevant component analysis is related (Bar-Hillel et al., 2005, "Learning a Mahalanobis Metric from
+Equivalence Constraints"); it whitens by S alone. The reasons for this choice: docs/learning.md.
 """
 
 import io
@@ -22,20 +21,20 @@ import numpy as np
 from pipeline.settings import ClusterParams
 
 STRENGTH = 2.0
-AGAINST = 0.3  # how much a pair rated different speaks for an axis; with 1, less is learned (docs/learning.md)
+AGAINST = 0.3  # weight of the pairs rated different; with 1, less is learned (docs/learning.md)
 FOLDS = 5
 REPEATS = 4  # of the cross-validation, each with other folds
-LEAST_OF_A_KIND = 5  # pairs rated the same, and different: below, a ranking says nothing
+LEAST_OF_A_KIND = 5  # pairs rated the same, and pairs rated different; with fewer, a ranking is meaningless
 GAIN = 0.01  # least gain in the ranking of held-out pairs
-SURE = 1.5  # standard errors, of that gain over the folds, that it must have too: tossed coins seldom pass
+SURE = 1.5  # the gain must also exceed this many of its standard errors over the folds: random ratings seldom pass
 SEED = 0
 
 
 class RatedPair(NamedTuple):
-    """Rows of two images, and whether a person said that they belong together."""
+    """Rows of two images, and whether a person rated them as the same kind."""
 
-    one: int
-    other: int
+    a: int
+    b: int
     same: bool
 
 
@@ -43,8 +42,8 @@ class RatedPair(NamedTuple):
 class LearnedMap:
     """`axes` float32 [r, d] of length 1, at right angles; `factors` float32 [r], above 0 and up to 1, one per axis.
 
-    r = 0 is the identity. `effective`: how many pairs, how well they are ranked before and after, and why it is the
-    identity where it is.
+    r = 0 is the identity. `effective`: the number of pairs, their ranking before and after, and the reason if the map
+    is the identity.
     """
 
     axes: np.ndarray
@@ -53,13 +52,13 @@ class LearnedMap:
 
     @property
     def identity(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether the map changes nothing."""
         return len(self.factors) == 0
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
-        """Float32 [n, d] rows of length 1 from such rows; the input itself where the map is the identity.
+        """L2-normalised float32 [n, d] rows → the same shape; the input itself if the map is the identity.
 
-        Serves the index of a search and its queries alike.
+        Used for the vectors of a search index and for its queries.
         """
         if self.identity:
             return vectors
@@ -67,7 +66,7 @@ class LearnedMap:
         return (mapped / np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
     def to_bytes(self) -> bytes:
-        """The map as an .npz file; `effective` is kept by whoever stores it."""
+        """The map as an .npz file, without `effective`."""
         file = io.BytesIO()
         np.savez(file, axes=self.axes, factors=self.factors)
         return file.getvalue()
@@ -82,10 +81,9 @@ def map_from_bytes(data: bytes) -> LearnedMap:
 def learn_metric(vectors: np.ndarray, pairs: Sequence[RatedPair], params: ClusterParams) -> LearnedMap:
     """Learn from `pairs` of rows of L2-normalised float32 [n, d] vectors.
 
-    The identity unless there are `params.least_pairs`, enough of both kinds, and the map ranks held-out pairs better:
-    the chance that a pair rated the same is more similar than one rated different must grow, by `GAIN` and by more than
-    chance does it. Held out are
-    whole images, so that no image is judged by a map that it taught.
+    Returns the identity unless there are `params.least_pairs` pairs, `LEAST_OF_A_KIND` of both kinds, and the map ranks
+    held-out pairs better: the area under the ROC curve must grow by at least `GAIN` and `SURE` standard errors. Whole
+    images are held out, so no map is tested on an image that it was trained on.
     """
     d = vectors.shape[1] if vectors.ndim == 2 else 0
     nothing = (np.empty((0, d), dtype=np.float32), np.empty(0, dtype=np.float32))
@@ -97,21 +95,23 @@ def learn_metric(vectors: np.ndarray, pairs: Sequence[RatedPair], params: Cluste
         return LearnedMap(*nothing, {**effective, "used": False, "why": f"learning starts with {wanted}"})
     used = sorted({row for pair in pairs for row in pair[:2]})
     at = {row: index for index, row in enumerate(used)}
-    held = vectors[used].astype(np.float32)
-    local = [RatedPair(at[pair.one], at[pair.other], pair.same) for pair in pairs]
-    before, after, error = _held_out_ranking(held, local)
+    rated = vectors[used].astype(np.float32)
+    local = [RatedPair(at[pair.a], at[pair.b], pair.same) for pair in pairs]
+    before, after, error = _held_out_ranking(rated, local)
     least = max(GAIN, SURE * error)
     effective |= {"ranking_before": round(before, 4), "ranking_after": round(after, 4), "least_gain": round(least, 4)}
     if after < before + least:
         why = "held-out pairs are ranked no better with it, or too little better for it to be no chance"
         return LearnedMap(*nothing, {**effective, "used": False, "why": why})
-    axes, factors = _fit(held, local)
+    axes, factors = _fit(rated, local)
     return LearnedMap(axes, factors, {**effective, "used": True, "axes": len(factors), "strength": STRENGTH})
 
 
 def ranking(similarity: np.ndarray, same: np.ndarray) -> float:
-    """The chance that a pair rated the same is more similar than one rated different, ties half: the area under the
-    ROC curve; float [m] and bool [m], both kinds present."""
+    """The area under the ROC curve: the chance that a pair rated the same is more similar than one rated different.
+
+    `similarity` float [m], `same` bool [m] with both values present. Ties count half.
+    """
     from scipy.stats import rankdata
 
     ranks = rankdata(np.round(similarity, 6))
@@ -141,12 +141,12 @@ def _differences(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> np.ndarray:
 
 
 def _held_out_ranking(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> tuple[float, float, float]:
-    """`ranking` of the pairs by the vectors as they are, and by maps that were learned without either image; and the
+    """`ranking` of the pairs by the plain vectors, and by maps learned without either image of the pair; and the
     standard error of the difference over the folds."""
     rows = np.array([pair[:2] for pair in pairs])
     same = np.array([pair.same for pair in pairs])
     rng = np.random.default_rng(SEED)
-    found: list[tuple[float, float]] = []
+    rankings: list[tuple[float, float]] = []
     for _ in range(REPEATS):
         fold = rng.permutation(len(vectors)) % FOLDS
         for number in range(FOLDS):
@@ -156,11 +156,11 @@ def _held_out_ranking(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> tuple[
                 continue
             spaces = (vectors, LearnedMap(*_fit(vectors, taught)).apply(vectors))
             ranked = [_products(space, rows[out]) for space in spaces]
-            found.append((ranking(ranked[0], same[out]), ranking(ranked[1], same[out])))
-    if len(found) < FOLDS:
+            rankings.append((ranking(ranked[0], same[out]), ranking(ranked[1], same[out])))
+    if len(rankings) < FOLDS:
         return 0.5, 0.5, 1.0
-    before, after = np.array(found).T
-    # the repeats judge the same pairs again: only the folds of one of them are as good as independent
+    before, after = np.array(rankings).T
+    # the repeats test the same pairs again, so only the folds of one repeat count as independent
     return float(before.mean()), float(after.mean()), float((after - before).std(ddof=1) / np.sqrt(FOLDS))
 
 

@@ -1,14 +1,14 @@
-"""Time and place beside the picture: both join the vector, so that everything downstream stays vectors.
+"""Time and place as feature blocks that are appended to the embedding, so that everything downstream sees vectors.
 
-What belongs here: instants and places as numbers, their feature blocks, and how these are weighed against the picture.
-Not here: where time and place are read (`stages/images/formats.py`, `stages/manifest/bucket_manifest.py`), which images
-are meant (`steps/features.py`), and the clusterers, none of which knows about time or place (`labels/clusterers.py`).
+What belongs here: instants and places as numbers, their feature blocks, and their weight relative to the picture.
+Not here: reading time and place (`stages/images/formats.py`, `stages/manifest/bucket_manifest.py`), which images are
+meant (`steps/features.py`), the clusterers, which know nothing of time and place (`labels/clusterers.py`).
 
-A block is an explicit map of a Gaussian kernel: the dot product of two rows is about exp(-d²/2s²), where d is the hours
-between two instants or the chord between two points of the globe, and s the scale. The chord falls and rises with the
+A block is an explicit feature map of a Gaussian kernel: the dot product of two rows is about exp(-d²/2s²), where d is
+the hours between two instants or the chord between two points of the globe, and s the scale. The chord grows with the
 great circle, so the poles and the 180th meridian are no edges; instants are points on a line, so midnight is none.
 Random Fourier features: Rahimi, Recht (2007), "Random Features for Large-Scale Kernel Machines", here at the points of
-a low-discrepancy sequence, which errs less. The map of one image never depends on the others.
+a low-discrepancy sequence, which has a smaller error. The features of one image do not depend on other images.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ import numpy as np
 from pipeline.settings import ClusterParams
 
 EARTH_KM = 6371.0088  # mean radius
-FREQUENCIES = 256  # two features each; the kernel then errs by 0.045 (root mean square)
-SEED = 7  # of the frequencies; fixed, because vectors made with other frequencies cannot be compared
+FREQUENCIES = 256  # two features each; the error of the kernel is then 0.045 (root mean square)
+SEED = 7  # of the frequencies; fixed, because vectors made with other frequencies are not comparable
 SIMILAR = 15  # neighbours that count as similar pictures
 SAMPLE = 512
 BLOCK_VALUES = 8_000_000
@@ -28,10 +28,10 @@ BLOCK_VALUES = 8_000_000
 
 @dataclass(frozen=True)
 class Context:
-    """What is known beside the pictures; row i speaks of image i, NaN where nothing is known.
+    """Time and place of each image; row i belongs to image i, NaN where unknown.
 
-    `hours` float64 [n]: the instant, in hours since 1970 in UTC. A camera's clock, whose zone EXIF seldom tells, counts
-    as UTC: one trip's clocks agree, and a zone guessed from the longitude would jump by a day at the 180th meridian.
+    `hours` float64 [n]: hours since 1970 in UTC. EXIF seldom names a time zone, so a camera's clock counts as UTC: the
+    clocks of one trip agree, and a zone guessed from the longitude would jump by a day at the 180th meridian.
     `places` float64 [n, 2]: latitude and longitude in degrees.
     """
 
@@ -42,9 +42,9 @@ class Context:
 def join(vectors: np.ndarray, context: Context, params: ClusterParams, contrast: float) -> np.ndarray:
     """Append time and place to L2-normalised float32 [n, d] vectors: float32 [n, d + blocks], rows of length 1.
 
-    With weight 1, another time (or place) sets two images apart as much as a random picture is farther than a similar
-    one, which is `contrast`. Each row depends on its own image only; where `context` is not `filled`, a block is empty.
-    The input itself where neither has a weight.
+    With weight 1, a different time (or place) adds as much distance as lies between a similar picture and a random one,
+    which is `contrast`. Each row depends on its own image only; the block of an image without a value is zero. Returns
+    the input itself if neither has a weight.
     """
     weights = params.weights
     if weights.time == 0 and weights.place == 0:
@@ -60,17 +60,21 @@ def join(vectors: np.ndarray, context: Context, params: ClusterParams, contrast:
 
 
 def filled(vectors: np.ndarray, context: Context) -> Context:
-    """The context where an image without a time (or place) has that of the most similar picture that has one.
+    """The context with missing times and places filled in from the most similar picture that has one.
 
-    So the picture alone decides what such an image is put with, and not knowing makes two images neither nearer nor
-    farther than knowing does. Where no image has one, nothing is filled.
+    So the picture alone decides where such an image belongs, and a missing value makes two images neither nearer nor
+    farther. If no image has a value, nothing is filled.
     """
-    return Context(_lent(vectors, context.hours[:, None])[:, 0], _lent(vectors, context.places))
+    return Context(
+        _fill_from_similar(vectors, context.hours[:, None])[:, 0], _fill_from_similar(vectors, context.places)
+    )
 
 
 def contrast_of(vectors: np.ndarray) -> float:
-    """How much farther a random picture is than a similar one, cosine distance: encoders differ in the part of the
-    sphere that they use, and a weight must mean the same for each. From the first `SAMPLE` rows against all."""
+    """How much farther a random picture is than a similar one, as cosine distance, from the first `SAMPLE` rows.
+
+    Encoders use different parts of the sphere, and a weight must mean the same for each of them.
+    """
     n, rows = len(vectors), min(len(vectors), SAMPLE)
     if n < 2:
         return 1.0
@@ -84,18 +88,19 @@ def contrast_of(vectors: np.ndarray) -> float:
 
 
 def effective(context: Context, params: ClusterParams, contrast: float) -> dict[str, Any]:
-    """Weights and scales as used, and how many images have no time (place) of their own; `context` is as it came."""
+    """Weights and scales in use, and how many images have no time (place). `context` is not `filled`."""
     weights = params.weights
-    told: dict[str, Any] = {"weights": weights.model_dump(), "contrast": contrast}
+    used: dict[str, Any] = {"weights": weights.model_dump(), "contrast": contrast}
     if weights.time:
-        told |= {"time_hours": params.time_hours, "without_time": int(np.isnan(context.hours).sum())}
+        used |= {"time_hours": params.time_hours, "without_time": int(np.isnan(context.hours).sum())}
     if weights.place:
-        told |= {"place_km": params.place_km, "without_place": int(np.isnan(context.places).any(axis=1).sum())}
-    return told
+        used |= {"place_km": params.place_km, "without_place": int(np.isnan(context.places).any(axis=1).sum())}
+    return used
 
 
 def kernel_features(values: np.ndarray) -> np.ndarray:
-    """Float32 [n, 2 · FREQUENCIES] of length 1, from float64 [n, 1 or 3] points in units of the scale."""
+    """Random Fourier features, L2-normalised float32 [n, 2 · FREQUENCIES], of float64 [n, 1 or 3] points in units of
+    the scale."""
     from scipy.stats import norm, qmc
 
     points = qmc.Sobol(values.shape[1], rng=SEED).random(FREQUENCIES)
@@ -112,24 +117,24 @@ def on_the_globe(places: np.ndarray) -> np.ndarray:
 
 
 def _block(values: np.ndarray) -> np.ndarray:
-    """`kernel_features` of the rows that are known, zeros for the others."""
-    known = np.asarray(np.isfinite(values).all(axis=1))
+    """`kernel_features` of the rows without NaN, zeros for the others."""
+    present = np.asarray(np.isfinite(values).all(axis=1))
     block = np.zeros((len(values), 2 * FREQUENCIES), dtype=np.float32)
-    block[known] = kernel_features(values[known])
+    block[present] = kernel_features(values[present])
     return block
 
 
-def _lent(vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Float64 [n, k] where each row that is not known has the values of the most similar picture's that is."""
-    known = np.asarray(np.isfinite(values).all(axis=1))
-    rows, lenders = np.flatnonzero(~known), np.flatnonzero(known)
-    lent = values.astype(np.float64)
-    if not len(lenders):
-        return lent
-    step = max(1, BLOCK_VALUES // len(lenders))
+def _fill_from_similar(vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Float64 [n, k]: rows without a value take that of the most similar picture that has one."""
+    present = np.asarray(np.isfinite(values).all(axis=1))
+    rows, donors = np.flatnonzero(~present), np.flatnonzero(present)
+    completed = values.astype(np.float64)
+    if not len(donors):
+        return completed
+    step = max(1, BLOCK_VALUES // len(donors))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         # rounded, and ties go to the first: the last bits of a dot product depend on the machine
-        similarity = np.round(vectors[part] @ vectors[lenders].T, 6)
-        lent[part] = values[lenders[similarity.argmax(axis=1)]]
-    return lent
+        similarity = np.round(vectors[part] @ vectors[donors].T, 6)
+        completed[part] = values[donors[similarity.argmax(axis=1)]]
+    return completed
