@@ -1,13 +1,13 @@
-"""Groups × clusters → who continues whom: overlaps by common members, and the best assignment over them.
+"""Groups × clusters → which group continues which cluster: overlaps of members, and the best assignment.
 
-What belongs here: counting, the Jaccard index (Jaccard 1901), the assignment. Not here: ids, fates and what is done
-about groups that nobody continues (`matching.py`).
+What belongs here: counting, the Jaccard index (Jaccard 1901), the assignment. Not here: ids, fates, and groups that
+continue no cluster (`matching.py`).
 
 The assignment that maximises the summed overlap (Kuhn 1955, "The Hungarian method for the assignment problem"; here
-scipy's modified Jonker-Volgenant) can give away a cluster's id although most of it is still together: with overlaps of
-0.5 for A-1, 0.4 for B-1 and 0.25 for A-2, the sum is larger with B-1 and A-2. So pairs of `SURE` or more are settled
-first. They never compete (groups are disjoint, and so are clusters, so two overlaps above one half cannot meet in one
-row or column), with one exception: halves of exactly 0.5. What is left is assigned as a whole.
+scipy's modified Jonker-Volgenant) can give away the id of a cluster that is still mostly together: with overlaps of
+0.5 for A-1, 0.4 for B-1 and 0.25 for A-2, the sum is larger with B-1 and A-2. So pairs of `SURE` or more are assigned
+first. They never compete, because groups are disjoint and so are clusters: two overlaps above one half cannot meet in
+one row or column. The only exception is overlaps of exactly 0.5. The remaining pairs are assigned together.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,16 +19,16 @@ import numpy as np
 if TYPE_CHECKING:
     from scipy import sparse
 
-SURE = 0.5  # overlap from which a cluster and a group are the same without regard to any other
-TIE = 1e-9  # what similarity weighs against overlap: it decides between equals and nothing else
+SURE = 0.5  # overlap from which a group continues a cluster whatever the other overlaps are
+TIE = 1e-9  # weight of the similarity relative to the overlap: it only breaks ties
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Row g speaks of group g, column c of the cluster `names[c]`; `common` int [g, c] counts images in both.
+    """Row g belongs to group g, column c to the cluster `names[c]`; `common` int [g, c] counts images in both.
 
-    `group_sizes` int [g] and `cluster_sizes` int [c] are what the Jaccard index is taken over; `whole` are the
-    sizes with every member counted.
+    `group_sizes` int [g] and `cluster_sizes` int [c] enter the Jaccard index; `whole` are the sizes with every member
+    counted.
     """
 
     names: list[str]
@@ -46,7 +46,7 @@ class Overlaps:
         return sparse.coo_matrix((pairs.data / union, (pairs.row, pairs.col)), shape=pairs.shape)
 
     def plain(self) -> np.ndarray:
-        """The Jaccard index over all members of the same pairs in the same order."""
+        """The Jaccard index over all members, for the same pairs in the same order."""
         from scipy import sparse
 
         pairs = sparse.coo_matrix(self.common)
@@ -54,9 +54,9 @@ class Overlaps:
 
 
 def seen_in_both(groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]]) -> Overlaps:
-    """Overlaps over the images that were clustered then and are now.
+    """Overlaps counted over the images that are clustered in both runs.
 
-    What was added, deleted or left unclustered says nothing about sameness: growth does not look like change. For every
+    Images that were added, deleted or left unclustered do not count, so growth does not look like change. For every
     pair this index is at least the plain one.
     """
     common, names = _common(groups, clusters)
@@ -65,11 +65,12 @@ def seen_in_both(groups: Sequence[frozenset[str]], clusters: Mapping[str, frozen
 
 
 def seen_ever(
-    groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]], known: Collection[str]
+    groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]], clustered_before: Collection[str]
 ) -> Overlaps:
-    """Overlaps with clusters of long ago: all of their members count, and all of a group's that are `known`."""
+    """Overlaps with clusters of earlier runs. All members of a cluster count; those of a group count if they are in
+    `clustered_before`."""
     common, names = _common(groups, clusters)
-    group_sizes = np.array([sum(value in known for value in members) for members in groups], dtype=np.int64)
+    group_sizes = np.array([sum(value in clustered_before for value in members) for members in groups], dtype=np.int64)
     whole = _sizes(groups, clusters, names)
     return Overlaps(names, common, group_sizes, whole[1], whole)
 
@@ -90,13 +91,13 @@ def assign(
     preferred: Collection[str] = frozenset(),
     similarity: np.ndarray | None = None,
 ) -> dict[int, int]:
-    """Row → column of the best assignment; pairs whose overlap is below `least` are left out.
+    """Row → column of the best assignment, without pairs whose overlap is below `least`.
 
-    Pairs of `SURE` or more come first, whatever the sum. Between equals the `preferred` clusters win, then the
-    higher Jaccard index over all members, then the higher `similarity` float [g, c].
+    Pairs of `SURE` or more are assigned first. Ties go to the `preferred` clusters, then to the higher Jaccard index
+    over all members, then to the higher `similarity` float [g, c].
     """
     pairs = overlaps.jaccard()
-    found: dict[int, int] = {}
+    assignment: dict[int, int] = {}
     entries: list[tuple[float, bool, float, float, int, int]] = []
     columns = (pairs.row.tolist(), pairs.col.tolist(), pairs.data.tolist(), overlaps.plain().tolist())
     for row, column, value, plain in zip(*columns, strict=True):
@@ -105,16 +106,16 @@ def assign(
             entries.append((-value, overlaps.names[column] not in preferred, -plain, -alike, row, column))
     taken: set[int] = set()
     for value, _, _, _, row, column in sorted(entries):
-        if -value >= SURE and row not in found and column not in taken:
-            found[row] = column
+        if -value >= SURE and row not in assignment and column not in taken:
+            assignment[row] = column
             taken.add(column)
     rest = [(row, column, -value, -alike) for value, _, _, alike, row, column in entries
-            if row not in found and column not in taken]  # fmt: skip
-    return found | _best_sum(rest)
+            if row not in assignment and column not in taken]  # fmt: skip
+    return assignment | _best_sum(rest)
 
 
 def _best_sum(entries: list[tuple[int, int, float, float]]) -> dict[int, int]:
-    """The assignment with the largest sum, solved for each connected part alone: the table of all would grow as n²."""
+    """The assignment with the largest sum. Each connected component is solved alone: one table would grow as n²."""
     if not entries:
         return {}
     from scipy.optimize import linear_sum_assignment
@@ -126,7 +127,7 @@ def _best_sum(entries: list[tuple[int, int, float, float]]) -> dict[int, int]:
 
     edges = sparse.coo_matrix((np.ones(len(entries)), (at_row, at_column + len(rows))), shape=(size, size))
     part = sparse.csgraph.connected_components(edges, directed=False)[1]
-    found: dict[int, int] = {}
+    assignment: dict[int, int] = {}
     for number in np.unique(part):
         inside = [index for index in range(len(entries)) if part[at_row[index]] == number]
         own_rows, row_of = np.unique(at_row[inside], return_inverse=True)
@@ -135,8 +136,8 @@ def _best_sum(entries: list[tuple[int, int, float, float]]) -> dict[int, int]:
         weight[row_of, column_of] = [entries[index][2] + TIE * (1 + entries[index][3]) for index in inside]
         for row, column in zip(*linear_sum_assignment(weight, maximize=True), strict=True):
             if weight[row, column] > 0:
-                found[int(rows[own_rows[row]])] = int(columns[own_columns[column]])
-    return found
+                assignment[int(rows[own_rows[row]])] = int(columns[own_columns[column]])
+    return assignment
 
 
 def _common(
@@ -151,9 +152,9 @@ def _common(
     columns: list[int] = []
     for row, members in enumerate(groups):
         for value in members:
-            held = owners.get(value, ())
-            rows.extend([row] * len(held))
-            columns.extend(held)
+            owner_columns = owners.get(value, ())
+            rows.extend([row] * len(owner_columns))
+            columns.extend(owner_columns)
     from scipy import sparse
 
     counted = sparse.coo_matrix((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=(len(groups), len(names)))

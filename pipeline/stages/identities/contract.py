@@ -46,10 +46,10 @@ FAMILY_LEDGER_SCHEMA = pl.Schema({"family_id": pl.String(), "alive": pl.Boolean(
 
 
 class Facts(StageFacts):
-    """A version that was taken up again after damage has no counts.
+    """A version that was recovered after damage has no counts.
 
-    `died`: id and last size of each cluster that no group continues; `died_into`: which clusters hold how many of
-    its members now. `fate_…`: how many clusters have that fate; absent where none has it.
+    `died`: id and last size of each cluster that no group continues; `died_into`: which clusters have how many of its
+    members now. `fate_…`: how many clusters have that fate; absent if there is none.
     """
 
     clusters: int = 0

@@ -1,22 +1,22 @@
 """Raw groups → clusters with lasting ids.
 
 What belongs here: which group continues which cluster, new ids, and each cluster's fate. Not here: how overlaps are
-counted and assigned (`assignment.py`), centroids (`centroid_matching.py`), how groups are found
-(`labels/clusterers.py`) or kept from night to night (`labels/incremental.py`), what people call them (`curation/`).
+counted and assigned (`assignment.py`), centroids (`centroid_matching.py`), clustering (`labels/clusterers.py`,
+`labels/incremental.py`), names that people give (`curation/`).
 
 A group continues a cluster for one of these reasons, tried in this order:
 
-1. They share members: the best assignment as a whole over the Jaccard index of the members by content hash, counted
-   over the images that both runs hold, so that neither growth nor deletions look like change. An overlap of one half
-   or more is never given up for a better sum.
-2. A cluster that died has come back: at least half of its members are together again.
-3. Their members were replaced, so that overlap says nothing, but their centroids lie very close together in the space
-   of the same encoder, closer to each other than to any other.
+1. They share members: the best overall assignment by the Jaccard index of their members (content hashes), counted over
+   the images that both runs have, so that neither growth nor deletions look like change. An overlap of one half or more
+   is never given up for a better sum.
+2. A dead cluster comes back: at least half of its members are together again.
+3. Their members were replaced, so there is no overlap, but their centroids lie very close together in the space of the
+   same encoder and are mutual nearest neighbours.
 
 The fates are those of MONIC (Spiliopoulou, Ntoutsi, Theodoridis, Schult 2006, "MONIC: modeling and monitoring cluster
-transitions"), with one heir for each split and each merge. An id is made from the founding members, so that the same
-library founds the same ids; the ledger of every id ever given makes sure that none is given twice. The method in
-words and figures: docs/identity.md.
+transitions"), with one heir for each split and each merge. An id is derived from the founding members, so the same
+library gets the same ids; the ledger holds every id ever given, so that none is given twice. Method and figures:
+docs/identity.md.
 """
 
 import hashlib
@@ -30,16 +30,16 @@ from pipeline.settings import IdentityParams
 from pipeline.stages.identities.assignment import SURE, Overlaps, assign, seen_ever, seen_in_both
 from pipeline.stages.identities.centroid_matching import follow, similarities
 
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no letters or digits that people mix up when they read an id aloud
-PART = 0.25  # share of an old cluster's members that makes a new group one of the parts of a split
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without letters and digits that people mix up when reading an id aloud
+PART = 0.25  # share of an old cluster's members from which a new group counts as a part of a split
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One cluster of this run: its id, how it came to be, and from whom.
+    """One cluster of this run: its id, its fate, and the clusters that it came from.
 
-    `into`: for a split, all ids that its members have now, its own first. `similarity`: of its centroid to the one that
-    the same id had before, None where there is none of the same encoder.
+    `into`: for a split, all ids that its members have now, its own first. `similarity`: between its centroid and the
+    previous centroid of the same id; None if that is missing or of another encoder.
     """
 
     cluster_id: str
@@ -53,9 +53,8 @@ class Identity:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Every id ever given. `alive` holds the members (content hashes) of the clusters of the last run, `dead` those
-    that the others had when they were last seen; `centroids` float32 [d] each, of one and the same encoder, as far as
-    they are known."""
+    """Every id ever given, with its members (content hashes): `alive` for the clusters of the last run, `dead` for all
+    others, as of the last run that had them. `centroids` float32 [d] of one encoder, for some of the ids."""
 
     alive: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     dead: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
@@ -66,7 +65,7 @@ class Ledger:
 class Matching:
     """`identities[g]` is the identity of raw group g; `died` are the ids that no group continues any more.
 
-    `into[c]` says for each id that is not alive which clusters hold how many of its members now, most first.
+    `into[c]`, for each dead id: which clusters have how many of its members now, most first.
     """
 
     identities: list[Identity]
@@ -86,16 +85,16 @@ def match(
 ) -> Matching:
     """Give each group (a set of content hashes) the id of the cluster that it continues, or a new one.
 
-    A cluster that shares half or more (Jaccard) with a group gives it its id, unless both are part of a merger of which
-    only another cluster is in `named`. A pair that shares members but less than `params.min_overlap` never shares an
-    id. `centroids` float32 [g, d] L2-normalised are the groups', in the space of `ledger.centroids`.
+    A group gets the id of a cluster with a Jaccard index of one half or more, unless a merge also absorbed a cluster in
+    `named` and this one is not. Below `params.min_overlap`, a pair that shares members never shares an id.
+    `centroids` float32 [g, d] L2-normalised belong to the groups, in the space of `ledger.centroids`.
     """
     overlaps = seen_in_both(groups, ledger.alive)
     alike = similarities(centroids, ledger.centroids, overlaps.names)
     assigned = assign(overlaps, params.min_overlap, preferred=named, similarity=alike)
     heirs = _named_first(overlaps, assigned, named, params.min_overlap)
     died = sorted(set(ledger.alive) - set(heirs.values()))
-    revived = _revived(groups, ledger, [g for g in range(len(groups)) if g not in heirs], params)
+    revived = _match_dead_clusters(groups, ledger, [g for g in range(len(groups)) if g not in heirs], params)
     followed = {} if centroids is None else follow(
         groups, ledger.alive, ledger.dead, {**heirs, **revived}, centroids, ledger.centroids, params.min_similarity
     )  # fmt: skip
@@ -110,13 +109,13 @@ def match(
 def _named_first(
     overlaps: Overlaps, assigned: Mapping[int, int], named: Collection[str], least: float
 ) -> dict[int, str]:
-    """Group → id, where a nameless heir stands back for the named cluster that was merged into it."""
+    """Group → id. Where a merge absorbed a named cluster, its id replaces that of an unnamed heir."""
     heirs = {g: overlaps.names[c] for g, c in assigned.items()}
     shares = {(g, c): value for g, c, value in zip(*_entries(overlaps), strict=True)}
     for g, name in list(heirs.items()):
         if name in named:
             continue
-        others = [(-shares[g, c], overlaps.names[c]) for c in _swallowed(overlaps, g, set(heirs.values()))
+        others = [(-shares[g, c], overlaps.names[c]) for c in _absorbed(overlaps, g, set(heirs.values()))
                   if overlaps.names[c] in named and shares[g, c] >= least]  # fmt: skip
         if others:
             heirs[g] = min(others)[1]
@@ -128,8 +127,8 @@ def _entries(overlaps: Overlaps) -> tuple[list[int], list[int], list[float]]:
     return pairs.row.tolist(), pairs.col.tolist(), pairs.data.tolist()
 
 
-def _swallowed(overlaps: Overlaps, g: int, continued: Collection[str]) -> list[int]:
-    """Columns of the clusters that nobody continues and most of whose members are in group g."""
+def _absorbed(overlaps: Overlaps, g: int, continued: Collection[str]) -> list[int]:
+    """Columns of the clusters that no group continues and whose members are mostly in group g."""
     start, stop = overlaps.common.indptr[g], overlaps.common.indptr[g + 1]
     columns, counts = overlaps.common.indices[start:stop], overlaps.common.data[start:stop]
     return [int(c) for c, count in sorted(zip(columns, counts, strict=True))
@@ -137,29 +136,29 @@ def _swallowed(overlaps: Overlaps, g: int, continued: Collection[str]) -> list[i
 
 
 def _parents(overlaps: Overlaps, g: int) -> dict[str, bool]:
-    """The clusters that group g came from: most of it, or a part of theirs worth telling, which the value says."""
+    """The clusters that group g came from → whether g has at least `PART` of that cluster."""
     start, stop = overlaps.common.indptr[g], overlaps.common.indptr[g + 1]
     columns, counts = overlaps.common.indices[start:stop], overlaps.common.data[start:stop]
-    found: dict[str, bool] = {}
+    parents: dict[str, bool] = {}
     for c, count in sorted(zip(columns.tolist(), counts.tolist(), strict=True)):
         part = count >= PART * overlaps.cluster_sizes[c]
         if count >= 2 and (part or 2 * count >= overlaps.group_sizes[g]):
-            found[overlaps.names[c]] = part
-    return found
+            parents[overlaps.names[c]] = part
+    return parents
 
 
-def _revived(
+def _match_dead_clusters(
     groups: Sequence[frozenset[str]], ledger: Ledger, orphans: list[int], params: IdentityParams
 ) -> dict[int, str]:
-    """Orphaned group → the dead cluster that it brings back."""
+    """Group without a cluster → the dead cluster that it continues."""
     present = frozenset().union(*(groups[g] for g in orphans)) if orphans else frozenset[str]()
     candidates = {name: members for name, members in ledger.dead.items() if members & present}
     if not candidates:
         return {}
-    known = set[str]().union(*ledger.alive.values(), *ledger.dead.values())
-    overlaps = seen_ever([groups[g] for g in orphans], candidates, known)
-    found = assign(overlaps, max(SURE, params.min_overlap))
-    return {orphans[row]: overlaps.names[column] for row, column in found.items()}
+    clustered_before = set[str]().union(*ledger.alive.values(), *ledger.dead.values())
+    overlaps = seen_ever([groups[g] for g in orphans], candidates, clustered_before)
+    assignment = assign(overlaps, max(SURE, params.min_overlap))
+    return {orphans[row]: overlaps.names[column] for row, column in assignment.items()}
 
 
 def _ids(groups: Sequence[frozenset[str]], continued: Mapping[int, str], ledger: Ledger, category: str) -> list[str]:
@@ -188,26 +187,26 @@ def _identities(
         for name, part in names.items():
             if part:
                 parts.setdefault(name, []).append(g)
-    found: list[Identity] = []
+    identities: list[Identity] = []
     for g, members in enumerate(groups):
         name, before, into = ids[g], ledger.centroids.get(ids[g]), ()
         similarity = float(centroids[g] @ before) if centroids is not None and before is not None else None
         if g in heirs:
             was = ledger.alive[name]
-            swallowed = [overlaps.names[c] for c in _swallowed(overlaps, g, set(heirs.values()))]
+            swallowed = [overlaps.names[c] for c in _absorbed(overlaps, g, set(heirs.values()))]
             if name in parts:
                 into = (name, *(ids[h] for h in sorted(parts[name], key=lambda h: (-len(groups[h]), ids[h]))))
             fate = "merged" if swallowed else "split" if into else _growth(members, was)
             from_whom = (name, *swallowed) if swallowed else (name,) if into else ()
             overlap = shares.get((g, column[name]), 0.0)
-            found.append(Identity(name, fate, from_whom, overlap, len(was), into, similarity))
+            identities.append(Identity(name, fate, from_whom, overlap, len(was), into, similarity))
         elif g in revived:
             was = ledger.dead[name]
             overlap = len(was & members) / len(was)
-            found.append(Identity(name, "revived", tuple(parents[g]), overlap, len(was), (), similarity))
+            identities.append(Identity(name, "revived", tuple(parents[g]), overlap, len(was), (), similarity))
         else:
-            found.append(Identity(name, "born", tuple(parents[g])))
-    return found
+            identities.append(Identity(name, "born", tuple(parents[g])))
+    return identities
 
 
 def _growth(members: frozenset[str], was: frozenset[str]) -> str:
@@ -228,14 +227,14 @@ def _matching(
     for name, was in dead.items():
         counted = Counter(holder[value] for value in was if value in holder)
         into[name] = dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
-    known = dict(ledger.centroids)
+    latest_centroids = dict(ledger.centroids)
     if centroids is not None:
-        known |= {identity.cluster_id: centroids[g] for g, identity in enumerate(identities)}
-    return Matching(identities, died, Ledger(alive, dead, known), into)
+        latest_centroids |= {identity.cluster_id: centroids[g] for g, identity in enumerate(identities)}
+    return Matching(identities, died, Ledger(alive, dead, latest_centroids), into)
 
 
 def id_letters(*parts: str) -> str:
-    """Eight letters and digits that `parts` determine, as in every cluster id."""
+    """Eight letters and digits derived from `parts`, as in every cluster id."""
     number = int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest(), "big")
     letters: list[str] = []
     for _ in range(8):
@@ -245,7 +244,7 @@ def id_letters(*parts: str) -> str:
 
 
 def _new_id(category: str, members: frozenset[str], taken: set[str]) -> str:
-    """An id that the founding members determine; counted on in the rare case that it was given before."""
+    """An id derived from the founding members; another attempt in the rare case that it is taken."""
     for attempt in range(1_000_000):
         candidate = f"c-{id_letters(category, str(attempt), *sorted(members))}"
         if candidate not in taken:

@@ -1,11 +1,10 @@
-"""Groups → families: the coarser level, in which each group lies in exactly one family or in none.
+"""Groups → families (superclusters): a coarser level, in which each group lies in one family or in none.
 
-What belongs here: which groups are close enough to be kinds of one kind, from their centroids, the same for every
-clusterer; and the ids that families keep from run to run. Not here: the groups (`labels/clusterers.py`), the graph that
-brings centroids together (`labels/community/clusterer.py`), how a group is recognised as the one that was there before
-(`matching.py`).
+What belongs here: which groups form a family, from their centroids, for every clusterer in the same way; and the
+lasting ids of families. Not here: the groups (`labels/clusterers.py`), the graph over centroids
+(`labels/community/clusterer.py`), matching with the previous run (`matching.py`).
 
-A family has at least two groups, and not all of them: a level that says nothing is left out.
+A family has at least two groups, but not all of them: such a level would say nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +16,12 @@ from pipeline.stages.identities.matching import Ledger, match
 from pipeline.stages.labels.community.clusterer import coarser
 from pipeline.stages.labels.contract import NONE
 
-LEAST_GROUPS = 4  # two or three groups in families would only be said to be alike or not
+LEAST_GROUPS = 4  # families of two or three groups in all would say nothing
 PREFIX, CLUSTER_PREFIX = "f-", "c-"
 
 
 def families(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """Int32 [groups]: the family of each group, `NONE` where it stands alone; see `nested`.
+    """Int32 [groups]: the family of each group, `NONE` for a group in no family; see `nested`.
 
     `vectors` float32 [n, d] L2-normalised embeddings, `groups` int [n] numbered from 0, −1 for none.
     """
@@ -33,8 +32,10 @@ def families(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def nested(parents: np.ndarray) -> np.ndarray:
-    """Int32 [groups]: `parents` int [groups] numbered from 0 in order of their first group, `NONE` for a parent of one
-    group, and for all where one parent has every group."""
+    """Int32 [groups]: `parents` int [groups] renumbered from 0 by their first group.
+
+    `NONE` for a parent with one group only, and for all groups if one parent has them all.
+    """
     values, inverse, counts = np.unique(parents, return_inverse=True, return_counts=True)
     result = np.full(len(parents), NONE, dtype=np.int32)
     if len(parents) < LEAST_GROUPS or len(values) < 2:
@@ -50,18 +51,20 @@ def nested(parents: np.ndarray) -> np.ndarray:
 def match_families(
     members: Sequence[frozenset[str]], ledger: Ledger, params: IdentityParams, *, category: str
 ) -> tuple[list[tuple[str, str]], Ledger]:
-    """The lasting id and fate of each family, from the content hashes in it, and the ledger for the next run.
+    """The lasting id and fate of each family (a set of content hashes), and the ledger for the next run.
 
-    Families are matched by the very function that matches clusters, in a ledger of their own, so that one that gains a
-    cluster stays the one it was. Their ids open with `PREFIX`.
+    Families are matched by the same function as clusters, with their own ledger, so a family that gains a cluster keeps
+    its id. Ids of families begin with `PREFIX`.
     """
-    found = match(members, _renamed(ledger, PREFIX, CLUSTER_PREFIX), params, category=f"{category} families")
-    identities = [(PREFIX + one.cluster_id.removeprefix(CLUSTER_PREFIX), one.fate) for one in found.identities]
-    return identities, _renamed(found.ledger, CLUSTER_PREFIX, PREFIX)
+    matching = match(members, _with_prefix(ledger, PREFIX, CLUSTER_PREFIX), params, category=f"{category} families")
+    identities = [
+        (PREFIX + identity.cluster_id.removeprefix(CLUSTER_PREFIX), identity.fate) for identity in matching.identities
+    ]
+    return identities, _with_prefix(matching.ledger, CLUSTER_PREFIX, PREFIX)
 
 
-def _renamed(ledger: Ledger, old: str, new: str) -> Ledger:
-    def rename(held: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-        return {new + name.removeprefix(old): members for name, members in held.items()}
+def _with_prefix(ledger: Ledger, old: str, new: str) -> Ledger:
+    def rename(clusters: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        return {new + name.removeprefix(old): members for name, members in clusters.items()}
 
     return Ledger(rename(ledger.alive), rename(ledger.dead))

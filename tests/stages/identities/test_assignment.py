@@ -39,7 +39,7 @@ def test_images_that_are_new_or_gone_say_nothing_about_sameness() -> None:
 
 
 def test_of_a_cluster_of_long_ago_every_image_counts() -> None:
-    overlaps = seen_ever([span(0, 60)], {"c-1": span(50, 70)}, known=span(40, 70))
+    overlaps = seen_ever([span(0, 60)], {"c-1": span(50, 70)}, clustered_before=span(40, 70))
     assert overlaps.jaccard().toarray().tolist() == [[10 / 30]]
 
 
