@@ -155,8 +155,8 @@ class _Work:
         if self.vectors is not None and self.pending:
             self.vectors.append(self.slug, [name for name, _ in self.pending], np.stack([v for _, v in self.pending]))
             self.pending = []
-        self.project.contents.append(self.slug, self.images.found)
-        self.images.found.clear()
+        self.project.contents.append(self.slug, self.images.new_rows)
+        self.images.new_rows.clear()
         if self.rows:
             frame = pl.DataFrame(self.rows, schema=IMAGES_SCHEMA)
             self.journal.mkdir(parents=True, exist_ok=True)

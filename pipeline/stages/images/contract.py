@@ -1,6 +1,6 @@
 """What `images` stores: its table and its facts.
 
-What belongs here: the schema and the `Facts` that the next run reads. Not here: decoding (`decode.py`), reading in
+What belongs here: the schema and the `Facts` that the next run reads. Not here: decoding (`decode.py`), ingestion
 (`steps/ingest.py`).
 """
 
@@ -22,23 +22,23 @@ IMAGES_SCHEMA = pl.Schema({
     "width": pl.Int32(),  # after orientation
     "height": pl.Int32(),
     "format": pl.String(),
-    "taken_at": pl.Datetime("us"),  # as the camera's clock showed it, no time zone
+    "taken_at": pl.Datetime("us"),  # local time of the camera's clock, no time zone
     "latitude": pl.Float64(),
     "longitude": pl.Float64(),
 })  # fmt: skip
 
 
 class Bytes(Part):
-    """How much was read in."""
+    """How many bytes were ingested."""
 
     bytes: int = 0
 
 
 class Ingested(Part):
-    """What a finished run left for the next; empty where nothing may be believed.
+    """What a finished run records for the next; empty if the next run must not rely on it.
 
-    `seen`: digest of all that images and embeddings follow from. `counts`: images by status. `sample`: some that could
-    not be used. `embeddings`: fingerprint of the version of `embeddings`; `parts`: where their vectors lie.
+    `seen`: digest of all inputs of images and embeddings. `counts`: images by status. `sample`: some unusable images.
+    `embeddings`: fingerprint of the version of `embeddings`; `parts`: the files of its vectors.
     """
 
     seen: str | None = None
@@ -50,6 +50,6 @@ class Ingested(Part):
 
 
 class Facts(StageFacts):
-    """`ingested`: the run that this version comes from."""
+    """`ingested`: the run that made this version."""
 
     ingested: Ingested = Ingested()

@@ -1,12 +1,12 @@
 """Bytes → pixels, or a reason why not; and one row per image.
 
-What belongs here: decoding upright onto an opaque background, thumbnails, and the row schema. Not here: telling formats
-apart and EXIF (`stages/images/formats.py`), whether all pixels are in a file (`stages/images/jpeg.py`, `png.py`),
-reading objects (`adapters/buckets.py`), what a model wants its input to look like
-(`adapters/encoders/preprocess.py`), the order of work (`stages/embeddings/stream.py`).
+What belongs here: decoding upright onto an opaque background, thumbnails, and the rows. Not here: formats and EXIF
+(`stages/images/formats.py`), whether a file has all of its pixels (`stages/images/jpeg.py`, `png.py`), reading objects
+(`adapters/buckets.py`), the preprocessing of a model (`adapters/encoders/preprocess.py`), the order of work
+(`stages/embeddings/stream.py`).
 
-Pillow is the reference. Complete JPEG and opaque still WebP files take torchvision's decoders instead, which return the
-same pixels sooner and leave the interpreter free; everything else, and whatever those refuse, goes to Pillow.
+Pillow is the reference. torchvision decodes complete JPEG and opaque still WebP files: it returns the same pixels
+sooner and releases the interpreter lock. Everything else, and every file that torchvision refuses, goes to Pillow.
 """
 
 import functools
@@ -30,21 +30,20 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.formats import DAMAGE, identify, one_line, read_exif
 from pipeline.stages.images.identity import pixel_hash
 
-# Our own cap (`max_megapixels`) is checked before anything is decoded, and may be larger than Pillow's fixed one, which
-# warns or raises by the size of the image alone.
+# `max_megapixels` is checked before anything is decoded, and may be larger than Pillow's fixed limit.
 Image.MAX_IMAGE_PIXELS = None
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # what is wrong with a file is in its row
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # the row says what is wrong with a file
 
 _CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
-Shown = tuple[np.ndarray, np.ndarray | None]  # pixels on their ground; uint8 [h, w] opacity where not all is opaque
-UNSEEN = 8  # of 255: a picture that differs nowhere by more from the ground that it lies on is not seen
+Shown = tuple[np.ndarray, np.ndarray | None]  # pixels on the background; opacity uint8 [h, w], None if all is opaque
+UNSEEN = 8  # of 255: a picture that differs nowhere by more from its background is invisible
 MID_GREY = (128, 128, 128)
-_TOLD_BY_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are known before the pixels are decoded
+_EXIF_IN_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are readable before the pixels are decoded
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageInfo:
-    """What is known of an image that can be used; width and height are those of the upright image."""
+    """A usable image; width and height are those of the upright image."""
 
     content_hash: str
     width: int
@@ -53,7 +52,7 @@ class ImageInfo:
     taken_at: datetime | None = None
     latitude: float | None = None
     longitude: float | None = None
-    pixel_hash: str | None = field(default=None, compare=False)  # None where the pixels were not decoded
+    pixel_hash: str | None = field(default=None, compare=False)  # None if the pixels were not decoded
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +71,7 @@ class Decoded(ImageInfo):
 
 @dataclass(frozen=True)
 class Rejected:
-    """An image that is set aside: `status` is one of `IMAGES_SCHEMA` but ok; `reason` is for people."""
+    """An unusable image: `status` is any status of `IMAGES_SCHEMA` but ok; `reason` is for people."""
 
     status: str
     reason: str
@@ -80,7 +79,7 @@ class Rejected:
 
 
 def content_hash(data: bytes) -> str:
-    """What the bytes are called: BLAKE2b, 16 bytes, hexadecimal."""
+    """BLAKE2b of the bytes, 16 bytes, hexadecimal."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
@@ -95,21 +94,24 @@ def image_row(entry: Mapping[str, Any], image: ImageInfo | Rejected) -> dict[str
 
 
 def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> Decoded | Rejected:
-    """Decode one image completely, or say why not. `digest` is `content_hash(data)` where it is known. Thread-safe."""
+    """Decode one image completely, or say why not. `digest` is `content_hash(data)` if known. Thread-safe."""
     digest = digest or content_hash(data)
     opened = _open(data, params, digest)
     if isinstance(opened, Rejected):
         return opened
     image, data = opened
     try:
-        exif = read_exif(image) if image.format in _TOLD_BY_HEADER else None
+        exif = read_exif(image) if image.format in _EXIF_IN_HEADER else None
         pixels, alpha = _decode_whole(image, data, params.background)
         exif = exif or read_exif(image)
     except DAMAGE as error:
         return Rejected("broken", f"The {image.format} data is damaged or cut off: {one_line(error)}.", digest)
     except MemoryError:
         return Rejected("too_large", f"No memory to decode {image.width} x {image.height} pixels.", digest)
-    pixels, alpha = _upright(pixels, exif.orientation), _upright(alpha, exif.orientation) if alpha is not None else None
+    pixels, alpha = (
+        _apply_orientation(pixels, exif.orientation),
+        _apply_orientation(alpha, exif.orientation) if alpha is not None else None,
+    )
     return Decoded(
         content_hash=digest, width=pixels.shape[1], height=pixels.shape[0], format=image.format or "",
         taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=pixels,
@@ -118,13 +120,13 @@ def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> De
 
 
 def inspect(data: bytes, params: ImageParams, *, digest: str | None = None) -> ImageInfo | Rejected:
-    """As `decode`, for bytes that are known to decode: the pixels are skipped where the header tells the rest."""
+    """As `decode`, for bytes that are known to decode: skips the pixels if the header has everything else."""
     digest = digest or content_hash(data)
     opened = _open(data, params, digest)
     if isinstance(opened, Rejected):
         return opened
     image, _ = opened
-    if image.format not in _TOLD_BY_HEADER:
+    if image.format not in _EXIF_IN_HEADER:
         decoded = decode(data, params, digest=digest)
         return decoded.info() if isinstance(decoded, Decoded) else decoded
     exif = read_exif(image)
@@ -138,7 +140,7 @@ def inspect(data: bytes, params: ImageParams, *, digest: str | None = None) -> I
 def resize(pixels: np.ndarray, height: int, width: int, interpolation: str) -> np.ndarray:
     """Resize uint8 [h, w, 3] to uint8 [height, width, 3] with antialiasing; `interpolation` is bilinear or bicubic.
 
-    The integer arithmetic is Pillow's, vectorised: values differ by 1 at most, at a fifth of the time.
+    Vectorised integer arithmetic, as in Pillow: values differ by at most 1, in a fifth of the time.
     """
     source_height, source_width, channels = pixels.shape
     if (source_height, source_width) == (height, width):
@@ -151,7 +153,7 @@ def resize(pixels: np.ndarray, height: int, width: int, interpolation: str) -> n
 
 
 def thumbnail(pixels: np.ndarray, longest_side: int) -> bytes:
-    """A small JPEG of uint8 [h, w, 3], never enlarged. JPEG, because WebP of this size takes twice as long to write."""
+    """A small JPEG of uint8 [h, w, 3], never enlarged. WebP of this size takes twice as long to write."""
     height, width = pixels.shape[:2]
     scale = min(1.0, longest_side / max(height, width))
     small = resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)), "bilinear")
@@ -160,8 +162,8 @@ def thumbnail(pixels: np.ndarray, longest_side: int) -> bytes:
     return out.getvalue()
 
 
-def _kind(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
-    """Pillow's name of the format, unless the bytes alone tell that nothing will come of them."""
+def _identify_format(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
+    """Pillow's name of the format, or a rejection of empty, too large and foreign files."""
     megabytes = len(data) / 1e6
     if not data:
         return Rejected("broken", "The object is empty (0 bytes).", digest)
@@ -173,8 +175,8 @@ def _kind(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
 
 
 def _open(data: bytes, params: ImageParams, digest: str) -> "tuple[Image.Image, bytes] | Rejected":
-    """The image with its header read and its size checked, nothing decoded; and the bytes that it was opened from."""
-    kind = _kind(data, params, digest)
+    """The image with its header read and its size checked, not decoded; and the bytes that it was opened from."""
+    kind = _identify_format(data, params, digest)
     if isinstance(kind, Rejected):
         return kind
     try:
@@ -191,7 +193,7 @@ def _open(data: bytes, params: ImageParams, digest: str) -> "tuple[Image.Image, 
 
 
 def _open_any(data: bytes, kind: str) -> tuple[Image.Image, bytes]:
-    """As it is, else without what no pixel depends on: damaged profiles, previews, texts beyond Pillow's limits."""
+    """Open the file, if need be without parts that no pixel depends on: damaged profiles, previews, long texts."""
     try:
         return Image.open(io.BytesIO(data), formats=(kind,)), data
     except DAMAGE:
@@ -204,8 +206,8 @@ def _open_any(data: bytes, kind: str) -> tuple[Image.Image, bytes]:
 def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
     """All pixels and their opacity, or an exception.
 
-    Decoders fill missing pixels and stumble over what follows the last: both are checked.
-    A JPEG or PNG whose last pixels look filled is only believed when its data prove that they are not.
+    Decoders fill in missing pixels, and fail on data after the last pixel; both are checked. If the last pixels of a
+    JPEG or PNG look filled in, its data must prove that they are not.
     """
     checked = _CHECKED.get(image.format or "")
     try:
@@ -229,10 +231,10 @@ def _decode_as_it_is(image: Image.Image, data: bytes, background: str) -> Shown:
 
 @functools.cache
 def _codecs() -> Any:
-    """torchvision's image operators. Only their library is loaded: importing torchvision doubles the start-up time."""
+    """torchvision's image operators. Loads only their library: importing torchvision doubles the start-up time."""
     torch = load_torch()
-    found = importlib.util.find_spec("torchvision")
-    folder = Path(found.origin).parent if found and found.origin else Path()
+    spec = importlib.util.find_spec("torchvision")
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
     for library in sorted([*folder.glob("image*.so"), *folder.glob("image*.pyd"), *folder.glob("image*.dylib")]):
         torch.ops.load_library(str(library))
     if not hasattr(torch.ops.image, "decode_jpeg"):
@@ -241,7 +243,7 @@ def _codecs() -> Any:
 
 
 def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """The pixels by torchvision, None where Pillow must decide: any other format, and files that are not whole."""
+    """The pixels from torchvision, or None if Pillow must decide: other formats, incomplete files."""
     if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
         if not data.endswith(b"\xff\xd9"):
             return None
@@ -257,7 +259,7 @@ def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
         webp = image.format == "WEBP"
         decoded = codecs.decode_webp(encoded, as_rgb) if webp else codecs.decode_jpeg(encoded, as_rgb, False)
     except RuntimeError:
-        return None  # Pillow reads more, and says better what is wrong
+        return None  # Pillow reads more files, and its errors are clearer
     pixels = np.ascontiguousarray(decoded.permute(1, 2, 0).numpy())
     return pixels if pixels.shape == (image.height, image.width, 3) else None
 
@@ -272,11 +274,11 @@ def _decode_pillow(image: Image.Image, background: str) -> Shown:
         return np.array(ImageCms.applyTransform(image, to_rgb)), None
     if not image.has_transparency_data:
         return np.array(image.convert("RGB")), None
-    return _laid_on(image.convert("LA") if image.mode == "La" else image, background)
+    return _composite(image.convert("LA") if image.mode == "La" else image, background)
 
 
-def _laid_on(image: Image.Image, background: str) -> Shown:
-    """On the background, or on one that shows it where nothing at all would be seen: a white icon on white."""
+def _composite(image: Image.Image, background: str) -> Shown:
+    """The image on the background, or on a contrasting one if it would be invisible, as a white icon on white."""
     picture = image.convert("RGBA")
     alpha = np.array(picture.getchannel("A"))
     colour = ImageColor.getrgb(background)[:3]
@@ -299,7 +301,7 @@ def _range(values: np.ndarray) -> tuple[int, int]:
 
 
 def _to_eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values of 16 or 32 bits, or floating point, as uint8: scaled, never clipped at 255."""
+    """Grey values of 16 or 32 bits, or floating point, scaled to uint8; not clipped at 255."""
     if values.dtype.itemsize == 2:
         return (values >> 8).astype(np.uint8)
     finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
@@ -309,7 +311,7 @@ def _to_eight_bits(values: np.ndarray) -> np.ndarray:
     return np.clip(finite * (255.0 / full), 0, 255).astype(np.uint8)
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Apply EXIF orientation 1 to 8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""What a file says of itself before its pixels are decoded: its format, and when and where it was taken.
+"""The format of a file, and when and where it was taken, read without decoding its pixels.
 
 What belongs here: signatures, EXIF, and the exceptions that damaged data raises. Not here: pixels
 (`stages/images/decode.py`).
@@ -15,8 +15,8 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-# What a file is, by its first bytes. The only formats that Pillow is ever asked for: all decode inside the process,
-# none (EPS, WMF, PSD …) starts a program or needs to guess.
+# The first bytes of each format. Pillow is never asked for any other: these decode inside the process, and none starts
+# a program or needs to guess, as EPS, WMF and PSD do.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"), (b"qoif", "QOI"),
@@ -32,7 +32,7 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-# What Pillow and its decoders raise on damaged data. MemoryError is dealt with apart.
+# What Pillow and its decoders raise on damaged data. MemoryError is handled separately.
 DAMAGE = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError, AttributeError,
     AssertionError, struct.error, zlib.error,
@@ -41,7 +41,7 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Exif:
-    """What EXIF says: orientation 1 to 8 (1 is upright), the camera's own clock, degrees north and east."""
+    """EXIF: orientation 1 to 8 (1 is upright), local time of the camera's clock, degrees north and east."""
 
     orientation: int = 1
     taken_at: datetime | None = None
@@ -50,7 +50,7 @@ class Exif:
 
 
 def identify(data: bytes) -> tuple[str | None, str]:
-    """Pillow's name of the format, or None and what the data is instead."""
+    """Pillow's name of the format, or None and a description of what the data is instead."""
     head = data[:64]
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP", ""
@@ -79,7 +79,7 @@ def _identify_container(head: bytes) -> tuple[str | None, str]:
 
 
 def read_exif(image: Image.Image) -> Exif:
-    """Orientation, time and place. Damaged EXIF counts as none: it says nothing about the pixels."""
+    """Orientation, time and place. Damaged EXIF counts as missing: the pixels may be sound."""
     try:
         tags = image.getexif()
         orientation = tags.get(ExifTags.Base.Orientation)
@@ -96,7 +96,7 @@ def read_exif(image: Image.Image) -> Exif:
 
 
 def _taken(block: Mapping[int, Any], beside: Mapping[int, Any]) -> Any:
-    """When the picture was taken, else made digital; some programs write it `beside` the block that it belongs in."""
+    """When the picture was taken, else digitized. Some programs write it `beside` the block that it belongs in."""
     for tag in (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized):
         for tags in (block, beside):
             if _moment(tags.get(tag)):
@@ -112,7 +112,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _degrees(value: Any, reference: Any, negative: str, bound: float) -> float | None:
-    """Degrees, minutes and seconds as one number; None when they are not three numbers or lie outside ±`bound`."""
+    """Degrees, minutes and seconds as one number; None if they are not three numbers or lie outside ±`bound`."""
     try:
         degrees, minutes, seconds = (float(part) for part in value)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
@@ -125,6 +125,6 @@ def _degrees(value: Any, reference: Any, negative: str, bound: float) -> float |
 
 
 def one_line(error: BaseException) -> str:
-    """The error's text for a reason, the same in every run: Pillow names memory addresses."""
+    """The error's text without memory addresses, so that it is the same in every run."""
     text = re.sub(r"<[^<>]* at 0x[0-9a-fA-F]+>", "", str(error))
     return " ".join(text.split()).rstrip(".")[:200] or type(error).__name__

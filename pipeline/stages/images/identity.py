@@ -1,17 +1,17 @@
-"""Which known image a file shows: the bytes change when a keyword is written into it, the image does not.
+"""Which known image a file shows. Writing a keyword into a file changes its bytes, not its image.
 
-What belongs here: the rule, and what is compared for it. Not here: where what is known lies (`storage/contents.py`),
-decoding (`stages/images/decode.py`).
+What belongs here: the rule, and the comparison of pixels and thumbnails. Not here: storing the known images
+(`storage/contents.py`), decoding (`stages/images/decode.py`).
 
-Decisions, cluster ids, vectors and thumbnails hang on an image's `content_hash`: the hash of the bytes in which it was
-first seen. A file with other bytes is that image
+Decisions, cluster ids, vectors and thumbnails refer to an image by its `content_hash`: the hash of the bytes in which
+it was first seen. A file with other bytes shows that image
 
-1. if these bytes were resolved before, or an earlier version knew an image by them: what was told once stays,
-2. if its pixels are the same; of several known images with these pixels the one that its key showed before,
-3. if its key showed that image before and it looks nearly the same, as after saving it anew. This is all that can be
-   compared where an earlier version kept no hash of the pixels.
+1. if these bytes were resolved before, or a stored image has their hash: a resolution never changes,
+2. if its pixels are the same; among several known images with these pixels, the one that its key showed before,
+3. if its key showed that image before and it looks nearly the same, as after saving it again. Without a stored hash of
+   the pixels, this is the only possible comparison.
 
-Else it is an image of its own.
+Otherwise it is a new image.
 """
 
 import hashlib
@@ -30,28 +30,28 @@ CONTENTS_SCHEMA = pl.Schema(
         "image": pl.String(),  # the content_hash that the image is known by
     }
 )
-# Both pictures are brought to a size that evens out the noise of compression. The fine one is for thin lines, as of a
-# chart that is drawn anew under its name: their brightness differs there by 40 of 255, that of one saved anew by 15.
+# Sizes at which the noise of compression evens out. The fine size is for thin lines: where a chart is redrawn under its
+# old name, brightness differs by 40 of 255; where it is saved again, by 15.
 COARSE, FINE = (32, 32), (96, 96)
-MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 20.0  # of 255: what saving anew changes, and no crop or other exposure
+MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 20.0  # of 255: more than saving again changes, less than any crop does
 MOST_ASPECT = 0.02
 
 
 def pixel_hash(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:
-    """What uint8 [h, w, 3] pixels are called: SHA-256 cut to 16 bytes, which processors compute faster than BLAKE2.
+    """SHA-256 of uint8 [h, w, 3] pixels, cut to 16 bytes; processors compute it faster than BLAKE2.
 
-    `alpha` is the opacity of those that are not all opaque: two white icons are the same pixels on a white ground.
+    `alpha` is the opacity if not all pixels are opaque: on white, two different white icons have the same pixels.
     """
-    found = hashlib.sha256(str(pixels.shape).encode())
+    digest = hashlib.sha256(str(pixels.shape).encode())
     for values in (pixels, alpha):
         if values is not None:
-            found.update(np.ascontiguousarray(values).data)
-    return found.hexdigest()[:32]
+            digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()[:32]
 
 
-def near_equal(one: bytes, other: bytes) -> bool:
+def near_equal(thumbnail: bytes, other: bytes) -> bool:
     """Whether two thumbnails show the same picture up to the noise of compression."""
-    with Image.open(io.BytesIO(one)) as first, Image.open(io.BytesIO(other)) as second:
+    with Image.open(io.BytesIO(thumbnail)) as first, Image.open(io.BytesIO(other)) as second:
         if abs(first.width * second.height - second.width * first.height) > MOST_ASPECT * first.width * second.height:
             return False
         coarse, fine = (_small(first, size) - _small(second, size) for size in (COARSE, FINE))
@@ -64,11 +64,11 @@ def _small(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
 
 class KnownImages:
-    """What earlier runs and this one resolved. `stored` has `CONTENTS_SCHEMA`; `shown` is key → content_hash as the
-    last run left it, for keys whose files changed; `named` are the hashes that its images are known by; `looks_like`
-    compares a thumbnail with that of a known image.
+    """The resolutions of earlier runs and of this one.
 
-    Held as sorted arrays: a million images take 130 MB, as dictionaries they would take several times that.
+    `stored` has `CONTENTS_SCHEMA`; `shown` is key → content_hash after the last run, for keys whose files changed;
+    `named` are the content hashes of the last run; `looks_like` compares a thumbnail with that of a known image.
+    Sorted arrays need 130 MB for a million images; dictionaries would need several times that.
     """
 
     def __init__(
@@ -83,27 +83,27 @@ class KnownImages:
         self._of_pixels = _Sorted(stored["pixel_hash"], stored["image"])
         self._new_bytes: dict[str, str] = {}
         self._new_pixels: dict[str, list[str]] = {}
-        self.found: list[tuple[str, str, str]] = []  # rows of `CONTENTS_SCHEMA` to be stored
+        self.new_rows: list[tuple[str, str, str]] = []  # rows of `CONTENTS_SCHEMA` to be stored
 
     def of_bytes(self, digest: str) -> str:
-        """The image that these bytes were resolved to, their own hash where they never were."""
-        known = self._new_bytes.get(digest) or next(iter(self._of_bytes.get(digest)), None)
-        return known or digest
+        """The content_hash that these bytes were resolved to, or their own hash if they never were."""
+        image = self._new_bytes.get(digest) or next(iter(self._of_bytes.get(digest)), None)
+        return image or digest
 
     def resolve(self, key: str, digest: str, pixels: str, thumbnail: bytes | None) -> str:
-        """The image (its content_hash) that a decoded file shows; remembered for what follows."""
-        known = self._new_bytes.get(digest) or next(iter(self._of_bytes.get(digest)), None)
-        if known is not None:
-            return known
-        image = self._same(key, digest, pixels, thumbnail)
+        """The image (its content_hash) that a decoded file shows; later files may resolve to it."""
+        resolved = self._new_bytes.get(digest) or next(iter(self._of_bytes.get(digest)), None)
+        if resolved is not None:
+            return resolved
+        image = self._choose(key, digest, pixels, thumbnail)
         self._new_bytes[digest] = image
         same = self._new_pixels.setdefault(pixels, [])
         if image not in same:
             same.append(image)
-        self.found.append((digest, pixels, image))
+        self.new_rows.append((digest, pixels, image))
         return image
 
-    def _same(self, key: str, digest: str, pixels: str, thumbnail: bytes | None) -> str:
+    def _choose(self, key: str, digest: str, pixels: str, thumbnail: bytes | None) -> str:
         before = self._shown.get(key)
         if digest in self._named:
             return digest
@@ -116,7 +116,7 @@ class KnownImages:
 
 
 class _Sorted:
-    """Text → texts, in the order in which they were stored, by bisection."""
+    """Text → texts in the order in which they were stored, looked up by bisection."""
 
     def __init__(self, names: pl.Series, values: pl.Series) -> None:
         keys = np.array(names.to_list(), dtype="S32")

@@ -1,12 +1,12 @@
-"""JPEG files as they really are: without their end marker, with a trailer behind it, with damaged header segments.
+"""JPEG files in practice: without an end marker, with a trailer after it, with damaged header segments.
 
-What belongs here: which bytes of a JPEG are its first picture, and whether all of its pixels are in them. Not here:
+What belongs here: which bytes of a JPEG are its first picture, and whether they hold all of its pixels. Not here:
 decoding (`stages/images/decode.py`), other formats (`stages/images/png.py`).
 
-libjpeg fills what is missing with grey and only warns, and it reads as pixels what a phone put behind half a picture.
-So a decoded picture does not tell that it is whole. What tells is this: bytes put behind the last scan, which stops
-where a known kind of trailer begins, change nothing when every pixel was decoded before them; and the scan's last bytes
-do change the picture, or else pixels may have been read from what follows them.
+libjpeg fills missing data with grey and only warns, and it decodes as pixels whatever a phone appended to half a
+picture. So decoding does not prove that a picture is complete. Two tests do, on the last scan, which ends where a known
+kind of trailer begins: bytes appended to the scan must not change the picture (all pixels were decoded before them),
+and removing the last bytes of the scan must change it (no pixel was read from what follows them).
 """
 
 import io
@@ -27,18 +27,18 @@ _MARKER_OR_RESTART = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _COEFFICIENTS = 64
-# What phones and programs put behind a picture: MP4 boxes, Samsung's blocks, XML, other pictures and archives. It is
-# not looked for where a file ends with its picture; in pixels it occurs by chance once in hundreds of gigabytes.
+# What phones and programs append to a picture: MP4 boxes, Samsung's blocks, XML, other pictures and archives. Not
+# searched for in files that end with their picture; by chance it occurs in pixels once in hundreds of gigabytes.
 _TRAILER = re.compile(
     rb"\0\0\0[\x08-\xff]ftyp|\0[\0-\xff]{3}(?:moov|mdat)|\0\0\0\x08(?:wide|free|skip)"
     rb"|\0\0[\0-\xff]{2}(?:[\x04-\x40]\0\0\0)?(?:Motion|[A-Z][A-Za-z]+_[A-Z][a-z_A-Z]{3})|MotionPhoto_Data|SEFH[\0-\xff]\0\0\0"
     rb"|<\?xml |<\?xpacket |<x:xmpmeta|\xff\xd8\xff|\x89PNG\r\n|RIFF[\0-\xff]{4}(?:WEBP|AVI )|PK\x03\x04[\0-\xff]{5}\0"
 )
-PADDING, TRAILER_BEGINS = 4096, 64  # bytes behind an end marker that are filling, and in which a trailer's kind shows
-FILLING = 16  # that many equal bytes in a row are the filling of a file whose copy was interrupted, not pixels
-LAST_BYTES = 3  # of which at least one belongs to pixels; a scan ends in an incomplete byte, and some cameras add one
-WINDOW = 1 << 16  # bytes of a scan looked at first
-MISSING_GREY = 128  # what libjpeg shows where there are no data
+PADDING, TRAILER_BEGINS = 4096, 64  # bytes after an end marker that may be padding; that identify a trailer
+FILLING = 16  # this many equal bytes at the end are the fill of an interrupted copy, not pixels
+LAST_BYTES = 3  # at least one of them holds pixels: a scan ends in an incomplete byte, and some cameras add one
+WINDOW = 1 << 16  # bytes of a scan searched first
+MISSING_GREY = 128  # what libjpeg shows for missing data
 
 
 @dataclass
@@ -71,21 +71,21 @@ class _Scan:
 
 
 def strip_segments(data: bytes) -> bytes | None:
-    """The same picture without header segments that no pixel depends on, None where the header cannot be followed."""
+    """The picture without header segments that no pixel depends on, or None if the header cannot be parsed."""
     kept = [b"\xff\xd8"]
     for marker, start, stop in _segments(data):
         if marker == 0xDA:
             return b"".join(kept) + data[start:]
         body = data[start + 4 : stop]
-        told = marker == 0xE1 and body.startswith(b"Exif\0\0")  # which way up it is
+        is_exif = marker == 0xE1 and body.startswith(b"Exif\0\0")  # which way up it is
         colours = (marker == 0xEE and len(body) >= 12) or (marker == 0xE0 and len(body) >= 14)
-        if told or colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        if is_exif or colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(data[start:stop])
     return None
 
 
 def complete_picture(data: bytes) -> bytes | None:
-    """The first picture with its end marker, None when pixels of it are missing."""
+    """The first picture with its end marker, or None if pixels are missing."""
     try:
         scan = _last_scan(data)
         return _if_whole(data, scan) if scan is not None else None
@@ -94,29 +94,29 @@ def complete_picture(data: bytes) -> bytes | None:
 
 
 def has_end(data: bytes) -> bool:
-    """Whether an end marker follows the first picture's own segments, and what it ends is not a trailer's."""
+    """Whether the first picture has an end marker that does not belong to a trailer."""
     at, scan = 0, 0
     for marker, _, stop in _segments(data):
         at = _end_of_scan(data, stop, restarts=True) if marker == 0xDA else stop
         scan = stop
-    found = _MARKER_OR_RESTART.search(data, at)
-    if found is None or not found[0].endswith(b"\xd9"):
+    end = _MARKER_OR_RESTART.search(data, at)
+    if end is None or not end[0].endswith(b"\xd9"):
         return False
-    behind = data[found.end() : found.end() + PADDING].lstrip(b"\0\xff\r\n ")
-    if not behind and found.end() + PADDING >= len(data):
+    behind = data[end.end() : end.end() + PADDING].lstrip(b"\0\xff\r\n ")
+    if not behind and end.end() + PADDING >= len(data):
         return True
-    # something follows: if nobody knows what it is, the end marker may be its own
-    known = behind.startswith(b"\xd8") or _TRAILER.search(data, found.end(), found.end() + TRAILER_BEGINS) is not None
-    return known and _TRAILER.search(data, scan, found.start()) is None
+    # if the kind of the following data is unknown, the end marker may belong to it
+    is_trailer = behind.startswith(b"\xd8") or _TRAILER.search(data, end.end(), end.end() + TRAILER_BEGINS) is not None
+    return is_trailer and _TRAILER.search(data, scan, end.start()) is None
 
 
 def is_complete(data: bytes) -> bool:
-    """Whether all pixels of the first picture are in the data."""
+    """Whether the data hold all pixels of the first picture."""
     return complete_picture(data) is not None
 
 
 def looks_cut(pixels: np.ndarray) -> bool:
-    """Whether the last block is what libjpeg shows where data are missing. Whole pictures may look so too."""
+    """Whether the last block looks as libjpeg shows missing data. A complete picture may look the same."""
     return bool((pixels[-1, -1] == MISSING_GREY).all() and (pixels[-8:, -8:] == MISSING_GREY).all())
 
 
@@ -136,7 +136,7 @@ def _if_whole(data: bytes, scan: _Scan) -> bytes | None:
         return None
     shorter = coded[:-LAST_BYTES]
     if all(np.array_equal(pixels, _pixels(head + shorter + noise + END)) for noise in noises):
-        return None  # the pixels end before, and what follows them may have been read as pixels, too
+        return None  # the pixels end earlier, and data after them may have been decoded as pixels
     return head + coded + END
 
 
@@ -146,7 +146,7 @@ def _pixels(data: bytes) -> np.ndarray:
 
 
 def _last_scan(data: bytes) -> _Scan | None:
-    """The scan after which no coefficient of the picture is missing; None when there is none."""
+    """The scan after which no coefficient of the picture is missing, or None."""
     frame, interval = None, 0
     for marker, start, stop in _segments(data):
         body = data[start + 4 : stop]
@@ -183,12 +183,12 @@ def _note_scan(frame: _Frame, body: bytes) -> list[int]:
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Marker, start and stop of each segment up to the picture's end; a scan's coded data are skipped."""
     at, restarts = 2, False
-    while (found := _MARKER.search(data, at)) is not None:
-        marker, start = data[found.end() - 1], found.end() - 2
+    while (match := _MARKER.search(data, at)) is not None:
+        marker, start = data[match.end() - 1], match.end() - 2
         if marker in (0xD8, 0xD9):
             return
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:
-            at = found.end()
+            at = match.end()
             continue
         stop = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
         if stop > len(data) or stop < start + 4:
@@ -207,9 +207,9 @@ def _end_of_scan(data: bytes, start: int, *, restarts: bool) -> int:
         follows = coded[at + 1]
         markers = (follows != 0) & (follows != 0xFF) & ~(restarts & (follows >= 0xD0) & (follows <= 0xD7))
         if markers.any():
-            found = start + int(at[markers.argmax()])
-            while data[found - 1] == 0xFF:
-                found -= 1
-            return found
+            end = start + int(at[markers.argmax()])
+            while data[end - 1] == 0xFF:
+                end -= 1
+            return end
         start, window = start + len(coded) - 1, 2 * window
     return len(data)

@@ -1,6 +1,6 @@
-"""PNG files as they really are: with damaged or very large chunks beside the pixels, or without their end.
+"""PNG files in practice: with damaged or very large chunks beside the pixels, or without their end.
 
-What belongs here: which chunks of a PNG its pixels depend on, and whether all rows are in them. Not here: decoding
+What belongs here: which chunks of a PNG its pixels depend on, and whether they hold all rows. Not here: decoding
 (`stages/images/decode.py`), other formats (`stages/images/jpeg.py`).
 """
 
@@ -17,7 +17,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def strip_chunks(data: bytes) -> bytes | None:
-    """The same picture without chunks that no pixel depends on; sound EXIF stays, for it tells which way up it is."""
+    """The picture without chunks that no pixel depends on. Intact EXIF stays: it has the orientation."""
     kept = [SIGNATURE]
     for name, start, stop in _chunks(data):
         sound = stop <= len(data) and zlib.crc32(data[start + 4 : stop - 4]) == int.from_bytes(data[stop - 4 : stop])
@@ -27,7 +27,7 @@ def strip_chunks(data: bytes) -> bytes | None:
 
 
 def complete_picture(data: bytes) -> bytes | None:
-    """The picture with its stream of pixels made anew, None when rows of it are missing."""
+    """The picture with its pixel stream written anew, or None if rows are missing."""
     rows = _rows(data)
     if rows is None:
         return None
@@ -36,17 +36,17 @@ def complete_picture(data: bytes) -> bytes | None:
 
 
 def has_end(_: bytes) -> bool:
-    """A PNG needs no end: what Pillow does not find complete is told by an exception."""
+    """Always true: Pillow raises an exception for an incomplete PNG."""
     return True
 
 
 def is_complete(data: bytes) -> bool:
-    """Whether all rows are in the data."""
+    """Whether the data hold all rows."""
     return _rows(data) is not None
 
 
 def looks_cut(pixels: np.ndarray) -> bool:
-    """Whether the last row is of one colour, as where rows are missing. Whole pictures may look so too."""
+    """Whether the last row has a single colour, as if rows were missing. A complete picture may look the same."""
     return bool((pixels[-1] == pixels[-1, 0]).all())
 
 
@@ -55,7 +55,7 @@ def _pixel_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _rows(data: bytes) -> bytes | None:
-    """All rows with their filters, None when some are missing."""
+    """All rows with their filters, or None if some are missing."""
     chunks = _pixel_chunks(data)
     needed = _bytes_of_rows(chunks[0][1]) if chunks and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13 else None
     if needed is None:
@@ -68,7 +68,7 @@ def _rows(data: bytes) -> bytes | None:
 
 
 def _bytes_of_rows(header: bytes) -> int | None:
-    """Length of the pixels, each row with its filter byte, before they were compressed."""
+    """Uncompressed length of the pixels, each row with its filter byte."""
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     bits = _CHANNELS.get(colour, 0) * depth
     if not bits or not depth:
@@ -81,7 +81,7 @@ def _bytes_of_rows(header: bytes) -> int | None:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and stop of each chunk up to the end of the picture; the last one may be cut."""
+    """Name, start and stop of each chunk up to the end of the picture; the last may be truncated."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         name, stop = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4], "big")

@@ -30,7 +30,7 @@ def test_other_bytes_with_the_same_pixels_are_the_image_that_was_known() -> None
     images = known(("b1", "p", "b1"))
     assert images.resolve("key", "b2", "p", None) == "b1"
     assert images.of_bytes("b2") == "b1"
-    assert images.found == [("b2", "p", "b1")]
+    assert images.new_rows == [("b2", "p", "b1")]
 
 
 def test_what_was_resolved_once_stays_even_under_another_key() -> None:
