@@ -199,9 +199,9 @@ def preview(project: Project, category: str, known: pl.DataFrame | None, listing
     source = project.settings.source
     entries = _bucket_entries(project)
     if entries is not None:
-        return build_manifest_from_entries(entries, category=category, settings=source, known=known)
+        return build_manifest_from_entries(entries, category=category, settings=source, previous=known)
     objects = listing.objects() if listing else _objects(project, category)
-    return build_manifest(objects, category=category, settings=source, known=known)
+    return build_manifest(objects, category=category, settings=source, previous=known)
 
 
 def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:

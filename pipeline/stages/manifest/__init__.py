@@ -1,10 +1,10 @@
-"""The stage `image_manifest`: what is in the bucket, one row per object, and what changed.
+"""The stage `image_manifest`: the images of the bucket, one row each, and what changed since the last run.
 
-- `build.py`: listing → manifest rows, one variant per image, and the difference from last time.
-- `keys.py`: what an object key means: category, group, identifier, width.
-- `bucket_manifest.py`: a bucket's own manifest.json, which then says what exists.
-- `digest.py`: one text that changes when a listing does.
-- `watch.py`: what the sensor decides at each look.
+- `build.py`: listing → manifest rows, one variant per image, and the changes since the last run.
+- `keys.py`: the meaning of an object key: category, group, identifier, width.
+- `bucket_manifest.py`: a bucket's own manifest.json, which takes the place of a listing.
+- `digest.py`: a digest that changes when a listing does.
+- `watch.py`: what the sensor decides at each tick.
 
 Not here: talking to a bucket (`adapters/`) and storing (`steps/manifest.py`).
 """

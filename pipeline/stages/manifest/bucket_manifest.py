@@ -1,7 +1,7 @@
-"""The bucket's own manifest.json: where there is one, it and not a listing says what exists.
+"""The bucket's own manifest.json. If there is one, it replaces a listing.
 
-What belongs here: its format, its check, and what an entry says. Not here: fetching it (`steps/manifest.py`; for the
-sensor `stages/manifest/watch.py`), and how its entries become a manifest (`stages/manifest/build.py`).
+What belongs here: its format and validation, and the meaning of an entry. Not here: fetching it (`steps/manifest.py`;
+for the sensor `stages/manifest/watch.py`), making a manifest from its entries (`stages/manifest/build.py`).
 """
 
 import math
@@ -26,8 +26,8 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, alias_generator=to_camel)
 
 
-def _moment(value: Any) -> datetime | None:
-    """An ISO 8601 time, for UTC where it names no zone; None for anything else: a caption's whim stops no run."""
+def _parse_time(value: Any) -> datetime | None:
+    """An ISO 8601 time, in UTC if it names no zone; None for anything else, so that a bad value stops no run."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -35,7 +35,7 @@ def _moment(value: Any) -> datetime | None:
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
-def _degrees(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -44,22 +44,22 @@ def _degrees(value: Any) -> float | None:
 
 
 class VariantEntry(_Model):
-    """One size of an image. A bare string in the document is its key."""
+    """One size of an image. In the document, a plain string is its key."""
 
     key: str = Field(min_length=1)
     etag: str | None = None
     size: int | None = Field(default=None, ge=0)
 
 
-def _words(value: Any) -> str | None:
+def _clean_text(value: Any) -> str | None:
     return " ".join(value.split())[:2000] or None if isinstance(value, str) else None
 
 
 class Entry(_Model):
-    """One image as the bucket's owner describes it. `last_updated` is the document's, copied down.
+    """One image as the bucket's owner describes it. `last_updated` is copied from the document.
 
-    `title` and `caption`: what it shows, in words.
-    `taken_at`, `latitude`, `longitude`: when and where, as far as the owner knows; what cannot be read is unknown.
+    `title` and `caption` describe what the image shows. `taken_at`, `latitude`, `longitude`: when and where it was
+    taken, None if missing or invalid.
     """
 
     id: str = Field(min_length=1)
@@ -72,11 +72,11 @@ class Entry(_Model):
     variants: dict[str, VariantEntry | str | None] = Field(default_factory=dict[str, "VariantEntry | str | None"])
     scraped_at: datetime | None = None
     last_updated: datetime | None = None
-    taken_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
-    latitude: Annotated[float | None, BeforeValidator(_degrees)] = None
-    longitude: Annotated[float | None, BeforeValidator(_degrees)] = None
-    title: Annotated[str | None, BeforeValidator(_words)] = None
-    caption: Annotated[str | None, BeforeValidator(_words)] = None
+    taken_at: Annotated[datetime | None, BeforeValidator(_parse_time)] = None
+    latitude: Annotated[float | None, BeforeValidator(_parse_number)] = None
+    longitude: Annotated[float | None, BeforeValidator(_parse_number)] = None
+    title: Annotated[str | None, BeforeValidator(_clean_text)] = None
+    caption: Annotated[str | None, BeforeValidator(_clean_text)] = None
 
 
 class _Document(_Model):
@@ -86,9 +86,9 @@ class _Document(_Model):
 
 
 def parse_bucket_manifest(data: bytes) -> list[Entry]:
-    """Read and check manifest.json.
+    """Read and validate manifest.json.
 
-    Raises `BucketError` saying which entry is wrong and how: a document that cannot be read is never an empty bucket.
+    Raises `BucketError` with the invalid entry and the reason: an unreadable document is not an empty bucket.
     """
     try:
         document = _Document.model_validate_json(data)
@@ -98,13 +98,13 @@ def parse_bucket_manifest(data: bytes) -> list[Entry]:
         for variant, key, _, _ in entry_objects(entry):
             if key.startswith("/") or "://" in key or ".." in key.split("/"):
                 where = f"entries.{number}.variants.{variant} of {entry.id!r}"
-                said = f"{where} is {key!r}, which is no key in this bucket."
-                raise BucketError(f"{MANIFEST_KEY} in the bucket cannot be used: {said} {_REMEDY}")
+                problem = f"{where} is {key!r}, which is no key in this bucket."
+                raise BucketError(f"{MANIFEST_KEY} in the bucket cannot be used: {problem} {_REMEDY}")
     return [entry.model_copy(update={"last_updated": document.last_updated}) for entry in document.entries]
 
 
 def entry_category(entry: Entry, categories: Categories) -> str | None:
-    """The category of an entry as the settings see it; None where they do not want it."""
+    """The category of an entry by the settings; None if they do not include it."""
     if categories == "single":
         return SINGLE_CATEGORY
     return entry.category if categories == "all" or entry.category in categories else None
@@ -113,7 +113,7 @@ def entry_category(entry: Entry, categories: Categories) -> str | None:
 def entry_objects(entry: Entry) -> list[tuple[str, str, str, int]]:
     """(variant, key, ETag, size) of each variant of an entry.
 
-    The ETag is the variant's own, else the entry's contentHash, else when it was scraped, else empty.
+    The ETag is the variant's own, else the entry's contentHash, else its scrapedAt, else empty.
     """
     fallback = entry.content_hash or (entry.scraped_at.isoformat() if entry.scraped_at else "")
     objects: list[tuple[str, str, str, int]] = []
@@ -133,7 +133,7 @@ def entry_time(entry: Entry) -> datetime:
 
 
 def entry_context(entry: Entry) -> tuple[float | None, float | None, float | None]:
-    """(hours since 1970 in UTC, latitude, longitude) as an entry tells them; both of a place, or neither."""
+    """(hours since 1970 in UTC, latitude, longitude) of an entry; the latter are both set or both None."""
     hours = entry.taken_at.timestamp() / 3600 if entry.taken_at else None
     latitude, longitude = entry.latitude, entry.longitude
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
@@ -142,7 +142,7 @@ def entry_context(entry: Entry) -> tuple[float | None, float | None, float | Non
 
 
 def entry_digests(entries: Iterable[Entry], categories: Categories) -> dict[str, CategoryDigest]:
-    """Category → what the sensor sees of it: the same digest as that of `build_manifest_from_entries`."""
+    """Category → its digest for the sensor, equal to that of `build_manifest_from_entries`."""
     tallies: dict[str, Tally] = {}
     for entry in entries:
         category = entry_category(entry, categories)

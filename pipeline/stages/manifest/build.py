@@ -1,9 +1,8 @@
-"""Which images a category holds, and what changed since the last time.
+"""The images of a category, and what changed since the last run.
 
-What belongs here: what a bucket must be able to do (`Bucket`), the manifest's schema, one variant per image, the diff.
-Not here: what one key means (`stages/manifest/keys.py`), the bucket's own manifest.json
-(`stages/manifest/bucket_manifest.py`), talking to S3 or a disk (`adapters/`), when to look
-(`stages/manifest/watch.py`).
+What belongs here: the interface of a bucket (`Bucket`), one variant per image, the diff. Not here: the meaning of a key
+(`stages/manifest/keys.py`), the bucket's own manifest.json (`stages/manifest/bucket_manifest.py`), talking to S3 or a
+disk (`adapters/`), when to look (`stages/manifest/watch.py`).
 """
 
 from collections import Counter
@@ -37,10 +36,10 @@ from pipeline.stages.manifest.keys import (
 
 
 class ObjectInfo(NamedTuple):
-    """One object as a listing names it: key relative to the source, ETag without quotes, bytes, UTC-aware time.
+    """One object of a listing: key relative to the source, ETag without quotes, bytes, UTC-aware time.
 
-    Where `trouble` says why, it is no object but a place that could not be looked at: a folder (`key` closes with a
-    slash) or one file. What is known of it stays as it is.
+    With `trouble` it is no object, but a folder (`key` ends with a slash) or file that could not be listed, and the
+    reason. Known images there are kept.
     """
 
     key: str
@@ -51,42 +50,41 @@ class ObjectInfo(NamedTuple):
 
 
 class Bucket(Protocol):
-    """What the product asks of a place that holds objects. All keys are relative to `url`.
+    """The interface of an object store. All keys are relative to `url`.
 
-    Every method raises `BucketError` where the bucket says no and `BucketUnreachableError` where it does not answer.
-    A listing is complete, or says where it is not (`ObjectInfo.trouble`), or raises: it never ends early as if the
-    bucket were empty.
+    Every method raises `BucketError` if the bucket refuses and `BucketUnreachableError` if it does not answer. A
+    listing is complete, or says where it is not (`ObjectInfo.trouble`), or raises; it never ends early in silence.
     """
 
     @property
     def url(self) -> str:
-        """For people; holds no secrets."""
+        """For people; without secrets."""
         ...
 
     def folders(self) -> list[str]:
-        """Names of the folders at the top, sorted, hidden ones left out."""
+        """Names of the top folders, sorted, without hidden ones."""
         ...
 
     def pages(
         self, prefix: str = "", *, after: str | None = None, recursive: bool = True
     ) -> Iterator[list[ObjectInfo]]:
-        """Objects in the folder `prefix` in ascending order of key, those greater than `after` only."""
+        """Objects in the folder `prefix` in ascending order of key, beginning after the key `after`."""
         ...
 
     def head(self, key: str) -> ObjectInfo | None:
-        """What a listing would say of one object; None where there is none."""
+        """The object as in a listing; None if there is none."""
         ...
 
     def read(self, key: str) -> bytes:
-        """The whole object. Raises `ObjectMissingError` too."""
+        """The whole object. Also raises `ObjectMissingError`."""
         ...
 
     def read_many(
         self, keys: Iterable[str], *, most: int | None = None
     ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError]]:
-        """Objects in the order of `keys`, read ahead by a bounded number; one object's trouble is a value.
+        """Objects in the order of `keys`, with bounded read-ahead. The error of one object is yielded, not raised.
 
-        One of more than `most` bytes is not read: its trouble is an `ObjectTooLargeError`.
+        An object of more than `most` bytes is not read: it yields an `ObjectTooLargeError`.
         """
         ...
 
@@ -95,22 +93,23 @@ class Bucket(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove one object; not an error where there is none."""
+        """Remove one object; no error if there is none."""
         ...
 
     def check(self) -> None:
-        """One cheap request that raises what any other would raise."""
+        """Make one cheap request, which raises what any other request would raise."""
         ...
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The images of one category, and where every object went.
+    """The images of one category, and an account of every object.
 
-    objects + kept = images + hidden + other + other_variants + unmatched; images = added + changed + same. `kept` are
-    the images of before in places that could not be looked at. `frame` has `MANIFEST_SCHEMA`, one row per image, sorted
-    by key, and the images removed since `known` once more with change = removed. `content` is over every variant of
-    every image, so that it compares with what a scan sees. `skipped`: name that settings skip → objects below it.
+    objects + kept = images + hidden + other + other_variants + unmatched; images = added + changed + same. `kept`
+    counts images of the previous manifest in places that could not be listed. `frame` has `MANIFEST_SCHEMA`, sorted by
+    key: one row per image, and one with change = removed per image removed since the previous manifest. `content`
+    covers every variant of every image, so it is comparable with a scan. `skipped`: name that settings skip → objects
+    below it.
     """
 
     category: str
@@ -131,12 +130,12 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """To be stored beside the frame: `watch.decide` compares it with what it sees in the bucket."""
+        """Stored beside the frame; `watch.decide` compares it with the bucket."""
         return self.content.digest
 
 
 class _Candidate(NamedTuple):
-    """One object that could stand for an image."""
+    """One variant of an image."""
 
     info: ObjectInfo
     parsed: ParsedKey
@@ -144,12 +143,12 @@ class _Candidate(NamedTuple):
 
 
 def build_manifest(
-    objects: Iterable[ObjectInfo], *, category: str, settings: SourceSettings, known: pl.DataFrame | None
+    objects: Iterable[ObjectInfo], *, category: str, settings: SourceSettings, previous: pl.DataFrame | None
 ) -> Manifest:
-    """The manifest of `category` from a listing; objects of other categories are passed over.
+    """The manifest of `category` from a listing; objects of other categories are ignored.
 
-    `known` is the frame of the last manifest, or None the first time. Memory grows with the images, not the objects.
-    Raises `SettingsError` where the category's pattern is wrong or matches none of its images.
+    `previous` is the frame of the last manifest, or None the first time. Memory grows with the images, not the objects.
+    Raises `SettingsError` if the category's pattern is wrong or matches none of its images.
     """
     written = pattern_of(category, settings.patterns)
     pattern = compile_pattern(category, written) if written is not None else None
@@ -188,25 +187,25 @@ def build_manifest(
             f"it must match the whole of what follows the category's folder, as in {sample(unmatched_sample)}."
         )
     return _assemble(
-        selection, tally.result(), category=category, known=known,
+        selection, tally.result(), category=category, previous=previous,
         hidden=seen["hidden"], other=seen["other"], unmatched=unmatched, unseen=unseen, skipped=skipped,
     )  # fmt: skip
 
 
 def build_manifest_from_entries(
-    entries: Iterable[Entry], *, category: str, settings: SourceSettings, known: pl.DataFrame | None
+    entries: Iterable[Entry], *, category: str, settings: SourceSettings, previous: pl.DataFrame | None
 ) -> Manifest:
-    """The manifest of `category` from the entries of the bucket's manifest.json; other categories are passed over.
+    """The manifest of `category` from the entries of the bucket's manifest.json; other categories are ignored.
 
-    The group is the country code in lower case, else the country. Sizes that are not told are `UNKNOWN_SIZE`. Entries
-    without a variant count as unmatched.
+    The group is the country code in lower case, else the country. Missing sizes are `UNKNOWN_SIZE`. Entries without a
+    variant count as unmatched.
     """
     selection, tally, unmatched = _Selection(settings.variant), Tally(), 0
     for entry in entries:
         if entry_category(entry, settings.categories) != category:
             continue
         group = (entry.country_code or "").lower() or entry.country or None
-        # The same image keeps its id when a bucket that was listed so far gets a manifest.json: de-001 of de is 001.
+        # An image keeps its id when a listed bucket gets a manifest.json: de-001 of de is 001.
         identifier = (entry.id.removeprefix(f"{group}-") if group else entry.id) or entry.id
         objects = entry_objects(entry)
         for variant, key, etag, size in objects:
@@ -214,11 +213,11 @@ def build_manifest_from_entries(
             parsed = ParsedKey(category, group, identifier, variant, extension_of(key))
             selection.add(_Candidate(ObjectInfo(key, etag, size, entry_time(entry)), parsed, entry.source_url))
         unmatched += not objects
-    return _assemble(selection, tally.result(), category=category, known=known, unmatched=unmatched)
+    return _assemble(selection, tally.result(), category=category, previous=previous, unmatched=unmatched)
 
 
 class _Selection:
-    """Keeps the one object per image that is read, as objects come by."""
+    """Chooses the one object to read per image, as objects are offered."""
 
     def __init__(self, wanted: str) -> None:
         self._wanted = wanted
@@ -227,23 +226,23 @@ class _Selection:
         self.offered = 0
 
     def add(self, candidate: _Candidate) -> None:
-        """Offer one object. Of two with the same variant the one with the lower key wins."""
+        """Offer one object. Among objects with the same variant, the lower key wins."""
         self.offered += 1
         parsed = candidate.parsed
         rank = (variant_order(parsed.variant, self._wanted), candidate.info.key)
-        held = self._best.get((parsed.group, parsed.identifier))
-        if held is None or rank < held[0]:
+        best = self._best.get((parsed.group, parsed.identifier))
+        if best is None or rank < best[0]:
             self._best[parsed.group, parsed.identifier] = (rank, candidate)
 
     def add_doubtful(self, sized: _Candidate, named: _Candidate) -> None:
-        """Offer an object whose name may end in a width (`sized`) or is all its own (`named`).
+        """Offer an object whose name may end in a width (`sized`), or may be an identifier as a whole (`named`).
 
-        It is a width where the image has another of that is no doubt, or where there is nothing to tell it from.
+        It is a width if the image has another variant that certainly is one, or no other variant at all.
         """
         self._doubtful.setdefault((sized.parsed.group, sized.parsed.identifier), []).append((sized, named))
 
     def settle(self) -> None:
-        """Decide about what was doubtful, now that everything was offered."""
+        """Decide the doubtful objects, after all objects were offered."""
         for image, candidates in self._doubtful.items():
             several = len({sized.parsed.variant for sized, _ in candidates}) > 1
             own_names = several and image not in self._best
@@ -266,30 +265,30 @@ def _assemble(
     content: CategoryDigest,
     *,
     category: str,
-    known: pl.DataFrame | None,
+    previous: pl.DataFrame | None,
     hidden: int = 0,
     other: int = 0,
     unmatched: int = 0,
     unseen: Sequence[str] = (),
     skipped: Mapping[str, int] | None = None,
 ) -> Manifest:
-    """A manifest from chosen objects: the diff against `known`, and the counts. Rows of `unseen` places are kept."""
+    """A manifest from chosen objects: the diff against `previous`, and the counts. Rows of `unseen` places are kept."""
     selection.settle()
     current = selection.frame(category)
-    kept = _in_places(known, unseen).join(current, on="image_id", how="anti")
-    frame = diff(pl.concat([current, kept]), known)
-    found: dict[str, int] = dict(frame.group_by("change").len().iter_rows())
-    images = frame.height - found.get("removed", 0)
+    kept = _in_places(previous, unseen).join(current, on="image_id", how="anti")
+    frame = diff(pl.concat([current, kept]), previous)
+    counts: dict[str, int] = dict(frame.group_by("change").len().iter_rows())
+    images = frame.height - counts.get("removed", 0)
     return Manifest(
         category=category,
         frame=frame,
         content=content,
         objects=selection.offered + hidden + other + unmatched,
         images=images,
-        added=found.get("added", 0),
-        changed=found.get("changed", 0),
-        same=found.get("same", 0),
-        removed=found.get("removed", 0),
+        added=counts.get("added", 0),
+        changed=counts.get("changed", 0),
+        same=counts.get("same", 0),
+        removed=counts.get("removed", 0),
         hidden=hidden,
         other=other,
         other_variants=selection.offered + kept.height - images,
@@ -299,30 +298,32 @@ def _assemble(
     )
 
 
-def _in_places(known: pl.DataFrame | None, places: Sequence[str]) -> pl.DataFrame:
-    """The rows of `known` that lie in one of `places`: a key, or a folder with a closing slash ("/" is everything)."""
-    if known is None or not places:
+def _in_places(previous: pl.DataFrame | None, places: Sequence[str]) -> pl.DataFrame:
+    """The rows of `previous` in one of `places`: a key, or a folder with a closing slash ("/" is everything)."""
+    if previous is None or not places:
         return MANIFEST_SCHEMA.to_frame()
     key = pl.col("key")
     inside = pl.any_horizontal(
         pl.lit(value=True) if place == "/" else key.str.starts_with(place) if place.endswith("/") else key == place
         for place in places
     )
-    kept = known.filter(inside & (pl.col("change") != "removed"))
+    kept = previous.filter(inside & (pl.col("change") != "removed"))
     return kept.with_columns(change=pl.lit(None, pl.String)).select(MANIFEST_SCHEMA.names())
 
 
-def diff(current: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
-    """Fill `change`, joined on image_id: added (not in known), changed (other key, size or ETag), same, removed.
+def diff(current: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """Fill `change`, joined on image_id: added (not in `previous`), changed (key, size or ETag differ), same, removed.
 
-    Rows that `known` already holds as removed are gone for good. Sorted by key.
+    Rows that are already marked as removed in `previous` are dropped. Sorted by key.
     """
-    before = (known if known is not None else MANIFEST_SCHEMA.to_frame()).filter(pl.col("change") != "removed")
+    before = (previous if previous is not None else MANIFEST_SCHEMA.to_frame()).filter(pl.col("change") != "removed")
     compared = ("key", "size", "etag")
-    held = before.select("image_id", *(pl.col(name).alias(f"known_{name}") for name in compared))
+    earlier = before.select("image_id", *(pl.col(name).alias(f"known_{name}") for name in compared))
     unchanged = pl.all_horizontal(pl.col(name) == pl.col(f"known_{name}") for name in compared)
     change = pl.when(pl.col("known_key").is_null()).then(pl.lit("added"))
     change = change.when(unchanged).then(pl.lit("same")).otherwise(pl.lit("changed"))
-    present = current.join(held, on="image_id", how="left").with_columns(change=change).select(MANIFEST_SCHEMA.names())
+    present = (
+        current.join(earlier, on="image_id", how="left").with_columns(change=change).select(MANIFEST_SCHEMA.names())
+    )
     gone = before.join(current, on="image_id", how="anti").with_columns(change=pl.lit("removed"))
     return pl.concat([present, gone.select(MANIFEST_SCHEMA.names())]).sort("key", "change", "image_id")

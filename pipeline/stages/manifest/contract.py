@@ -12,7 +12,7 @@ MANIFEST_SCHEMA = pl.Schema(
         "image_id": pl.String,
         "key": pl.String,
         "etag": pl.String,
-        "size": pl.Int64,  # bytes; UNKNOWN_SIZE where only manifest.json tells of the object
+        "size": pl.Int64,  # bytes; UNKNOWN_SIZE if manifest.json names the object without a size
         "last_modified": pl.Datetime("us", "UTC"),
         "category": pl.String,
         "group": pl.String,
@@ -38,9 +38,11 @@ class Digests(StageFacts):
 
 
 class Facts(StageFacts):
-    """`digest`: of what the bucket holds. `content`: of the table without its changes, `present`: of the images that
-    are there. `listing`: of the objects as listed, empty where manifest.json says what exists. Then counts of objects
-    and images, and what became of them since the run before."""
+    """Digests, then counts of objects, images and changes.
+
+    `digest`: of the objects in the bucket. `content`: of the table without `change`. `present`: of the images that
+    exist. `listing`: of the objects as listed; empty with a manifest.json.
+    """
 
     digest: str
     content: str = ""

@@ -1,7 +1,7 @@
-"""One short number for all that a category holds, the same whoever computes it and in whatever order.
+"""The digest of a category's objects, independent of their order.
 
 What belongs here: the digest. Not here: which objects count (`stages/manifest/keys.py`), the stored digest
-(`stages/manifest/build.py`) and its comparison with what is in the bucket now (`stages/manifest/watch.py`).
+(`stages/manifest/build.py`), comparing it with the bucket (`stages/manifest/watch.py`).
 """
 
 import hashlib
@@ -19,20 +19,20 @@ class CategoryDigest:
 
 
 class Tally:
-    """Builds a `CategoryDigest` one object at a time. A sum of hashes: any order, and any split over ticks, is one."""
+    """Builds a `CategoryDigest` one object at a time. A sum of hashes, so neither order nor ticks matter."""
 
     def __init__(self, count: int = 0, total: int = 0) -> None:
         self.count: int = count
         self.total: int = total
 
     def add(self, key: str, size: int, etag: str) -> None:
-        """Count one object. The caller has left out hidden objects and those that are no images."""
+        """Count one object. The caller leaves out hidden objects and objects that are no images."""
         hashed = hashlib.blake2b(f"{key}\0{size}\0{etag}".encode(), digest_size=8).digest()
         self.total = (self.total + int.from_bytes(hashed, "big")) & _MASK
         self.count += 1
 
     def result(self) -> CategoryDigest:
-        """The digest of what was added so far."""
+        """The digest of the objects added so far."""
         return CategoryDigest(self.count, f"{self.total:016x}")
 
 

@@ -1,8 +1,8 @@
-"""What an object's key says: is it an image, of which category, group and identifier, in which variant.
+"""What an object's key means: whether it is an image, and its category, group, identifier and variant.
 
-What belongs here: rules that look at one key, the variant order, image ids, and partition slugs. Not here: which of
-many objects make up a category and what changed (`stages/manifest/build.py`), and the bucket's own manifest.json
-(`stages/manifest/bucket_manifest.py`). Pure: no disk, no network.
+What belongs here: rules that look at one key, the variant order, image ids, partition slugs. Not here: the objects of a
+category and what changed (`stages/manifest/build.py`), the bucket's own manifest.json
+(`stages/manifest/bucket_manifest.py`).
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from pipeline.errors import SettingsError
 from pipeline.settings import SKIP_NAMES
 
 SINGLE_CATEGORY = "all"  # the only category of a source that is read as one
-ROOT_CATEGORY = "root"  # objects that lie in no folder
-# A top folder called as the category of loose images. No folder's name holds a slash, so this collides with none.
+ROOT_CATEGORY = "root"  # objects in no folder
+# The category of a top folder named "root". No folder name contains a slash, so this collides with none.
 ROOT_FOLDER_CATEGORY = "root/"
 MAX_SLUG = 60  # characters; a partition key is part of file names and run keys
 
 Categories = Literal["all", "single"] | list[str]
 
-# Known to hold no picture. An unknown or absent extension is kept: the content decides, in `stages/images/decode.py`.
+# Extensions that are never pictures. With an unknown or no extension, the content decides (`stages/images/decode.py`).
 NOT_IMAGES = frozenset(
     {
         "7z", "aae", "avi", "bz2", "css", "csv", "db", "doc", "docx", "exe", "gz", "htm", "html", "ini", "ipynb",
@@ -37,14 +37,14 @@ _SIZED_NAME = re.compile(
 )
 _EXTENSION = re.compile(r"[^/]\.(?P<extension>[A-Za-z0-9]{1,8})$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# Where the largest of several named widths is below this, they are watts, weeks or weights: nobody stores a picture in
-# several widths of which none fills a phone's screen.
+# If the largest of several "widths" is below this, they are watts, weeks or weights: nobody stores a picture in several
+# widths of which none fills a phone's screen.
 LEAST_LARGEST_WIDTH = 320
 _LARGEST = 1 << 62  # `original` is larger than every width
 
 
 class ParsedKey(NamedTuple):
-    """What a key says about the image. `group`, `variant` and `extension` (lower-case, no dot) may be unknown."""
+    """The parts of a key. `group`, `variant` and `extension` (lower-case, no dot) may be missing."""
 
     category: str
     group: str | None
@@ -54,32 +54,32 @@ class ParsedKey(NamedTuple):
 
 
 def extension_of(key: str) -> str | None:
-    """Lower-case extension without its dot, or None where the name has none."""
-    found = _EXTENSION.search(key)
-    return found["extension"].lower() if found else None
+    """Lower-case extension without its dot, or None."""
+    match = _EXTENSION.search(key)
+    return match["extension"].lower() if match else None
 
 
 def skipped_part(key: str, names: Sequence[str] = SKIP_NAMES) -> str | None:
-    """The part of a key that `names` (settings: `source.skip_names`) take for a system's housekeeping, else None."""
-    found = _skip_pattern(tuple(names)).search(key) if names else None
-    return found[1] if found else None
+    """The part of a key that matches `names` (settings: `source.skip_names`), such as .DS_Store; else None."""
+    match = _skip_pattern(tuple(names)).search(key) if names else None
+    return match[1] if match else None
 
 
 def is_hidden(key: str, names: Sequence[str] = SKIP_NAMES) -> bool:
-    """Whether a key is somebody's housekeeping (`names`), or the marker of a folder."""
+    """Whether a key matches `names`, or is the marker of a folder."""
     return key.endswith("/") or skipped_part(key, names) is not None
 
 
 def is_addressable(key: str) -> bool:
-    """Whether an object of this key can be asked for: no part is empty, `.` or `..`, none holds a control character."""
+    """Whether an object with this key can be requested: no part is empty, `.` or `..`, or has a control character."""
     return not any(part in ("", ".", "..") for part in key.split("/")) and not _CONTROL.search(key)
 
 
 def sort_of(key: str, size: int, names: Sequence[str] = SKIP_NAMES) -> Literal["image", "hidden", "other"]:
-    """`image` (perhaps), `hidden`, or `other` for a file that is known to be no image.
+    """`image` (perhaps), `hidden`, or `other` for a file that is certainly no image.
 
-    An empty object without an extension is the trace of an S3 folder marker, whose closing slash listings drop. One
-    with a closing slash that holds something is no marker: it may be an image, which nobody can ask for.
+    An empty object without an extension is an S3 folder marker, whose closing slash listings drop. An object with a
+    closing slash that is not empty is no marker: it may be an image, although it cannot be requested.
     """
     if key.endswith("/") and size > 0 and skipped_part(key, names) is None:
         return "image"
@@ -90,7 +90,7 @@ def sort_of(key: str, size: int, names: Sequence[str] = SKIP_NAMES) -> Literal["
 
 
 def category_of(key: str, categories: Categories, names: Sequence[str] = SKIP_NAMES) -> str | None:
-    """The category that a key (relative to the source) belongs to, or None where no category wants it."""
+    """The category of a key (relative to the source), or None if it is in no category."""
     if categories == "single":
         return SINGLE_CATEGORY
     folder, slash, _ = key.partition("/")
@@ -104,19 +104,19 @@ def category_of(key: str, categories: Categories, names: Sequence[str] = SKIP_NA
 
 
 def category_of_folder(folder: str) -> str:
-    """The category of a top folder: its name, but for the one that is called as the category of loose images is."""
+    """The category of a top folder: its name, except for a folder named as `ROOT_CATEGORY`."""
     return ROOT_FOLDER_CATEGORY if folder == ROOT_CATEGORY else folder
 
 
 def folder_of(category: str, categories: Categories) -> str | None:
-    """The folder that holds a category's objects, without a closing slash; None for those that lie in no folder."""
+    """The folder of a category's objects, without a closing slash; None for objects in no folder."""
     if categories == "single" or (categories == "all" and category == ROOT_CATEGORY):
         return None
     return category.removesuffix("/")
 
 
 def within_category(key: str, category: str, categories: Categories, names: Sequence[str] = SKIP_NAMES) -> str | None:
-    """The part of a key after its category's folder; None where the key is not of this category."""
+    """The part of a key after its category's folder; None if the key is of another category."""
     if category_of(key, categories, names) != category:
         return None
     folder = folder_of(category, categories)
@@ -124,17 +124,17 @@ def within_category(key: str, category: str, categories: Categories, names: Sequ
 
 
 def pattern_of(category: str, patterns: Mapping[str, str]) -> str | None:
-    """What the user wrote for a category, by its name or by its folder's."""
+    """The user's pattern for a category, by its name or the name of its folder."""
     return patterns.get(category, patterns.get(category.removesuffix("/")))
 
 
 def compile_pattern(category: str, pattern: str) -> re.Pattern[str]:
-    """A user's pattern, checked. Raises `SettingsError` where it is no regular expression or names no identifier."""
+    """Compile a user's pattern. Raises `SettingsError` if it is no regular expression or has no group `identifier`."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        said = f"source.patterns.{category} is not a regular expression: {error} in {pattern!r}."
-        raise SettingsError(said) from error
+        message = f"source.patterns.{category} is not a regular expression: {error} in {pattern!r}."
+        raise SettingsError(message) from error
     if "identifier" not in compiled.groupindex:
         raise SettingsError(
             f"source.patterns.{category} needs a group (?P<identifier>…) that says which image it is: {pattern!r}."
@@ -143,13 +143,13 @@ def compile_pattern(category: str, pattern: str) -> re.Pattern[str]:
 
 
 def parse_key(rest: str, category: str, pattern: re.Pattern[str] | None = None) -> ParsedKey | None:
-    """Read `rest`, the key after its category's folder. None only where a user's `pattern` does not match it."""
+    """Parse `rest`, the key after its category's folder. None only if a user's `pattern` does not match it."""
     extension = extension_of(rest)
     if pattern is not None:
-        found = pattern.fullmatch(rest)
-        if found is None or not found["identifier"]:
+        match = pattern.fullmatch(rest)
+        if match is None or not match["identifier"]:
             return None
-        named = found.groupdict()
+        named = match.groupdict()
         group, variant = named.get("group") or None, named.get("variant") or None
         return ParsedKey(category, group, named["identifier"], variant, extension)
     sized = _SIZED_NAME.fullmatch(rest)
@@ -159,21 +159,21 @@ def parse_key(rest: str, category: str, pattern: re.Pattern[str] | None = None) 
 
 
 def parse_name(rest: str, category: str) -> ParsedKey:
-    """Read `rest` as `parse_key` does, but with nothing in the file's name that tells of a width."""
+    """Parse `rest` as `parse_key` does, but without looking for a width in the file's name."""
     extension = extension_of(rest)
     group, slash, identifier = rest.partition("/")
-    if not slash or not group or not identifier:  # a key that cannot be addressed keeps an id of its own
+    if not slash or not group or not identifier:  # a key that cannot be requested still gets its own id
         return ParsedKey(category, None, rest, None, extension)
     return ParsedKey(category, group, identifier, None, extension)
 
 
 def is_doubtful(variant: str | None, wanted: str) -> bool:
-    """Whether a variant may be no width: it is small, and not the one that settings ask for."""
+    """Whether a variant may be no width: it is small, and not the variant in the settings."""
     return variant is not None and variant != wanted and 0 <= _width(variant) < LEAST_LARGEST_WIDTH
 
 
 def image_id(category: str, group: str | None, identifier: str) -> str:
-    """16 hexadecimal digits that stay the same whichever variant is read."""
+    """16 hexadecimal digits, the same for all variants of an image."""
     text = f"{category}\0{group or ''}\0{identifier}"
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -181,25 +181,25 @@ def image_id(category: str, group: str | None, identifier: str) -> str:
 def variant_order(variant: str | None, wanted: str) -> tuple[int, int]:
     """Sort key under which the variant to read comes first: `wanted`, else the nearest larger, else the largest.
 
-    An absent variant counts as the original; a name that is neither a width nor `original` as smaller than every width.
+    No variant counts as the original; a name that is neither a width nor `original` counts as the smallest.
     """
     width, target = _width(variant), _width(wanted)
     return (0, width) if width >= target else (1, -width)
 
 
 def slugify(category: str) -> str:
-    """A partition key for a category: 1 to 60 of a-z, 0-9, - and _. Not unique; `slug_map` sees to that."""
+    """A partition key for a category: 1 to 60 of a-z, 0-9, - and _. Not unique; `slug_map` makes them so."""
     ascii_only = unicodedata.normalize("NFKD", category).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9_-]+", "-", ascii_only.lower()).strip("-")
     return slug[:MAX_SLUG] if slug else f"category-{_short_hash(category)}"
 
 
-def slug_map(categories: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Slug → category for all of `known` and `categories`.
+def slug_map(categories: Iterable[str], existing: Mapping[str, str]) -> dict[str, str]:
+    """Slug → category for all of `existing` and `categories`.
 
-    Known pairs never change. Where two categories would share a slug, the later one gets a suffix made of its own name.
+    Existing pairs never change. If two categories would share a slug, the later one gets a suffix from its own name.
     """
-    slugs = dict(known)
+    slugs = dict(existing)
     placed = set(slugs.values())
     for category in sorted(set(categories) - placed):
         slug, tries = slugify(category), 0
@@ -216,9 +216,9 @@ def sample(keys: Sequence[str], most: int = 5) -> str:
 
 @lru_cache(maxsize=32)
 def _skip_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """One search of a whole key for any of `names` as a part of it; `*` and `?` stand for what is no slash."""
+    """A pattern that finds any of `names` as a part of a key; `*` and `?` match anything but a slash."""
     written = (re.escape(name).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for name in names)
-    not_dots = r"(?!\.\.?(?:/|$))"  # no system's names, but parts of keys that cannot be addressed
+    not_dots = r"(?!\.\.?(?:/|$))"  # `.` and `..` make a key that cannot be requested, not a hidden one
     return re.compile(f"(?:^|/){not_dots}({'|'.join(written)})(?:/|$)", re.IGNORECASE)
 
 

@@ -1,10 +1,10 @@
-"""What the bucket sensor sees and decides at each tick.
+"""What the bucket sensor observes and decides at each tick.
 
-What belongs here: the scan that a tick continues, the state that it keeps in its cursor, and the decision which
-categories want a run. Not here: Dagster (`automation.py` turns a `Decision` into run requests) and the manifest that a
-run then makes (`stages/manifest/build.py`). Pure but for `look`, which asks a `Bucket` that it is given.
+What belongs here: the scan that a tick continues, the state in the sensor's cursor, and the decision which categories
+need a run. Not here: Dagster (`automation.py` turns a `Decision` into run requests), the manifest that a run makes
+(`stages/manifest/build.py`). Pure except for `look`, which reads the `Bucket` that it is given.
 
-A tick compares digests, never names: the cursor holds one number per category and one key, the position of the scan.
+A tick compares digests, not names: the cursor has one digest per category, and one key, the position of the scan.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ from pipeline.stages.manifest.build import Bucket, ObjectInfo
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest, Tally
 from pipeline.stages.manifest.keys import Categories, category_of, slug_map, sort_of, within_category
 
-_NAMED = 3  # categories that a reason names before it counts
+_NAMED = 3  # categories that a reason names; it counts the rest
 
 
 class Scan:
-    """A listing of the whole source, over one tick or several, that keeps one tally per category."""
+    """A listing of the whole source, over one or several ticks, with one tally per category."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class Scan:
         }
 
     def add(self, page: list[ObjectInfo]) -> None:
-        """Take in the next page. Raises `BucketError` where keys do not ascend: such a scan cannot be continued."""
+        """Add the next page. Raises `BucketError` if keys do not ascend: such a scan cannot be continued."""
         for info in page:
             if self.position is None or info.key > self.position:
                 self.position = info.key
-            elif info.size > 0:  # an empty one may be a folder marker, which lost the slash that it was sorted by
+            elif info.size > 0:  # an empty object may be a folder marker, sorted by a slash that listings drop
                 raise BucketError(
                     f"The bucket lists {info.key!r} after {self.position!r}. The sensor needs a bucket that lists in "
                     "order; switch it off and rely on the nightly schedule."
@@ -68,11 +68,11 @@ class Scan:
         return sum(tally.count for tally in self._tallies.values())
 
     def digests(self) -> dict[str, CategoryDigest]:
-        """Category → digest of what was seen so far."""
+        """Category → digest of the objects seen so far."""
         return {category: tally.result() for category, tally in self._tallies.items()}
 
     def saved(self) -> "SavedScan":
-        """The scan as the cursor keeps it."""
+        """The scan as stored in the cursor."""
         tallies = {category: (digest.count, digest.digest) for category, digest in self.digests().items()}
         return SavedScan(position=self.position, tallies=tallies)
 
@@ -89,21 +89,21 @@ class SavedScan(_Saved):
 
 
 class SavedEntries(_Saved):
-    """What the bucket's manifest.json said when it had this ETag."""
+    """The tallies of the bucket's manifest.json with this ETag."""
 
     etag: str
     tallies: dict[str, tuple[int, str]]
 
 
 class Pending(_Saved):
-    """A category that differs from its stored manifest, still at `digest` since `since` (seconds since 1970)."""
+    """A category that differs from its stored manifest; unchanged at `digest` since `since` (seconds since 1970)."""
 
     digest: str
     since: float
 
 
 class WatchState(_Saved):
-    """All that the sensor remembers between ticks. Keys of `pending` and `requested` are slugs."""
+    """The state of the sensor between ticks. Keys of `pending` and `requested` are slugs."""
 
     source: str = ""
     scan: SavedScan | None = None
@@ -118,22 +118,22 @@ class WatchState(_Saved):
 
     @classmethod
     def from_cursor(cls, cursor: str | None, settings: SourceSettings) -> "WatchState":
-        """The state that `to_cursor` wrote; afresh where there is none or it cannot be read.
+        """The state that `to_cursor` wrote; a new state if there is none or it cannot be read.
 
-        What was seen of another source, or under other categories, is forgotten; what was requested is not.
+        A scan of another source, or with other categories, is dropped; requests are kept.
         """
         source = _fingerprint(settings)
         try:
             state = cls.model_validate_json(cursor) if cursor else cls()
         except ValidationError:
-            state = cls()  # a cursor that was edited, or written by another version: the bucket is simply seen anew
+            state = cls()  # the cursor was edited, or written by another version: the scan starts again
         if state.source != source:
             state = state.model_copy(update={"source": source, "scan": None, "entries": None})
         return state
 
 
 class Look(NamedTuple):
-    """What one tick saw: a digest per category, or None while the scan goes on."""
+    """What one tick observed: a digest per category, or None while the scan is incomplete."""
 
     observed: dict[str, CategoryDigest] | None
     state: WatchState
@@ -142,9 +142,9 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to ask of Dagster: (slug, run key) of each run, and the cursor to keep.
+    """The runs to request from Dagster, as (slug, run key), and the state to keep.
 
-    `reason` is for people, in both cases: why runs are requested, or why none is.
+    `reason` tells people why runs are requested, or why none is.
     """
 
     run_requests: list[tuple[str, str]]
@@ -160,16 +160,16 @@ def look(
     listing_seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Look:
-    """Look at the bucket for at most about `listing_seconds` (at least one page of a listing is read).
+    """Look at the bucket for about `listing_seconds` at most; reads at least one page of a listing.
 
-    Where there is a manifest.json, one HEAD, and its content only when its ETag changed. Raises what `bucket` raises: a
-    failed look is no empty bucket, and the state from before stays right. A listing that breaks off after some pages is
-    gone on with at the next tick.
+    With a manifest.json: one HEAD request, and its content only if its ETag changed. Raises what `bucket` raises: a
+    failed look is not an empty bucket, and the previous state stays valid. A listing that fails after some pages
+    continues at the next tick.
     """
     if settings.manifest != "ignore":
-        found = bucket.head(MANIFEST_KEY)
-        if found is not None:
-            return _look_at_entries(bucket, state, found.etag, settings)
+        manifest = bucket.head(MANIFEST_KEY)
+        if manifest is not None:
+            return _look_at_entries(bucket, state, manifest.etag, settings)
         if settings.manifest == "require":
             raise BucketError(f"{bucket.url} holds no {MANIFEST_KEY}, which source.manifest requires.")
     saved = state.scan
@@ -198,31 +198,31 @@ def look(
 
 def decide(
     observed: Mapping[str, CategoryDigest],
-    known: Mapping[str, str],
+    stored: Mapping[str, str],
     state: WatchState,
     *,
     now: float,
     quiet_seconds: float,
     slugs: Mapping[str, str],
 ) -> Decision:
-    """Which categories want a run.
+    """Decide which categories need a run.
 
-    `observed` is what the bucket holds, by category; `known` the digest of each slug's stored manifest; `slugs` the
-    partitions that exist, slug → category; `now` and `quiet_seconds` are seconds.
+    `observed`: the digest of each category in the bucket; `stored`: the digest of each slug's stored manifest; `slugs`:
+    the existing partitions, slug → category; `now` and `quiet_seconds` in seconds.
 
-    A category that differs from `known` is requested once it has been still for `quiet_seconds`, and once only: the
-    same digest again only after it was another in between. A category without objects is requested so that the
-    removal is published; no partition is ever removed.
+    A category that differs from `stored` is requested once it has not changed for `quiet_seconds`. The same digest is
+    requested again only after a different one. A category without objects is requested so that the removal is
+    published; no partition is ever removed.
     """
     every = slug_map(observed, slugs)
     pending, requested = dict[str, Pending](), dict[str, str]()
-    # A cursor that was reset must not repeat run keys: Dagster would silently drop the run.
+    # After a reset of the cursor, run keys must not repeat: Dagster would silently drop the run.
     sequence = state.sequence or int(now)
     requests: list[tuple[str, str]] = []
     waiting: list[str] = []
     for slug, category in sorted(every.items()):
         digest = observed.get(category, EMPTY_DIGEST).digest
-        settled = known.get(slug, EMPTY_DIGEST.digest if slug in slugs else None)
+        settled = stored.get(slug, EMPTY_DIGEST.digest if slug in slugs else None)
         if digest == settled:
             continue
         if state.requested.get(slug) == digest:
@@ -237,12 +237,17 @@ def decide(
         sequence += 1
         requests.append((slug, f"{slug}:{digest}:{sequence}"))
         requested[slug] = digest
-    asked = {slug for slug, _ in requests}
+    newly_requested = {slug for slug, _ in requests}
     kept = state.model_copy(update={"pending": pending, "requested": requested, "sequence": sequence})
     return Decision(
         run_requests=requests,
         state=kept,
-        reason=_reason([every[slug] for slug in sorted(asked)], waiting, sorted(set(requested) - asked), len(every)),
+        reason=_reason(
+            [every[slug] for slug in sorted(newly_requested)],
+            waiting,
+            sorted(set(requested) - newly_requested),
+            len(every),
+        ),
     )
 
 
@@ -250,20 +255,22 @@ def _look_at_entries(bucket: Bucket, state: WatchState, etag: str, settings: Sou
     saved = state.entries
     if saved is None or saved.etag != etag:
         digests = entry_digests(parse_bucket_manifest(bucket.read(MANIFEST_KEY)), settings.categories)
-        saved = SavedEntries(etag=etag, tallies={name: (found.count, found.digest) for name, found in digests.items()})
+        saved = SavedEntries(
+            etag=etag, tallies={name: (digest.count, digest.digest) for name, digest in digests.items()}
+        )
     observed = {category: CategoryDigest(count, digest) for category, (count, digest) in saved.tallies.items()}
     return Look(observed, state.model_copy(update={"scan": None, "entries": saved}), "")
 
 
-def _reason(asked: list[str], waiting: list[str], running: list[str], categories: int) -> str:
-    said: list[str] = []
-    if asked:
-        said.append(f"Changed and still: {_few(asked)}.")
+def _reason(requested: list[str], waiting: list[str], running: list[str], categories: int) -> str:
+    sentences: list[str] = []
+    if requested:
+        sentences.append(f"Changed and still: {_few(requested)}.")
     if waiting:
-        said.append(f"Changed, but must stay still: {_few(waiting)}.")
+        sentences.append(f"Changed, but must stay still: {_few(waiting)}.")
     if running:
-        said.append(f"Requested before and not yet done: {_few(running)}; the nightly run retries what failed.")
-    return " ".join(said) or f"Nothing changed in {categories} {'category' if categories == 1 else 'categories'}."
+        sentences.append(f"Requested before and not yet done: {_few(running)}; the nightly run retries what failed.")
+    return " ".join(sentences) or f"Nothing changed in {categories} {'category' if categories == 1 else 'categories'}."
 
 
 def _few(names: list[str]) -> str:

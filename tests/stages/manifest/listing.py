@@ -24,7 +24,7 @@ def build(
     *keys: str | ObjectInfo, category: str = "bollards", known: pl.DataFrame | None = None, **settings: Any
 ) -> Manifest:
     objects = [obj(key) if isinstance(key, str) else key for key in keys]
-    return build_manifest(objects, category=category, settings=SourceSettings(**settings), known=known)
+    return build_manifest(objects, category=category, settings=SourceSettings(**settings), previous=known)
 
 
 def entry(number: int, **more: Any) -> dict[str, Any]:

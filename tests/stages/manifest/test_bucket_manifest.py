@@ -19,7 +19,7 @@ def from_entries(
     data: bytes, known: pl.DataFrame | None = None, category: str = "bollards", **settings: Any
 ) -> Manifest:
     parsed = parse_bucket_manifest(data)
-    return build_manifest_from_entries(parsed, category=category, settings=SourceSettings(**settings), known=known)
+    return build_manifest_from_entries(parsed, category=category, settings=SourceSettings(**settings), previous=known)
 
 
 def test_entries_become_the_same_manifest_as_a_listing_with_the_same_ids() -> None:

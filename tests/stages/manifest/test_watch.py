@@ -126,7 +126,7 @@ def test_a_digest_does_not_depend_on_the_order_of_objects(objects: list[ObjectIn
     shuffled = objects.copy()
     random.shuffle(shuffled)
     for category, digest in scanned(objects).items():
-        assert build_manifest(shuffled, category=category, settings=SETTINGS, known=None).content == digest
+        assert build_manifest(shuffled, category=category, settings=SETTINGS, previous=None).content == digest
 
 
 @given(OBJECTS, st.data())
