@@ -1,11 +1,11 @@
 """Nearest neighbours → the weighted graph over them.
 
-What belongs here: how distances become edge weights. Not here: the search (`knn.py`), which communities the graph falls
-into (`labels/community/structure.py`).
+What belongs here: how distances become edge weights. Not here: the search (`knn.py`), the communities of the graph
+(`labels/community/structure.py`).
 
 Fuzzy simplicial set: McInnes, Healy, Melville (2018), "UMAP: Uniform Manifold Approximation and Projection for
-Dimension Reduction", section 3.1 and algorithm 3. Written out here in numpy because the original compiles itself for
-some twenty seconds on its first call, which is longer than the work on most libraries.
+Dimension Reduction", section 3.1 and algorithm 3. Written in numpy because umap-learn compiles for some twenty seconds
+on its first call, longer than the work on most libraries.
 """
 
 from typing import TYPE_CHECKING
@@ -17,13 +17,13 @@ from pipeline.stages.neighbours.knn import Neighbours
 if TYPE_CHECKING:
     from scipy import sparse
 
-SEARCH_STEPS = 64  # halvings of the bandwidth; float64 has no more bits to give
+SEARCH_STEPS = 64  # halvings of the bandwidth, more than float64 can resolve
 TINY = 1e-12
-SMALLEST_SCALE = 1e-3  # of the mean distance: the least bandwidth, so that a pile of copies keeps finite weights
+SMALLEST_SCALE = 1e-3  # least bandwidth, as a share of the mean distance: keeps weights finite among many copies
 
 
 def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
-    """The symmetric weighted graph, [n, n], weights in (0, 1]: how surely two images are neighbours for either of them.
+    """The symmetric weighted graph, [n, n]; a weight in (0, 1] is the membership strength of a pair of neighbours.
 
     Each image's distances are measured from its nearest neighbour and scaled so that its weights sum to log2(k + 1),
     which makes dense and sparse regions comparable; the two directions are joined by a + b - a * b.
@@ -46,7 +46,7 @@ def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
 
 
 def _smooth(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per image the distance of its nearest neighbour that is no copy, and the bandwidth beyond it; float64 [n]."""
+    """Per image, the distance of its nearest neighbour that is no copy, and the bandwidth beyond it; float64 [n]."""
     k = distances.shape[1]
     positive = np.where(distances > 0, distances, np.inf).min(axis=1)
     nearest = np.where(np.isfinite(positive), positive, 0.0)

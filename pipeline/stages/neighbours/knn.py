@@ -1,7 +1,7 @@
 """The nearest neighbours of each image in the space of the embeddings.
 
 What belongs here: the search, exact up to `EXACT` images. Not here: the search among more (`knn_ivf.py`), the weighted
-graph over neighbours (`fuzzy_graph.py`), what lies too far from everything (`labels/community/outliers.py`).
+graph over neighbours (`fuzzy_graph.py`), outliers (`labels/community/outliers.py`).
 """
 
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.stages.neighbours.knn_ivf import search_cells
 
-FEW = 3000  # up to here the whole table of similarities (36 MB) is quicker than importing and asking faiss
-EXACT = 20_000  # up to here each is compared with each: 10 s of CPU time for 15,000 of 1,280, as through cells
+FEW = 3000  # up to here one table of similarities (36 MB) is quicker than importing faiss and searching with it
+EXACT = 20_000  # up to here the search is exact: 10 s of CPU time for 15,000 of 1,280, no more than by cells
 SPARE = 8
 BLOCK = 16_384  # rows that are sorted at a time
 
@@ -22,7 +22,7 @@ class Neighbours:
     """`indices` int32 [n, k]: for each image the k nearest others, nearest first, never itself; `distances` float32
     [n, k]: their cosine distances, 0 to 2.
 
-    `search`: how they were found, as it is to be published; empty where exactly.
+    `search`: how they were found, to be published; empty for an exact search.
     """
 
     indices: np.ndarray
@@ -35,18 +35,17 @@ class Neighbours:
 
 
 def nearest_neighbours(vectors: np.ndarray, k: int, *, exact: int = EXACT) -> Neighbours:
-    """The `k` nearest others of each of float32 [n, d] L2-normalised vectors; k is clamped to n - 1.
+    """The `k` nearest neighbours of each of float32 [n, d] L2-normalised vectors; k is clamped to n - 1.
 
-    All of them up to `exact` images; beyond, nearly all (`cells.RECALL`), and `search` says how many. Memory grows with
-    n * k, never with n * n. Equal distances are ordered by row, so copies of one image do not make the graph depend on
-    chance.
+    Exact up to `exact` images; beyond that approximate (`knn_ivf.RECALL`), and `search` has the measured recall. Memory
+    grows with n * k, never with n * n. Equal distances are ordered by row, so the result is deterministic among copies.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     n = len(data)
     k = max(0, min(k, n - 1))
     if k == 0:
         return Neighbours(np.empty((n, 0), dtype=np.int32), np.empty((n, 0), dtype=np.float32))
-    # a few more than k, so that equal values at the edge are decided by row and not by the search's whim
+    # a few more than k, so that ties for the last place are decided by row
     wide = min(n, k + 1 + SPARE)
     search: dict[str, Any] = {}
     if n <= max(exact, FEW):
@@ -58,13 +57,13 @@ def nearest_neighbours(vectors: np.ndarray, k: int, *, exact: int = EXACT) -> Ne
 
 
 def _nearest_first(columns: np.ndarray, similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices int32 and distances float32, [n, k], oneself left out."""
+    """Indices int32 and distances float32, [n, k], without the image itself."""
     n = len(columns)
     indices, distances = np.empty((n, k), dtype=np.int32), np.empty((n, k), dtype=np.float32)
     for start in range(0, n, BLOCK):
         part = slice(start, min(start + BLOCK, n))
         own = columns[part] == np.arange(part.start, part.stop)[:, None]
-        # rounded for the order only: the last bits of a dot product depend on how the product was cut into blocks
+        # rounded for the order only: the last bits of a dot product depend on the block size
         keys = np.where(own, np.inf, -np.round(similarity[part], 6))
         order = np.lexsort((columns[part], keys), axis=1)[:, :k]
         indices[part] = np.take_along_axis(columns[part], order, axis=1)
@@ -74,14 +73,14 @@ def _nearest_first(columns: np.ndarray, similarity: np.ndarray, k: int) -> tuple
 
 
 def _few(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and similarities, [n, wide] each of the most similar rows, oneself among them."""
+    """Columns and similarities, [n, wide] each, of the most similar rows, the row itself included."""
     similarity = data @ data.T
     columns = np.argsort(-np.round(similarity, 6), axis=1, kind="stable")[:, :wide]
     return columns, np.take_along_axis(similarity, columns, axis=1)
 
 
 def _many(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same in blocks: faiss keeps only the best of each row while it multiplies."""
+    """The same with faiss, which multiplies in blocks and keeps only the best of each row."""
     import faiss
 
     similarity, columns = faiss.knn(data, data, wide, metric=faiss.METRIC_INNER_PRODUCT)

@@ -1,12 +1,11 @@
-"""Many embeddings → nearest neighbours without comparing each with each: only what lies in the cells around it.
+"""Approximate nearest neighbours of many embeddings: each image is compared only with those in the cells around it.
 
-What belongs here: the neighbour search for libraries too large for the exact one, and how much it misses. Not here: the
-exact search, and the graph over neighbours (`knn.py`).
+What belongs here: the search for libraries too large for the exact one, and its recall. Not here: the exact search
+(`knn.py`), the graph over neighbours (`fuzzy_graph.py`).
 
-An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011): k-means cuts the space into cells of about a
-hundred images, each image is compared with every image of the cells nearest to it, at full precision. How many cells
-that takes depends on the library, so it is measured: on a fixed sample whose true neighbours are known, the fewest that
-reach `RECALL` of them.
+An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011): k-means divides the space into cells of about a
+hundred images; each image is compared with every image of the cells nearest to it, at full precision. The number of
+cells depends on the library and is measured: the fewest that reach a recall of `RECALL` on a fixed sample.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -19,22 +18,22 @@ from pipeline.runtime.cpu import usable_cores
 from pipeline.runtime.jit import compiled
 
 CELL = 100  # images per cell on average; the work grows with n * probes * CELL
-PLANE = 128  # principal components in which cells are cut and ranked; comparing uses all dimensions
-SAMPLE = 256  # images whose true neighbours are found, to measure the recall
+PLANE = 128  # principal components in which cells are made and ranked; comparisons use all dimensions
+SAMPLE = 256  # images whose true neighbours are computed, to measure the recall
 LEARNT = 20_000  # images from which the components are computed
-PER_CENTROID = 48  # images per cell that k-means looks at
+PER_CENTROID = 48  # images per cell that k-means uses
 ITERATIONS = 8
-BLOCK = 2048  # images of a cell, and images that ask it, that are compared at a time
-SEED = 1  # of the cells, not of the clustering: another seed for the groups never changes who is near whom
-PROBES = (8, 16, 32)  # cells that are looked into; more than the last would no longer be quick
-WORTH = 0.02  # of recall that twice the probes must add: what is near to nothing is found by no number of probes
-RECALL = 0.97  # what is missed is spread over the ranks; groups then differ little more than two seeds do
+BLOCK = 2048  # images of a cell, and queries to it, that are compared at a time
+SEED = 1  # of the cells, not of the clustering: another seed for the clusters never changes the neighbours
+PROBES = (8, 16, 32)  # cells that are searched; more than the last would no longer be quick
+WORTH = 0.02  # recall that twice the probes must add: an outlier has neighbours that no number of probes finds
+RECALL = 0.97  # misses are spread over the ranks; clusters then differ little more than between two seeds
 
 
 @dataclass(frozen=True)
 class CellSearch:
-    """`columns` int64, `similarity` float32, both [n, wide]: of each row the most similar ones found, itself among them
-    and in no order. `recall`: the share of true nearest neighbours that was found, on `sample` rows."""
+    """`columns` int64, `similarity` float32, both [n, wide]: the most similar rows of each row, itself included, in no
+    order. `recall`: the share of true nearest neighbours that was found, on `sample` rows."""
 
     columns: np.ndarray
     similarity: np.ndarray
@@ -44,7 +43,7 @@ class CellSearch:
     sample: int
 
     def described(self) -> dict[str, Any]:
-        """What is published of it."""
+        """The search as published."""
         return {
             "search": "cells", "search_cells": self.cells, "search_probes": self.probes,
             "search_recall": round(self.recall, 4), "search_sample": self.sample,
@@ -70,7 +69,7 @@ def search_cells(data: np.ndarray, wide: int) -> CellSearch:
     postings = np.asarray(means.index.search(flat, probes)[1], dtype=np.int32)
     del flat
     columns, similarity = _compare(data, own, postings, wide)
-    # whose cells hold too few, as beside a pile of copies: against all
+    # rows whose cells have too few images, as next to many copies, are compared with all
     short = np.flatnonzero((columns < 0).any(axis=1))
     if len(short):
         similarity[short], columns[short] = _of_all(data, short, wide)
@@ -91,7 +90,7 @@ def _projected(data: np.ndarray) -> np.ndarray:
 
 
 def _of_all(data: np.ndarray, rows: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
-    """Similarities and columns, [rows, wide] each, of the most similar of all."""
+    """Similarities and columns, [rows, wide] each, of the most similar rows by exact search."""
     import faiss
 
     similarity, columns = faiss.knn(data[rows], data, wide, metric=faiss.METRIC_INNER_PRODUCT)
@@ -99,10 +98,10 @@ def _of_all(data: np.ndarray, rows: np.ndarray, wide: int) -> tuple[np.ndarray, 
 
 
 def probes_and_recall(cells_of_true: np.ndarray, near: np.ndarray) -> tuple[int, float]:
-    """The fewest probes that reach `RECALL`, or that twice as many would hardly better, and what they reach.
+    """The fewest probes that reach `RECALL`, or that twice as many would hardly improve, and their recall.
 
     `cells_of_true` int [m, k]: the cells of each image's true neighbours; `near` int [m, p]: the cells nearest to it.
-    Inside a cell nothing is missed, so a true neighbour is found exactly if its cell is among the probed.
+    A true neighbour is found exactly if its cell is probed, because all images of a cell are compared.
     """
     reached = [
         (probes, float((cells_of_true[:, :, None] == near[:, None, :probes]).any(axis=2).mean()))
@@ -117,9 +116,9 @@ def probes_and_recall(cells_of_true: np.ndarray, near: np.ndarray) -> tuple[int,
 
 
 def _compare(data: np.ndarray, own: np.ndarray, postings: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and similarities of the `wide` best of each row, [n, wide] each; −1 where fewer were looked at.
+    """Columns and similarities of the `wide` best of each row, [n, wide] each; −1 if fewer were compared.
 
-    Each core has a stretch of the rows to itself, so that none waits for another.
+    Each core has its own range of rows, so that none waits for another.
     """
     from threadpoolctl import threadpool_limits
 
@@ -138,7 +137,7 @@ def _compare(data: np.ndarray, own: np.ndarray, postings: np.ndarray, wide: int)
         for cell in range(count):
             inside = members[0][members[1][cell] : members[1][cell + 1]]
             asking = begin + askers[asker_ends[cell] : asker_ends[cell + 1]] // postings.shape[1]
-            # in blocks: a pile of copies is one cell, however large
+            # in blocks: many copies of one image make one large cell
             for some in _blocks(inside):
                 for rows in _blocks(asking):
                     insert(data[rows] @ data[some].T, rows, some, similarity, columns)
@@ -149,17 +148,19 @@ def _compare(data: np.ndarray, own: np.ndarray, postings: np.ndarray, wide: int)
 
 
 def insert_best(
-    found: np.ndarray, rows: np.ndarray, some: np.ndarray, similarity: np.ndarray, columns: np.ndarray
+    block: np.ndarray, rows: np.ndarray, some: np.ndarray, similarity: np.ndarray, columns: np.ndarray
 ) -> None:
-    """Keep what is better than what is kept: `found` float32 [r, m] are the similarities of `rows` int64 [r] to `some`
-    int64 [m]; `similarity` and `columns` [n, wide] are changed in place. Written for a compiler."""
+    """Merge a block of similarities into the best of each row; `similarity` and `columns` [n, wide] change in place.
+
+    `block` float32 [r, m] are the similarities of `rows` int64 [r] to `some` int64 [m]. Written for numba.
+    """
     for asking in range(len(rows)):
         row = rows[asking]
         kept = similarity[row]
         least = kept.argmin()
         for other in range(len(some)):
-            if found[asking, other] > kept[least]:
-                kept[least] = found[asking, other]
+            if block[asking, other] > kept[least]:
+                kept[least] = block[asking, other]
                 columns[row, least] = some[other]
                 least = kept.argmin()
 
@@ -169,5 +170,5 @@ def _blocks(rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _by_cell(cells: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions sorted by cell, and where each cell begins and the last one ends."""
+    """Positions sorted by cell, and the start of each cell, followed by the end of the last."""
     return np.argsort(cells, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=count))])
