@@ -1,7 +1,7 @@
 """changes.json: the differences between two published documents, as data.
 
-What belongs here: comparing them. Not here: deciding which cluster is which (`stages/identities/matching.py` does, and
-hands over each one's fate), the documents themselves (`document.py`), and telling the changes in words (`news.py`).
+What belongs here: comparing them. Not here: the identity and fate of clusters (`stages/identities/matching.py`), the
+documents (`document.py`), the changes in words (`news.py`).
 """
 
 from collections import Counter, defaultdict
@@ -16,14 +16,14 @@ FATES: tuple[FateName, ...] = ("kept", "grown", "shrunk", "split", "merged", "bo
 Naming = Literal["carried", "given", "renamed", "waiting", "unnamed", "retired"]
 
 _SAMPLE = 20
-_PART = 0.25  # share of a cluster's images that makes another one of those that it went into or came from
-_HALF = 0.5  # share of a cluster's images that makes another one its heir
+_PART = 0.25  # share of a cluster's images from which another cluster counts as a source or target of it
+_HALF = 0.5  # share of a cluster's images from which another cluster counts as its heir
 _NOWHERE = {"new", "gone", "unclustered", "rejected"}
 
 
 @dataclass(frozen=True)
 class Fate:
-    """The fate of a cluster. `name` and `size` are needed for clusters that died: no new document has them."""
+    """The fate of a cluster. `name` and `size` are for dead clusters, which are in no new document."""
 
     fate: FateName
     parents: Sequence[str] = ()
@@ -33,18 +33,19 @@ class Fate:
 
 
 def fates_of(view: LibraryView) -> dict[str, Fate]:
-    """The fate of every cluster of a view by id, including clusters that died."""
+    """The fate of every cluster of a view by id, including dead clusters."""
     fates = {
-        one.id: Fate(one.fate, tuple(one.parents), _reason(one), one.name, len(one.members)) for one in view.clusters
+        cluster.id: Fate(cluster.fate, tuple(cluster.parents), _reason(cluster), cluster.name, len(cluster.members))
+        for cluster in view.clusters
     }
-    return fates | {one.id: Fate("died", name=one.name, size=one.size) for one in view.died}
+    return fates | {cluster.id: Fate("died", name=cluster.name, size=cluster.size) for cluster in view.died}
 
 
 def build_changes(previous: Mapping[str, Any] | None, document: Mapping[str, Any], fates: Mapping[str, Fate]) -> Json:
     """changes.json as a value: `document` compared with the `previous` one, None on the first publication.
 
-    A cluster without an entry in `fates` gets its fate from where its images went. One that neither
-    document has appears if `fates` says that it died.
+    A cluster without an entry in `fates` gets its fate from where its images went. A cluster in neither document
+    appears if `fates` says that it died.
     """
     before = {cluster["id"]: cluster for cluster in previous["clusters"]} if previous else {}
     after = {cluster["id"]: cluster for cluster in document["clusters"]}
@@ -52,7 +53,7 @@ def build_changes(previous: Mapping[str, Any] | None, document: Mapping[str, Any
     gone += sorted(id_ for id_, fate in fates.items() if fate.fate == "died" and id_ not in before and id_ not in after)
     flows = _Flows(_places(previous) if previous else {}, _places(document))
     entries = [_entry(id_, before.get(id_), after.get(id_), fates.get(id_), flows) for id_ in [*after, *gone]]
-    _say_naming(entries, before, after)
+    _fill_naming(entries, before, after)
     counts = {fate: sum(entry["fate"] == fate for entry in entries) for fate in FATES}
     return {
         "schemaVersion": CHANGES_VERSION,
@@ -86,7 +87,7 @@ class _Flows:
         return _without(self._targets[place], place)
 
     def share(self, old: str, new: str) -> float:
-        """Of the images that were in `old` and still exist, the share that is in `new`."""
+        """The share in `new` of the images that were in `old` and still exist."""
         there = self._targets[old]
         still = there.total() - there["gone"]
         return there[new] / still if still else 0.0
@@ -108,15 +109,15 @@ def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None,
     old = {image["key"] for image in before["images"]} if before else set[str]()
     new = {image["key"] for image in after["images"]} if after else set[str]()
     added, removed = sorted(new - old), sorted(old - new)
-    found = _compared(id_, before, after, flows)
-    told = _agreed(fate, found, before, flows) if fate else found
+    derived = _derive_fate(id_, before, after, flows)
+    final = _reconcile(fate, derived, before, flows) if fate else derived
     gained, lost = _countries(after) - _countries(before), _countries(before) - _countries(after)
     return {
         "id": id_,
         "name": (after or before or {}).get("name", fate.name if fate else None),
         "nameBefore": before["name"] if before else None,
         "naming": "unnamed",
-        "fate": "died" if after is None else told.fate,
+        "fate": "died" if after is None else final.fate,
         "sizeBefore": len(old) or (fate.size if fate is not None and after is None else 0),
         "sizeAfter": len(new),
         "added": added[:_SAMPLE],
@@ -125,39 +126,39 @@ def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None,
         "removedCount": len(removed),
         "cameFrom": _listed(flows.came_from(id_)) if after else [],
         "wentTo": _listed(flows.went_to(id_)) if before else [],
-        "parents": list(told.parents),
+        "parents": list(final.parents),
         "into": _into(id_, flows) if before else [],
         "countriesGained": sorted(gained)[:_SAMPLE],
         "countriesGainedCount": len(gained),
         "countriesLost": sorted(lost)[:_SAMPLE],
         "countriesLostCount": len(lost),
-        "reviewReason": told.review_reason,
+        "reviewReason": final.review_reason,
     }
 
 
-def _agreed(fate: Fate, found: Fate, before: Json | None, flows: _Flows) -> Fate:
+def _reconcile(fate: Fate, derived: Fate, before: Json | None, flows: _Flows) -> Fate:
     """The given fate, unless the two documents contradict it.
 
-    Fates are told against the last run. The documents may lie further apart, since a result can be held back or rolled
-    back, and closer to the truth, since people merge clusters.
+    A fate compares a run with the one before. The documents may be more than one run apart, because a result can be
+    held back or rolled back; and they include the clusters that people merged.
     """
     if not flows.before:
         return fate
     strange = fate.fate in ("born", "revived") if before is not None else fate.fate not in ("born", "revived")
     if strange or fate.fate in ("kept", "grown", "shrunk"):
-        return Fate(found.fate, found.parents, fate.review_reason, fate.name, fate.size)
+        return Fate(derived.fate, derived.parents, fate.review_reason, fate.name, fate.size)
     return fate
 
 
-def _compared(id_: str, before: Json | None, after: Json | None, flows: _Flows) -> Fate:
+def _derive_fate(id_: str, before: Json | None, after: Json | None, flows: _Flows) -> Fate:
     """The fate of a cluster, derived from the two documents alone."""
     if after is None:
         return Fate("died")
     reason = "It changed a lot." if after["needsReview"] else None
     others = sorted(place for place in flows.came_from(id_) if place not in _NOWHERE)
     if before is None:
-        return Fate("born", [one for one in others if flows.share(one, id_) >= _PART], reason)
-    swallowed = [one for one in others if flows.share(one, id_) > _HALF and one not in flows.places_after]
+        return Fate("born", [place for place in others if flows.share(place, id_) >= _PART], reason)
+    swallowed = [place for place in others if flows.share(place, id_) > _HALF and place not in flows.places_after]
     if swallowed:
         return Fate("merged", [id_, *swallowed], reason)
     if any(part not in flows.places_before for part in _into(id_, flows)):
@@ -172,9 +173,9 @@ def _into(id_: str, flows: _Flows) -> list[str]:
             and flows.share(id_, place) >= _PART][:_SAMPLE]  # fmt: skip
 
 
-def _say_naming(entries: Iterable[Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> None:
-    """Fill in what happened to each cluster's name."""
-    named = {id_ for clusters in (before, after) for id_, one in clusters.items() if one["name"]}
+def _fill_naming(entries: Iterable[Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> None:
+    """Set `naming` of each entry: what happened to the cluster's name."""
+    named = {id_ for clusters in (before, after) for id_, cluster in clusters.items() if cluster["name"]}
     for entry in entries:
         old, new = entry["nameBefore"], after[entry["id"]]["name"] if entry["id"] in after else None
         naming: Naming

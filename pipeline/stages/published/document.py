@@ -1,8 +1,8 @@
 """clusters.json: the published document, made from computed clusters and people's decisions.
 
-What belongs here: the input that the stage expects, the document that it becomes, and its bytes. Not here: what a valid
-document is (`schema.py`), what changed since the last one (`changes.py`), who names a cluster (`curation/`), and where
-the bytes go (`adapters/`).
+What belongs here: the input of the stage, the document, and its bytes. Not here: what a valid document is
+(`schema.py`), what changed since the last one (`changes.py`), naming clusters (`curation/`), where the bytes go
+(`adapters/`).
 """
 
 import hashlib
@@ -22,13 +22,13 @@ FateName = Literal["kept", "grown", "shrunk", "split", "merged", "born", "revive
 
 SCHEMA_VERSION = 1
 
-# Decimals kept. Enough for a page or a threshold; few enough that the last bits of a float, which differ between
+# Decimals. Enough for a page or a threshold, and few enough that the last bits of a float, which differ between
 # processors, do not make an unchanged library look changed.
 _SHARE_DECIMALS = 4
 _VECTOR_DECIMALS = 6
 _ROUNDING = 2e-3  # of the sum of squares of a float16 vector
 
-# Latin letters that Unicode does not take apart into a plain letter and an accent; casefold has made ß an ss.
+# Latin letters that Unicode does not decompose into a plain letter and an accent; casefold already turned ß into ss.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
 
 
@@ -53,11 +53,10 @@ class Member:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """A cluster as it is to be published: computed members with people's decisions already applied.
+    """A cluster to be published: computed members with people's decisions applied.
 
-    `members` come most typical first; the first of `representatives` is the one that stands for the cluster. `aliases`
-    are slugs that it had before, so that addresses that people have stored still lead to it. `family` is the id of the
-    coarser type that it lies in, if any.
+    `members`: most typical first. The first of `representatives` is the main one. `aliases`: earlier slugs, so that
+    stored addresses still lead to the cluster. `family`: id of the coarser type that it belongs to, if any.
     """
 
     id: str
@@ -88,7 +87,7 @@ class Unclustered:
 
 @dataclass(frozen=True)
 class RejectedImage:
-    """An image that was set aside: its status (broken, too_large, …) and the reason."""
+    """An unusable image: its status (broken, too_large, …) and the reason."""
 
     key: str
     status: str
@@ -97,7 +96,7 @@ class RejectedImage:
 
 @dataclass(frozen=True)
 class DiedCluster:
-    """A cluster that was published before and has ended; `size` is its last number of images."""
+    """A cluster that was published before and no longer exists; `size` is its last number of images."""
 
     id: str
     name: str | None
@@ -106,10 +105,10 @@ class DiedCluster:
 
 @dataclass(frozen=True)
 class LibraryView:
-    """One whole category. `model` and `settings` are the ones actually used.
+    """One whole category. `model` and `settings` are those in effect.
 
-    `ended_by_people` are ids of clusters that people merged away: that they are gone is no reason to hold back.
-    `shaped_by_people` are those whose members are not as computed, because people merged, split or moved.
+    `ended_by_people`: ids of clusters that people merged into others; their absence is no reason to hold a result back.
+    `shaped_by_people`: ids of clusters whose members people changed by merging, splitting or moving.
     """
 
     category: str
@@ -127,8 +126,8 @@ class LibraryView:
 def build_document(view: LibraryView, *, generated_at: str) -> Json:
     """clusters.json as a value, ready for `schema.validate` and `encode`.
 
-    `generated_at` is an RFC 3339 time. Clusters come largest first, then by id. A centroid appears where the view has
-    one. The counts are as the view has them: whether they add up is for `schema.validate` to say.
+    `generated_at` is an RFC 3339 time. Clusters are sorted by size, largest first, then by id. A centroid appears if
+    the view has one. The counts come from the view; `schema.validate` checks that they add up.
     """
     slugs, aliases = _slugs(view.clusters)
     ordered = sorted(view.clusters, key=lambda cluster: (-len(cluster.members), cluster.id))
@@ -146,9 +145,9 @@ def build_document(view: LibraryView, *, generated_at: str) -> Json:
             "clusters": len(view.clusters),
         },
         "clusters": [_cluster(cluster, slugs[cluster.id], aliases[cluster.id]) for cluster in ordered],
-        "unclustered": [_unclustered(one) for one in sorted(view.unclustered, key=lambda one: one.image.key)],
+        "unclustered": [_unclustered(entry) for entry in sorted(view.unclustered, key=lambda entry: entry.image.key)],
         "rejected": [
-            {"key": one.key, "reason": _reason(one)} for one in sorted(view.rejected, key=lambda one: one.key)
+            {"key": entry.key, "reason": _reason(entry)} for entry in sorted(view.rejected, key=lambda entry: entry.key)
         ],
         "index": build_index(ordered),
     }
@@ -156,12 +155,12 @@ def build_document(view: LibraryView, *, generated_at: str) -> Json:
 
 
 def build_index(clusters: Sequence[ClusterView]) -> Json:
-    """Which countries each active type occurs in, and which types each country has, with how many images.
+    """The countries of each active type, and the types of each country, with their numbers of images.
 
-    In both directions the most images come first, then the code or the id.
+    Both are sorted by images, most first, then by code or id.
     """
-    types = {one.id: Counter(filter(None, (country_code(member.image.group) for member in one.members)))
-             for one in clusters if one.status == "active"}  # fmt: skip
+    types = {cluster.id: Counter(filter(None, (country_code(member.image.group) for member in cluster.members)))
+             for cluster in clusters if cluster.status == "active"}  # fmt: skip
     countries: dict[str, Counter[str]] = {}
     for id_, counts in types.items():
         for code, images in counts.items():
@@ -178,8 +177,8 @@ def encode(document: Mapping[str, Any]) -> bytes:
     Equal documents give equal bytes. Raises ValueError for a number that is not finite.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A key that was not valid UTF-8 reaches us with lone surrogates; JSON can carry them only as \udcXX escapes,
-    # which is exactly what backslashreplace writes.
+    # A key that is not valid UTF-8 has lone surrogates; JSON can hold them only as \udcXX escapes, which is what
+    # backslashreplace writes.
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -189,13 +188,13 @@ def decode(data: bytes) -> Json:
 
 
 def content_digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of everything but `generatedAt`: equal means that nothing worth publishing has changed."""
+    """SHA-256 (hex) of everything but `generatedAt`; equal if nothing worth publishing has changed."""
     content = {name: value for name, value in document.items() if name != "generatedAt"}
     return hashlib.sha256(encode(content)).hexdigest()
 
 
 def country_code(group: str | None) -> str | None:
-    """The group as published: a two-letter code in capitals, any other group as it is."""
+    """The group as published: a two-letter code in capitals, any other group unchanged."""
     if group is None:
         return None
     return group.upper() if re.fullmatch(r"[A-Za-z]{2}", group) else group
@@ -255,14 +254,16 @@ def _image(image: ImageRef) -> Json:
     return {"country": country_code(image.group), "identifier": image.identifier, "key": image.key}
 
 
-def _unclustered(one: Unclustered) -> Json:
-    distance = None if one.distance is None else _rounded(one.distance, _VECTOR_DECIMALS)
-    return _image(one.image) | {"nearestCluster": one.nearest_cluster, "distance": distance}
+def _unclustered(entry: Unclustered) -> Json:
+    distance = None if entry.distance is None else _rounded(entry.distance, _VECTOR_DECIMALS)
+    return _image(entry.image) | {"nearestCluster": entry.nearest_cluster, "distance": distance}
 
 
-def _reason(one: RejectedImage) -> str:
-    """`broken: the file ends early`: the format has no field of its own for the status."""
-    return one.reason if one.reason.startswith(one.status) else f"{one.status}: {one.reason}".removesuffix(": ")
+def _reason(entry: RejectedImage) -> str:
+    """`broken: the file ends early`. The format has no field for the status."""
+    return (
+        entry.reason if entry.reason.startswith(entry.status) else f"{entry.status}: {entry.reason}".removesuffix(": ")
+    )
 
 
 def _rounded(value: float, decimals: int = _SHARE_DECIMALS) -> float:
@@ -270,7 +271,7 @@ def _rounded(value: float, decimals: int = _SHARE_DECIMALS) -> float:
 
 
 def share(value: float) -> float:
-    """A share from 0 to 1. Vectors are stored as float16: images that are all but equal come out a hair above 1."""
+    """A share from 0 to 1. Vectors are stored as float16, so nearly equal images can come out slightly above 1."""
     return 1.0 if 1 < value < 1 + _ROUNDING else _rounded(value)
 
 
@@ -285,11 +286,11 @@ def _plain(value: Any) -> Any:
 
 
 def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """A slug and the aliases per cluster id, each word once: the slug that was chosen, else from the name, else the id.
+    """A slug and the aliases per cluster id, all unique. A slug is chosen, or made from the name or the id.
 
-    Of clusters that want the same word the one with the lowest id has it, whatever their sizes: sizes change every
-    night, and an address must not move from one type to another with them. An alias gives way to a slug that people
-    chose, and keeps its word from those that are made here.
+    Of clusters with the same slug, the one with the lowest id gets it, whatever their sizes: sizes change every night,
+    and an address must not move from one type to another with them. An alias yields to a slug that people chose, and
+    takes precedence over slugs that are made here.
     """
     by_id = sorted(clusters, key=lambda cluster: cluster.id)
     taken: set[str] = set()
@@ -299,7 +300,9 @@ def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, l
             slugs[cluster.id] = _free(cluster.slug, cluster.id, taken)
     wanted = {cluster.id: slugify(cluster.name or "") or cluster.id for cluster in by_id}
     aliases = {
-        cluster.id: [one for one in dict.fromkeys(cluster.aliases) if one != wanted[cluster.id] and _take(one, taken)]
+        cluster.id: [
+            alias for alias in dict.fromkeys(cluster.aliases) if alias != wanted[cluster.id] and _take(alias, taken)
+        ]
         for cluster in by_id
     }
     for cluster in sorted(by_id, key=lambda cluster: cluster.name is None):
@@ -309,7 +312,7 @@ def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, l
 
 
 def _take(word: str, taken: set[str]) -> bool:
-    """Take the word; returns whether it was free."""
+    """Mark the word as taken; returns whether it was free."""
     free = word not in taken
     taken.add(word)
     return free

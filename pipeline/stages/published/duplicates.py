@@ -1,7 +1,7 @@
 """duplicates.json: groups of copies of the same picture, and which image to keep.
 
 What belongs here: the document and its checks. Not here: finding duplicates (`stages/duplicates/groups.py`), the
-section of the review page (`page.py`). A companion of its own, and not a part of clusters.json: see docs/duplicates.md.
+section of the review page (`page.py`). Why it is not a part of clusters.json: docs/duplicates.md.
 """
 
 import functools
@@ -28,8 +28,8 @@ def build_duplicates(
 ) -> dict[str, Any]:
     """The document of one category.
 
-    `rows` are images in groups, the rows of a group together and its kept image first: group, level, kept, key,
-    country, identifier, width, height, bytes, hamming, distance, reason. `generated_at` is an RFC 3339 time.
+    `rows` have group, level, kept, key, country, identifier, width, height, bytes, hamming, distance, reason. The rows
+    of a group are consecutive, its kept image first. `generated_at` is an RFC 3339 time.
     """
     groups: dict[str, dict[str, Any]] = {}
     names = ("country", "identifier", "key", "kept", "reason", "width", "height", "bytes", "distance", "hamming")
@@ -78,7 +78,7 @@ def validate_duplicates(document: Mapping[str, Any]) -> None:
 
 
 def digest_with(digest: str, document: Mapping[str, Any] | None) -> str:
-    """The digest of a set of documents whose clusters.json has `digest`; without duplicates it is that one."""
+    """The digest of a set of documents whose clusters.json has `digest`; `digest` itself without duplicates."""
     if not document or not document["groups"]:
         return digest
     return hashlib.sha256(f"{digest} {content_digest(document)}".encode()).hexdigest()

@@ -1,11 +1,10 @@
 """The guard: does a new document differ so much from the published one that a person should look first?
 
-What belongs here: the comparison, as a pure function with its figures. Not here: what a valid document is (`schema.py`,
-which refuses), what changed in detail (`changes.py`), and what is done with a result that is held back
-(`steps/publish.py`).
+What belongs here: the comparison, as a pure function with its figures. Not here: what a valid document is
+(`schema.py`), what changed in detail (`changes.py`), handling a result that is held back (`steps/publish.py`).
 
 A website should not lose half of its types overnight because an encoder was swapped or a bucket was half empty. No rule
-can tell a mistake from an intended change, so a result that breaks one waits for a person. The first publication is
+can tell a mistake from an intended change, so a result that breaks a rule waits for a person. The first publication is
 never held back.
 """
 
@@ -15,9 +14,9 @@ from typing import Any
 
 from pipeline.settings import GuardParams
 
-MIN_UNCLUSTERED_IMAGES = 5  # fewer than this many more say nothing, whatever share of a small library they are
+MIN_UNCLUSTERED_IMAGES = 5  # a smaller increase means nothing, whatever its share of a small library
 _MAX_NAMES = 5
-SEEN_AT_ONCE = 20  # images
+SEEN_AT_ONCE = 20  # images that a person takes in at one look
 
 Figure = int | float | str
 
@@ -41,9 +40,8 @@ def examine(
 ) -> list[Concern]:
     """The rules that `document` breaks compared with `previous` (both clusters.json); empty if it may be published.
 
-    `ended_by_people` are the ids of clusters that people themselves merged away: their names may go.
-    `shaped_by_people` are those whose members people chose, which may be as large as they like. Shares are of the
-    images that could be read.
+    `ended_by_people`: ids of clusters that people merged into others; their names may vanish. `shaped_by_people`: ids
+    of clusters whose members people chose; they may have any size. Shares are of the usable images.
     """
     if previous is None or not params.enabled:
         return []
@@ -71,7 +69,7 @@ def _fewer_clusters(
 def _more_unclustered(
     previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams
 ) -> Iterator[Concern]:
-    before, after = (one["summary"]["unclustered"] / max(1, _usable(one)) for one in (previous, document))
+    before, after = (either["summary"]["unclustered"] / max(1, _usable(either)) for either in (previous, document))
     more = document["summary"]["unclustered"] - previous["summary"]["unclustered"]
     if (
         after > params.max_unclustered_growth * before
@@ -88,8 +86,10 @@ def _more_unclustered(
 
 
 def holds_most(largest: int, images: int, limit: float, slug: str) -> str:
-    """What people are told, whether published before or not, where the largest cluster of `largest` images holds more
-    than the share `limit` of `images`; else empty, and for so few images that one look shows them all."""
+    """A warning if the largest cluster, of `largest` images, holds more than the share `limit` of `images`; else empty.
+
+    Also empty below `SEEN_AT_ONCE` images. Unlike the guard, it applies to the first publication too.
+    """
     if largest <= limit * images or images < SEEN_AT_ONCE:
         return ""
     return (f"One cluster holds {largest:,} of {images:,} images ({largest / images:.0%}). "
@@ -115,9 +115,9 @@ def _names_lost(
     if not params.forbid_losing_named:
         return
     there = {cluster["id"] for cluster in document["clusters"]} | set(ended_by_people)
-    lost = [one for one in previous["clusters"] if one["name"] is not None and one["id"] not in there]
+    lost = [cluster for cluster in previous["clusters"] if cluster["name"] is not None and cluster["id"] not in there]
     if lost:
-        names = ", ".join(f"{one['name']!r} ({one['id']})" for one in lost[:_MAX_NAMES])
+        names = ", ".join(f"{cluster['name']!r} ({cluster['id']})" for cluster in lost[:_MAX_NAMES])
         rest = f" and {len(lost) - _MAX_NAMES} more" if len(lost) > _MAX_NAMES else ""
         named = "1 named cluster" if len(lost) == 1 else f"{len(lost)} named clusters"
         yield Concern("forbid_losing_named", f"{named} would vanish: {names}{rest}", {"named_lost": len(lost)})

@@ -1,6 +1,6 @@
 """The changes in words: one sentence, and a Markdown table.
 
-What belongs here: telling a changes.json to people. Not here: computing what changed (`changes.py`).
+What belongs here: changes.json as text for people. Not here: computing what changed (`changes.py`).
 """
 
 import re
@@ -17,32 +17,36 @@ def headline(changes: Mapping[str, Any]) -> str:
     """The changes as one sentence."""
     summary, category = changes["summary"], changes["category"]
     moves = {"imagesAdded": "came", "imagesRemoved": "left", "imagesMoved": "moved"}
-    images = _join([f"{_many(summary[name], 'image')} {word}" for name, word in moves.items() if summary[name]])
+    images = _join([f"{_counted(summary[name], 'image')} {word}" for name, word in moves.items() if summary[name]])
     if changes["previousGeneratedAt"] is None:
         sizes = [cluster["sizeAfter"] for cluster in changes["clusters"] if cluster["sizeAfter"]]
-        grouped = f"{sum(sizes)} of {_many(summary['imagesAdded'], 'image')} are in {_many(len(sizes), 'cluster')}"
+        grouped = (
+            f"{sum(sizes)} of {_counted(summary['imagesAdded'], 'image')} are in {_counted(len(sizes), 'cluster')}"
+        )
         return f"{category} is published for the first time: {grouped}{_review(changes)}."
     words = {
         "grown": "grew",
         "shrunk": "shrank",
-        "born": f"{_was(summary['born'])} born",
+        "born": f"{_was_or_were(summary['born'])} born",
         "merged": "merged",
         "split": "came from a split",
     }
     words |= {"died": "died", "revived": "came back"}
     happened = [(summary[fate], word) for fate, word in words.items() if summary[fate]]
     fates = _join(
-        [f"{count if index else _many(count, 'cluster')} {word}" for index, (count, word) in enumerate(happened)]
+        [f"{count if index else _counted(count, 'cluster')} {word}" for index, (count, word) in enumerate(happened)]
     )
     if not images and not fates:
-        return f"Nothing changed in {category}: {_many(summary['kept'], 'cluster')} as before{_review(changes)}."
-    kept = f"{summary['kept']} {_was(summary['kept'])} kept" if summary["kept"] else ""
+        return f"Nothing changed in {category}: {_counted(summary['kept'], 'cluster')} as before{_review(changes)}."
+    kept = f"{summary['kept']} {_was_or_were(summary['kept'])} kept" if summary["kept"] else ""
     return f"In {category}, {'; '.join(part for part in (images, fates, kept) if part)}{_review(changes)}."
 
 
 def markdown(changes: Mapping[str, Any]) -> str:
-    """The changes as Markdown: the sentence, a table of at most 50 clusters that changed, and the rest in numbers."""
-    changed = [one for one in changes["clusters"] if one["fate"] != "kept" or one["reviewReason"] or _turnover(one)]
+    """The changes as Markdown: the headline, a table of at most 50 changed clusters, and the number of the rest."""
+    changed = [
+        entry for entry in changes["clusters"] if entry["fate"] != "kept" or entry["reviewReason"] or _turnover(entry)
+    ]
     lines = [_escape(headline(changes))]
     if changed:
         names = {entry["id"]: entry["name"] for entry in changes["clusters"]}
@@ -50,7 +54,7 @@ def markdown(changes: Mapping[str, Any]) -> str:
         lines += ["|---|---|---:|---:|---:|---|---|", *(_row(entry, names) for entry in changed[:_MAX_ROWS])]
     rest = [f"{len(changed) - _MAX_ROWS} more changed"] if len(changed) > _MAX_ROWS else []
     if unchanged := len(changes["clusters"]) - len(changed):
-        rest.append(f"{_many(unchanged, 'cluster')} unchanged")
+        rest.append(f"{_counted(unchanged, 'cluster')} unchanged")
     return "\n".join([*lines, *(["", f"{', '.join(rest)}."] if rest else [])]) + "\n"
 
 
@@ -77,8 +81,8 @@ def _row(entry: Json, names: Mapping[str, str | None]) -> str:
 
 
 def _cluster(entry: Json) -> str:
-    said = {"waiting": "Unnamed, waits for a name", "unnamed": "Unnamed"}
-    name = said.get(entry["naming"], "") if not entry["name"] else _escape(entry["name"])
+    labels = {"waiting": "Unnamed, waits for a name", "unnamed": "Unnamed"}
+    name = labels.get(entry["naming"], "") if not entry["name"] else _escape(entry["name"])
     was = f" (was {_escape(entry['nameBefore'])})" if entry["naming"] == "renamed" else ""
     return f"{name or 'Unnamed'}{was} `{_code(entry['id'])}`"
 
@@ -91,10 +95,11 @@ def _fate(entry: Json, names: Mapping[str, str | None]) -> str:
 
 
 def _moved(count: int, places: Sequence[Json], word: str, names: Mapping[str, str | None]) -> str:
-    """`12 (9 from `c-1`, 2 from unclustered, ...)`: where images moved between, beside those that are new or gone."""
-    known = [one for one in places if one["place"] not in ("new", "gone")]
-    said = [f"{one['images']} {word} {_place(one['place'], names)}" for one in known[:_MAX_PLACES]]
-    return f"{count}{' (' + ', '.join([*said, *(['…'] if len(known) > _MAX_PLACES else [])]) + ')' if said else ''}"
+    """`12 (9 from `c-1`, 2 from unclustered, ...)`: the count, and its sources or targets except new and gone."""
+    existing = [move for move in places if move["place"] not in ("new", "gone")]
+    phrases = [f"{move['images']} {word} {_place(move['place'], names)}" for move in existing[:_MAX_PLACES]]
+    more = ["…"] if len(existing) > _MAX_PLACES else []
+    return f"{count}{' (' + ', '.join([*phrases, *more]) + ')' if phrases else ''}"
 
 
 def _places(entry: Json) -> str:
@@ -102,7 +107,7 @@ def _places(entry: Json) -> str:
     for sign, name in (("+", "countriesGained"), ("\N{MINUS SIGN}", "countriesLost")):
         codes, more = entry[name][:_MAX_PLACES], entry[f"{name}Count"] - _MAX_PLACES
         parts += [f"{sign}{_escape(code)}" for code in codes] + ([f"{sign}{more} more"] if more > 0 else [])
-    # a cluster that was born or died gained or lost all of its countries: nothing to tell
+    # a cluster that was born or died gained or lost all of its countries, which is not worth listing
     return " ".join(parts) if entry["sizeBefore"] and entry["sizeAfter"] else ""
 
 
@@ -119,7 +124,7 @@ def _place(place: str, names: Mapping[str, str | None]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text for Markdown: one line, and nothing in it is markup."""
+    """Text escaped for Markdown, on one line."""
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~!#$])", r"\\\1", line)
 
@@ -129,11 +134,11 @@ def _code(text: str) -> str:
     return re.sub(r"[`|\s]", " ", text)
 
 
-def _many(count: int, noun: str) -> str:
+def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _was(count: int) -> str:
+def _was_or_were(count: int) -> str:
     return "was" if count == 1 else "were"
 
 

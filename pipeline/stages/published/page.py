@@ -1,9 +1,9 @@
 """The review page: one self-contained HTML file that shows every cluster as a contact sheet.
 
-What belongs here: what the page shows and how many thumbnails it carries. How it looks is in page.html.j2, page.css and
-page.js, and for the part about types and countries in places.html.j2, places.css and places.js. Not here: making
-thumbnails (`stages/images/decode.py`) and the page on which people decide (`service/`): this one can be mailed to
-someone, opens from a disk, and changes nothing.
+What belongs here: what the page shows and how many thumbnails it has. How it looks is in page.html.j2, page.css and
+page.js; the part about types and countries is in places.html.j2, places.css and places.js. Not here: making thumbnails
+(`stages/images/decode.py`), the page on which people decide (`service/page/`). This page can be mailed, opens from a
+disk, and changes nothing.
 """
 
 import base64
@@ -75,10 +75,10 @@ def render_page(
 ) -> Iterator[str]:
     """The page of a valid document, in chunks to be written one after the other.
 
-    `thumbnails` gives the bytes (WebP, JPEG, PNG or GIF) of a key, or None; it is called once per image shown, when its
-    turn comes, so that memory does not grow with the library. `page_images` bounds how many are shown; the rest are
-    counted. Where `full_image_url` gives an http, https, file or relative address, the enlarged view links to it.
-    `duplicates` is duplicates.json; a few of its groups are shown. `warning` stands under the figures.
+    `thumbnails` returns the bytes (WebP, JPEG, PNG or GIF) of a key, or None. It is called once per image shown, as the
+    chunks are read, so memory does not grow with the library. `page_images` bounds how many images are shown; the rest
+    are counted. If `full_image_url` returns an http, https, file or relative address, the enlarged view links to it.
+    `duplicates` is duplicates.json; a few of its groups are shown. `warning` appears under the figures.
     """
 
     def source(key: str) -> str | None:
@@ -109,7 +109,7 @@ def _content(
     sizes = [*(len(cluster["images"]) for cluster in clusters), len(document["unclustered"])]
     shown = share_out(page_images, [*(len(cluster["representatives"]) for cluster in clusters), 0], sizes)
     entries = {entry["id"]: entry for entry in changes["clusters"]} if changes else {}
-    known = [*entries.values(), *clusters]  # the changes also know the names of those that died
+    named = [*entries.values(), *clusters]  # the changes also have the names of dead clusters
     return {
         "document": document,
         "sections": [
@@ -120,7 +120,7 @@ def _content(
         "rejected": document["rejected"][:_MAX_REJECTED_ROWS],
         "twins": _twins(duplicates, page_images - sum(shown)) if duplicates else None,
         "countries": _countries(document),
-        "names": {cluster["id"]: cluster["name"] or cluster["id"] for cluster in known},
+        "names": {cluster["id"]: cluster["name"] or cluster["id"] for cluster in named},
         "numbers": _numbers(document),
         "made": _readable(document["generatedAt"]),
         "news": headline(changes) if changes else "",
@@ -130,10 +130,10 @@ def _content(
 
 
 def share_out(budget: int, representatives: Sequence[int], sizes: Sequence[int]) -> list[int]:
-    """How many images each group may show if all together may show `budget`.
+    """How many images each group may show if all groups together may show `budget`.
 
-    Every group's first representative comes first, then the other representatives, then the rest: evenly, so that
-    small groups are shown whole and only the largest are cut. `representatives[i] <= sizes[i]`.
+    First the main representative of every group, then the other representatives, then the rest, evenly: small groups
+    are shown whole and only the largest are cut. `representatives[i] <= sizes[i]`.
     """
     firsts = [min(1, count) for count in representatives]
     shown = [0] * len(sizes)
@@ -143,7 +143,7 @@ def share_out(budget: int, representatives: Sequence[int], sizes: Sequence[int])
 
 
 def data_uri(image: bytes | None) -> str | None:
-    """The bytes of an image as an address that needs no request; None for bytes of an unknown format."""
+    """The bytes of an image as a data URI; None for bytes of an unknown format."""
     if image is None:
         return None
     kinds = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif"}
@@ -165,7 +165,7 @@ def _fill(budget: int, shown: Sequence[int], wanted: Sequence[int]) -> list[int]
         low, high = (middle, high) if sum(at(middle)) <= budget else (low, middle - 1)
     result = at(low)
     left = budget - sum(result)
-    for index, want in enumerate(wanted):  # what is left is less than one for each
+    for index, want in enumerate(wanted):  # the remainder is less than one for each
         if left > 0 and result[index] < want and result[index] == low:
             result[index] += 1
             left -= 1
@@ -182,7 +182,7 @@ def _section(cluster: Json, count: int, change: Json | None) -> Section:
 
 
 def _twins(duplicates: Mapping[str, Any], budget: int) -> Json:
-    """The first groups of near and exact duplicates, with at most `budget` thumbnails; those beyond are text."""
+    """The first groups of near and exact duplicates, with at most `budget` thumbnails; further images are text."""
     groups = [group for level in ("near", "exact") for group in duplicates["groups"] if group["level"] == level]
     shown: list[Json] = []
     for group in groups[:_MAX_TWINS]:
@@ -242,12 +242,12 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
 
 
 def _safe_url(url: str | None) -> str | None:
-    """`url` unless following it would run something: javascript: and data: addresses are dropped."""
+    """`url` if it is safe to follow; None for javascript:, data: and the like."""
     return url if url and urlsplit(url.strip()).scheme.lower() in ("", "http", "https", "file") else None
 
 
 def _policy(style: str, script: str) -> str:
-    """The content security policy: nothing may be fetched, and only this very style and script may run."""
+    """The content security policy: nothing may be fetched, and only this style and script are allowed."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "

@@ -31,12 +31,12 @@ def schema_bytes(name: str) -> bytes:
 
 
 def validate(document: Mapping[str, Any]) -> None:
-    """Check clusters.json: its schema, its counts, and that every key and id that it names exists exactly once.
+    """Check clusters.json: its schema, its counts, and that every key and id in it exists exactly once.
 
     Raises `PublishRefusedError` listing what is wrong, with numbers.
     """
     problems = list(_schema_problems(CLUSTERS_SCHEMA, document))
-    if not problems:  # the checks below read fields that only a document of the right shape has
+    if not problems:  # the checks below need a document that follows the schema
         problems = [*_count_problems(document), *_key_problems(document), *_cluster_problems(document)]
         problems += [*_index_problems(document), *family_problems(document)]
     _refuse("clusters.json", document, problems)
@@ -81,16 +81,16 @@ def _path(parts: Any) -> str:
 
 def _count_problems(document: Mapping[str, Any]) -> Iterator[str]:
     summary = cast("dict[str, int]", document["summary"])
-    found = {
+    actual = {
         "clustered": sum(len(cluster["images"]) for cluster in document["clusters"]),
         "unclustered": len(document["unclustered"]),
         "rejected": len(document["rejected"]),
         "clusters": len(document["clusters"]),
     }
-    for name, number in found.items():
+    for name, number in actual.items():
         if summary[name] != number:
             yield f"summary.{name} is {summary[name]}, but the document holds {number}"
-    parts = [found["clustered"], found["unclustered"], found["rejected"]]
+    parts = [actual["clustered"], actual["unclustered"], actual["rejected"]]
     if summary["images"] != sum(parts):
         clustered, unclustered, rejected = parts
         yield (
@@ -140,16 +140,18 @@ def _cluster_problems(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _index_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    """Problems: places where the index and the clusters disagree."""
+    """Problems: entries in which the index and the clusters disagree."""
     real = {
         (cluster["id"], country["code"], len(country["images"]))
         for cluster in document["clusters"] if cluster["status"] == "active" for country in cluster["countries"]
     }  # fmt: skip
     index = document["index"]
-    types = {(id_, one["country"], one["images"]) for id_, part in index["types"].items() for one in part}
-    countries = {(one["cluster"], code, one["images"]) for code, part in index["countries"].items() for one in part}
-    for name, found in (("types", types), ("countries", countries)):
-        odd = sorted(found ^ real)
+    types = {(id_, entry["country"], entry["images"]) for id_, part in index["types"].items() for entry in part}
+    countries = {
+        (entry["cluster"], code, entry["images"]) for code, part in index["countries"].items() for entry in part
+    }
+    for name, listed in (("types", types), ("countries", countries)):
+        odd = sorted(listed ^ real)
         if odd:
             yield f"index.{name} and the clusters' countries differ in {len(odd)} entries, first {odd[0]}"
 

@@ -1,7 +1,7 @@
 """The website's data file: the named, active clusters as a TypeScript module.
 
-What belongs here: the shape that the website imports (`BollardCluster` for bollards). Not here: clusters.json, which
-holds everything (`document.py`).
+What belongs here: the format that the website imports (`BollardCluster` for bollards). Not here: clusters.json, which
+has everything (`document.py`).
 """
 
 import json
@@ -24,11 +24,11 @@ def file_name(category: str) -> str:
 def render_website(document: Json) -> str:
     """The TypeScript module of a valid document.
 
-    Images are numbers where every identifier is one, as in `{country}-{seq}` (de-001 is 1, as long as the country has
-    no other 1); else text, and the interface says so. A cluster's `id` is its slug, because the website uses it in
-    addresses; `aliases` are the slugs that it had before, where there are any.
+    Images are numbers if every identifier is one, as in `{country}-{seq}` (de-001 is 1, unless the country has another
+    1); else they are text, and so is their type in the interface. A cluster's `id` is its slug, because the website
+    uses it in addresses; `aliases` are earlier slugs, if any.
     """
-    clusters = [one for one in document["clusters"] if one["status"] == "active" and one["name"]]
+    clusters = [cluster for cluster in document["clusters"] if cluster["status"] == "active" and cluster["name"]]
     numeric = _are_numbers([image for cluster in clusters for image in cluster["images"]])
     ungrouped = any(cluster["representativeImage"]["country"] is None for cluster in clusters)
     interface = interface_name(document["category"])
@@ -93,7 +93,7 @@ def _cluster(cluster: Json, *, numeric: bool) -> list[str]:
     return [
         "  {",
         f"    id: {_text(cluster['slug'])},",
-        *([f"    aliases: [{', '.join(_text(one) for one in cluster['aliases'])}],"] if cluster["aliases"] else []),
+        *([f"    aliases: [{', '.join(_text(alias) for alias in cluster['aliases'])}],"] if cluster["aliases"] else []),
         f"    name: {_text(cluster['name'])},",
         *([f"    description: {_text(cluster['description'])},"] if cluster["description"] else []),
         f"    representativeImage: {{ country: {country}, seq: {_image(image['identifier'], numeric=numeric)} }},",
@@ -114,7 +114,7 @@ def _image(identifier: str, *, numeric: bool) -> str:
 
 
 def _are_numbers(images: list[Json]) -> bool:
-    """Whether JavaScript numbers can stand for these identifiers: within 2^53 - 1, and no two of a country the same."""
+    """Whether JavaScript numbers can represent these identifiers: up to 2^53 - 1, and distinct within a country."""
     if not all(re.fullmatch(r"[0-9]{1,16}", image["identifier"], re.ASCII) for image in images):
         return False
     numbers = {(image["country"], int(image["identifier"])) for image in images}
@@ -123,6 +123,6 @@ def _are_numbers(images: list[Json]) -> bool:
 
 
 def _text(value: str) -> str:
-    # U+2028 and U+2029 end a line in JavaScript (and so a comment); lone surrogates cannot be written as UTF-8.
+    # U+2028 and U+2029 end a line, and so a comment, in JavaScript; lone surrogates cannot be encoded as UTF-8.
     text = json.dumps(value, ensure_ascii=False)
-    return re.sub("[\u2028\u2029\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub("[\u2028\u2029\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
