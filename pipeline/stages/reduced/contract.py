@@ -1,7 +1,7 @@
 """What `reduced` stores: its tables, its facts and the name of its file.
 
-What belongs here: the schemas and the `Facts` that other links read. Not here: reducing (`projection.py`), what the
-vectors are made of (`steps/features.py`).
+What belongs here: the schemas and the `Facts` that other links read. Not here: dimension reduction (`projection.py`),
+the input vectors (`steps/features.py`).
 """
 
 import polars as pl
@@ -16,7 +16,7 @@ CONTEXT_SCHEMA = pl.Schema(
 
 
 def reduced_schema(dimension: int) -> pl.Schema:
-    """One row per image; `vector` float32 [dimension] is what is clustered, `x`, `y` the place on the map."""
+    """One row per image; `vector` float32 [dimension] is clustered, `x` and `y` are the position on the map."""
     return pl.Schema(
         {
             "image_id": pl.String(),
@@ -31,8 +31,8 @@ def reduced_schema(dimension: int) -> pl.Schema:
 class Facts(StageFacts):
     """`embeddings` is the fingerprint of the vectors used. `dimension` 0: the embeddings themselves are clustered.
 
-    `space` and what follows are there only where ratings, time or place count: a digest of the space, its settings,
-    the settings as used, and the rated pairs (content hash, content hash, same).
+    `space` and the fields after it are present only if ratings, time or place count: a digest of the space, its
+    settings, the settings in effect, and the rated pairs (content hash, content hash, same).
     """
 
     embeddings: str
