@@ -33,7 +33,7 @@ def clusters_schema(dimension: int) -> pl.Schema:
 
 
 class Facts(StageFacts):
-    """`dimension`: numbers per centroid. `computed`: clusters that were not as they were in the version before."""
+    """`dimension`: numbers per centroid. `computed`: clusters that changed since the previous version."""
 
     dimension: int
     clusters: int = 0

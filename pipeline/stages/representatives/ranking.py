@@ -1,6 +1,6 @@
-"""Clusters → members sorted by how typical they are, the representatives, the centroid and the cohesion.
+"""Clusters → members by typicality, the representatives, the centroid and the cohesion.
 
-What belongs here: geometry in the space of the embeddings. Not here: which image people chose (`curation/`).
+What belongs here: geometry in the space of the embeddings. Not here: representatives that people chose (`curation/`).
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from pipeline.settings import RepresentativeParams
 
 @dataclass(frozen=True)
 class Represented:
-    """`order` int [n]: members from most to least typical; `chosen` int [≤ count]: rows that stand for the cluster, the
-    representative first; `similarity` float32 [n] to the `centroid` float32 [d]; `cohesion`: its mean."""
+    """`order` int [n]: members from most to least typical; `chosen`: at most `count` rows, the main representative
+    first; `similarity` float32 [n] to the `centroid` float32 [d]; `cohesion`: the mean similarity."""
 
     centroid: np.ndarray
     similarity: np.ndarray
@@ -32,14 +32,14 @@ def centroid(vectors: np.ndarray) -> np.ndarray:
 def represent(vectors: np.ndarray, names: list[str], params: RepresentativeParams) -> Represented:
     """Order the n members of one cluster and choose its representatives.
 
-    The first is nearest to the centroid. The next are spread: each the one farthest from those chosen (farthest-first,
-    Gonzalez 1985), among the more typical half, so that no outlier stands for the cluster. Copies of one picture are
-    chosen once while there are others. Ties go to the smaller of `names`, so the result is always the same.
+    The first is nearest to the centroid. Each further one is farthest from those already chosen (farthest-first,
+    Gonzalez 1985), among the more typical half, so that no outlier represents the cluster. Copies of one picture are
+    chosen once while there are others. Ties go to the smaller of `names`, so the result is deterministic.
     """
     data = vectors.astype(np.float32)
     middle = centroid(data)
     similarity = data @ middle
-    # rounding before sorting: the last bits of a dot product depend on the machine, a name does not
+    # rounded before sorting: the last bits of a dot product depend on the machine, a name does not
     order = np.array(sorted(range(len(names)), key=lambda row: (-round(float(similarity[row]), 5), names[row])))
     core = list(order[: max(params.count, (len(order) + 1) // 2)])
     chosen = [int(core[0])]
@@ -56,7 +56,7 @@ def represent(vectors: np.ndarray, names: list[str], params: RepresentativeParam
 
 
 def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of [n, d] vectors the row of the most similar of [c, d] centroids, and the cosine distance to it."""
+    """For each of [n, d] vectors, the row of the most similar of [c, d] centroids, and the cosine distance to it."""
     similarity = vectors.astype(np.float32) @ centroids.astype(np.float32).T
     best = similarity.argmax(axis=1)
     return best, 1.0 - similarity[np.arange(len(vectors)), best]
