@@ -1,4 +1,4 @@
-"""The stage `similarity`: the index that finds what looks like an image.
+"""The stage `similarity`: the index for similarity search.
 
 - `index.py`: build, search and serialise an index; `ivf_index.py`: the index for more than a million vectors.
 

@@ -12,8 +12,8 @@ IDS_SCHEMA = pl.Schema({"row": pl.Int64(), "image_id": pl.String(), "content_has
 
 
 class CellSearch(Part):
-    """An index in cells: how many cells, how many are searched, and the recall measured with `sample` queries for the
-    `top` nearest; `built_of`: vectors that the cells were cut for. Nothing is given for an exact index."""
+    """An index in cells: their number, how many are searched, and the recall measured with `sample` queries for the
+    `top` nearest; `built_of`: number of vectors that the cells were made from. All None for an exact index."""
 
     cells: int | None = None
     probes: int | None = None
@@ -24,7 +24,7 @@ class CellSearch(Part):
 
 
 class Facts(StageFacts):
-    """`embeddings`: the fingerprint of the indexed vectors. `added`: vectors that the version before lacks."""
+    """`embeddings`: the fingerprint of the indexed vectors. `added`: vectors that the previous version lacks."""
 
     vectors: int = 0
     embeddings: str = ""

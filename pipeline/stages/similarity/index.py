@@ -1,8 +1,8 @@
 """Similarity search over the embeddings: a FAISS index that can be rebuilt at any time.
 
 What belongs here: building, updating, opening and searching one index, and moving a query towards images that people
-liked. Not here: the vectors, which are the truth (`storage/vectors.py`), which image a row is
-(`steps/search.py`), how cells are cut and how many are looked into (`ivf_index.py`).
+liked. Not here: the vectors, from which the index is built (`storage/vectors.py`), the image of a row
+(`steps/search.py`), making cells and choosing how many to search (`ivf_index.py`).
 
 The index is flat, so exact. One core cannot use the whole memory bandwidth, so each core scans a range of rows. Above a
 million vectors the index is divided into cells and reports its recall. Its file is memory-mapped, so opening it costs
@@ -23,7 +23,7 @@ from pipeline.stages.similarity import ivf_index as inverted
 from pipeline.stages.similarity.contract import CellSearch
 
 ORIGINAL, LIKED, DISLIKED = 1.0, 0.75, 0.35  # weights of Rocchio's formula
-STRETCH = 20_000  # rows that are worth a thread: about a millisecond of 512 float16
+STRETCH = 20_000  # rows per thread at least: about a millisecond for 512 float16
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ def build(vectors: np.ndarray) -> bytes:
 
 
 def build_cells(vectors: np.ndarray, min_recall: float) -> tuple[bytes, CellSearch]:
-    """An index in cells over L2-normalised [n, d] vectors, as bytes, and its cells, probes and measured recall. n is
-    at least 1."""
-    index, told = inverted.build(vectors, min_recall)
-    return _to_bytes(index), told
+    """An index in cells over L2-normalised [n, d] vectors, n at least 1, as bytes; and its cells, probes and measured
+    recall."""
+    index, cells = inverted.build(vectors, min_recall)
+    return _to_bytes(index), cells
 
 
 def update(data: bytes, removed: Sequence[int], vectors: np.ndarray) -> bytes:
-    """The index that `build` returned without the rows `removed`, and with [n, d] `vectors` after the rest.
+    """The index of `build` without the rows `removed`, and with [n, d] `vectors` appended.
 
-    The rows that stay keep their order.
+    The remaining rows keep their order.
     """
     if not data:
         return build(vectors)
@@ -74,14 +74,14 @@ def update(data: bytes, removed: Sequence[int], vectors: np.ndarray) -> bytes:
 
 
 def load(data: bytes) -> Any:
-    """The index that `build` returned."""
+    """The index from the bytes of `build`."""
     import faiss
 
     return faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
 
 
 def open_mapped(path: Path) -> Any | None:
-    """The index in a file, mapped and read only; None for an empty one. To be searched, never changed."""
+    """The index in a file, memory-mapped and read-only; None for an empty file."""
     if not path.stat().st_size:
         return None
     import faiss
@@ -97,9 +97,9 @@ def vector_of(index: Any, row: int) -> np.ndarray:
 
 
 def search(index: Any, query: np.ndarray, top_k: int, allowed: np.ndarray | None = None) -> list[Hit]:
-    """The `top_k` most similar rows to one float [d] query, best first, equal scores by row.
+    """The `top_k` rows most similar to one float [d] query, best first, equal scores by row.
 
-    `allowed` bool [n] restricts the search itself, so that there are `top_k` results where so many rows are allowed.
+    `allowed` bool [n] restricts the search itself, so there are `top_k` results if at least so many rows are allowed.
     """
     import faiss
 
@@ -110,37 +110,39 @@ def search(index: Any, query: np.ndarray, top_k: int, allowed: np.ndarray | None
     library: Any = faiss  # its Python signatures are made at run time
     selector: Any = None
     if allowed is not None:
-        bits = np.packbits(allowed, bitorder="little")  # held here: the selector keeps a bare pointer to it
+        bits = np.packbits(allowed, bitorder="little")  # must outlive the selector, which keeps a bare pointer to it
         selector = library.IDSelectorBitmap(bits)
-    asked = np.ascontiguousarray(query, dtype=np.float32)[None, :]
+    queries = np.ascontiguousarray(query, dtype=np.float32)[None, :]
     if inverted.is_inverted(index):
-        scores, rows = inverted.search(index, asked, k, selector)
+        scores, rows = inverted.search(index, queries, k, selector)
     else:
-        scores, rows = _scanned(index, asked, k, selector)
+        scores, rows = _parallel_scan(index, queries, k, selector)
     hits = [Hit(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
     return sorted(hits, key=lambda hit: (-round(hit.score, 5), hit.row))[:k]
 
 
-def _scanned(index: Any, asked: np.ndarray, k: int, selector: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and rows [1, at least k] of one query: the best k of each stretch of rows that a thread looked at."""
+def _parallel_scan(index: Any, queries: np.ndarray, k: int, selector: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and rows [1, at least k] of one query: the best k of each range of rows; one thread per range."""
     import faiss
 
     library: Any = faiss
     count = int(index.ntotal)
     threads = max(1, min(usable_cores(), MOST_READERS, count // STRETCH))
     if threads == 1:
-        return index.search(asked, k, params=None if selector is None else library.SearchParameters(sel=selector))
+        return index.search(queries, k, params=None if selector is None else library.SearchParameters(sel=selector))
     ends = np.linspace(0, count, threads + 1).astype(np.int64).tolist()
 
     def best(stretch: int) -> tuple[np.ndarray, np.ndarray]:
         rows = library.IDSelectorRange(ends[stretch], ends[stretch + 1], True)
         both = rows if selector is None else library.IDSelectorAnd(rows, selector)
-        return index.search(asked, k, params=library.SearchParameters(sel=both))
+        return index.search(queries, k, params=library.SearchParameters(sel=both))
 
-    # the caller looks at one stretch itself: it would only wait
+    # the caller scans one range itself instead of waiting
     others = [_threads().submit(best, stretch) for stretch in range(1, threads)]
-    found = [best(0), *(other.result() for other in others)]
-    return np.concatenate([scores for scores, _ in found], axis=1), np.concatenate([rows for _, rows in found], axis=1)
+    results = [best(0), *(other.result() for other in others)]
+    return np.concatenate([scores for scores, _ in results], axis=1), np.concatenate(
+        [rows for _, rows in results], axis=1
+    )
 
 
 @functools.cache
@@ -151,8 +153,8 @@ def _threads() -> ThreadPoolExecutor:
 def refined(query: np.ndarray, liked: np.ndarray, disliked: np.ndarray) -> np.ndarray:
     """The query moved towards liked images and away from disliked ones, float32 [d], of length 1.
 
-    `liked` [n, d] and `disliked` [m, d] may be empty. Rocchio (1971), "Relevance feedback in information retrieval";
-    the weight of what was disliked is small, because it lies in many directions and says less.
+    `liked` [n, d] and `disliked` [m, d] may be empty. Rocchio (1971), "Relevance feedback in information retrieval".
+    Disliked images have a small weight: they lie in many directions and say less.
     """
     moved = ORIGINAL * query.astype(np.float32)
     if len(liked):

@@ -1,10 +1,10 @@
-"""Search in too many vectors to compare with each: only those in the cells around the query.
+"""Approximate search in many vectors: only those in the cells around the query are compared.
 
-What belongs here: making the cells, how many to search, adding and removing vectors. Not here: the exact index and
-how an index is stored and asked (`index.py`), the neighbours of every image at once (`neighbours/knn_ivf.py`).
+What belongs here: making the cells, how many to search, adding and removing vectors. Not here: the exact index, storing
+and opening an index (`index.py`), the neighbours of every image at once (`neighbours/knn_ivf.py`).
 
-An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011) with float16 vectors. How many cells to search is
-measured on the library: the fewest that reach the wanted recall.
+An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011) with float16 vectors. The number of cells to
+search is measured on the library: the fewest that reach the wanted recall.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from pipeline.stages.similarity.contract import CellSearch
 
 CHUNK = 65_536  # vectors turned into float32 at a time
 PER_CELL = 2.0  # times the root of n: the number of cells
-PER_CENTROID = 48  # vectors per cell that k-means looks at
+PER_CENTROID = 48  # vectors per cell that k-means uses
 ITERATIONS = 8
 SEED = 1
-SAMPLE = 256  # stored vectors that are asked, to measure the recall
-TOP = 50  # of whose true nearest the recall is told
+SAMPLE = 256  # stored vectors used as queries to measure the recall
+TOP = 50  # true nearest neighbours over which the recall is measured
 FIRST_PROBES = 4
-TIE = 1e-5  # of a cosine: two ways to sum the same products differ by less
+TIE = 1e-5  # of a cosine: two orders of summing the same products differ by less
 
 
 def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, CellSearch]:
     """An index of L2-normalised [n, d] vectors, n at least 1, and its `cells`, `probes` and `recall`.
 
-    The recall is the share of the `top` true nearest that is found, over `sample` vectors of the library.
+    The recall is the share of the `top` true nearest neighbours that is found, over `sample` vectors of the library.
     """
     import faiss
 
@@ -43,7 +43,7 @@ def build(vectors: np.ndarray, min_recall: float) -> tuple[Any, CellSearch]:
     add(index, vectors)
     index.make_direct_map(True)
     rows = np.unique(np.linspace(0, n - 1, SAMPLE).astype(np.int64))
-    recall = _look_far_enough(index, vectors, rows, min_recall)
+    recall = _set_probes(index, vectors, rows, min_recall)
     return index, CellSearch(
         cells=count, probes=int(index.nprobe), recall=round(recall, 4), top=min(TOP, n), sample=len(rows), built_of=n
     )
@@ -55,13 +55,13 @@ def is_inverted(index: Any) -> bool:
 
 
 def add(index: Any, vectors: np.ndarray) -> None:
-    """Add [n, d] vectors after the others, with bounded memory."""
+    """Append [n, d] vectors, with bounded memory."""
     for start in range(0, len(vectors), CHUNK):
         index.add(np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32))
 
 
 def update(index: Any, removed: Sequence[int], vectors: np.ndarray) -> None:
-    """Take the rows `removed` out, the others closing up in their order, and add [n, d] `vectors` after them."""
+    """Remove the rows `removed`, renumber the others in their order, and append [n, d] `vectors`."""
     import faiss
 
     library: Any = faiss
@@ -80,8 +80,10 @@ def update(index: Any, removed: Sequence[int], vectors: np.ndarray) -> None:
 
 
 def search(index: Any, queries: np.ndarray, k: int, selector: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and rows [m, k] of float32 [m, d] queries. Looks further where a selector leaves too few in the cells
-    that it usually looks into, so that there are k wherever so many are allowed."""
+    """Scores and rows [m, k] of float32 [m, d] queries.
+
+    Searches more cells if a selector leaves fewer than k rows, until there are k or all cells are searched.
+    """
     import faiss
 
     library: Any = faiss
@@ -94,8 +96,8 @@ def search(index: Any, queries: np.ndarray, k: int, selector: Any = None) -> tup
         probes = min(index.nlist, probes * 4)
 
 
-def _look_far_enough(index: Any, vectors: np.ndarray, rows: np.ndarray, min_recall: float) -> float:
-    """Set the fewest probes that reach the recall; returns what was reached."""
+def _set_probes(index: Any, vectors: np.ndarray, rows: np.ndarray, min_recall: float) -> float:
+    """Set the fewest probes that reach `min_recall`; returns the measured recall."""
     import faiss
 
     queries = np.ascontiguousarray(vectors[rows], dtype=np.float32)
@@ -103,10 +105,10 @@ def _look_far_enough(index: Any, vectors: np.ndarray, rows: np.ndarray, min_reca
     best: Any = faiss.ResultHeap(len(rows), k, keep_max=True)
     for start in range(0, len(vectors), CHUNK):
         part = np.ascontiguousarray(vectors[start : start + CHUNK], dtype=np.float32)
-        scores, found = faiss.knn(queries, part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
-        best.add_result(scores, found + start)
+        scores, nearest = faiss.knn(queries, part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
+        best.add_result(scores, nearest + start)
     best.finalize()
-    floor = best.D[:, -1:] - TIE  # who is as near as the last of the true ones is one of them
+    floor = best.D[:, -1:] - TIE  # any row as near as the last true neighbour counts as one
     probes = FIRST_PROBES
     while True:
         index.nprobe = min(probes, index.nlist)
