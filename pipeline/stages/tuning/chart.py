@@ -1,7 +1,7 @@
 """The curves of a sweep, as SVG without script: one small chart per figure, all over the same granularity.
 
-What belongs here: scales, marks and their text. Not here: colours, which the page's style gives to the classes, and
-`picture` for places that have no style of their own.
+What belongs here: scales, marks and their text. Not here: the figures (`trials.py`), colours (page.css; `STYLE` serves
+`picture`, which stands alone).
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ Value = Callable[[Trial], float | None]
 
 @dataclass(frozen=True)
 class Curve:
-    """One chart: title, note, how to get a trial's figure, and how to format it."""
+    """One chart: title, note, the figure of a trial, its format, and the top of the scale."""
 
     title: str
     note: str
@@ -59,7 +59,7 @@ CURVES = (
 
 
 def charts(trials: Sequence[Trial]) -> list[str]:
-    """One SVG per figure that was measured. Colours come from the classes title, note, tick, grid, line, dot, now."""
+    """One SVG per measured figure. Colours come from the classes title, note, tick, grid, line, dot, now."""
     return [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(curve.title)} over granularity">'
         f"{_panel(trials, curve)}</svg>"
@@ -87,9 +87,9 @@ def _measured(trials: Sequence[Trial]) -> list[Curve]:
 
 
 def _panel(trials: Sequence[Trial], curve: Curve) -> str:
-    known = [(trial, value) for trial in trials if (value := curve.value(trial)) is not None]
-    low = min(0.0, *(value for _, value in known))
-    high = curve.top or max((value for _, value in known), default=1.0)
+    measured = [(trial, value) for trial in trials if (value := curve.value(trial)) is not None]
+    low = min(0.0, *(value for _, value in measured))
+    high = curve.top or max((value for _, value in measured), default=1.0)
     high = high if high > low else low + 1
 
     def x(trial: Trial) -> float:
@@ -107,11 +107,11 @@ def _panel(trials: Sequence[Trial], curve: Curve) -> str:
         parts.append(_label(LEFT - 6, y(value) + 4, curve.text(value), "end"))
     base = HEIGHT - 10
     parts += [_label(LEFT, base, "0 coarse", "start"), _label(WIDTH - RIGHT, base, "fine 1", "end")]
-    numbered = [(trial, value) for trial, value in known if trial.setting not in WORDS]
+    numbered = [(trial, value) for trial, value in measured if trial.setting not in WORDS]
     if len(numbered) > 1:
         points = " ".join(f"{x(trial):.1f},{y(value):.1f}" for trial, value in numbered)
         parts.append(f'<polyline class="line" points="{points}"/>')
-    for trial, value in sorted(known, key=lambda pair: pair[0].current):
+    for trial, value in sorted(measured, key=lambda pair: pair[0].current):
         if trial.current:
             parts.append(f'<path class="now" d="M{x(trial):.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
             parts.append(_label(x(trial), base, "now", "middle"))

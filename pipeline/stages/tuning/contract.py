@@ -31,7 +31,7 @@ PAGE, PICTURE = "tuning.html", "tuning.svg"
 
 
 class Facts(StageFacts):
-    """`current` is the setting in force, `best` the one that the figures speak for, if any does."""
+    """`current` is the setting in force, `best` the setting that the figures favour, if any."""
 
     images: int
     points: int | None = None

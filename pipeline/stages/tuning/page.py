@@ -1,7 +1,7 @@
 """The tuning report: one self-contained HTML file with the curves, the figures and three settings side by side.
 
-What belongs here: what the report says. How it looks is in page.html.j2 and page.css. Not here: the figures
-(`trials.py`), which clusters stand in which row (`sheets.py`), thumbnails (`steps/tune.py`). It has no script.
+What belongs here: the content of the report. How it looks is in page.html.j2 and page.css; it has no script. Not here:
+the figures (`trials.py`), the rows of clusters (`sheets.py`), thumbnails (`steps/tune.py`).
 """
 
 import base64
@@ -28,8 +28,8 @@ NEW = "born"  # the fate of a cluster that no cluster of today continues
 class Content:
     """The content of a report on one category, `made` at an ISO 8601 time in UTC.
 
-    `notes` say how far the figures are estimates; `names` are people's names by cluster id; `command` is what takes a
-    setting over, without the setting.
+    `notes` say which figures are estimates; `names` are people's names by cluster id; `command` is the command that
+    applies a setting, without the setting.
     """
 
     category: str
@@ -45,7 +45,7 @@ class Content:
 
 
 def render(content: Content, thumbnail: Callable[[int], bytes | None]) -> str:
-    """The page. `thumbnail` gives the encoded picture of a point, or None; it is asked once for each picture shown."""
+    """The page. `thumbnail` returns the encoded picture of a point, or None; it is called once per picture shown."""
     style = _asset("page.css")
     policy = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
@@ -53,8 +53,8 @@ def render(content: Content, thumbnail: Callable[[int], bytes | None]) -> str:
         survival = trial.survival
         if survival is None:
             return {"text": "", "new": False, "id": ""}
-        one = survival.identities[card.group]
-        return {"text": content.names.get(one.cluster_id), "new": one.fate == NEW, "id": one.cluster_id}
+        identity = survival.identities[card.group]
+        return {"text": content.names.get(identity.cluster_id), "new": identity.fate == NEW, "id": identity.cluster_id}
 
     def picture(point: int) -> str | None:
         return data_uri(thumbnail(point))
@@ -73,7 +73,7 @@ def render(content: Content, thumbnail: Callable[[int], bytes | None]) -> str:
 
 
 def _words(trials: Sequence[Trial]) -> list[str]:
-    """The column titles: coarser, now, finer; without "now" if no setting of the sweep is the current one."""
+    """The column titles: coarser, now, finer; all "Granularity" if no setting of the sweep is the current one."""
     now = next((number for number, trial in enumerate(trials) if trial.current), None)
     if now is None:
         return ["Granularity"] * len(trials)

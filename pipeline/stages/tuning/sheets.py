@@ -1,9 +1,9 @@
 """Three settings side by side: the clusters of a coarser, the current and a finer one.
 
-What belongs here: which three, which cluster lies in which, which pictures show a cluster, and how many. Not here: how
-it looks (page.html.j2), where thumbnails are (`steps/tune.py`).
+What belongs here: choosing the three, which cluster lies in which, which pictures show a cluster, and how many. Not
+here: how it looks (page.html.j2), thumbnails (`steps/tune.py`).
 
-A row holds one cluster of the coarser setting and what becomes of it: the clusters of the others that lie mostly in it.
+A row has one cluster of the coarser setting and the clusters of the other settings that lie mostly in it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pipeline.settings import RepresentativeParams
 from pipeline.stages.representatives.ranking import represent
 from pipeline.stages.tuning.trials import WORDS, Trial
 
-FEWER, MORE = 0.75, 4 / 3  # clusters that make another setting worth looking at, relative to the one in force
+FEWER, MORE = 0.75, 4 / 3  # number of clusters, relative to the current one, from which a setting is clearly different
 MOST_ROWS = 24
 MOST_CARDS = 12  # in one row, of one setting
 MOST_PICTURES = 600  # in all: about 2 MB of page
@@ -35,8 +35,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Row:
-    """`columns[c]` are the cards of setting c, the largest first; `hidden[c]` counts those that found no place; `same`
-    where all settings have the very same cluster."""
+    """`columns[c]` are the cards of setting c, largest first; `hidden[c]` counts cards that are left out; `same` if all
+    settings have the same cluster."""
 
     columns: Sequence[Sequence[Card]]
     hidden: Sequence[int]
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheets:
-    """`trials` from coarse to fine, at most three; `rows` the largest first; `hidden` rows that found no place."""
+    """`trials` from coarse to fine, at most three; `rows` largest first; `hidden` counts rows that are left out."""
 
     trials: Sequence[Trial]
     rows: Sequence[Row]
@@ -53,8 +53,10 @@ class Sheets:
 
 
 def side_by_side(trials: Sequence[Trial], current: Trial) -> list[Trial]:
-    """A coarser setting, the one in force and a finer one: the nearest with clearly another number of clusters, else
-    with any other; two or one where there is none."""
+    """A coarser setting, the one in force and a finer one, if there are any.
+
+    The nearest with a clearly different number of clusters, else the nearest with any other number.
+    """
     others = [trial for trial in trials if trial.setting not in WORDS and trial.clusters > 0]
     below = [trial for trial in others if trial.clusters < current.clusters]
     above = [trial for trial in others if trial.clusters > current.clusters]
@@ -66,16 +68,16 @@ def side_by_side(trials: Sequence[Trial], current: Trial) -> list[Trial]:
 
 
 def sheets(trials: Sequence[Trial], embeddings: np.ndarray, copies: np.ndarray, names: list[str]) -> Sheets:
-    """The rows for settings from coarse to fine. `embeddings` float32 [n, d], `copies` int [n] images of each point,
-    `names[i]` decides between points that are equally typical."""
+    """The rows for settings from coarse to fine. `embeddings` float32 [n, d]; `copies` int [n]: images of each point;
+    `names[i]` breaks ties between equally typical points."""
     coarse = trials[0].groups
     placed = [_within(coarse, trial.groups, copies) for trial in trials]
     sizes = [_sizes(trial.groups, copies) for trial in trials]
     order = sorted(range(trials[0].clusters), key=lambda group: -sizes[0][group])
-    if any((held == UNCLUSTERED).any() for held in placed):
+    if any((parents == UNCLUSTERED).any() for parents in placed):
         order.append(UNCLUSTERED)
-    chosen = [[sorted(np.flatnonzero(held == row).tolist(), key=lambda group, c=c: -sizes[c][group])
-               for c, held in enumerate(placed)] for row in order[:MOST_ROWS]]  # fmt: skip
+    chosen = [[sorted(np.flatnonzero(parents == row).tolist(), key=lambda group, c=c: -sizes[c][group])
+               for c, parents in enumerate(placed)] for row in order[:MOST_ROWS]]  # fmt: skip
     cards = sum(min(len(groups), MOST_CARDS) for row in chosen for groups in row)
     each = max(1, min(PICTURES, MOST_PICTURES // max(cards, 1)))
     rows: list[Row] = []
@@ -84,13 +86,13 @@ def sheets(trials: Sequence[Trial], embeddings: np.ndarray, copies: np.ndarray, 
                     for group in groups[:MOST_CARDS]] for c, groups in enumerate(row)]  # fmt: skip
         alone = all(len(groups) == 1 for groups in row)
         members = [trial.groups == groups[0] for trial, groups in zip(trials, row, strict=True) if alone]
-        same = len(members) > 1 and all(np.array_equal(one, members[0]) for one in members)
+        same = len(members) > 1 and all(np.array_equal(mask, members[0]) for mask in members)
         rows.append(Row(columns, [max(0, len(groups) - MOST_CARDS) for groups in row], same))
     return Sheets(list(trials), rows, max(0, len(order) - MOST_ROWS))
 
 
 def _within(coarse: np.ndarray, groups: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    """Int [groups]: the group of `coarse` that holds most of each group's images, `UNCLUSTERED` where none does."""
+    """Int [groups]: the group of `coarse` with most of each group's images, or `UNCLUSTERED`."""
     count, above = int(groups.max()) + 1, int(coarse.max()) + 1
     table = np.zeros((count, above + 1))
     inside = groups >= 0

@@ -1,11 +1,11 @@
 """One category at many granularities: the result of each, in figures that need no true labels.
 
-What belongs here: the sweep, its figures, which setting they favour. Not here: how clusters are found
-(`labels/clusterers.py`), pictures (`chart.py`, `sheets.py`).
+What belongs here: the sweep, its figures, the setting that they favour. Not here: clustering (`labels/clusterers.py`),
+the silhouette (`validity.py`), pictures (`chart.py`, `sheets.py`).
 
-Validity is the mean silhouette (Rousseeuw, 1987) in the space of the embeddings, an unclustered image counting 0, so
-that leaving images out never looks like an improvement. Stability is the mean agreement (adjusted mutual information;
-Vinh, Epps, Bailey, 2010) of clusterings of random subsamples with the clustering of all. Why these and not DBCV:
+Validity is the mean silhouette (Rousseeuw, 1987) in the space of the embeddings. Unclustered images count 0, so that
+leaving images out never looks like an improvement. Stability is the mean agreement (adjusted mutual information; Vinh,
+Epps, Bailey, 2010) of clusterings of random subsamples with the clustering of all. Why these and not DBCV:
 docs/tuning.md.
 """
 
@@ -28,18 +28,21 @@ from pipeline.stages.tuning.validity import silhouette
 STEPS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 RUNS = 5
 SHARE = 0.8  # of the images in each subsample
-SAMPLE = 1000  # images that stability is measured on at most: it clusters `RUNS` times for every setting
-CLEARLY = 1.05  # what `best` must have over the setting that is in force, in validity: less is chance
-STEADY = 0.1  # how far below the steadiest setting `best` may lie, in stability
-GIANT = 0.8  # share of the images in one cluster above which a setting is no answer
+SAMPLE = 1000  # images that stability is measured on at most, because it clusters `RUNS` times per setting
+CLEARLY = 1.05  # ratio of validity by which `best` must exceed the setting in force; less is chance
+STEADY = 0.1  # how far `best` may lie below the most stable setting, in stability
+GIANT = 0.8  # share of the images in the largest cluster above which a setting is never `best`
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Survival:
-    """What would become of the clusters that there are: `kept` of `ids` keep their id, `names_kept` of `names` people's
-    names; `lost` are the names that would go, `identities[g]` says who group g would be."""
+    """What a setting would do to the current clusters.
+
+    `kept` of `ids` clusters keep their id, `names_kept` of `names` named ones their name; `lost` are the names that
+    would vanish; `identities[g]` is the identity that group g would get.
+    """
 
     ids: int
     kept: int
@@ -51,11 +54,11 @@ class Survival:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one setting gives.
+    """The result of one setting.
 
-    `setting` as it stands in the settings file, `granularity` 0 to 1 as really used. `groups` int32 [n] per point, −1
-    for none. `unclustered` and `largest` are shares of the images. `validity` −1 to 1, None with fewer than two
-    clusters; `stability` up to 1, None likewise or where it was not measured.
+    `setting` as in the settings file; `granularity` 0 to 1 as used. `groups` int32 [n] per point, −1 for none.
+    `unclustered` and `largest` are shares of the images. `validity` −1 to 1, None with fewer than two clusters;
+    `stability` up to 1, None likewise or if it was not measured.
     """
 
     setting: str
@@ -73,8 +76,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class Cloud:
-    """The points of a category: `vectors` float32 [n, k] are what is clustered, `embeddings` float32 [n, d] of length 1
-    what it is judged by, `copies` int [n] how many images each point stands for."""
+    """The points of a category: `vectors` float32 [n, k] are clustered, L2-normalised `embeddings` float32 [n, d] serve
+    to judge the result, `copies` int [n] is the number of images of each point."""
 
     vectors: np.ndarray
     embeddings: np.ndarray
@@ -85,8 +88,8 @@ class Cloud:
 def settings_to_try(steps: Sequence[float], current: str) -> list[str]:
     """The settings of a sweep: each step, auto, and the current one."""
     numbers = [f"{step:g}" for step in sorted(set(steps))]
-    known = current in numbers or any(current not in WORDS and float(current) == step for step in steps)
-    return list(dict.fromkeys(["auto", *numbers, *([] if known else [current])]))
+    listed = current in numbers or any(current not in WORDS and float(current) == step for step in steps)
+    return list(dict.fromkeys(["auto", *numbers, *([] if listed else [current])]))
 
 
 WORDS = ("auto", "coarse", "fine")
@@ -102,48 +105,50 @@ def sweep(
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> list[Trial]:
-    """One trial per setting, from coarse to fine. `params` gives everything but the granularity; its `n_clusters` is
-    ignored. `on_progress` is told the images clustered so far and in all."""
+    """One trial per setting, from coarse to fine. `params` sets everything but the granularity; its `n_clusters` is
+    ignored. `on_progress` gets the number of images clustered so far and in all."""
     samples = _samples(cloud, params, runs, sample, seed)
     each = len(cloud.vectors) + sum(len(part.cloud.vectors) for part in samples)
     trials: list[Trial] = []
     for number, setting in enumerate(settings):
         chosen = params.model_copy(update={"granularity": setting, "n_clusters": None})
         done = number * each
-        found = _grouped(cloud, chosen)
+        grouping = _cluster(cloud, chosen)
         done += len(cloud.vectors)
-        whole, agreements = found.groups, list[float]()
+        whole, agreements = grouping.groups, list[float]()
         for part in samples:
             if on_progress:
                 on_progress(done, each * len(settings))
-            groups = _grouped(part.cloud, chosen).groups
+            groups = _cluster(part.cloud, chosen).groups
             done += len(part.cloud.vectors)
             if part.compared:
                 agreements.append(agreement(whole[part.rows], groups))
-            else:  # the sample that the subsamples are drawn from takes the place of all
+            else:  # the subsamples are drawn from this sample, which replaces the whole
                 whole = np.full(len(cloud.vectors), NONE, dtype=np.int32)
                 whole[part.rows] = groups
         in_force = _same(setting, params.granularity) and params.n_clusters is None
-        trials.append(_trial(cloud, setting, found, agreements, current=in_force))
+        trials.append(_trial(cloud, setting, grouping, agreements, current=in_force))
     if on_progress:
         on_progress(each * len(settings), each * len(settings))
     return sorted(trials, key=lambda trial: (trial.granularity, trial.setting not in WORDS))
 
 
 def validity(embeddings: np.ndarray, groups: np.ndarray) -> float | None:
-    """How much nearer images are to their own cluster than to the next, −1 to 1; the unclustered count 0. None with
-    fewer than two clusters. Exact, in time that grows with images times clusters."""
+    """The mean silhouette, −1 to 1, in which unclustered images count 0; None with fewer than two clusters.
+
+    Time grows with images times clusters.
+    """
     inside = groups >= 0
     if not inside.any() or groups.max() < 1:
         return None
     return silhouette(embeddings[inside], groups[inside]) * float(inside.mean())
 
 
-def agreement(one: np.ndarray, other: np.ndarray) -> float:
+def agreement(groups: np.ndarray, other: np.ndarray) -> float:
     """Adjusted mutual information of two clusterings int [n], 1 = the same, 0 = chance; unclustered is one group."""
     from sklearn.metrics import adjusted_mutual_info_score
 
-    return float(adjusted_mutual_info_score(one, other))
+    return float(adjusted_mutual_info_score(groups, other))
 
 
 def survive(
@@ -154,21 +159,21 @@ def survive(
     *,
     category: str,
 ) -> Survival:
-    """What would become of the clusters of `ledger` if these groups of content hashes took their place; nothing is
-    stored. `names` are people's names by cluster id."""
-    found = match(members, ledger, params, category=category, named=frozenset(names)).identities
-    held = {one.cluster_id for one in found}
+    """What would become of the clusters of `ledger` if these groups of content hashes replaced them. Stores nothing.
+    `names` are people's names by cluster id."""
+    identities = match(members, ledger, params, category=category, named=frozenset(names)).identities
+    surviving = {identity.cluster_id for identity in identities}
     named = [name for name in names if name in ledger.alive]
-    lost = sorted(names[name] for name in named if name not in held)
-    kept = sum(name in held for name in ledger.alive)
-    return Survival(len(ledger.alive), kept, len(named), len(named) - len(lost), lost, found)
+    lost = sorted(names[name] for name in named if name not in surviving)
+    kept = sum(name in surviving for name in ledger.alive)
+    return Survival(len(ledger.alive), kept, len(named), len(named) - len(lost), lost, identities)
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The setting with the best validity among those that are about as stable as the most stable one.
 
-    The one in force stays unless another is clearly better: every change costs names. None where no setting gives two
-    clusters.
+    The setting in force stays unless another is clearly better, because every change costs names. None if no setting
+    gives two clusters.
     """
     fit = [trial for trial in trials if trial.validity is not None and trial.largest <= GIANT]
     if not fit:
@@ -184,21 +189,23 @@ def best(trials: Sequence[Trial]) -> Trial | None:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the points: `rows` int [m]; `compared` with the whole, or taking its place."""
+    """A part of the points: `rows` int [m]; either `compared` with the whole, or replacing it."""
 
     rows: np.ndarray
     cloud: Cloud
     compared: bool = True
 
 
-def _grouped(cloud: Cloud, params: ClusterParams) -> Grouping:
-    """The clustering that `labels` would give, including accepted suggestions if the settings ask for them."""
-    found = labelling.group(cloud.vectors, params, neighbours=cloud.neighbours)
+def _cluster(cloud: Cloud, params: ClusterParams) -> Grouping:
+    """The clustering as in `labels`, with accepted suggestions if the settings enable them."""
+    grouping = labelling.group(cloud.vectors, params, neighbours=cloud.neighbours)
     if params.accept_suggestions is None:
-        return found
-    suggestions = suggesting.suggest(cloud.vectors, found.groups)
-    groups, probability, _ = suggesting.accept(found.groups, found.probability, suggestions, params.accept_suggestions)
-    return replace(found, groups=groups, probability=probability)
+        return grouping
+    suggestions = suggesting.suggest(cloud.vectors, grouping.groups)
+    groups, probability, _ = suggesting.accept(
+        grouping.groups, grouping.probability, suggestions, params.accept_suggestions
+    )
+    return replace(grouping, groups=groups, probability=probability)
 
 
 def _samples(cloud: Cloud, params: ClusterParams, runs: int, sample: int, seed: int) -> list[_Part]:
@@ -219,17 +226,17 @@ def _samples(cloud: Cloud, params: ClusterParams, runs: int, sample: int, seed: 
 
 def _part(cloud: Cloud, params: ClusterParams, rows: np.ndarray, *, compared: bool) -> _Part:
     vectors = cloud.vectors[rows]
-    known = nearest_neighbours(vectors, NEIGHBOURS - 1) if params.method == "community" else None
-    return _Part(rows, Cloud(vectors, cloud.embeddings[:0], cloud.copies[rows], known), compared)
+    neighbours = nearest_neighbours(vectors, NEIGHBOURS - 1) if params.method == "community" else None
+    return _Part(rows, Cloud(vectors, cloud.embeddings[:0], cloud.copies[rows], neighbours), compared)
 
 
-def _trial(cloud: Cloud, setting: str, found: Grouping, agreements: Sequence[float], *, current: bool) -> Trial:
-    groups = found.groups
+def _trial(cloud: Cloud, setting: str, grouping: Grouping, agreements: Sequence[float], *, current: bool) -> Trial:
+    groups = grouping.groups
     images = max(int(cloud.copies.sum()), 1)
     sizes = np.bincount(groups[groups >= 0], weights=cloud.copies[groups >= 0])
     return Trial(
         setting=setting,
-        granularity=float(found.effective.get("granularity", 0.5)),
+        granularity=float(grouping.effective.get("granularity", 0.5)),
         clusters=len(sizes),
         unclustered=float(cloud.copies[groups < 0].sum()) / images,
         largest=float(sizes.max()) / images if len(sizes) else 0.0,
@@ -237,9 +244,9 @@ def _trial(cloud: Cloud, setting: str, found: Grouping, agreements: Sequence[flo
         stability=float(np.mean(agreements)) if agreements and len(sizes) > 1 else None,
         groups=groups,
         current=current,
-        effective=found.effective,
+        effective=grouping.effective,
     )
 
 
-def _same(one: str, other: str) -> bool:
-    return one == other or (one not in WORDS and other not in WORDS and float(one) == float(other))
+def _same(setting: str, other: str) -> bool:
+    return setting == other or (setting not in WORDS and other not in WORDS and float(setting) == float(other))

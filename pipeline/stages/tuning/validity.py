@@ -1,20 +1,20 @@
-"""How well a clustering separates, without true labels.
+"""The silhouette: how well a clustering separates, without true labels.
 
-What belongs here: the silhouette that the tuning report shows. Not here: the sweep (`trials.py`). No clusterer uses it:
-on libraries with a few groups that lie far apart it prefers those, however much one of them swallows.
+What belongs here: the silhouette for the tuning report. Not here: the sweep (`trials.py`). No clusterer uses it: on
+libraries with a few groups that lie far apart it favours those, however large one of them gets.
 """
 
 import numpy as np
 
 BLOCK_VALUES = 8_000_000
-JUDGED = 20_000  # images whose silhouettes are averaged: the standard error of the mean of so many is below 0.005
+JUDGED = 20_000  # images whose silhouettes are averaged; the standard error of their mean is below 0.005
 
 
 def silhouette(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """The mean silhouette, −1 to 1, under cosine distance, of `JUDGED` images evenly spread over the rows, or of all.
+    """The mean silhouette by cosine distance, −1 to 1, of `JUDGED` images evenly spread over the rows, or of all.
 
-    Against all members of all groups, yet linear in n, since a mean of dot products is a dot product with a mean.
-    Images alone in their group count 0; a single group has none, −1.
+    Compares with all members of all groups, in time linear in n: a mean of dot products is a dot product with a mean.
+    An image alone in its group counts 0; −1 for a single group.
     """
     from scipy import sparse
 
