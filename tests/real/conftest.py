@@ -4,9 +4,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pipeline.curation.decisions import active_events
+from tests.real.curation_page import draw
 from tests.real.typescript import TypeScript, install
+from tests.service.site import Client, Site
 
 # Chromium keeps asking its maker for updates, field trials and QUIC, which would look like requests of our pages.
 QUIET = [
@@ -46,6 +49,49 @@ def browser_page(browser: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    root = tmp_path_factory.mktemp("afternoon")
+    draw(root / "library")
+    site = Site(root, reduced={"method": "pca"})
+    site.run()
+    site.publish()
+    with site.serve() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def drawing_browser(browser: Browser) -> Iterator[Browser]:
+    """Chromium that draws WebGL without a graphics card."""
+    args = [one for one in QUIET if one != "--disable-gpu"] + ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(found for name in names if (found := shutil.which(name)))
+    made = browser.browser_type.launch(executable_path=path, args=args)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shown(drawing_browser: Browser, served: Client) -> Iterator[Page]:
+    """A fresh tab; an error of a script or a breach of the content policy fails the test. Decisions are taken back."""
+    context = drawing_browser.new_context(
+        base_url=served.url, viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    expect.set_options(timeout=10_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    context.close()
+    curation = served.service.decisions()
+    for event in reversed(active_events(curation.store.events("bollards"))):
+        curation.undo("bollards", event.number, actor="test")
+    served.service.library.forget("bollards")
     assert errors == []
 
 

@@ -5,10 +5,7 @@ What the page shows is asked of the page, what was decided is asked of the servi
 
 import io
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,108 +14,11 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.curation.decisions import active_events
 from tests.odd_images import photograph as odd_photograph
-from tests.real.conftest import QUIET
+from tests.real.curation_page import EVIL, KINDS, VIEWS, clusters, decided, eventually, open_first, toast
 from tests.service.site import Client, Site, picture
 
 pytestmark = pytest.mark.real
-
-KINDS = {
-    "red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 200), "yellow": (220, 200, 40),
-    "pink": (220, 60, 200), "cyan": (40, 200, 210),
-}  # fmt: skip
-EVIL = "<img src=x onerror=boom()>"
-VIEWS = ("", "/find", "/map", "/unclustered", "/rejected", "/duplicates", "/runs")
-
-
-def draw(root: Path) -> None:
-    """60 images of six kinds, three that fit nowhere (one with a hostile name), a copy and a broken one."""
-    for number, colour in enumerate(KINDS.values()):
-        for seed in range(10):
-            group = ["de", "at", "fr"][seed % 3]
-            path = root / f"bollards/{group}/{group}-{number}{seed:02d}-800w.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture(colour, number * 100 + seed).save(path)
-    odd = np.zeros((60, 80, 3), np.uint8)
-    odd[:30], odd[30:] = (200, 30, 30), (250, 250, 250)
-    Image.fromarray(odd).save(root / "bollards/de/odd-1.png")
-    odd[:, :40] = (30, 40, 200)
-    Image.fromarray(odd).save(root / "bollards/de/odd-2.png")
-    odd[:], odd[:, 40:] = 0, 255
-    Image.fromarray(odd).save(root / f"bollards/at/{EVIL}.png")
-    (root / "bollards/fr/copy.png").write_bytes((root / "bollards/de/de-000-800w.png").read_bytes())
-    (root / "bollards/fr/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    root = tmp_path_factory.mktemp("afternoon")
-    draw(root / "library")
-    site = Site(root, reduced={"method": "pca"})
-    site.run()
-    site.publish()
-    with site.serve() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def drawing_browser(browser: Browser) -> Iterator[Browser]:
-    """Chromium that draws WebGL without a graphics card."""
-    args = [one for one in QUIET if one != "--disable-gpu"] + ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(found for name in names if (found := shutil.which(name)))
-    made = browser.browser_type.launch(executable_path=path, args=args)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def shown(drawing_browser: Browser, served: Client) -> Iterator[Page]:
-    """A fresh tab; an error of a script or a breach of the content policy fails the test. Decisions are taken back."""
-    context = drawing_browser.new_context(
-        base_url=served.url, viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    expect.set_options(timeout=10_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
-    yield page
-    context.close()
-    curation = served.service.decisions()
-    for event in reversed(active_events(curation.store.events("bollards"))):
-        curation.undo("bollards", event.number, actor="test")
-    served.service.library.forget("bollards")
-    assert errors == []
-
-
-def decided(served: Client, kind: str) -> list[dict[str, Any]]:
-    """The decisions of that kind that hold, the newest first."""
-    items = served.get("/categories/bollards/history").raise_for_status().json()["items"]
-    return [one["decision"] for one in items if one["decision"]["kind"] == kind and not one["undone"]]
-
-
-def clusters(served: Client) -> dict[str, dict[str, Any]]:
-    served.service.library.forget("bollards")
-    return {one["id"]: one for one in served.clusters()}
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
-    """What is stored without the page waiting for it."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def sizes(found: dict[str, dict[str, Any]]) -> dict[str, int]:
-    return {name: one["size"] for name, one in found.items()}
-
-
-def toast(page: Page, text: str | re.Pattern[str]) -> None:
-    expect(page.locator("#toasts")).to_contain_text(text)
 
 
 def test_a_name_is_typed_in_place_and_enter_goes_on_to_the_next(shown: Page, served: Client) -> None:
@@ -174,12 +74,6 @@ def test_a_cluster_is_reviewed_hidden_and_found_again_by_filters(shown: Page, se
     shown.locator("#search").fill(str(first)[:6])
     expect(shown.locator(".card")).to_have_count(0)
     expect(shown.locator("#nothing")).to_contain_text("No cluster fits")
-
-
-def open_first(shown: Page, served: Client) -> str:
-    name = max(clusters(served).values(), key=lambda one: one["size"])["id"]
-    shown.goto(f"/c/bollards/cluster/{name}")
-    return str(name)
 
 
 def test_images_are_split_off_as_a_cluster_with_a_name_and_history_takes_it_back(shown: Page, served: Client) -> None:

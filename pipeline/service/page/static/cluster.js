@@ -5,7 +5,7 @@ import { alertOf, api, decide, keys, many, onRefresh, readOnly, slug, the, undoE
 import { ask, pickCluster } from "./dialogs.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
-import { Selection } from "./selection.js";
+import { onlyOne, Selection } from "./selection.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -37,7 +37,7 @@ async function split() {
 }
 
 async function representative() {
-  const image = selection.chosen()[0];
+  const image = onlyOne(selection.chosen());
   if (image) await decide([{ kind: "representative", cluster: id, image }], `This image now represents “${nameOf()}”.`);
 }
 

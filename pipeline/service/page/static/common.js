@@ -218,6 +218,18 @@ export const typing = (target) =>
   (target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button"].includes(target.type))) &&
   !target.closest("dialog:not([open])");
 
+// Before any field sees it: a search field would take the first Escape for itself, and its dialog would stay open.
+document.addEventListener("keydown", (event) => {
+  const dialog = /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]"));
+  if (event.key !== "Escape" || event.isComposing || !dialog) return;
+  event.preventDefault();
+  event.stopPropagation();
+  dialog.close("cancel");
+}, true);
+
+/** Keys that go on while they are held down. Any other acts once: a decision is not repeated by a finger that rests. */
+const REPEATED = new Set(["j", "k", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]);
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
   if (typing(event.target)) {
@@ -225,7 +237,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const binding = bindings.get(event.key);
-  if (!binding) return;
+  if (!binding || (event.repeat && !REPEATED.has(event.key))) return;
   // a control that has the focus keeps its own keys
   if ((event.key === "Enter" || event.key === " ") && event.target instanceof Element &&
       event.target.closest("button:not(.pick), summary, a:not(.open), label, input")) return;

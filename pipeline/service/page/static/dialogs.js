@@ -44,17 +44,28 @@ export async function pickCluster(title, without = []) {
   let chosen = null;
   /** @type {AbortController | undefined} */
   let asking;
+  // Enter before the answer is there waits for it: what is listed until then answers an older question
+  let waiting = true, wanted = false;
   const search = async () => {
     asking?.abort();
     asking = new AbortController();
+    const { signal } = asking;
+    waiting = true;
+    wanted = false;
+    list.setAttribute("aria-busy", "true");
     const query = new URLSearchParams({ limit: "30", q: input.value.trim() });
     if (!input.value.trim()) query.delete("q");
     try {
-      const found = await api(`${base}/clusters?${query}`, { signal: asking.signal });
+      const found = await api(`${base}/clusters?${query}`, { signal });
       list.replaceChildren(...found.items.filter((/** @type {any} */ one) => !without.includes(one.id)).map(row));
       list.querySelector("button")?.classList.add("first");
       if (!list.children.length) list.append(made("li", "No cluster name contains that.", "soft"));
-    } catch (error) { alertOf(error); }
+      if (wanted) list.querySelector("button")?.click();
+    } catch (error) {
+      alertOf(error);
+    } finally {
+      if (!signal.aborted) { waiting = false; list.removeAttribute("aria-busy"); }
+    }
   };
   const row = (/** @type {any} */ one) => {
     const item = made("li"), button = /** @type {HTMLButtonElement} */ (made("button"));
@@ -72,7 +83,11 @@ export async function pickCluster(title, without = []) {
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     const buttons = [...list.querySelectorAll("button")];
     const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    if (event.key === "Enter" && document.activeElement === input) { event.preventDefault(); buttons[0]?.click(); }
+    if (event.key === "Enter" && document.activeElement === input) {
+      event.preventDefault();
+      if (event.repeat) return;
+      if (waiting) wanted = true; else buttons[0]?.click();
+    }
     else if (event.key === "ArrowDown") { event.preventDefault(); buttons[Math.min(at + 1, buttons.length - 1)]?.focus(); }
     else if (event.key === "ArrowUp") { event.preventDefault(); (buttons[at - 1] ?? input).focus(); }
   };

@@ -4,7 +4,7 @@
 
 import { actor, alertOf, api, base, decide, keys, made, many, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
 import { askTag, imageActions, tagImages, tileOf } from "./images.js";
-import { list } from "./lists.js";
+import { currentInSight, list } from "./lists.js";
 import { Selection } from "./selection.js";
 
 /** @typedef {{ kind: "none" } | { kind: "image", id: string } | { kind: "text", words: string }
@@ -256,8 +256,9 @@ document.addEventListener("undone", (event) => {
 
 /** @param {boolean} liked */
 function rateCurrent(liked) {
-  const id = /** @type {HTMLElement | null} */ (document.querySelector("#list .current"))?.dataset.id;
-  if (id && question.kind !== "none" && !readOnly) void rate(id, liked);
+  if (question.kind === "none" || readOnly) return;
+  const id = currentInSight()?.dataset.id;
+  if (id) void rate(id, liked);
 }
 
 // --- tagging all ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 import { alertOf, api, actor, decide, done, keys, made, many, readOnly, refresh, Refused, slug, the } from "./common.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { currentItem, items } from "./lists.js";
+import { onlyOne } from "./selection.js";
 
 /** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
@@ -141,7 +142,7 @@ export function imageActions(chosen, clear, without = []) {
       const tag = await ask({ title: `Remove a tag from ${many(ids.length, "image")}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
       return tag && tagImages(ids, tag, true);
     }),
-    "similar": () => { const id = chosen()[0]; if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; },
+    "similar": () => { const id = onlyOne(chosen()); if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; },
     "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? currentItem()),
   };
   keys({

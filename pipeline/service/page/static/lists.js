@@ -2,7 +2,7 @@
 // Lists on a page: showing them anew after a decision without losing the place, more of them as one scrolls, and
 // moving through them by keys.
 
-import { alertOf, keys, nameCountries, the } from "./common.js";
+import { alertOf, keys, nameCountries, the, toast } from "./common.js";
 
 const REGIONS = ["views", "head", "since", "found", "list", "more", "history", "nothing", "published"];
 const MOST = 1000;
@@ -167,6 +167,17 @@ export function currentItem() {
   const at = document.activeElement?.closest?.("#list [data-id]");
   const outer = at ? items().find((one) => one.contains(at)) : undefined;
   return outer ?? (current?.isConnected ? current : null);
+}
+/** The current item if it is in sight. Else it is brought there and nothing is returned: a key decides on what is seen. */
+export function currentInSight() {
+  const item = currentItem();
+  if (!item) { toast("Nothing is selected. Click an item, or go to it with j and k."); return null; }
+  const box = item.getBoundingClientRect(), middle = (box.top + box.bottom) / 2;
+  if (middle > 0 && middle < innerHeight) return item;
+  setCurrent(item);
+  item.scrollIntoView({ block: "center" });
+  toast("Nothing is selected in sight. The marked item was out of sight: press the key again to act on it.");
+  return null;
 }
 /** @param {HTMLElement} item */
 export function setCurrent(item) {

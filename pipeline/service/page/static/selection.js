@@ -1,8 +1,14 @@
 // @ts-check
 // What is selected in the list of a page: by click, range, frame and key.
 
-import { keys, the } from "./common.js";
-import { currentItem, items, list } from "./lists.js";
+import { keys, the, toast } from "./common.js";
+import { currentInSight, currentItem, items, list } from "./lists.js";
+
+/** The image where an action takes one; says so where there are more. @param {string[]} ids @returns {string | undefined} */
+export function onlyOne(ids) {
+  if (ids.length > 1) toast(`Select one image: ${ids.length.toLocaleString("en")} are selected.`);
+  return ids.length === 1 ? ids[0] : undefined;
+}
 
 /** What is selected, by id: it may hold what is not loaded. */
 export class Selection {
@@ -25,10 +31,10 @@ export class Selection {
     });
   }
 
-  /** The selected, or else the current one. @returns {string[]} */
+  /** The selected, or else the current one if it is in sight. @returns {string[]} */
   chosen() {
     if (this.ids.size) return [...this.ids];
-    const id = currentItem()?.dataset.id;
+    const id = currentInSight()?.dataset.id;
     return id ? [id] : [];
   }
 

@@ -4,7 +4,7 @@
 import { alertOf, api, base, decide, keys, many, onRefresh, readOnly, the } from "./common.js";
 import { pickCluster } from "./dialogs.js";
 import { imageActions, move } from "./images.js";
-import { currentItem, showAgain } from "./lists.js";
+import { currentInSight, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
 
 /** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
@@ -67,4 +67,4 @@ form?.addEventListener("submit", async (event) => {
 });
 loadWaiting().catch(alertOf);
 
-if (!readOnly) keys({ "y": ["Accept the nearest cluster", () => void accept(currentItem())] });
+if (!readOnly) keys({ "y": ["Accept the nearest cluster", () => void accept(currentInSight())] });
