@@ -36,7 +36,7 @@ from pipeline.service.security import Security
 from pipeline.steps.project import Project
 
 API = "/api/v1"
-SMALL_BODY = 4 << 20  # bytes; routes that take more say so
+SMALL_BODY = 4 << 20  # bytes; routes that accept more set their own limit
 ABOUT = """\
 Reads come from the tables that the pipeline stored, with what people decided over them. Writes are decisions, uploads
 and runs. Errors are RFC 9457 problem documents whose `detail` says what to do next. Lists come in pages: send the
@@ -64,7 +64,7 @@ class Application(FastAPI):
 
 
 def create_app(project: Project, options: Options) -> FastAPI:
-    """Make the application for one data directory. Background work starts with the server."""
+    """Create the application for one data directory. Background work starts with the server."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

@@ -1,6 +1,7 @@
-"""What all requests share: library, search, encoder, decisions, runs and queue, created once.
+"""The objects that all requests share: library, search, encoder, decisions, runs and queue, created once.
 
-What belongs here: creating, starting and stopping them. Not here: their code, and HTTP.
+What belongs here: creating, starting and stopping them. Not here: their code (the modules beside this file), HTTP
+(`routes/`).
 """
 
 from typing import Annotated
@@ -19,7 +20,7 @@ from pipeline.steps.curation import Curation
 from pipeline.steps.library_view.cache import Library
 from pipeline.steps.project import Project
 
-QUEUE_PATIENCE_SECONDS = 900.0  # a model that is converted for the first time may take minutes; nobody waits for that
+QUEUE_PATIENCE_SECONDS = 900.0  # converting a model for the first time may take minutes; the queue can wait that long
 
 
 class Service:
@@ -37,9 +38,9 @@ class Service:
         self.thumbnails = Thumbnails(project)
         self.database = ServiceDatabase(layout.service_database, read_only=options.read_only)
         self.runs = Runs(project.settings, self.database, layout.service_runs)
-        # the queue reads the bucket in a thread of its own, so it has a project, and a view of the bucket, of its own
-        beside = Project(project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk)
-        self.queue = Queue(self.database, self.params, beside, self.library.forget)
+        # the queue reads the bucket in its own thread, so it has its own project and bucket
+        own = Project(project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk)
+        self.queue = Queue(self.database, self.params, own, self.library.forget)
 
     def start(self) -> None:
         """Start the background work."""
@@ -67,7 +68,7 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """The service of the application that a request came to."""
+    """The service of the application that received the request."""
     return request.app.state.service
 
 

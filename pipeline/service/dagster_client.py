@@ -1,6 +1,6 @@
 """A client for Dagster's GraphQL: launch, follow and stop a run.
 
-What belongs here: these requests over plain HTTP. Not here: importing Dagster, and what a run does (`assets/`). The
+What belongs here: these requests over plain HTTP, without importing Dagster. Not here: what a run does (`assets/`). The
 address comes from the settings, never from a request.
 """
 
@@ -37,7 +37,7 @@ class DagsterError(BucketError):
 
 
 class DagsterClient:
-    """One Dagster web server. Every method raises `DagsterError`, or `TransientError` where it does not answer."""
+    """One Dagster web server. Every method raises `DagsterError`, or `TransientError` if it does not answer."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -47,7 +47,7 @@ class DagsterClient:
         selector = self._selector()
         added = self._ask(PARTITION, {"r": selector, "d": PARTITIONS, "k": slug})["addDynamicPartition"]
         if added["__typename"] not in ("AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError"):
-            raise self._said_no(f"add the partition {slug}", added)
+            raise self._refusal(f"add the partition {slug}", added)
         params = {
             "selector": {**selector, "jobName": JOB},
             "runConfigData": {},
@@ -56,28 +56,28 @@ class DagsterClient:
         }  # fmt: skip
         launched = self._ask(LAUNCH, {"p": params})["launchRun"]
         if launched["__typename"] != "LaunchRunSuccess":
-            raise self._said_no(f"launch {JOB} for {slug}", launched)
+            raise self._refusal(f"launch {JOB} for {slug}", launched)
         return str(launched["run"]["runId"])
 
     def status(self, run_id: str) -> tuple[str, str, int, int | None]:
-        """Our state of a run, Dagster's own word for it, the steps that are done, and how many there are."""
-        found = self._ask(STATUS, {"id": run_id})["runOrError"]
-        if found["__typename"] != "Run":
+        """Our state of a run, Dagster's name of the state, the number of finished steps, and of all steps."""
+        run = self._ask(STATUS, {"id": run_id})["runOrError"]
+        if run["__typename"] != "Run":
             return "died", "Dagster does not know this run any more", 0, None
-        stats, plan = found.get("stats") or {}, found.get("executionPlan") or {}
+        stats, plan = run.get("stats") or {}, run.get("executionPlan") or {}
         done = int(stats.get("stepsSucceeded") or 0) + int(stats.get("stepsFailed") or 0)
         steps = plan.get("steps")
-        return STATES.get(found["status"], "running"), found["status"], done, len(steps) if steps else None
+        return STATES.get(run["status"], "running"), run["status"], done, len(steps) if steps else None
 
     def terminate(self, run_id: str) -> None:
         """Ask a run to stop."""
-        said = self._ask(TERMINATE, {"id": run_id})["terminateRun"]
-        if said["__typename"] != "TerminateRunSuccess":
-            raise self._said_no(f"stop the run {run_id}", said)
+        answer = self._ask(TERMINATE, {"id": run_id})["terminateRun"]
+        if answer["__typename"] != "TerminateRunSuccess":
+            raise self._refusal(f"stop the run {run_id}", answer)
 
     def _selector(self) -> dict[str, str]:
-        found = self._ask(WHERE, {})["repositoriesOrError"]
-        for node in found.get("nodes", []):
+        repositories = self._ask(WHERE, {})["repositoriesOrError"]
+        for node in repositories.get("nodes", []):
             if any(job["name"] == JOB for job in node["jobs"]):
                 return {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
         raise DagsterError(
@@ -105,6 +105,6 @@ class DagsterClient:
             raise DagsterError(f"Dagster at {self.url} rejected the query: {str(document)[:300]}")
         return cast("dict[str, dict[str, Any]]", document)["data"]
 
-    def _said_no(self, doing: str, answer: dict[str, Any]) -> DagsterError:
-        errors = "; ".join(str(one.get("message")) for one in answer.get("errors", []))
+    def _refusal(self, doing: str, answer: dict[str, Any]) -> DagsterError:
+        errors = "; ".join(str(error.get("message")) for error in answer.get("errors", []))
         return DagsterError(f"Dagster did not {doing}: {answer.get('message') or errors or answer['__typename']}")

@@ -1,8 +1,8 @@
 """The service's own small database: runs, the queue, and used signatures.
 
-What belongs here: tables, the connection, the schema's version. Not here: what people decide (it has a database of its
-own, `storage/curation/`), and what the rows mean (`runs.py`, `queue.py`). It may be deleted while nothing runs; then
-waiting uploads and the list of runs are lost.
+What belongs here: tables, the connection, the schema's version. Not here: people's decisions, which have their own
+database (`storage/curation/`), and the meaning of the rows (`runs.py`, `queue.py`). The file may be deleted while
+nothing runs; that loses waiting uploads and the list of runs.
 """
 
 from collections.abc import Generator
@@ -86,7 +86,7 @@ class ServiceDatabase:
     """The database file of one data directory; a read-only service never creates it."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open it. Raises `NewerSchemaError` when a newer version of this program made it."""
+        """Open it. Raises `NewerSchemaError` if a newer version of this program made it."""
         self.path, self.read_only = path, read_only
         if read_only:
             url = f"sqlite:///file:{path}?mode=ro&uri=true" if path.exists() else "sqlite://"
@@ -98,7 +98,7 @@ class ServiceDatabase:
         arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         self.engine: Engine = create_engine(url, connect_args=arguments, **pool)
         if not read_only:
-            event.listen(self.engine, "connect", _prepared)
+            event.listen(self.engine, "connect", _set_pragmas)
         self._check()
 
     @contextmanager
@@ -112,12 +112,12 @@ class ServiceDatabase:
 
     def _check(self) -> None:
         with self.engine.begin() as connection:
-            found = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
-            if found > VERSION:
+            stored = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
+            if stored > VERSION:
                 raise NewerSchemaError(
-                    f"{self.path} has schema version {found}; this program knows {VERSION}. Upgrade image-cluster."
+                    f"{self.path} has schema version {stored}; this program knows {VERSION}. Upgrade image-cluster."
                 )
-            if found == 0 and (not self.read_only or not self.path.exists()):
+            if stored == 0 and (not self.read_only or not self.path.exists()):
                 metadata.create_all(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
@@ -127,7 +127,7 @@ def moment(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _prepared(connection: Any, _: Any) -> None:
+def _set_pragmas(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode = WAL", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -36,7 +36,7 @@ class SharedEncoder:
 
 
 class Encoders:
-    """Loads the project's encoder once, in a thread of its own, and its text side when it is first asked for."""
+    """Loads the project's encoder once, in its own thread, and its text encoder on the first text search."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -75,7 +75,7 @@ class Encoders:
         return self._encoder
 
     def text(self, words: str) -> np.ndarray:
-        """The vector of a text, float32 [d], of length 1. Raises `Problem` where the encoder has no text side."""
+        """The vector of a text, L2-normalised float32 [d]. Raises `Problem` if the model has no text encoder."""
         from pipeline.adapters.encoders.text import TEXT_FAMILIES, open_text_encoder
 
         spec = self._project.settings.encoder.spec

@@ -1,4 +1,4 @@
-"""How the service was started, and when it refuses to start.
+"""The options of the service, and when it refuses to start.
 
 What belongs here: the options, the token, what counts as loopback. Not here: enforcing them (`security.py`), FastAPI.
 """
@@ -34,7 +34,7 @@ class Options:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only."""
+    """Whether an address is reachable from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -46,9 +46,9 @@ def is_loopback(host: str) -> bool:
 def choose_token(
     host: str, *, token_file: Path | None, insecure: bool, environment: Mapping[str, str] = os.environ
 ) -> str | None:
-    """The token that requests must carry: of the file, else of `IMAGE_CLUSTER_TOKEN`, else none.
+    """The token that requests must carry: from the file, else from `IMAGE_CLUSTER_TOKEN`, else none.
 
-    Raises `SettingsError` off loopback where there is none and `insecure` was not said, and for one that is too short.
+    Raises `SettingsError` if the token is too short, or missing off loopback without `insecure`.
     """
     token = _read(token_file) if token_file is not None else environment.get(TOKEN_VARIABLE, "").strip() or None
     if token is not None and len(token) < SHORTEST_TOKEN:

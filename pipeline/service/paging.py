@@ -1,6 +1,6 @@
 """Paging of long lists, with opaque cursors that survive changes of the list.
 
-What belongs here: cursors, and cutting a page. Not here: any list.
+What belongs here: cursors, and cutting a page. Not here: any list (`routes/`, `page/`).
 """
 
 import base64
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page; `cursor` asks for the next one, None at the end. `total` counts the whole list."""
+    """One page; `cursor` requests the next one, None at the end. `total` counts the whole list."""
 
     items: Sequence[T]
     total: int
@@ -27,8 +27,8 @@ class Page(Generic[T]):
 def cut(items: Sequence[T], name: Callable[[T], str], cursor: str | None, limit: int) -> Page[T]:
     """The page of `items` after `cursor`.
 
-    A cursor holds the last item's name and position: where the list changed in between, the page begins after that
-    item wherever it is now, or, when it is gone, where it was.
+    A cursor holds the name and position of the last item. If the list has changed, the page begins after that item,
+    wherever it is now, or at its old position if it is gone.
     """
     start = 0
     if cursor:

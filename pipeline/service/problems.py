@@ -1,7 +1,6 @@
 """Errors as RFC 9457 problem documents: what went wrong, and what to do next.
 
-What belongs here: the document, and which status each class of error becomes. Not here: the errors
-(`pipeline/errors.py`) and where they are raised.
+What belongs here: the document, and the status of each class of error. Not here: the errors (`pipeline/errors.py`).
 """
 
 import difflib
@@ -21,7 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 SHOWN_ERRORS = 20
 BUSY_SECONDS = 5
 TOO_LARGE_TEXT = "The request body is too large. The limits are in the settings, section service."
-COMPARED = 2000  # names that are compared letter by letter
+COMPARED = 2000  # most names that are compared letter by letter
 LONGEST_NAME = 200
 
 STATUS: dict[type[Exception], int] = {
@@ -44,25 +43,25 @@ STATUS: dict[type[Exception], int] = {
 
 
 class Problem(errors.ImageClusterError):
-    """A refusal with its HTTP status. `slug` names the kind of problem; `more` are further members of the document."""
+    """An error with its HTTP status. `slug` names the kind of problem; `more` are further members of the document."""
 
     def __init__(self, status: int, slug: str, detail: str, **more: Any) -> None:
         super().__init__(detail)
         self.status, self.slug, self.more = status, slug, more
 
 
-def unknown(what: str, given: str, known: Iterable[str], *, hint: str = "") -> Problem:
-    """404 with the nearest of `known`."""
-    near = _near(given[:LONGEST_NAME], list(dict.fromkeys(known)))
-    said = f" The nearest: {', '.join(near)}." if near else (f" {hint}" if hint else "")
-    return Problem(404, f"unknown-{what}", f"There is no {what} {given[:200]!r}.{said}", nearest=near)
+def unknown(what: str, given: str, names: Iterable[str], *, hint: str = "") -> Problem:
+    """404 with the nearest of `names`."""
+    near = _near(given[:LONGEST_NAME], list(dict.fromkeys(names)))
+    suggestion = f" The nearest: {', '.join(near)}." if near else (f" {hint}" if hint else "")
+    return Problem(404, f"unknown-{what}", f"There is no {what} {given[:200]!r}.{suggestion}", nearest=near)
 
 
-def _near(given: str, known: list[str]) -> list[str]:
-    if len(known) > COMPARED:  # comparing with every one of 100,000 takes seconds; a slip is at one end or the other
+def _near(given: str, names: list[str]) -> list[str]:
+    if len(names) > COMPARED:  # comparing with 100,000 names takes seconds; a typo leaves one end intact
         ends = (given[:4], given[-4:])
-        known = [one for one in known if one.startswith(ends[0]) or one.endswith(ends[1])][:COMPARED]
-    return difflib.get_close_matches(given, known, n=3, cutoff=0.5)
+        names = [name for name in names if name.startswith(ends[0]) or name.endswith(ends[1])][:COMPARED]
+    return difflib.get_close_matches(given, names, n=3, cutoff=0.5)
 
 
 def document(status: int, slug: str, detail: str, instance: str, more: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def document(status: int, slug: str, detail: str, instance: str, more: dict[str,
 
 
 def response(request: Request, status: int, slug: str, detail: str, **more: Any) -> JSONResponse:
-    """A problem as an answer."""
+    """A problem as an HTTP response."""
     headers = dict(more.pop("headers", None) or {})
     if status == 503:
         headers.setdefault("Retry-After", str(BUSY_SECONDS))
@@ -105,13 +104,13 @@ def _expected(request: Request, error: Exception) -> Response:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    found: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
+    problems: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
     shown = [
-        {"where": ".".join(str(part) for part in one["loc"]), "problem": str(one["msg"])}
-        for one in found[:SHOWN_ERRORS]
+        {"where": ".".join(str(part) for part in problem["loc"]), "problem": str(problem["msg"])}
+        for problem in problems[:SHOWN_ERRORS]
     ]
     first = f"{shown[0]['where']}: {shown[0]['problem']}" if shown else "The request is invalid"
-    rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     detail = f"{first}{rest}. See {request.scope.get('root_path', '')}/api/v1/openapi.json."
     return response(request, 422, "invalid-request", detail, errors=shown)
 
@@ -119,15 +118,15 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
-    said = {
+    texts = {
         404: f"There is nothing at {request.url.path[:200]}. The API is described at /api/v1/openapi.json.",
         405: f"{request.method} is not allowed here.",
         413: TOO_LARGE_TEXT,
     }
-    detail = said.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
+    detail = texts.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
     return response(request, status, "about:blank", detail, headers=headers)
 
 
-def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001  # it is logged by the server
+def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001  # the server logs it
     detail = "Internal error. The log of `image-cluster serve` has the details; please report it."
     return response(request, 500, "about:blank", detail)

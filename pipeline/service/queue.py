@@ -1,10 +1,10 @@
-"""The queue: uploads and notifications wait in a table until their category has been read again.
+"""The queue: uploads and notifications wait in a table until their category is ingested again.
 
-What belongs here: the rows, and the thread that empties it: list the category, read and embed what is new, refresh its
-index. Clusters wait for the next run. Not here: uploads (`uploads.py`), the steps (`steps/`).
+What belongs here: the rows, and the thread that works them off: list the category, read and embed new images, refresh
+the index. Clusters wait for the next run. Not here: uploads (`uploads.py`), the steps (`steps/`).
 
-A row is done only when its category was read after the row was added. So a killed service loses nothing: rows in work
-wait again. All items of a category are processed together.
+A row is done only if its category was ingested after the row was added. So a killed service loses nothing: its rows in
+work wait again. All items of a category are processed together.
 """
 
 import logging
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Queue:
-    """The queue of one data directory. `refreshed(slug)` is called after a category was read."""
+    """The queue of one data directory. `refreshed(slug)` is called after a category was ingested."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Queue:
         self._thread = threading.Thread(target=self._drain, name="queue", daemon=True)
 
     def start(self) -> None:
-        """Start working; rows that were in work when the last service ended wait again."""
+        """Start working. Rows that were in work when the last service ended wait again."""
         with self._database.begin() as connection:
             again = update(queue_table).where(queue_table.c.state == "working").values(state="waiting")
             connection.execute(again)
@@ -56,7 +56,7 @@ class Queue:
             self._thread.join(timeout=5)
 
     def add(self, items: Iterable[tuple[str, str]], source: str) -> list[int]:
-        """Queue (slug, key) pairs; stored once this returns. Returns their numbers."""
+        """Queue (slug, key) pairs and return their numbers. They are stored when this returns."""
         now = time()
         with self._database.begin() as connection:
             numbers = [
@@ -77,7 +77,7 @@ class Queue:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def counts(self) -> dict[str, int]:
-        """State → how many items."""
+        """State → number of items."""
         query = select(queue_table.c.state, func.count()).group_by(queue_table.c.state)
         with self._database.begin() as connection:
             return {"waiting": 0, "working": 0, "done": 0, "failed": 0} | {
@@ -114,24 +114,24 @@ class Queue:
                 self._wake.clear()
 
     def _take(self) -> tuple[str, list[int]] | None:
-        """Mark the items of the category that has waited longest as in work."""
+        """Mark the items of the category that has waited longest as in work; its slug and their numbers."""
         now = time()
         waiting = queue_table.c.state == "waiting"
         with self._database.begin() as connection:
-            found = connection.execute(
+            due = connection.execute(
                 select(queue_table.c.slug).where(waiting, queue_table.c.not_before <= now)
                 .group_by(queue_table.c.slug)
                 .having(func.min(queue_table.c.added_at) <= now - self._params.queue_seconds)
                 .order_by(func.min(queue_table.c.added_at)).limit(1)
             ).first()  # fmt: skip
-            if found is None:
+            if due is None:
                 return None
-            here = waiting & (queue_table.c.slug == found.slug)
+            here = waiting & (queue_table.c.slug == due.slug)
             numbers = list(connection.scalars(select(queue_table.c.id).where(here)))
             connection.execute(
                 update(queue_table).where(here).values(state="working", attempts=queue_table.c.attempts + 1)
             )
-        return found.slug, numbers
+        return due.slug, numbers
 
     def _read(self, slug: str) -> dict[str, str]:
         """List, read, embed and index; returns the result of each key."""
@@ -145,10 +145,10 @@ class Queue:
         ingest(self._project, slug)
         similarity(self._project, slug)
         images = self._project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key", "status", "reason"])
-        said = pl.when(pl.col("status") == "ok").then(pl.lit("searchable")).otherwise(
+        outcome = pl.when(pl.col("status") == "ok").then(pl.lit("searchable")).otherwise(
             pl.col("status") + ": " + pl.col("reason").fill_null("")
         )  # fmt: skip
-        return dict(images.select("key", said.alias("said")).iter_rows())
+        return dict(images.select("key", outcome.alias("said")).iter_rows())
 
     def _finish(self, numbers: list[int], outcome: dict[str, str]) -> None:
         gone = "not one of the images of its category: removed, another width, or left out"

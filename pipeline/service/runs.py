@@ -1,7 +1,7 @@
 """Runs: rows in a table, each executed by a separate process or by Dagster.
 
-What belongs here: starting, following, cancelling, and finding out what became of a run whose server died. Not here:
-the work (`worker.py`), talking to Dagster (`dagster_client.py`), the HTTP side (`routes/runs.py`).
+What belongs here: starting, following and cancelling runs, and the fate of a run whose server died. Not here: the work
+(`worker.py`), talking to Dagster (`dagster_client.py`), HTTP (`routes/runs.py`).
 
 A worker has its own session, so it outlives the service; a restarted service follows it again. A run whose process
 disappeared without a result is marked as died.
@@ -75,9 +75,9 @@ class Runs:
             elsewhere = self._dagster.launch(slug)
             row = self._row("dagster", category, slug, {}) | {"state": "running", "started_at": time()}
             return self._add(row | {"elsewhere": elsewhere})
-        waiting = [one for one in self.last(1000) if one["state"] == "queued" and one["slug"] == slug]
+        waiting = [run for run in self.last(1000) if run["state"] == "queued" and run["slug"] == slug]
         if waiting and waiting[0]["settings"] == changed:
-            return waiting[0]  # it has not begun, so it will see whatever this one was meant to see
+            return waiting[0]  # it has not begun, so it will see the same images
         row = self._row("pipeline", category, slug, changed)
         job = {"kind": "pipeline", "categories": [category], "settings": settings.model_dump(mode="json")}
         self._write_job(row["id"], job)
@@ -93,11 +93,11 @@ class Runs:
     def get(self, run_id: str) -> Row:
         """One run. Raises `Problem` 404 with the nearest."""
         with self._database.begin() as connection:
-            found = connection.execute(select(run_table).where(run_table.c.id == run_id)).mappings().first()
-            if found is not None:
-                return dict(found)
-            known = connection.scalars(select(run_table.c.id).order_by(run_table.c.created_at.desc()).limit(1000))
-            raise unknown("run", run_id, list(known))
+            row = connection.execute(select(run_table).where(run_table.c.id == run_id)).mappings().first()
+            if row is not None:
+                return dict(row)
+            ids = connection.scalars(select(run_table.c.id).order_by(run_table.c.created_at.desc()).limit(1000))
+            raise unknown("run", run_id, list(ids))
 
     def last(self, limit: int, states: Sequence[str] = ()) -> list[Row]:
         """The last `limit` runs, the newest first."""
@@ -130,20 +130,20 @@ class Runs:
         return self.get(run_id)
 
     def lines(self, run_id: str, offset: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-        """What a run said after byte `offset`, each with the offset behind it, and the last of these."""
+        """Progress lines after byte `offset`, each with the offset after it; and the last such offset."""
         path = self._folder / run_id / "progress.jsonl"
         if not path.exists():
             return [], offset
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read(LINES_AT_ONCE)
-        found: list[tuple[int, dict[str, Any]]] = []
+        events: list[tuple[int, dict[str, Any]]] = []
         for line in data.splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 break
             offset += len(line)
-            found.append((offset, json.loads(line)))
-        return found, offset
+            events.append((offset, json.loads(line)))
+        return events, offset
 
     def _row(self, kind: str, category: str | None, slug: str | None, settings: dict[str, Any]) -> Row:
         row: Row = dict.fromkeys(run_table.c.keys())
@@ -171,7 +171,7 @@ class Runs:
             busy = True
             try:
                 busy = self._look()
-            except Exception:  # one bad look, such as a full disk, must not end the following for good
+            except Exception:  # one failed look, as on a full disk, must not end this thread
                 logging.getLogger(__name__).exception("Could not check the runs; trying again")
             self._wake.wait(LOOK_SECONDS if busy else IDLE_SECONDS)
             self._wake.clear()
@@ -202,10 +202,10 @@ class Runs:
         if row["kind"] == "dagster":
             self._look_at_dagster(row)
             return
-        alive = self._alive(row)  # asked before reading: what it said last is then among the lines
-        found, self._offsets[row["id"]] = self.lines(row["id"], self._offsets.get(row["id"], 0))
+        alive = self._alive(row)  # checked before reading, so that the lines include its last words
+        events, self._offsets[row["id"]] = self.lines(row["id"], self._offsets.get(row["id"], 0))
         changes: Row = {}
-        for _, line in found:
+        for _, line in events:
             changes |= _change_of(line)
         if not alive and "state" not in changes:
             changes |= {"state": "died", "error": self._last_words(row["id"])}
@@ -229,8 +229,8 @@ class Runs:
 
     def _last_words(self, run_id: str) -> str:
         log = self._folder / run_id / "log.txt"
-        said = log.read_text(encoding="utf-8", errors="replace")[-1000:].strip() if log.exists() else ""
-        return "The process ended without a message. Finished work is kept: run again." + (f" {said}" if said else "")
+        text = log.read_text(encoding="utf-8", errors="replace")[-1000:].strip() if log.exists() else ""
+        return "The process ended without a message. Finished work is kept: run again." + (f" {text}" if text else "")
 
     def _look_at_dagster(self, row: Row) -> None:
         if self._dagster is None or time() - self._looked_at_dagster < DAGSTER_SECONDS:

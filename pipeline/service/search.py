@@ -1,7 +1,7 @@
-"""Similarity search as the API offers it: from an image, a vector, an upload or words, filtered, and refined.
+"""Similarity search for the API: by an image, a vector, an upload or text, filtered and refined.
 
 What belongs here: the query's vector, filters as masks, the pool that decodes uploads. Not here: the indexes
-(`steps/search.py`), the HTTP side (`routes/similarity.py`).
+(`steps/search.py`), HTTP (`routes/similarity.py`).
 """
 
 import threading
@@ -29,7 +29,7 @@ WAITING_PER_THREAD = 4  # uploads that may wait for one decoding thread
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters of results; empty means no filter. All of `tags` must match; of the others one is enough."""
+    """Filters of results; empty means no filter. All `tags` must match; of each other filter, one value is enough."""
 
     categories: Sequence[str] = ()
     groups: Sequence[str] = ()
@@ -46,7 +46,8 @@ class Filters:
 
 @dataclass(frozen=True)
 class Question:
-    """A query vector, and the encoder that it comes from; None: any encoder of that dimension."""
+    """A query vector. `fingerprint`: its encoder, None for any encoder of that dimension. `own` and `home`: the id and
+    category of the image that it comes from, if any."""
 
     vector: np.ndarray
     fingerprint: str | None = None
@@ -56,7 +57,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """Results, best first, each with its record of the library."""
+    """Results, best first, each with its row in the library."""
 
     hits: list[tuple[Found, Snapshot, int]] = field(default_factory=list["tuple[Found, Snapshot, int]"])
     searched: int = 0
@@ -131,9 +132,9 @@ class Searcher:
         liked: Sequence[str] = (),
         disliked: Sequence[str] = (),
     ) -> Answer:
-        """The best `top_k`; with `liked` or `disliked` ids the query moves (Rocchio) and the disliked stay out."""
+        """The best `top_k`. `liked` and `disliked` ids move the query (Rocchio); disliked images are left out."""
         slugs = [self._slug(name) for name in filters.categories] or ([question.home] if question.home else None)
-        indexes = [one for one in self.indexes.all(slugs) if self._comparable(one, question)]
+        indexes = [index for index in self.indexes.all(slugs) if self._comparable(index, question)]
         if not indexes:
             raise Problem(
                 409, "nothing-to-search", "There is no index that this can be compared with: nothing is embedded yet, "
@@ -143,18 +144,18 @@ class Searcher:
         if liked or disliked:
             vector = searching.refined(vector, self._vectors(liked), self._vectors(disliked))
             own = None
-        masks = {one.slug: self._mask(one, filters, disliked) for one in indexes}
-        found = search_indexes(
-            indexes, vector, top_k=top_k, min_score=min_score, allowed=lambda one: masks[one.slug], own=own
+        masks = {index.slug: self._mask(index, filters, disliked) for index in indexes}
+        hits = search_indexes(
+            indexes, vector, top_k=top_k, min_score=min_score, allowed=lambda index: masks[index.slug], own=own
         )
-        snapshots = {one.slug: self.library.get(one.slug) for one in indexes}
-        placed = [(hit, snapshots[hit.slug], snapshots[hit.slug].base.row_of.get(hit.image_id)) for hit in found]
-        searched = sum(one.ids.height if (m := masks[one.slug]) is None else int(m.sum()) for one in indexes)
-        known = [(hit, snapshot, row) for hit, snapshot, row in placed if row is not None]
-        return Answer(known, searched, min(one.recall for one in indexes))
+        snapshots = {index.slug: self.library.get(index.slug) for index in indexes}
+        placed = [(hit, snapshots[hit.slug], snapshots[hit.slug].base.row_of.get(hit.image_id)) for hit in hits]
+        searched = sum(index.ids.height if (m := masks[index.slug]) is None else int(m.sum()) for index in indexes)
+        located = [(hit, snapshot, row) for hit, snapshot, row in placed if row is not None]
+        return Answer(located, searched, min(index.recall for index in indexes))
 
     def embedding(self, image_id: str) -> tuple[np.ndarray, str]:
-        """The stored vector of an image and the fingerprint that it is filed under."""
+        """The stored vector of an image, and the fingerprint of its encoder."""
         index, row = self._place(image_id)
         return index.vector(row), index.fingerprint
 
@@ -162,10 +163,10 @@ class Searcher:
         for index in self.indexes.all():
             if image_id in index.rows:
                 return index, index.rows[image_id]
-        found = self.library.image(image_id)
-        if found is None:
-            raise unknown("image", image_id, (name for one in self.indexes.all() for name in one.rows))
-        snapshot, row = found
+        location = self.library.image(image_id)
+        if location is None:
+            raise unknown("image", image_id, (name for opened in self.indexes.all() for name in opened.rows))
+        snapshot, row = location
         status = snapshot.frame["status"][row]
         why = f"it was set aside as {status}" if status != "ok" else "it is not embedded yet; run again"
         raise Problem(409, "no-embedding", f"The image {image_id} has no vector: {why}.")
@@ -183,10 +184,10 @@ class Searcher:
 
     def _slug(self, name: str) -> str:
         slugs = self.library.slugs()
-        found = name if name in slugs else next((slug for slug, category in slugs.items() if category == name), None)
-        if found is None:
+        slug = name if name in slugs else next((slug for slug, category in slugs.items() if category == name), None)
+        if slug is None:
             raise unknown("category", name, [*slugs, *slugs.values()])
-        return found
+        return slug
 
     def _mask(self, index: OpenIndex, filters: Filters, without: Sequence[str]) -> np.ndarray | None:
         """Bool [rows of the index]: rows that pass the filters; None for all."""
@@ -212,8 +213,8 @@ def _conditions(filters: Filters, snapshot: Snapshot) -> list[pl.Expr]:
     if filters.groups:
         conditions.append(pl.col("group").is_in(list(filters.groups)))
     if filters.clusters:
-        found = [snapshot.find_cluster(one) for one in filters.clusters]
-        conditions.append(pl.col("cluster_id").is_in([one for one in found if one is not None]))
+        clusters = [snapshot.find_cluster(name) for name in filters.clusters]
+        conditions.append(pl.col("cluster_id").is_in([cluster for cluster in clusters if cluster is not None]))
     if filters.since is not None:
         conditions.append(pl.col("date") >= _utc(filters.since))
     if filters.until is not None:

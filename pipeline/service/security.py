@@ -1,13 +1,13 @@
-"""Access control: Host header, foreign origins, token, read-only, and the headers of every answer.
+"""Access control: Host header, foreign origins, token, read-only, and the headers of every response.
 
 What belongs here: one ASGI layer around the whole application, so that no route can forget it. Not here: limits on
 bodies (each route has its own), signed bucket notifications (`routes/events.py`), the options (`options.py`).
 
 It defends against three attackers.
-- A page on another site that the user's browser has open: its writes carry a foreign Origin (refused), its reads get no
-  CORS header (the browser withholds them), and a name that it rebinds to 127.0.0.1 shows in the Host header (refused).
+- A page of another site in the user's browser: its writes have a foreign Origin (refused), its reads get no CORS header
+  (withheld by the browser), and a name that it rebinds to 127.0.0.1 appears in the Host header (refused).
 - Another machine in the network: it needs the token.
-- An uploaded file: whatever it is, it is never run or shown as HTML.
+- An uploaded file: it is never run or shown as HTML.
 """
 
 import hmac
@@ -26,7 +26,7 @@ from pipeline.service.problems import MEDIA_TYPE, TOO_LARGE_TEXT, response
 COOKIE = "image_cluster_token"
 TOO_LARGE = 413
 SAFE = ("GET", "HEAD", "OPTIONS")
-# what only asks, though by POST, because the question is too long for an address
+# reads that use POST because the query is too long for an address
 ASKING = ("/similarity/find", "/cluster/vectors", "/login")
 WITHOUT_TOKEN = ("/health", "/login", "/api/v1/health", "/api/health")
 SIGNED = ("/api/v1/events/bucket", "/api/events/bucket")
@@ -47,13 +47,13 @@ HEADERS = {
 
 
 class Security:
-    """The layer. Each refusal is a problem document that says what to do."""
+    """The ASGI layer. Each refusal is a problem document that says what to do."""
 
     def __init__(self, app: ASGIApp, options: Options) -> None:
         self.app, self.options = app, options
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse or pass on the request; add the headers to either answer."""
+        """Refuse the request or pass it on; add the headers to the response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -92,11 +92,11 @@ class Security:
     def _host_is_ours(self, host: str) -> bool:
         names: Sequence[str] = [*self.options.allowed_hosts]
         if not self.options.loopback and not names:
-            return True  # any name may lead here; the token stands in a rebinding page's way
+            return True  # any name may lead here; the token stops a rebinding page
         own = self.options.host
         names = [*names, *LOOPBACK_NAMES, f"[{own}]" if ":" in own else own]
         name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
-        return name.lower() in [one.lower() for one in names] and (not port or port.isdigit())
+        return name.lower() in [allowed.lower() for allowed in names] and (not port or port.isdigit())
 
     def _needs_token(self, path: str, *, writes: bool) -> bool:
         if self.options.token is None or path in WITHOUT_TOKEN or path in SIGNED:
@@ -112,7 +112,7 @@ class Security:
 
 
 class _Answer:
-    """Adds our headers to an answer. Turns the framework's bare 413 into a problem document."""
+    """Adds our headers to a response. Turns the framework's bare 413 into a problem document."""
 
     def __init__(self, request: Request, receive: Receive, send: Send) -> None:
         self._request, self._receive, self._send = request, receive, send
@@ -155,10 +155,10 @@ def _foreign_origin(headers: Headers) -> str | None:
 
 def _cookie(headers: Headers) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
-    return found.value if found else ""
+    return cookie.value if cookie else ""
 
 
 def _add_headers(headers: MutableHeaders) -> None:

@@ -1,7 +1,7 @@
-"""Thumbnails for answers: WebP in the requested size, cached in memory.
+"""Thumbnails for responses: WebP in the requested size, cached in memory.
 
-What belongs here: resizing stored thumbnails. Not here: the stored ones
-(`storage/thumbnails.py`), originals (`routes/images.py`).
+What belongs here: resizing stored thumbnails. Not here: storing them (`storage/thumbnails.py`), originals
+(`routes/images.py`).
 """
 
 import io
@@ -23,30 +23,30 @@ class Thumbnails:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._held: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, content_hash: str, size: int | None) -> bytes:
-        """WebP whose longer side is `size` at most, never enlarged; None: as large as it is stored.
+        """WebP whose longer side is `size` at most, never enlarged; None: the stored size.
 
-        Raises `Problem` 404 where there is none: the image was set aside, or its thumbnail was deleted.
+        Raises `Problem` 404 if there is none: the image is unusable, or its thumbnail was deleted.
         """
         key = (content_hash, size)
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
+            if key in self._cached:
+                self._cached.move_to_end(key)
+                return self._cached[key]
         stored = self._project.thumbnails.read(content_hash)
         if stored is None:
             raise Problem(404, "no-thumbnail", f"There is no thumbnail of the content {content_hash}.")
         made = _webp(stored, size)
         with self._lock:
-            if key not in self._held:
-                self._held[key] = made
+            if key not in self._cached:
+                self._cached[key] = made
                 self._bytes += len(made)
             while self._bytes > MEMORY_BYTES:
-                self._bytes -= len(self._held.popitem(last=False)[1])
+                self._bytes -= len(self._cached.popitem(last=False)[1])
         return made
 
 

@@ -1,6 +1,6 @@
 """Uploaded pictures → objects in the bucket, below their category.
 
-What belongs here: which files are accepted, and their keys. Not here: reading and embedding it (`queue.py`).
+What belongs here: which files are accepted, and their keys. Not here: reading and embedding them (`queue.py`).
 
 A picture is accepted if it decodes completely; its file name is ignored. Its key is the hash of its content, so the
 same picture is stored once and nobody can overwrite another one.
@@ -92,7 +92,7 @@ def _store(project: Project, decoders: Decoders, category: str, group: str | Non
 
 
 def _parsed(settings: Settings, category: str, rest: str) -> tuple[str | None, str]:
-    """Group and identifier that the category's pattern reads in the key. Raises `Problem` where it reads none."""
+    """Group and identifier of the key by the category's pattern. Raises `Problem` if it does not match."""
     written = pattern_of(category, settings.source.patterns)
     parsed = parse_key(rest, category, compile_pattern(category, written) if written is not None else None)
     if parsed is None:

@@ -1,8 +1,7 @@
-"""Posted vectors → clusters: reading the request and making the answer. Stores nothing.
+"""Posted vectors → clusters: reading the request and making the response. Stores nothing.
 
-What belongs here: reading JSON, .npy and Arrow bodies, parameters, the shape of the answer. Not here: the grouping
-(`stages/labels/clusterers.py`), time and place (`stages/features/time_and_place.py`), the HTTP side
-(`routes/vectors.py`).
+What belongs here: reading JSON, .npy and Arrow bodies, parameters, the response. Not here: clustering
+(`stages/labels/clusterers.py`), time and place (`stages/features/time_and_place.py`), HTTP (`routes/vectors.py`).
 """
 
 import io
@@ -47,28 +46,28 @@ class Posted:
     places: np.ndarray | None = None
 
     def to_npz(self) -> bytes:
-        """All of it as one .npz."""
+        """All arrays as one .npz."""
         arrays = {"vectors": self.vectors, "hours": self.hours, "places": self.places,
                   "ids": None if self.ids is None else np.array(self.ids, dtype=np.str_)}  # fmt: skip
         out = io.BytesIO()
-        held: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
-        np.savez(out, **held)
+        present: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+        np.savez(out, **present)
         return out.getvalue()
 
 
 def read_posted(path: Path) -> Posted:
-    """What `to_npz` wrote."""
+    """The vectors that `to_npz` wrote."""
     with np.load(path, allow_pickle=False) as stored:
-        ids = [str(one) for one in stored["ids"]] if "ids" in stored else None
+        ids = [str(name) for name in stored["ids"]] if "ids" in stored else None
         return Posted(stored["vectors"], ids, stored.get("hours"), stored.get("places"))
 
 
 def posted(
     vectors: Any, ids: list[str] | None = None, time: list[Any] | None = None, place: list[Any] | None = None
 ) -> Posted:
-    """Check what was sent. `time` holds seconds since 1970 or ISO 8601, `place` [north, east]; None = not known.
+    """Validate posted values. `time`: seconds since 1970 or ISO 8601; `place`: [north, east]; None if unknown.
 
-    Raises `Problem` saying which row is wrong.
+    Raises `Problem` with the invalid row.
     """
     try:
         data = np.asarray(vectors, dtype=np.float32)
@@ -84,13 +83,15 @@ def posted(
             raise _wrong(f"there are {len(data)} vectors but {len(values)} {name}")
     if ids is not None and len(set(ids)) != len(ids):
         raise _wrong(f"the id {Counter(ids).most_common(1)[0][0]!r} is there more than once")
-    hours = None if time is None else np.array([_hours(row, one) for row, one in enumerate(time)], dtype=np.float64)
-    places = None if place is None else np.array([_place(row, one) for row, one in enumerate(place)], dtype=np.float64)
+    hours = None if time is None else np.array([_hours(row, value) for row, value in enumerate(time)], dtype=np.float64)
+    places = (
+        None if place is None else np.array([_place(row, value) for row, value in enumerate(place)], dtype=np.float64)
+    )
     return Posted(data, ids, hours, places)
 
 
 def from_npy(data: bytes) -> Posted:
-    """Vectors from the bytes of a .npy file, a table of numbers; nothing in it is ever run."""
+    """Vectors from the bytes of a .npy file, a table of numbers; never unpickles."""
     try:
         array: Any = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, SyntaxError, MemoryError) as error:
@@ -101,7 +102,7 @@ def from_npy(data: bytes) -> Posted:
 
 
 def from_arrow(data: bytes) -> Posted:
-    """Vectors from an Arrow IPC stream or file: a list column `vector`, and where there are, id, time, latitude and
+    """Vectors from an Arrow IPC stream or file with a list column `vector`, and optionally id, time, latitude and
     longitude."""
     import pyarrow as pa
 
@@ -116,22 +117,22 @@ def from_arrow(data: bytes) -> Posted:
         width, rest = divmod(len(flat), max(1, len(column)))
         if rest or flat.null_count or column.null_count:
             raise _wrong("the vectors are not all of one length")
-        lengths = {len(one) for one in column}
+        lengths = {len(vector) for vector in column}
         if len(lengths) > 1:
             raise _wrong("the vectors are not all of one length")
         vectors = flat.to_numpy(zero_copy_only=False).reshape(len(column), width)
-        ids = [str(one) for one in table.column("id").to_pylist()] if "id" in names else None
+        ids = [str(name) for name in table.column("id").to_pylist()] if "id" in names else None
         time = table.column("time").to_pylist() if "time" in names else None
         both = "latitude" in names and "longitude" in names
-        place = list(zip(*(table.column(one).to_pylist() for one in ("latitude", "longitude")), strict=True)) if both \
-            else None  # fmt: skip
+        columns = [table.column(name).to_pylist() for name in ("latitude", "longitude")] if both else None
+        place = list(zip(*columns, strict=True)) if columns else None
     except (pa.ArrowException, AttributeError, TypeError) as error:
         raise _wrong(f"this is not an Arrow stream with a list column vector: {str(error)[:200]}") from error
     return posted(vectors, ids, time, place)
 
 
 def group_posted(given: Posted, params: VectorParams) -> dict[str, Any]:
-    """The groups. Row i of `cluster`, `probability` and `outlier_score` speaks of vector i; null = unclustered."""
+    """The clusters. Row i of `cluster`, `probability` and `outlier_score` belongs to vector i; null = unclustered."""
     lengths = np.linalg.norm(given.vectors, axis=1, keepdims=True)
     unit = (given.vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
     context = _context(given)
@@ -142,20 +143,20 @@ def group_posted(given: Posted, params: VectorParams) -> dict[str, Any]:
     if method == "auto":
         method = "none" if labels.method == "community" else "umap"
     reduction = reducing.reduce(whole, params.reduced.model_copy(update={"method": method}))
-    found = labelling.group(reduction.vectors, labels)
-    groups = [None if group == NONE else int(group) for group in found.groups]
+    grouping = labelling.group(reduction.vectors, labels)
+    groups = [None if group == NONE else int(group) for group in grouping.groups]
     sizes = Counter(group for group in groups if group is not None)
-    known = given.hours is not None or given.places is not None
-    told = beside.effective(context, labels, contrast) if known else {}
+    has_context = given.hours is not None or given.places is not None
+    context_settings = beside.effective(context, labels, contrast) if has_context else {}
     return {
         "ids": given.ids,
         "cluster": groups,
-        "probability": [round(float(one), 4) for one in found.probability],
-        "outlier_score": [round(float(one), 4) for one in found.outlier_score],
+        "probability": [round(float(value), 4) for value in grouping.probability],
+        "outlier_score": [round(float(value), 4) for value in grouping.outlier_score],
         "clusters": [{"cluster": group, "size": size} for group, size in sorted(sizes.items())],
         "unclustered": groups.count(None),
         "duplicates": _duplicates(unit),
-        "settings": {"labels": found.effective, "reduced": reduction.effective, **told},
+        "settings": {"labels": grouping.effective, "reduced": reduction.effective, **context_settings},
     }
 
 
@@ -166,16 +167,16 @@ def _context(given: Posted) -> beside.Context:
 
 
 def _weighted(given: Posted, params: ClusterParams) -> ClusterParams:
-    """The parameters with weight 1 for what was posted and not weighed, and 0 for what was not posted."""
-    asked = params.weights.model_fields_set
-    time = params.weights.time if "time" in asked else 1.0
-    place = params.weights.place if "place" in asked else 1.0
-    known = {"time": time if given.hours is not None else 0.0, "place": place if given.places is not None else 0.0}
-    return params.model_copy(update={"weights": params.weights.model_copy(update=known)})
+    """The parameters with weights of time and place: 0 if not posted, 1 if posted without an explicit weight."""
+    explicit = params.weights.model_fields_set
+    time = params.weights.time if "time" in explicit else 1.0
+    place = params.weights.place if "place" in explicit else 1.0
+    weights = {"time": time if given.hours is not None else 0.0, "place": place if given.places is not None else 0.0}
+    return params.model_copy(update={"weights": params.weights.model_copy(update=weights)})
 
 
 def _duplicates(unit: np.ndarray) -> list[list[int]]:
-    """Rows that hold the same vector, to the precision of float16, in groups of two or more."""
+    """Groups of two or more rows with the same vector, to the precision of float16."""
     rows: dict[bytes, list[int]] = {}
     for row, vector in enumerate(unit.astype(np.float16)):
         rows.setdefault(vector.tobytes(), []).append(row)

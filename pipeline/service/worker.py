@@ -3,8 +3,8 @@
 What belongs here: reading the job, doing it, and reporting progress as JSON lines. Not here: starting it and reading
 its progress (`runs.py`).
 
-In the folder: `job.json` (kind, settings, categories), `progress.jsonl`, `result.json`, and `alive`, which is locked
-while this process lives, so that a restarted service can tell.
+The folder has `job.json` (kind, settings, categories), `progress.jsonl`, `result.json`, and `alive`, a file that is
+locked while this process lives, so that a restarted service can tell.
 """
 
 import json
@@ -47,7 +47,7 @@ class JsonTalk:
 
 def main(folder: Path) -> int:
     """Do the job in `folder`; returns the exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background hands down "ignore"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background parent passes on "ignore"
     job: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     with FileLock(folder / "alive"), (folder / "progress.jsonl").open("a", encoding="utf-8") as out:
         talk = JsonTalk(out)
@@ -59,7 +59,7 @@ def main(folder: Path) -> int:
         except KeyboardInterrupt:
             talk.say("cancelled")
             return 1
-        except BaseException as error:  # a bug, or no memory: whoever waits for this run must hear of it
+        except BaseException as error:  # a bug, or no memory: clients that wait for this run must learn of it
             talk.say("failed", error=f"{type(error).__name__}: {error}")
             raise
         write_atomically(folder / "result.json", json.dumps(result, ensure_ascii=False, default=str).encode())

@@ -1,6 +1,6 @@
 """Data that only the page's scripts request: suggested names, tiles of some images, colours of the map.
 
-What belongs here: small answers beside the pages. Not here: the pages (`views.py`), the API (`service/routes/`).
+What belongs here: these responses. Not here: the pages (`views.py`), the API (`service/routes/`).
 """
 
 import json
@@ -27,24 +27,24 @@ def suggestions(service: Shared, slug: str) -> dict[str, str]:
     """Cluster id → suggested name. Requested after the first paint, because it reads every key once per run."""
     snapshot = snapshot_of(service, slug)
     with _lock:
-        held = _suggested.get(slug)
-        if held is None or held[0] != snapshot.base.versions:
-            held = _suggested[slug] = (snapshot.base.versions, suggested_names(service.project, snapshot))
-    return held[1]
+        cached = _suggested.get(slug)
+        if cached is None or cached[0] != snapshot.base.versions:
+            cached = _suggested[slug] = (snapshot.base.versions, suggested_names(service.project, snapshot))
+    return cached[1]
 
 
 @router.get("/c/{slug}/map/columns")
 def map_columns(service: Shared, slug: str) -> Response:
-    """For each point of the map its country (an index), and for each tag the points that have it."""
+    """The country of each point of the map (an index), and the points of each tag."""
     snapshot = snapshot_of(service, slug)
     shown = snapshot.frame.with_row_index("row").filter(pl.col("x").is_not_null() & (pl.col("state") != "excluded"))
     place = {row: point for point, row in enumerate(shown["row"].to_list())}
-    groups = sorted(snapshot.rows_by_group, key=lambda one: (-len(snapshot.rows_by_group[one]), one))
+    groups = sorted(snapshot.rows_by_group, key=lambda group: (-len(snapshot.rows_by_group[group]), group))
     number = {group: index for index, group in enumerate(groups)}
     document: dict[str, Any] = {
         "version": snapshot.version,
         "groups": groups,
-        "group": [number.get(one, len(groups)) for one in shown["group"].to_list()],
+        "group": [number.get(group, len(groups)) for group in shown["group"].to_list()],
         "tags": {tag: [place[row] for row in rows if row in place] for tag, rows in snapshot.rows_by_tag.items()},
     }
     return Response(json.dumps(document, separators=(",", ":")), media_type="application/json")
@@ -54,6 +54,6 @@ def map_columns(service: Shared, slug: str) -> Response:
 def tiles(service: Shared, slug: str, id: Annotated[list[str], Query(max_length=200)]) -> str:  # noqa: A002
     """The tiles of these images, in this order, without images that do not exist."""
     snapshot = snapshot_of(service, slug)
-    rows = [snapshot.base.row_of[one] for one in id if one in snapshot.base.row_of]
+    rows = [snapshot.base.row_of[image_id] for image_id in id if image_id in snapshot.base.row_of]
     parts: Any = environment().get_template("parts.html.j2").module
     return str(parts.tiles(image_shapes(snapshot, rows)))

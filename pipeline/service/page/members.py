@@ -1,7 +1,7 @@
 """One cluster for review: its images in sections, and what changed since the last review.
 
 What belongs here: order, sections, and the comparison with the last review. Not here: the page (`views.py`), why a
-cluster asks for a review (`curation/review.py`).
+cluster needs a review (`curation/review.py`).
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class SinceReview:
 def sections(snapshot: Snapshot, cluster: str, order: Order) -> Sections:
     """The images of a cluster under their headings.
 
-    Edge are those whose similarity to the centroid lies more than one standard deviation below the cluster's mean.
+    Edge images have a similarity to the centroid of more than one standard deviation below the cluster's mean.
     """
     rows = snapshot.rows_by_cluster[cluster]
     match order:
@@ -69,22 +69,22 @@ def sections(snapshot: Snapshot, cluster: str, order: Order) -> Sections:
     return Sections(rows, heading, sizes)
 
 
-def under_headings(snapshot: Snapshot, found: Sections, rows: Sequence[int]) -> list[tuple[str, list[ImageShape]]]:
+def under_headings(snapshot: Snapshot, ordered: Sections, rows: Sequence[int]) -> list[tuple[str, list[ImageShape]]]:
     """One page of rows as images under their headings."""
     made: list[tuple[str, list[ImageShape]]] = []
     for row, image in zip(rows, image_shapes(snapshot, rows), strict=True):
-        if not made or made[-1][0] != found.heading[row]:
-            made.append((found.heading[row], []))
+        if not made or made[-1][0] != ordered.heading[row]:
+            made.append((ordered.heading[row], []))
         made[-1][1].append(image)
     return made
 
 
 def since_review(snapshot: Snapshot, cluster: str) -> SinceReview | None:
     """The changes since the last review; None if there was no review or no change."""
-    held = snapshot.curated.clusters.get(cluster) if snapshot.curated else None
-    if held is None or held.baseline is None:
+    curated = snapshot.curated.clusters.get(cluster) if snapshot.curated else None
+    if curated is None or curated.baseline is None:
         return None
-    came, went, share = change_since_review(held)
+    came, went, share = change_since_review(curated)
     if not came and not went:
         return None
 
@@ -104,8 +104,12 @@ def _typicality(snapshot: Snapshot, cluster: str, rows: Sequence[int]) -> dict[i
     own = [row for row in rows if similarity[row] is not None and computed[row] in homes]
     values = np.array([similarity[row] for row in own], dtype=np.float64)
     floor = float(values.mean() - values.std()) if len(values) >= 4 else -1.0
-    known = dict(zip(own, values.tolist(), strict=True))
+    similarity_of = dict(zip(own, values.tolist(), strict=True))
     return {
-        row: PLACED if row not in known and hashes[row] in placed else EDGE if known.get(row, 1.0) < floor else CORE
+        row: PLACED
+        if row not in similarity_of and hashes[row] in placed
+        else EDGE
+        if similarity_of.get(row, 1.0) < floor
+        else CORE
         for row in rows
     }

@@ -1,6 +1,6 @@
 """The other pages: unclustered, rejected, duplicates, runs.
 
-What belongs here: one function for each page. Not here: the wall, one cluster, finding and the map (`views.py`).
+What belongs here: one function for each page. Not here: the wall, one cluster, search and the map (`views.py`).
 """
 
 from typing import Any
@@ -61,7 +61,7 @@ def duplicates(service: Shared, slug: str, cursor: Cursor = None, limit: Limit =
     snapshot = snapshot_of(service, slug)
     stored = service.project.store.current(slug, "duplicates")
     groups = _groups(service, snapshot, stored) if stored is not None else []
-    page = cut(groups, lambda one: str(one["id"]), cursor, limit or GROUPS)
+    page = cut(groups, lambda group: str(group["id"]), cursor, limit or GROUPS)
     for group in page.items:
         group["images"] = image_shapes(snapshot, group["rows"])
         group["rest"] = _rest(group)
@@ -73,9 +73,9 @@ def runs(service: Shared, slug: str) -> HTMLResponse:
     """Past runs, what they changed, and the button *Run now*."""
     snapshot = snapshot_of(service, slug)
     history = read_history(service.project.layout.published, slug)
-    wanted = [one for one in service.runs.last(10 * RUNS) if one["slug"] == slug][:RUNS]
+    wanted = [run for run in service.runs.last(10 * RUNS) if run["slug"] == slug][:RUNS]
     return show(
-        service, snapshot, "runs", runs=[run_shape(one) for one in wanted],
+        service, snapshot, "runs", runs=[run_shape(run) for run in wanted],
         publications=history.publications[::-1][:PUBLICATIONS], candidate=history.candidate,
         encoder=snapshot.base.encoder, updated_at=snapshot.base.updated_at,
         dagster=service.params.dagster_url.rstrip("/") if service.params.dagster_url else None,
@@ -84,8 +84,8 @@ def runs(service: Shared, slug: str) -> HTMLResponse:
 
 def _nearest(snapshot: Snapshot, cluster: str | None) -> Row | None:
     """The card of the nearest cluster, as it is now."""
-    found = snapshot.find_cluster(cluster) if cluster else None
-    return walls.card(snapshot, snapshot.clusters[found], 3) if found else None
+    cluster_id = snapshot.find_cluster(cluster) if cluster else None
+    return walls.card(snapshot, snapshot.clusters[cluster_id], 3) if cluster_id else None
 
 
 def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
@@ -94,28 +94,29 @@ def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
     state, row_of = snapshot.frame["state"], snapshot.base.row_of
     different = _kept_both(service, snapshot)
     groups: dict[str, Row] = {}
-    for one in table.iter_rows(named=True):
-        row = row_of.get(one["image_id"])
+    for record in table.iter_rows(named=True):
+        row = row_of.get(record["image_id"])
         if row is None or state[row] == "excluded":
             continue
         group = groups.setdefault(
-            one["group_id"], {"id": one["group_id"], "level": one["level"], "rows": [], "hashes": set(), "said": {}}
+            record["group_id"],
+            {"id": record["group_id"], "level": record["level"], "rows": [], "hashes": set(), "said": {}},
         )
         group["rows"].append(row)
-        group["hashes"].add(one["content_hash"])
-        group["said"][one["image_id"]] = {"kept": one["kept"], "reason": one["reason"]}
-    return [one for one in groups.values()
-            if len(one["rows"]) > 1 and not any(one["hashes"] <= said for said in different)]  # fmt: skip
+        group["hashes"].add(record["content_hash"])
+        group["said"][record["image_id"]] = {"kept": record["kept"], "reason": record["reason"]}
+    return [group for group in groups.values()
+            if len(group["rows"]) > 1 and not any(group["hashes"] <= pair for pair in different)]  # fmt: skip
 
 
 def _rest(group: Row) -> list[str]:
-    """Ids of the images to exclude. Not among them: exact copies of the kept image, since that would exclude both."""
-    kept = {one.content_hash for one in group["images"] if group["said"][one.image_id]["kept"]}
-    return [one.image_id for one in group["images"] if one.content_hash not in kept]
+    """Ids of the images to exclude, without exact copies of the kept image: excluding one would exclude both."""
+    kept = {image.content_hash for image in group["images"] if group["said"][image.image_id]["kept"]}
+    return [image.image_id for image in group["images"] if image.content_hash not in kept]
 
 
 def _kept_both(service: Service, snapshot: Snapshot) -> list[frozenset[str]]:
     if service.curation is None:
         return []
-    held = active_events(service.curation.store.events(snapshot.slug))
-    return [frozenset(one.decision.images) for one in held if isinstance(one.decision, KeepBoth)]
+    events = active_events(service.curation.store.events(snapshot.slug))
+    return [frozenset(event.decision.images) for event in events if isinstance(event.decision, KeepBoth)]

@@ -43,12 +43,14 @@ NAVIGATION = (
 def static_files() -> dict[str, bytes]:
     """Name → content of every file of `static/`, read once."""
     folder = resources.files("pipeline.service.page") / "static"
-    return {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file() and not one.name.startswith(".")}
+    return {
+        file.name: file.read_bytes() for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")
+    }
 
 
 @cache
 def static_version() -> str:
-    """Changes when any static file does."""
+    """A digest of all static files."""
     total = hashlib.blake2b(digest_size=6)
     for name, data in sorted(static_files().items()):
         total.update(f"{name}\0{len(data)}\0".encode() + data)
@@ -75,7 +77,7 @@ def favicon() -> Response:
 
 @cache
 def environment() -> Environment:
-    """The templates. Everything is escaped; a misspelt name is an error."""
+    """The template environment. Everything is escaped; a misspelt name is an error."""
     made = Environment(
         loader=PackageLoader("pipeline.service.page"),
         autoescape=True,
@@ -97,7 +99,7 @@ def _percent(value: float) -> str:
 
 
 def _moment(text: object) -> str:
-    """A time to the minute, as people read it."""
+    """A time to the minute, for people."""
     return str(text).replace("T", " ").replace("Z", "")[:16]
 
 
@@ -106,7 +108,7 @@ def _plural(count: int, word: str) -> str:
 
 
 def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page: the template `here`.html.j2 with `values` and what every page has around it."""
+    """A page: the template `here`.html.j2 with `values` and the values that every page needs."""
     states = {name: len(rows) for name, rows in snapshot.rows_by_state.items()} if snapshot else {}
     counts = {
         "clusters": len(snapshot.rows_by_cluster) if snapshot else 0,
@@ -143,10 +145,10 @@ def groups_of(snapshot: Snapshot) -> list[tuple[str, int]]:
 
 
 def thumbnails_of(snapshot: Snapshot, image_ids: Sequence[str]) -> list[str]:
-    """Content hashes of images, for those that have one."""
+    """Content hashes of those images that have one."""
     hashes = snapshot.frame["content_hash"]
-    found = (hashes[snapshot.base.row_of[name]] for name in image_ids if name in snapshot.base.row_of)
-    return [value for value in found if value is not None]
+    chosen = (hashes[snapshot.base.row_of[name]] for name in image_ids if name in snapshot.base.row_of)
+    return [value for value in chosen if value is not None]
 
 
 class Missing(Problem):

@@ -1,10 +1,10 @@
-"""The pages on which clusters are curated: the wall, one cluster, finding, the map.
+"""The pages on which clusters are curated: the wall, one cluster, search, the map.
 
-What belongs here: one function for each page, which gathers what its template shows. Not here: the pages beside them
+What belongs here: one function for each page, which collects the values for its template. Not here: the other pages
 (`more_views.py`), decisions (the page's scripts post them to `service/routes/curation.py`).
 
-A list comes in parts: `cursor` asks for the next, and `limit` is how much of it a browser has loaded, so that it can
-ask for the same again after a decision.
+A list comes in parts: `cursor` requests the next one. `limit` is the number of items that a browser has loaded, so that
+it can request the same part again after a decision.
 """
 
 from typing import Annotated
@@ -30,7 +30,7 @@ Limit = Annotated[int | None, Query(ge=1, le=MOST)]
 
 @router.get("/")
 def home(service: Shared) -> Response:
-    """The first category, or what to do when there is none."""
+    """The first category, or a page that says how to get one."""
     slugs = sorted(service.library.slugs())
     return RedirectResponse(f"/c/{slugs[0]}", 303) if slugs else show(service, None, "empty", tab="")
 
@@ -45,46 +45,55 @@ def clusters(
 ) -> HTMLResponse:
     """The wall of clusters."""
     snapshot = snapshot_of(service, slug)
-    found = walls.wall(snapshot, wanted)
-    page = cut(found, lambda one: str(one["id"]), cursor, limit or CARDS)
+    matching = walls.wall(snapshot, wanted)
+    page = cut(matching, lambda cluster: str(cluster["id"]), cursor, limit or CARDS)
     revisions = service.curation.log.revisions(snapshot.slug) if service.curation else {}
     return show(
-        service, snapshot, "clusters", cards=[walls.card(snapshot, one) for one in page.items], revisions=revisions,
-        page=page, wanted=wanted, which=walls.WHICH, orders=walls.ORDERS, groups=groups_of(snapshot),
-        tags=list(snapshot.rows_by_tag), reviews=sum(one in snapshot.rows_by_cluster for one in snapshot.reasons),
-        unnamed=sum(one["name"] is None and one["status"] == "active" for one in snapshot.clusters.values()),
+        service,
+        snapshot,
+        "clusters",
+        cards=[walls.card(snapshot, cluster) for cluster in page.items],
+        revisions=revisions,
+        page=page,
+        wanted=wanted,
+        which=walls.WHICH,
+        orders=walls.ORDERS,
+        groups=groups_of(snapshot),
+        tags=list(snapshot.rows_by_tag),
+        reviews=sum(cluster in snapshot.rows_by_cluster for cluster in snapshot.reasons),
+        unnamed=sum(row["name"] is None and row["status"] == "active" for row in snapshot.clusters.values()),
         warning=_warning(service, snapshot),
-    )  # fmt: skip
+    )
 
 
 @router.get("/c/{slug}/cluster/{cluster}")
-def one_cluster(
+def cluster_page(
     service: Shared, slug: str, cluster: str, order: members.Order = "typical", cursor: Cursor = None,
     limit: Limit = None,
 ) -> Response:  # fmt: skip
     """One cluster."""
     snapshot = snapshot_of(service, slug)
-    found = snapshot.find_cluster(cluster)
-    if found is None:
+    cluster_id = snapshot.find_cluster(cluster)
+    if cluster_id is None:
         raise Missing(f"There is no cluster {cluster[:100]} in {snapshot.base.category} now. It may have died, or "
                       "lost its last image; its history is kept.")  # fmt: skip
-    if found != cluster:
-        return RedirectResponse(f"/c/{slug}/cluster/{found}", 303)
-    ordered = members.sections(snapshot, found, order)
+    if cluster_id != cluster:
+        return RedirectResponse(f"/c/{slug}/cluster/{cluster_id}", 303)
+    ordered = members.sections(snapshot, cluster_id, order)
     names = snapshot.frame["image_id"]
     page = cut(ordered.rows, lambda row: str(names[row]), cursor, limit or TILES)
-    revision = service.curation.log.revision(slug, found) if service.curation else 0
+    revision = service.curation.log.revision(slug, cluster_id) if service.curation else 0
     return show(
-        service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[found], order=order,
+        service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[cluster_id], order=order,
         orders=members.ORDERS, sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
-        page=page, since=members.since_review(snapshot, found), revision=revision, tags=list(snapshot.rows_by_tag),
-        history=history_rows(service.project, slug, found, SHOWN_HISTORY) if _decided(service, snapshot) else [],
+        page=page, since=members.since_review(snapshot, cluster_id), revision=revision, tags=list(snapshot.rows_by_tag),
+        history=history_rows(service.project, slug, cluster_id, SHOWN_HISTORY) if _decided(service, snapshot) else [],
     )  # fmt: skip
 
 
 @router.get("/c/{slug}/find")
 def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
-    """Finding: by an image, a picture, words, or filters alone. The grid is filled by the page's script."""
+    """Search by an image, a picture, text, or filters alone. The page's script fills the grid."""
     snapshot = snapshot_of(service, slug)
     row = snapshot.base.row_of.get(image)
     if image and row is None:
@@ -97,14 +106,14 @@ def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)
 
 @router.get("/c/{slug}/map")
 def map_page(service: Shared, slug: str) -> HTMLResponse:
-    """The map. Its points are fetched by the page's script."""
+    """The map. The page's script fetches its points."""
     snapshot = snapshot_of(service, slug)
     return show(service, snapshot, "map", tags=list(snapshot.rows_by_tag))
 
 
 def _warning(service: Service, snapshot: Snapshot) -> str:
     images = sum(len(snapshot.rows_by_state.get(state, ())) for state in ("clustered", "unclustered"))
-    largest = max((one["size"] for one in snapshot.clusters.values()), default=0)
+    largest = max((cluster["size"] for cluster in snapshot.clusters.values()), default=0)
     return holds_most(largest, images, service.project.settings.published.max_cluster_share, snapshot.slug)
 
 
@@ -114,6 +123,8 @@ def _decided(service: Service, snapshot: Snapshot) -> bool:
 
 def _named(snapshot: Snapshot) -> list[tuple[str, str, int]]:
     """Id, name and size of the clusters to choose from: named ones first, then the largest."""
-    rows = sorted(snapshot.clusters.values(), key=lambda one: (one["name"] is None, (one["name"] or "").casefold(),
-                                                               -one["size"]))  # fmt: skip
-    return [(one["id"], one["name"] or one["id"], one["size"]) for one in rows[:500]]
+    rows = sorted(
+        snapshot.clusters.values(),
+        key=lambda cluster: (cluster["name"] is None, (cluster["name"] or "").casefold(), -cluster["size"]),
+    )
+    return [(cluster["id"], cluster["name"] or cluster["id"], cluster["size"]) for cluster in rows[:500]]

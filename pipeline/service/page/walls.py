@@ -1,4 +1,4 @@
-"""The wall of clusters: which cards, in which order.
+"""The wall of clusters: its cards and their order.
 
 What belongs here: filters and sorting of the clusters page, and the values of a card. Not here: the page itself
 (`views.py`), one cluster (`members.py`).
@@ -25,11 +25,11 @@ ORDERS: dict[Order, str] = {
     "loosest": "Least alike first",
 }  # fmt: skip
 _KEYS: dict[Order, Callable[[ClusterRow], Any]] = {
-    "review": lambda one: (not one["needs_review"], -one["size"]),
-    "size": lambda one: -one["size"],
-    "smallest": lambda one: one["size"],
-    "name": lambda one: (one["name"] is None, (one["name"] or "").casefold()),
-    "loosest": lambda one: one["cohesion"] if one["cohesion"] is not None else 2.0,
+    "review": lambda cluster: (not cluster["needs_review"], -cluster["size"]),
+    "size": lambda cluster: -cluster["size"],
+    "smallest": lambda cluster: cluster["size"],
+    "name": lambda cluster: (cluster["name"] is None, (cluster["name"] or "").casefold()),
+    "loosest": lambda cluster: cluster["cohesion"] if cluster["cohesion"] is not None else 2.0,
 }
 
 
@@ -50,26 +50,26 @@ def wall(snapshot: Snapshot, wanted: Wanted) -> list[ClusterRow]:
     if wanted.tag:
         places = snapshot.frame["cluster_id"]
         tagged = {places[row] for row in snapshot.rows_by_tag.get(wanted.tag, ())}
-    found = [one for one in snapshot.clusters.values() if _fits(one, wanted, tagged)]
-    found.sort(key=lambda one: str(one["id"]))
-    return sorted(found, key=_KEYS[wanted.order])
+    matching = [cluster for cluster in snapshot.clusters.values() if _fits(cluster, wanted, tagged)]
+    matching.sort(key=lambda cluster: str(cluster["id"]))
+    return sorted(matching, key=_KEYS[wanted.order])
 
 
-def _fits(one: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bool:
-    shown = one["status"] != "active" if wanted.which == "hidden" else one["status"] == "active"
+def _fits(cluster: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bool:
+    shown = cluster["status"] != "active" if wanted.which == "hidden" else cluster["status"] == "active"
     right = {
-        "review": one["needs_review"], "unnamed": one["name"] is None, "named": one["name"] is not None,
+        "review": cluster["needs_review"], "unnamed": cluster["name"] is None, "named": cluster["name"] is not None,
     }.get(wanted.which, True)  # fmt: skip
-    words = (one["id"], one["name"] or "", *one["former_names"], *one["merged"])
+    words = (cluster["id"], cluster["name"] or "", *cluster["former_names"], *cluster["merged"])
     return (
         shown
         and right
-        and (tagged is None or one["id"] in tagged)
-        and (not wanted.group or any(found["group"] == wanted.group for found in one["groups"]))
+        and (tagged is None or cluster["id"] in tagged)
+        and (not wanted.group or any(group["group"] == wanted.group for group in cluster["groups"]))
         and (not wanted.q or any(wanted.q.casefold() in word.casefold() for word in words))
     )
 
 
-def card(snapshot: Snapshot, one: ClusterRow, shown: int = SHOWN) -> Row:
+def card(snapshot: Snapshot, cluster: ClusterRow, shown: int = SHOWN) -> Row:
     """A cluster with the content hashes of its first thumbnails."""
-    return {**one, "thumbnails": thumbnails_of(snapshot, one["representatives"][:shown])}
+    return {**cluster, "thumbnails": thumbnails_of(snapshot, cluster["representatives"][:shown])}

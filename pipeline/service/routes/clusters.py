@@ -48,18 +48,18 @@ class ClusterFilter:
 
     def apply(self, clusters: Iterable[ClusterRow]) -> list[ClusterRow]:
         """The clusters that match, sorted; ties by id."""
-        kept = sorted((one for one in clusters if self._fits(one)), key=lambda one: one["id"])
+        kept = sorted((cluster for cluster in clusters if self._fits(cluster)), key=lambda cluster: cluster["id"])
         key = self.sort.removeprefix("-")
-        return sorted(kept, key=lambda one: _value(one, key), reverse=self.sort.startswith("-"))
+        return sorted(kept, key=lambda cluster: _value(cluster, key), reverse=self.sort.startswith("-"))
 
-    def _fits(self, one: ClusterRow) -> bool:
-        words = [one["id"], one["name"] or "", *one["former_names"], *one["merged"]]
+    def _fits(self, cluster: ClusterRow) -> bool:
+        words = [cluster["id"], cluster["name"] or "", *cluster["former_names"], *cluster["merged"]]
         return (
-            self.min_size <= one["size"] <= self.max_size
-            and (self.status is None or one["status"] == self.status)
-            and (self.named is None or (one["name"] is not None) == self.named)
-            and (self.needs_review is None or one["needs_review"] == self.needs_review)
-            and (self.group is None or any(found["group"] == self.group for found in one["groups"]))
+            self.min_size <= cluster["size"] <= self.max_size
+            and (self.status is None or cluster["status"] == self.status)
+            and (self.named is None or (cluster["name"] is not None) == self.named)
+            and (self.needs_review is None or cluster["needs_review"] == self.needs_review)
+            and (self.group is None or any(group["group"] == self.group for group in cluster["groups"]))
             and (self.q is None or any(self.q.casefold() in word.casefold() for word in words))
         )
 
@@ -73,9 +73,11 @@ def list_clusters(
     limit: Limit = DEFAULT_LIMIT,
 ) -> ClusterPage:
     """The clusters of a category, the largest first."""
-    found = wanted.apply(category_of(service, category).clusters.values())
-    page = cut(found, lambda one: str(one["id"]), cursor, checked_limit(service, limit))
-    items = [ClusterShape.model_validate({**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in page.items]
+    matching = wanted.apply(category_of(service, category).clusters.values())
+    page = cut(matching, lambda cluster: str(cluster["id"]), cursor, checked_limit(service, limit))
+    items = [
+        ClusterShape.model_validate({**cluster, "groups": cluster["groups"][:GROUPS_SHOWN]}) for cluster in page.items
+    ]
     return ClusterPage(items=items, total=page.total, cursor=page.cursor)
 
 
@@ -90,8 +92,8 @@ def list_cluster_images(
     service: Shared, cluster: Cluster, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> ImagePage:
     """The images of a cluster, the most typical first."""
-    snapshot, found = cluster_of(service, cluster)
-    return page_of_images(service, snapshot, snapshot.rows_by_cluster[found], cursor, limit)
+    snapshot, cluster_id = cluster_of(service, cluster)
+    return page_of_images(service, snapshot, snapshot.rows_by_cluster[cluster_id], cursor, limit)
 
 
 def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
@@ -101,13 +103,13 @@ def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
     return ClusterDetail.model_validate({**snapshot.clusters[cluster], "revision": revision})
 
 
-def _value(one: ClusterRow, key: str) -> Any:
+def _value(cluster: ClusterRow, key: str) -> Any:
     match key:
         case "groups":
-            return one["group_count"]
+            return cluster["group_count"]
         case "name":
-            return (one["name"] or "").casefold()
+            return (cluster["name"] or "").casefold()
         case "cohesion":
-            return one["cohesion"] or 0.0
+            return cluster["cohesion"] or 0.0
         case _:
-            return one[key]
+            return cluster[key]

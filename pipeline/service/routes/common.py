@@ -1,6 +1,6 @@
 """Shared pieces of routes: list parameters, ETags, look-ups that answer 404.
 
-What belongs here: small pieces that several files of this folder use. Not here: any route.
+What belongs here: small pieces that several files of this folder use. Not here: any route (the other files).
 """
 
 import hashlib
@@ -32,31 +32,31 @@ def category_of(service: Service, name: str) -> Snapshot:
     """The snapshot of a category, by slug or name. Raises `Problem` 404 with the nearest."""
     slugs = service.library.slugs()
     if name not in slugs:
-        found = next((slug for slug, category in slugs.items() if category == name), None)
-        if found is None:
+        slug = next((slug for slug, category in slugs.items() if category == name), None)
+        if slug is None:
             raise unknown("category", name, [*slugs, *slugs.values()], hint="GET /api/v1/categories lists them.")
-        name = found
+        name = slug
     return service.library.get(name)
 
 
 def image_of(service: Service, image_id: str) -> tuple[Snapshot, int]:
     """Category and row of an image. Raises `Problem` 404 with the nearest ids."""
-    found = service.library.image(image_id)
-    if found is None:
-        raise unknown("image", image_id, [name for one in service.library.all() for name in one.base.row_of])
-    return found
+    location = service.library.image(image_id)
+    if location is None:
+        raise unknown("image", image_id, [name for snapshot in service.library.all() for name in snapshot.base.row_of])
+    return location
 
 
 def cluster_of(service: Service, cluster: str, category: Snapshot | None = None) -> tuple[Snapshot, str]:
-    """Category and present id of a cluster that is given by id or name, in one category or in all.
+    """Category and current id of a cluster given by id or name, in one category or in all.
 
-    Raises `Problem` 404 with the nearest ids, `AmbiguousNameError` where a name fits several clusters.
+    Raises `Problem` 404 with the nearest ids, `AmbiguousNameError` if several clusters have the name.
     """
     snapshots = service.library.all() if category is None else [category]
     for snapshot in snapshots:
-        found = snapshot.find_cluster(cluster)
-        if found is not None:
-            return snapshot, found
+        cluster_id = snapshot.find_cluster(cluster)
+        if cluster_id is not None:
+            return snapshot, cluster_id
     homes = {name: snapshot for snapshot in snapshots for name in snapshot.rows_by_cluster}
     names = {name: home.curated.names.get(name) if home.curated else None for name, home in homes.items()}
     chosen = choose_cluster(cluster, names)
@@ -66,7 +66,7 @@ def cluster_of(service: Service, cluster: str, category: Snapshot | None = None)
 
 
 def checked_limit(service: Service, limit: int) -> int:
-    """The limit itself. Raises `Problem` where it is more than the settings allow."""
+    """The limit itself. Raises `Problem` if it is more than the settings allow."""
     if limit > service.params.max_page:
         raise Problem(
             422, "limit-too-large", f"limit is {limit}; service.max_page allows {service.params.max_page}. Ask for "
@@ -85,25 +85,27 @@ def page_of_images(
 
 
 def etag_of(*parts: object) -> str:
-    """An ETag over what an answer is made of."""
+    """An ETag over the parts that determine a response."""
     text = "\0".join(map(str, parts))
     return f'"{hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 
 
 def unchanged(request: Request, etag: str) -> Response | None:
-    """304 where the asker has it already."""
-    given = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    """304 if the client has the response with this ETag already; else None."""
+    given = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     return Response(status_code=304, headers={"ETag": etag}) if etag in given or "*" in given else None
 
 
 def read_json(model: type[Model], data: bytes) -> Model:
-    """The value of a JSON body. Raises `Problem` 422 saying what is wrong where."""
+    """The value of a JSON body. Raises `Problem` 422 with the place and reason of each error."""
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        found = [{"where": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()[:20]]
-        first = f"{found[0]['where']}: {found[0]['problem']}".removeprefix(": ")
-        raise Problem(422, "invalid-request", f"{first}.", errors=found) from error
+        problems = [
+            {"where": ".".join(map(str, problem["loc"])), "problem": problem["msg"]} for problem in error.errors()[:20]
+        ]
+        first = f"{problems[0]['where']}: {problems[0]['problem']}".removeprefix(": ")
+        raise Problem(422, "invalid-request", f"{first}.", errors=problems) from error
 
 
 def inlined_schema(model: type[BaseModel]) -> Any:
@@ -113,11 +115,11 @@ def inlined_schema(model: type[BaseModel]) -> Any:
 
     def whole(node: Any) -> Any:
         if isinstance(node, list):
-            return [whole(one) for one in cast("list[Any]", node)]
+            return [whole(part) for part in cast("list[Any]", node)]
         if not isinstance(node, dict):
             return node
         fields = cast("dict[str, Any]", node)
         target: dict[str, Any] = definitions[fields["$ref"].rpartition("/")[2]] if "$ref" in fields else {}
-        return {name: whole(one) for name, one in (target | fields).items() if name != "$ref"}
+        return {name: whole(part) for name, part in (target | fields).items() if name != "$ref"}
 
     return whole(schema)

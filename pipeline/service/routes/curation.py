@@ -1,11 +1,11 @@
 """Decisions about clusters and images, their history, and undo.
 
-What belongs here: the HTTP side. Not here: what a decision is (`curation/decisions.py`) and does
+What belongs here: HTTP. Not here: the kinds of decisions (`curation/decisions.py`), their effect
 (`curation/replay.py`). The service writes events, never clusters.
 
-Images are named by their ids here and by content hash in the events. `if_revision` is the revision of a cluster that
-the person saw; when it has moved on, the answer is 409 and nothing is stored. With an Idempotency-Key a request that
-is sent twice stores its events once.
+Requests name images by id, events by content hash. `if_revision` is the revision of a cluster that the person saw; if
+the cluster has a later one, the response is 409 and nothing is stored. With an Idempotency-Key, a request that is sent
+twice stores its events once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -119,8 +119,8 @@ def category_history(service: Shared, category: Slug, limit: Limit = 100, before
 @router.get("/clusters/{cluster}/history")
 def cluster_history(service: Shared, cluster: Cluster, limit: Limit = 100, before: Before = None) -> History:
     """The decisions that touched a cluster, the newest first."""
-    snapshot, found = cluster_of(service, cluster)
-    return _history(service, snapshot.slug, cluster=found, limit=limit, before=before)
+    snapshot, cluster_id = cluster_of(service, cluster)
+    return _history(service, snapshot.slug, cluster=cluster_id, limit=limit, before=before)
 
 
 @router.get("/images/{image_id}/history")
@@ -149,19 +149,19 @@ def change_cluster(service: Shared, cluster: Cluster, body: ClusterChange) -> Cl
 
     One event for each of them; all are stored, or none.
     """
-    snapshot, found = cluster_of(service, cluster)
-    expected = {found: body.if_revision} if body.if_revision is not None else {}
+    snapshot, cluster_id = cluster_of(service, cluster)
+    expected = {cluster_id: body.if_revision} if body.if_revision is not None else {}
     kinds = {"name": "rename", "description": "describe", "status": "status"}
     values = [
-        {"kind": kind, "cluster": found, field: getattr(body, field)}
+        {"kind": kind, "cluster": cluster_id, field: getattr(body, field)}
         for field, kind in kinds.items()
         if field in body.model_fields_set and not (field == "status" and body.status is None)
     ]
-    decisions = [_parsed(value) for value in values]
+    decisions = [_parse_decision(value) for value in values]
     if decisions:
         decide_all(service, {snapshot.slug: decisions}, actor=body.actor, expected=expected)
-    snapshot, found = cluster_of(service, found)
-    return detail(service, snapshot, found)
+    snapshot, cluster_id = cluster_of(service, cluster_id)
+    return detail(service, snapshot, cluster_id)
 
 
 def decide(
@@ -174,7 +174,7 @@ def decide(
     key: str | None = None,
     expected: dict[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Store a decision and have the library look again; returns the event as it is shown."""
+    """Store a decision and refresh the library; returns the event as shown."""
     return decide_all(service, {slug: [decision]}, actor=actor, why=why, key=key, expected=expected)[0]
 
 
@@ -187,7 +187,7 @@ def decide_all(
     key: str | None = None,
     expected: dict[str, int] | None = None,
 ) -> list[dict[str, Any]]:
-    """As `decide`, for decisions of one category or several that are stored together or not at all."""
+    """As `decide`, for decisions of one or several categories. All are stored, or none."""
     made = service.decisions().decide_all(decisions, actor=actor, why=why, key=key, expected=expected)
     for slug in made:
         service.library.forget(slug)
@@ -195,7 +195,7 @@ def decide_all(
 
 
 def event_shape(service: Service, slug: str, event: Event, *, undone: bool = False) -> dict[str, Any]:
-    """An event as it is shown: long lists of images are counted beyond `SHOWN_IMAGES`."""
+    """An event as shown: a list of more than `SHOWN_IMAGES` images is cut, and counted."""
     value = event.decision.model_dump(mode="json")
     images = value.get("images")
     if isinstance(images, list) and len(images) > SHOWN_IMAGES:
@@ -213,38 +213,41 @@ def _history(
     store = service.curation.store
     holding = {event.number for event in active_events(store.events(slug))}
     most = limit if before is None else store.last(slug)
-    found = store.touching(slug, cluster=cluster, image=image, limit=most)
-    found = [event for event in found if before is None or event.number < before][:limit]
+    events = store.touching(slug, cluster=cluster, image=image, limit=most)
+    events = [event for event in events if before is None or event.number < before][:limit]
     return History(items=[
         EventShape(**event_shape(service, slug, event, undone=event.number not in holding
                                  and not isinstance(event.decision, Undo)))
-        for event in found
+        for event in events
     ])  # fmt: skip
 
 
 def _decision(service: Service, slug: str, value: dict[str, Any]) -> Decision:
-    """The decision with image ids turned into content hashes; a split gets the id of its new cluster here."""
+    """The decision with content hashes in place of image ids; a split gets the id of its new cluster."""
     if value.get("kind") not in KINDS:
         raise unknown("kind of decision", str(value.get("kind")), KINDS, hint=f"Kinds: {', '.join(KINDS)}.")
     given = dict(value)
     for field in IMAGE_FIELDS:
         named = given.get(field)
         if isinstance(named, list):
-            given[field] = list(dict.fromkeys(_hash(service, slug, one) for one in named))
+            given[field] = list(dict.fromkeys(_hash(service, slug, image_id) for image_id in named))
         elif named is not None:
             given[field] = _hash(service, slug, named)
     if given["kind"] == "split" and "new_cluster" not in given and isinstance(given.get("images"), list):
         given["new_cluster"] = new_cluster_id(slug, given["images"], service.decisions().store.last(slug))
-    return _parsed(given)
+    return _parse_decision(given)
 
 
-def _parsed(value: dict[str, Any]) -> Decision:
+def _parse_decision(value: dict[str, Any]) -> Decision:
     try:
         return parse_decision(value)
     except ValidationError as error:
-        found = [{"where": ".".join(map(str, one["loc"][1:])), "problem": one["msg"]} for one in error.errors()[:20]]
-        first = f"{found[0]['where'] or 'decision'}: {found[0]['problem']}"
-        raise Problem(422, "invalid-decision", f"{first}.", errors=found) from error
+        problems = [
+            {"where": ".".join(map(str, problem["loc"][1:])), "problem": problem["msg"]}
+            for problem in error.errors()[:20]
+        ]
+        first = f"{problems[0]['where'] or 'decision'}: {problems[0]['problem']}"
+        raise Problem(422, "invalid-decision", f"{first}.", errors=problems) from error
 
 
 def _hash(service: Service, slug: str, image_id: Any) -> str:

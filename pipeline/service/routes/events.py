@@ -1,11 +1,11 @@
-"""Notifications from the bucket: something was put there or deleted.
+"""Notifications from the bucket: an object was written or deleted.
 
-What belongs here: checking the signature, and queueing the categories. Not here: reading them (`service/queue.py`).
+What belongs here: checking the signature, and queueing the categories. Not here: ingesting them (`service/queue.py`).
 
-R2 writes its notifications into a queue; a consumer posts them here as they are, signed: the header
-`X-Image-Cluster-Timestamp` holds seconds since 1970, `X-Image-Cluster-Signature` the hexadecimal HMAC-SHA256, with the
-secret that both know, over timestamp, full stop, body. A notification says which category to look at, nothing else:
-what is there is always asked of the bucket itself.
+R2 writes its notifications into a queue; a consumer posts them here unchanged and signed. The header
+`X-Image-Cluster-Timestamp` has seconds since 1970, `X-Image-Cluster-Signature` the hexadecimal HMAC-SHA256, with the
+shared secret, over timestamp, full stop, body. A notification only says which category to look at; its objects are
+always listed from the bucket.
 """
 
 import hmac
@@ -39,7 +39,7 @@ class _Object(BaseModel):
 
 
 class _Event(BaseModel):
-    """An R2 event notification, as far as it matters here."""
+    """The fields of an R2 event notification that are used here."""
 
     action: str = Field(max_length=100)
     object: _Object
@@ -100,26 +100,30 @@ def _parse(body: bytes) -> list[_Event]:
         document: Any = json.loads(body)
         if isinstance(document, dict) and "messages" in document:
             batch = cast("dict[str, Any]", document)["messages"]
-            document = [one["body"] if isinstance(one, dict) and "body" in one else one for one in batch]
-        found: list[Any] = cast("list[Any]", document) if isinstance(document, list) else [document]
-        if len(found) > MOST_EVENTS:
+            document = [
+                message["body"] if isinstance(message, dict) and "body" in message else message for message in batch
+            ]
+        notifications: list[Any] = cast("list[Any]", document) if isinstance(document, list) else [document]
+        if len(notifications) > MOST_EVENTS:
             raise Problem(
-                413, "too-many-events", f"{len(found)} notifications at once; at most {MOST_EVENTS} are allowed."
+                413,
+                "too-many-events",
+                f"{len(notifications)} notifications at once; at most {MOST_EVENTS} are allowed.",
             )
-        return [_Event.model_validate(one) for one in found]
+        return [_Event.model_validate(notification) for notification in notifications]
     except (ValueError, TypeError, ValidationError, RecursionError) as error:
         raise Problem(
             422, "invalid-notification", f"This is not an R2 event notification: {str(error)[:300]}"
         ) from error
 
 
-def _queue(service: Service, found: list[_Event]) -> EventsAnswer:
-    """Queue every key that may be an image of a category; a category that is new is known from here on."""
+def _queue(service: Service, events: list[_Event]) -> EventsAnswer:
+    """Queue every key that may be an image of a category. Stores new categories."""
     project = service.project
     source = project.settings.source
     prefix = source.url.partition("://")[2].partition("/")[2].strip("/")
     wanted: dict[str, str] = {}
-    for event in found:
+    for event in events:
         key = event.object.key
         if prefix and not key.startswith(f"{prefix}/"):
             continue
@@ -131,4 +135,4 @@ def _queue(service: Service, found: list[_Event]) -> EventsAnswer:
     write_slugs(project.layout, slugs)
     by_name = {name: slug for slug, name in slugs.items()}
     service.queue.add([(by_name[category], key) for key, category in wanted.items()], "notification")
-    return EventsAnswer(queued=len(wanted), ignored=len(found) - len(wanted), categories=sorted(set(wanted.values())))
+    return EventsAnswer(queued=len(wanted), ignored=len(events) - len(wanted), categories=sorted(set(wanted.values())))

@@ -1,6 +1,6 @@
 """Health and status of the service.
 
-What belongs here: the two paths for monitoring. Not here: anything about the library.
+What belongs here: the two paths for monitoring. Not here: the library (`categories.py`).
 """
 
 from typing import Literal

@@ -3,7 +3,7 @@
 What belongs here: reading. Not here: uploads (`uploads.py`), search (`similarity.py`).
 
 An original is read from the bucket by the key that the library stores for an id; no part of a path ever comes from a
-request. It is sent with the type that it decoded as, in a sandbox.
+request. It is sent with the type of its decoded format, in a sandbox.
 """
 
 import io
@@ -35,7 +35,7 @@ from pipeline.stages.images.formats import identify
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["images"])
-FOR_EVER = "private, max-age=31536000, immutable"  # what is named by its content never changes
+FOR_EVER = "private, max-age=31536000, immutable"  # an address with a content hash never changes its content
 SANDBOX = "default-src 'none'; style-src 'none'; sandbox"
 PIECE = 1 << 18
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Content hash.")]
@@ -83,7 +83,7 @@ def get_image_cluster(service: Shared, image_id: Id) -> ClusterDetail:
 def get_embedding(service: Shared, image_id: Id) -> Embedding:
     """The stored vector of an image, of length 1."""
     vector, fingerprint = service.searcher.embedding(image_id)
-    values = [round(float(one), 6) for one in vector]
+    values = [round(float(number), 6) for number in vector]
     return Embedding(image_id=image_id, dimension=len(values), fingerprint=fingerprint, vector=values)
 
 
@@ -115,12 +115,12 @@ def get_original(service: Shared, request: Request, image_id: Id) -> Response:
     if status != "ok":
         raise Problem(409, "set-aside", f"The image {image_id} was set aside as {status}, so it is not served.")
     etag = etag_of(value, snapshot.frame["etag"][row])
-    if (known := unchanged(request, etag)) is not None:
-        return known
+    if (not_modified := unchanged(request, etag)) is not None:
+        return not_modified
     limit = service.params.max_original_megabytes
     size = snapshot.frame["size"][row]
-    found = service.project.bucket.head(key) if size is None or size < 0 else None
-    size = found.size if found is not None else size or 0
+    head = service.project.bucket.head(key) if size is None or size < 0 else None
+    size = head.size if head is not None else size or 0
     if size > limit * 1e6:
         raise Problem(
             413, "too-large", f"The original has {size / 1e6:.1f} MB; service.max_original_megabytes is {limit:g}."
@@ -144,10 +144,10 @@ def get_original(service: Shared, request: Request, image_id: Id) -> Response:
 def _thumbnail(service: Any, request: Request, content_hash: str, size: int | None, caching: str) -> Response:
     etag = etag_of(content_hash, size, "webp")
     headers = {"ETag": etag, "Cache-Control": caching, "Content-Security-Policy": SANDBOX}
-    known = unchanged(request, etag)
-    if known is not None:
-        known.headers.update(headers)
-        return known
+    not_modified = unchanged(request, etag)
+    if not_modified is not None:
+        not_modified.headers.update(headers)
+        return not_modified
     return Response(service.thumbnails.get(content_hash, size), media_type="image/webp", headers=headers)
 
 
@@ -157,8 +157,8 @@ def _rows(
     """Rows that match all filters, in the order of the first filter."""
     lists: list[list[int]] = []
     if cluster is not None:
-        _, found = cluster_of(service, cluster, snapshot)
-        lists.append(snapshot.rows_by_cluster[found])
+        _, cluster_id = cluster_of(service, cluster, snapshot)
+        lists.append(snapshot.rows_by_cluster[cluster_id])
     if group is not None:
         if group not in snapshot.rows_by_group:
             raise unknown("group", group, snapshot.rows_by_group)
@@ -169,5 +169,5 @@ def _rows(
         lists.append(snapshot.rows_by_state.get(state, []))
     if not lists:
         return list(range(snapshot.frame.height))
-    others = [set(one) for one in lists[1:]]
+    others = [set(rows) for rows in lists[1:]]
     return [row for row in lists[0] if all(row in other for other in others)]

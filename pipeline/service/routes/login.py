@@ -1,6 +1,6 @@
 """Log in with the token in a browser.
 
-What belongs here: the form, and the cookie that stands for the token. Not here: checking it (`security.py`).
+What belongs here: the form, and the session cookie. Not here: checking it (`security.py`).
 """
 
 import hmac

@@ -1,11 +1,10 @@
 """The map: position and cluster of every image, compact enough for 100,000 points.
 
-What belongs here: the two formats. Not here: how places are found (`stages/reduced/projection.py`).
+What belongs here: the two formats. Not here: computing positions (`stages/reduced/projection.py`).
 
-The binary format, little-endian: the four bytes ICM1, uint32 length of a JSON head, the head (padded with blanks to a
-multiple of 8), then for n points in one order: float32 x [n], float32 y [n], int32 cluster [n] (the index in the head's
-`clusters`, −1 where the image is unclustered; a number in an array, which no page shows), and n ids of 8 bytes, which
-read as 16 hexadecimal digits.
+The binary format, little-endian: the four bytes ICM1, the uint32 length of a JSON head, the head (padded with blanks to
+a multiple of 8), then for n points: float32 x [n], float32 y [n], int32 cluster [n] (an index into `clusters` of the
+head, −1 for unclustered), and n ids of 8 bytes, written elsewhere as 16 hexadecimal digits.
 """
 
 import json
@@ -22,8 +21,8 @@ from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["library"])
 BINARY = "application/octet-stream"
-HELD = 4  # answers that are kept: a map is asked for again and again, and costs 50 ms to make
-_held: dict[str, bytes] = {}
+CACHED = 4  # responses in the cache: a map is requested again and again, and takes 50 ms to make
+_cached: dict[str, bytes] = {}
 _lock = threading.Lock()
 
 
@@ -42,25 +41,25 @@ def get_map(
     snapshot = category_of(service, category)
     etag = etag_of(snapshot.slug, snapshot.version, format)
     headers = {"ETag": etag}
-    known = unchanged(request, etag)
-    if known is not None:
-        return known
+    not_modified = unchanged(request, etag)
+    if not_modified is not None:
+        return not_modified
     with _lock:
-        data = _held.get(etag)
+        data = _cached.get(etag)
         if data is None:
             data = _json(snapshot) if format == "json" else _binary(snapshot)
-            while len(_held) >= HELD:
-                _held.pop(next(iter(_held)))
-            _held[etag] = data
+            while len(_cached) >= CACHED:
+                _cached.pop(next(iter(_cached)))
+            _cached[etag] = data
     return Response(data, media_type="application/json" if format == "json" else BINARY, headers=headers)
 
 
 def _points(snapshot: Snapshot) -> tuple[list[dict[str, Any]], pl.DataFrame]:
     """The clusters, the largest first, and the points with `index`, null for the unclustered."""
-    clusters = sorted(snapshot.clusters.values(), key=lambda one: (-one["size"], one["id"]))
-    head = [{"id": one["id"], "name": one["name"], "size": one["size"]} for one in clusters]
+    clusters = sorted(snapshot.clusters.values(), key=lambda cluster: (-cluster["size"], cluster["id"]))
+    head = [{"id": cluster["id"], "name": cluster["name"], "size": cluster["size"]} for cluster in clusters]
     numbers = pl.DataFrame(
-        {"cluster_id": [one["id"] for one in clusters], "index": range(len(clusters))},
+        {"cluster_id": [cluster["id"] for cluster in clusters], "index": range(len(clusters))},
         schema={"cluster_id": pl.String, "index": pl.Int32},
     )
     shown = snapshot.frame.filter(pl.col("x").is_not_null() & (pl.col("state") != "excluded"))

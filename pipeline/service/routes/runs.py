@@ -1,6 +1,6 @@
 """Runs: start, list and follow runs.
 
-What belongs here: the HTTP side. Not here: doing them (`service/runs.py`).
+What belongs here: HTTP. Not here: executing runs (`service/runs.py`).
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from pipeline.settings import (
 
 router = APIRouter(tags=["runs"])
 LOOK_SECONDS = 0.25
-# what a request may change: how it is clustered, never where anything is read from or written to
+# sections that a request may change: clustering, never where anything is read from or written to
 SECTIONS = {
     "reduced": ReductionParams, "labels": ClusterParams, "identities": IdentityParams,
     "representatives": RepresentativeParams,
@@ -124,7 +124,7 @@ async def _events(service: Service, request: Request, run_id: str, offset: int) 
 
 
 def run_shape(run: Row) -> RunShape:
-    """A row as it is shown."""
+    """A row as shown."""
     return RunShape(
         id=run["id"], kind=run["kind"], category=run["category"], state=run["state"],
         created_at=moment(run["created_at"]) or "", started_at=moment(run["started_at"]),
@@ -135,7 +135,7 @@ def run_shape(run: Row) -> RunShape:
 
 
 def _settings(service: Service, changed: dict[str, dict[str, Any]]) -> Settings:
-    """The service's settings with those changed. Raises `Problem` for what may not be, or does not hold."""
+    """The service's settings with the changed ones. Raises `Problem` for a forbidden section or invalid values."""
     values = service.project.settings.model_dump()
     for section, knobs in changed.items():
         if section not in SECTIONS:
@@ -147,5 +147,9 @@ def _settings(service: Service, changed: dict[str, dict[str, Any]]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        found = [{"where": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()[:20]]
-        raise Problem(422, "invalid-settings", f"{found[0]['where']}: {found[0]['problem']}.", errors=found) from error
+        problems = [
+            {"where": ".".join(map(str, problem["loc"])), "problem": problem["msg"]} for problem in error.errors()[:20]
+        ]
+        raise Problem(
+            422, "invalid-settings", f"{problems[0]['where']}: {problems[0]['problem']}.", errors=problems
+        ) from error

@@ -1,6 +1,6 @@
 """Find images similar to an image, a vector, a picture or a text.
 
-What belongs here: the three ways to ask over HTTP. Not here: answering (`service/search.py`).
+What belongs here: HTTP. Not here: the search (`service/search.py`).
 """
 
 from datetime import datetime
@@ -57,7 +57,7 @@ class FindRequest(FindOptions):
 
     @model_validator(mode="after")
     def _one_question(self) -> "FindRequest":
-        if sum(one is not None for one in (self.image_id, self.vector, self.text)) != 1:
+        if sum(query is not None for query in (self.image_id, self.vector, self.text)) != 1:
             raise ValueError("give exactly one of image_id, vector and text")
         return self
 
@@ -156,8 +156,8 @@ def _answer(service: Service, question: Question, options: FindOptions) -> HitLi
     both = set(liked) & set(disliked)
     if both:
         raise Problem(422, "liked-and-disliked", f"{min(both)} is both liked and disliked.")
-    for one in (*liked, *disliked):
-        image_of(service, one)
+    for image_id in (*liked, *disliked):
+        image_of(service, image_id)
     answer = service.searcher.ask(
         question, filters, top_k=options.top_k, min_score=options.min_score, liked=liked, disliked=disliked
     )
@@ -168,5 +168,5 @@ def _answer(service: Service, question: Question, options: FindOptions) -> HitLi
         items += [Hit.model_construct(score=round(hit.score, 4), image=shape)
                   for (hit, _, _), shape in zip(here, shapes, strict=True)]  # fmt: skip
     places = {hit.image_id: place for place, (hit, _, _) in enumerate(answer.hits)}
-    ordered = sorted(items, key=lambda one: places[one.image.image_id])
+    ordered = sorted(items, key=lambda hit: places[hit.image.image_id])
     return HitList(items=ordered, searched=answer.searched, recall=answer.recall)

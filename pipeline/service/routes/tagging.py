@@ -1,7 +1,6 @@
 """Tags: add tags to many images at once, and remove them.
 
-What belongs here: the HTTP side of tags. Not here: other decisions (`curation.py`), what a tag does
-(`pipeline/curation/`).
+What belongs here: HTTP for tags. Not here: other decisions (`curation.py`), the effect of a tag (`pipeline/curation/`).
 """
 
 from typing import Annotated
@@ -58,18 +57,22 @@ def undo_tagging(service: Shared, body: UndoTagging) -> Decided:
     """Undo events of tagging: all of them, or none."""
     store = service.decisions().store
     undos: dict[str, list[Undo]] = {}
-    for one in body.events:
-        slug = next((slug for slug, name in service.library.slugs().items() if one.category in (slug, name)), None)
+    for reference in body.events:
+        slug = next(
+            (slug for slug, name in service.library.slugs().items() if reference.category in (slug, name)), None
+        )
         events = store.events(slug) if slug is not None else []
-        tagging = one.number <= len(events) and isinstance(events[one.number - 1].decision, (Tag, Untag))
+        tagging = reference.number <= len(events) and isinstance(events[reference.number - 1].decision, (Tag, Untag))
         if slug is None or not tagging:
-            raise Problem(404, "unknown-event", f"There is no tagging event {one.number} of {one.category!r}.")
-        undos.setdefault(slug, []).append(Undo(event=one.number))
+            raise Problem(
+                404, "unknown-event", f"There is no tagging event {reference.number} of {reference.category!r}."
+            )
+        undos.setdefault(slug, []).append(Undo(event=reference.number))
     return Decided(events=decide_all(service, undos, actor=body.actor))
 
 
 def _decided(service: Service, body: TagRequest, make: type[Tag | Untag]) -> Decided:
-    """One event per category; nothing is stored when an id is unknown or was never read."""
+    """Store one event per category; nothing if any image is unknown or not taggable."""
     hashes: dict[str, dict[str, None]] = {}
     for name in body.image_ids:
         snapshot, row = image_of(service, name)

@@ -1,6 +1,6 @@
 """Uploads into the bucket, and the queue that reads them.
 
-What belongs here: the HTTP side. Not here: what is accepted (`service/uploads.py`), the queue (`service/queue.py`).
+What belongs here: HTTP. Not here: which files are accepted (`service/uploads.py`), the queue (`service/queue.py`).
 """
 
 from typing import Annotated, Literal
@@ -57,19 +57,19 @@ def upload_images(
         raise Problem(
             413, "too-many-files", f"{len(files)} files; service.max_upload_files is {service.params.max_upload_files}."
         )
-    given = ((one.filename or "", one.file.read()) for one in files)
+    given = ((file.filename or "", file.file.read()) for file in files)
     slug, stored = store_uploads(service.project, service.decoders, category, group or None, given)
-    kept = [one for one in stored if one.key is not None]
+    kept = [result for result in stored if result.key is not None]
     if not kept:
         raise Problem(
             422,
             "no-picture",
             f"None of the {len(stored)} files can be used. {stored[0].name or 'The first'}: {stored[0].reason}",
-            errors=[{"where": one.name, "problem": one.reason or ""} for one in stored],
+            errors=[{"where": result.name, "problem": result.reason or ""} for result in stored],
         )
-    service.queue.add([(slug, one.key) for one in kept if one.key is not None], "upload")
-    items = [Uploaded(name=one.name, status=one.status, key=one.key, image_id=one.image_id,
-                      content_hash=one.content_hash, reason=one.reason) for one in stored]  # fmt: skip
+    service.queue.add([(slug, result.key) for result in kept if result.key is not None], "upload")
+    items = [Uploaded(name=result.name, status=result.status, key=result.key, image_id=result.image_id,
+                      content_hash=result.content_hash, reason=result.reason) for result in stored]  # fmt: skip
     return UploadAnswer(items=items, stored=len(kept), refused=len(stored) - len(kept))
 
 
@@ -80,7 +80,7 @@ def list_queue(
 ) -> QueueList:
     """Items that wait and the results of finished ones, the newest first."""
     slugs = service.library.slugs()
-    counts = service.queue.counts()  # before the items: when nothing is at work, every item says how it ended
+    counts = service.queue.counts()  # before the items, so that with no item in work, every item has its result
     items = [
         QueueItem(
             id=row["id"], category=slugs.get(row["slug"]) or str(row["slug"]), key=row["key"], source=row["source"],

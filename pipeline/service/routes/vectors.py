@@ -1,6 +1,6 @@
 """Cluster vectors that another program posts.
 
-What belongs here: bodies and their formats, and when it becomes a run. Not here: reading and clustering
+What belongs here: bodies and their formats, and when a request becomes a run. Not here: reading and clustering
 (`service/vectors.py`).
 """
 
