@@ -1,7 +1,7 @@
-"""How an asset check is made: one finding per category, gathered into one result.
+"""The machinery of asset checks: one finding per category, combined into one result.
 
-What belongs here: the machinery. Not here: any check; each sits in the file of its asset and is a pure function of what
-is stored, `(project, slug) -> Finding`.
+What belongs here: the machinery. Not here: any check; each is in the file of its asset, a pure function of stored data,
+`(project, slug) -> Finding`.
 """
 
 import warnings
@@ -20,7 +20,7 @@ Figure = int | float | str
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check saw of one category: whether it holds, in words, and the figures that it compared."""
+    """The result of a check for one category: whether it passed, a text, and the compared figures."""
 
     passed: bool
     text: str
@@ -30,10 +30,10 @@ class Finding:
 def category_check(
     asset: str, *, blocking: bool = True
 ) -> Callable[[Callable[[Project, str], Finding]], dg.AssetChecksDefinition]:
-    """Make a function's finding a check of `asset` in each category; its name and docstring are the check's.
+    """Turn a function into a check of `asset` in each category; the check has its name and docstring.
 
-    A check that does not block only warns. A blocking one holds only runs that hold the check too; a later run of the
-    asset below it passes, so `steps.publish` looks at the document once more before anything is placed.
+    A check that does not block only warns. A blocking check stops only runs that include it; a later run of a
+    downstream asset is not stopped, so `steps.publish` validates the document again before it publishes.
     """
 
     def decorate(find: Callable[[Project, str], Finding]) -> dg.AssetChecksDefinition:
@@ -41,11 +41,11 @@ def category_check(
             with expected_errors(context):
                 opened = project.open(context.log)
                 slugs = context.partition_keys
-                found = {slug: _found(find, opened, slug, alone=len(slugs) == 1) for slug in slugs}
-            return _result(found, dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN)
+                findings = {slug: _finding(find, opened, slug, alone=len(slugs) == 1) for slug in slugs}
+            return _result(findings, dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN)
 
         with warnings.catch_warnings():
-            # Partitioned checks are a preview in Dagster 1.13; without them the UI shows one category's result for all.
+            # Partitioned checks are a preview in Dagster 1.13; without them, the UI shows one category's result for all
             warnings.simplefilter("ignore", dg.PreviewWarning)
             return dg.asset_check(
                 asset=asset, name=find.__name__, description=find.__doc__, blocking=blocking,
@@ -55,8 +55,8 @@ def category_check(
     return decorate
 
 
-def _found(find: Callable[[Project, str], Finding], project: Project, slug: str, *, alone: bool) -> Finding:
-    """One category's finding; where several are looked at, one that cannot be is a failed finding among the others."""
+def _finding(find: Callable[[Project, str], Finding], project: Project, slug: str, *, alone: bool) -> Finding:
+    """The finding of one category. Among several categories, an expected error becomes a failed finding."""
     try:
         return find(project, slug)
     except ImageClusterError as error:
@@ -65,21 +65,21 @@ def _found(find: Callable[[Project, str], Finding], project: Project, slug: str,
         return Finding(passed=False, text=str(error))
 
 
-def _result(found: dict[str, Finding], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
-    if len(found) == 1:
-        (finding,) = found.values()
+def _result(findings: dict[str, Finding], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+    if len(findings) == 1:
+        (finding,) = findings.values()
         figures = {name: _value(value) for name, value in finding.figures.items()}
         return dg.AssetCheckResult(passed=finding.passed, severity=severity, description=finding.text, metadata=figures)
-    failed = [slug for slug, finding in found.items() if not finding.passed]
+    failed = [slug for slug, finding in findings.items() if not finding.passed]
     rows = [{"category": slug, "passed": finding.passed, "finding": finding.text}
-            for slug, finding in sorted(found.items(), key=lambda item: item[1].passed)]  # fmt: skip
-    text = "; ".join(f"{slug}: {found[slug].text}" for slug in failed) or f"holds in all {len(found)} categories"
+            for slug, finding in sorted(findings.items(), key=lambda item: item[1].passed)]  # fmt: skip
+    text = "; ".join(f"{slug}: {findings[slug].text}" for slug in failed) or f"holds in all {len(findings)} categories"
     return dg.AssetCheckResult(
         passed=not failed,
         severity=severity,
         description=text,
         metadata={
-            "categories": len(found),
+            "categories": len(findings),
             "failed": len(failed),
             "findings": dg.MetadataValue.md(markdown_table(rows)),
         },

@@ -1,7 +1,7 @@
-"""What every asset shares: the partitions, the owners, and how a step's report becomes what the Dagster UI shows.
+"""What all assets share: the partitions, the owners, and the metadata of a report in the Dagster UI.
 
-What belongs here: partitions, retry policy, metadata of definitions and materializations, and the one place where our
-errors become Dagster's. Not here: any asset (the file of its name), checks' machinery (`checks.py`), run configuration
+What belongs here: partitions, retry policy, metadata of definitions and materializations, and turning our errors into
+Dagster's. Not here: any asset (the file of its name), the machinery of checks (`checks.py`), run configuration
 (`overrides.py`), opening the project (`resources/project.py`).
 """
 
@@ -18,25 +18,25 @@ from pipeline.steps.project import Report
 # An image is a row, never a partition: Dagster slows down beyond some 10,000 keys; a library has tens of categories.
 CATEGORY = dg.DynamicPartitionsDefinition(name="category")
 OWNERS = ["team:image-library"]
-# one group for all: the web UI folds groups when there are several, and the lineage would open as four grey boxes
+# one group for all: with several, the web UI folds them, and the lineage opens as four grey boxes
 GROUP = "image_types"
-# A server that is busy is asked again after 10, 20 and 40 s. No retry policy on the ops: it would run every failure
-# again, bugs included, and a traceback would show after more than a minute.
+# A busy server is tried again after 10, 20 and 40 s. The ops have no retry policy: it would repeat every failure, bugs
+# included, and show a traceback only after more than a minute.
 RETRIES = 3
 FIRST_WAIT = 10.0  # seconds
-SAMPLE = 10  # rows of a table that are shown; the whole of it is in the file that `path` names
+SAMPLE = 10  # rows of a table that are shown; the file at `path` has all of them
 LONGEST_CELL = 80
-UNCHANGED = "unchanged"  # what the state of a materialization begins with where there was nothing to do
+UNCHANGED = "unchanged"  # the state of a materialization begins with this if there was nothing to do
 
 
 @contextmanager
 def expected_errors(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext,
 ) -> Generator[None]:
-    """Turn trouble that people can do something about into a one-line failure of the step.
+    """Turn an error that people can act on into a one-line failure of the step.
 
-    Permanent trouble ends the step at once, transient trouble after `RETRIES` further tries; a bug is left alone. The
-    cause is cut off (`from None`): the text says what to do, and what lies below it may quote a request.
+    A permanent error ends the step at once, a transient one after `RETRIES` further tries; a bug passes through. The
+    cause is dropped (`from None`): the text says what to do, and the cause may quote a request.
     """
     try:
         yield
@@ -52,14 +52,14 @@ def expected_errors(
 
 
 def materialized(report: Report, **more: dg.MetadataValue) -> dg.MaterializeResult[Any]:
-    """What a step's report looks like in the UI; `more`, what people come to see, stands first."""
+    """A step's report as a materialization; `more` comes first in the UI."""
     return dg.MaterializeResult(
         metadata={**more, **report_metadata(report)}, data_version=dg.DataVersion(report.data_version)
     )
 
 
 def report_metadata(report: Report) -> dict[str, dg.MetadataValue]:
-    """At most about twenty small typed values: the event log keeps them for good and is never pruned."""
+    """About twenty small typed values at most: the event log keeps them for good and is never pruned."""
     values: dict[str, dg.MetadataValue] = {"state": dg.MetadataValue.text(_state(report))}
     values |= {name: dg.MetadataValue.int(number) for name, number in report.counts.items()}
     values["seconds"] = dg.MetadataValue.float(round(report.seconds, 3))
@@ -77,7 +77,7 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue]:
 
 
 def markdown_table(rows: list[dict[str, Any]], most: int = SAMPLE) -> str:
-    """The first rows as a Markdown table, saying how many were left out."""
+    """The first rows as a Markdown table, and the number of the rest."""
     if not rows:
         return ""
     names = list(rows[0])
@@ -89,11 +89,11 @@ def markdown_table(rows: list[dict[str, Any]], most: int = SAMPLE) -> str:
 
 
 def columns(schema: pl.Schema, descriptions: Mapping[str, str] | None = None) -> dict[str, dg.TableSchema]:
-    """The metadata that fills the UI's Columns tab, from the schema that the stage itself declares."""
-    said = descriptions or {}
+    """The metadata for the Columns tab of the UI, from the stage's own schema."""
+    texts = descriptions or {}
     return {
         "dagster/column_schema": dg.TableSchema(
-            columns=[dg.TableColumn(name, str(kind), said.get(name)) for name, kind in schema.items()]
+            columns=[dg.TableColumn(name, str(kind), texts.get(name)) for name, kind in schema.items()]
         )
     }
 

@@ -1,7 +1,7 @@
 """One small picture of all clusters, for the UI's metadata.
 
-What belongs here: laying thumbnails side by side and keeping the result small. Not here: which image stands for a
-cluster (`pipeline/stages/representatives/ranking.py`), the review page (`pipeline/stages/published/page.py`).
+What belongs here: laying thumbnails side by side and keeping the result small. Not here: choosing representatives
+(`pipeline/stages/representatives/ranking.py`), the review page (`pipeline/stages/published/page.py`).
 """
 
 import base64
@@ -16,7 +16,7 @@ from pipeline.steps.project import Project
 
 MOST_BYTES = 30_000  # 40 KB as base64: the event log keeps every materialization for good
 MOST_TILES = 48
-COLUMNS = 6  # as wide as the dialogue in which the UI shows it
+COLUMNS = 6  # as wide as the UI's dialogue
 TILE = 100  # pixels
 QUALITIES = (70, 50, 35, 20)
 
@@ -29,8 +29,8 @@ def contact_sheet(project: Project, slug: str) -> str:
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
     hashes = dict(images.iter_rows())
     shown = clusters.sort("size", "cluster_id", descending=[True, False])["representative"].to_list()
-    found = [project.thumbnails.read(hashes[image]) for image in shown[:MOST_TILES] if hashes.get(image)]
-    thumbnails = [data for data in found if data is not None]
+    loaded = [project.thumbnails.read(hashes[image]) for image in shown[:MOST_TILES] if hashes.get(image)]
+    thumbnails = [data for data in loaded if data is not None]
     if not thumbnails:
         return "No cluster yet." if not shown else "The thumbnails are gone; materialize images again."
     data = encoded(grid(thumbnails))
@@ -39,7 +39,7 @@ def contact_sheet(project: Project, slug: str) -> str:
 
 
 def grid(thumbnails: Sequence[bytes | None]) -> Image.Image:
-    """The thumbnails in rows of `COLUMNS`; None leaves its place empty."""
+    """The thumbnails in rows of `COLUMNS`; None leaves a gap."""
     across = min(COLUMNS, len(thumbnails))
     sheet = Image.new("RGB", (across * TILE, -(-len(thumbnails) // across) * TILE), "white")
     for number, data in enumerate(thumbnails):
@@ -54,7 +54,7 @@ def grid(thumbnails: Sequence[bytes | None]) -> Image.Image:
 
 
 def encoded(sheet: Image.Image) -> bytes:
-    """WebP, coarser until it is small enough; the coarsest is taken as it is halved in size."""
+    """WebP in decreasing quality until it is small enough; at the lowest quality it is halved in size instead."""
     for quality in QUALITIES:
         data = _webp(sheet, quality)
         if len(data) <= MOST_BYTES:

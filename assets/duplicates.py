@@ -46,8 +46,8 @@ def duplicates(
 ) -> dg.MaterializeResult[Any]:
     """Copies of the same picture: exact copies, near copies, and, kept apart, images that are only similar.
 
-    Of each group of copies one image is proposed to be kept, and it is said why. Nothing is deleted. The contact sheet
-    shows a group of near copies per row, the image to keep first.
+    Proposes one image of each group to keep, and says why. Nothing is deleted. The contact sheet shows a group of near
+    copies per row, the image to keep first.
     """
     with expected_errors(context):
         opened = project.open(context.log, duplicates=chosen(config))
@@ -64,8 +64,8 @@ def duplicate_sheet(project: Project, slug: str) -> str:
     tiles: list[bytes | None] = []
     shown = rows[: MOST_TILES // COLUMNS]
     for hashes in shown:
-        found = [project.thumbnails.read(name) for name in hashes[:COLUMNS]]
-        tiles += found + [None] * (COLUMNS - len(found))
+        loaded = [project.thumbnails.read(name) for name in hashes[:COLUMNS]]
+        tiles += loaded + [None] * (COLUMNS - len(loaded))
     if not any(tiles):
         return "No near copies." if not rows else "The thumbnails are gone; materialize images again."
     data = base64.b64encode(encoded(grid(tiles))).decode()
@@ -82,9 +82,9 @@ def every_group_keeps_one(project: Project, slug: str) -> Finding:
     wrong = groups.filter((pl.col("kept") != wanted) | (pl.col("images") < 2)).height
     twice = table.height - table.select("level", "image_id").n_unique()
     counts = {level: groups.filter(pl.col("level") == level).height for level in LEVELS}
-    said = ", ".join(f"{number:,} {level}" for level, number in counts.items())
+    levels = ", ".join(f"{number:,} {level}" for level, number in counts.items())
     return Finding(
         passed=not wrong and not twice,
-        text=f"{said} groups; {wrong:,} keep another number of images than they should, {twice:,} images stand twice",
+        text=f"{levels} groups; {wrong:,} keep another number of images than they should, {twice:,} images stand twice",
         figures={**counts, "wrong": wrong, "twice": twice},
     )

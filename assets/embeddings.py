@@ -1,6 +1,6 @@
 """The asset `embeddings`: its definition and its checks. It is made together with `images`, in `assets/images.py`.
 
-What belongs here: what the UI says of it, which knobs a run may set, what must hold of the vectors. Not here: computing
+What belongs here: what the UI shows, which settings a run may override, the checks of the vectors. Not here: computing
 them (`pipeline/stages/embeddings/stream.py`).
 """
 

@@ -1,7 +1,7 @@
-"""The asset `identities`: clusters with ids that last.
+"""The asset `identities`: clusters with lasting ids.
 
-What belongs here: when it is made, what the UI shows, its checks. Not here: how a group is recognised as a cluster that
-was there before (`pipeline/stages/identities/matching.py`), names (`pipeline/curation/`).
+What belongs here: when it is made, what the UI shows, its checks. Not here: matching groups with clusters
+(`pipeline/stages/identities/matching.py`), names (`pipeline/curation/`).
 """
 
 from typing import Any
@@ -47,8 +47,8 @@ def identities(
 ) -> dg.MaterializeResult[Any]:
     """Clusters whose ids, and so names, last from run to run, and the images of each.
 
-    Says how every cluster came to be (born, kept, grown, shrunk, split, merged, revived), which died, and where the
-    images of those are now. An unclustered image has its nearest cluster as a suggestion.
+    Shows the fate of every cluster (born, kept, grown, shrunk, split, merged, revived), which clusters died, and where
+    their images are now. An unclustered image has its nearest cluster as a suggestion.
     """
     with expected_errors(context):
         opened = project.open(context.log, identities=chosen(config))
@@ -92,11 +92,11 @@ def every_image_is_in_at_most_one_cluster(project: Project, slug: str) -> Findin
 def sizes_are_those_of_the_members(project: Project, slug: str) -> Finding:
     """Each cluster has as many members as its row says, and every member's cluster has a row."""
     stored = project.store.require(slug, "identities").table("clusters", CLUSTERS_SCHEMA, ["cluster_id", "size"])
-    said = dict(stored.iter_rows())
+    stated = dict(stored.iter_rows())
     counted = dict(_members(project, slug).drop_nulls("cluster_id").group_by("cluster_id").len().iter_rows())
-    wrong = [name for name in said.keys() | counted.keys() if said.get(name) != counted.get(name)]
+    wrong = [name for name in stated.keys() | counted.keys() if stated.get(name) != counted.get(name)]
     return Finding(
-        passed=not wrong and len(said) == stored.height,
+        passed=not wrong and len(stated) == stored.height,
         text=f"{stored.height:,} clusters, {len(wrong):,} with another number of members than their row says",
         figures={"clusters": stored.height, "wrong": len(wrong), "members": sum(counted.values())},
     )

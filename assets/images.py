@@ -1,6 +1,6 @@
 """The assets `images` and `embeddings`, made by one op: each object is read once and decoded once for both.
 
-What belongs here: that op, and the checks of `images`. Not here: what `embeddings` is and its checks
+What belongs here: that op, and the checks of `images`. Not here: the definition and checks of `embeddings`
 (`assets/embeddings.py`), reading and decoding (`pipeline/steps/ingest.py`).
 """
 
@@ -77,7 +77,7 @@ def ingest_op(
             opened, context.partition_keys,
             lambda slug: [(slug, report) for report in ingest(opened, slug, embed="embeddings" in selected)],
         )  # fmt: skip
-        for slug, report in (one for made in finished for one in made):
+        for slug, report in (pair for made in finished for pair in made):
             if report.artifact in reports:
                 reports[report.artifact].append((slug, report))
         if failures:
@@ -86,11 +86,13 @@ def ingest_op(
     for name, made in reports.items():
         for slug, report in made:
             context.add_asset_metadata(report_metadata(report), asset_key=name, partition_key=slug)
-        yield dg.MaterializeResult(asset_key=name, data_version=dg.DataVersion(_version([one for _, one in made])))
+        yield dg.MaterializeResult(
+            asset_key=name, data_version=dg.DataVersion(_version([report for _, report in made]))
+        )
 
 
 def _tell_finished(context: dg.AssetExecutionContext, reports: Mapping[str, list[tuple[str, Report]]]) -> None:
-    """Record the partitions that were finished in a run that fails because of others, so that they need no new run."""
+    """Record the finished partitions of a run that fails because of others, so that they need no new run."""
     for name, made in reports.items():
         for slug, report in made:
             context.log_event(
@@ -107,20 +109,20 @@ def every_image_has_a_row(project: Project, slug: str) -> Finding:
     manifest = project.store.require(slug, "manifest").table("manifest", MANIFEST_SCHEMA, ["image_id", "change"])
     wanted = set(manifest.filter(pl.col("change") != "removed")["image_id"].to_list())
     rows = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "status", "reason"])
-    found = set(rows["image_id"].to_list())
+    listed = set(rows["image_id"].to_list())
     mute = rows.filter((pl.col("status") != "ok") & pl.col("reason").is_null()).height
     usable = rows.filter(pl.col("status") == "ok").height
     return Finding(
-        passed=wanted == found and rows.height == len(found) and mute == 0,
+        passed=wanted == listed and rows.height == len(listed) and mute == 0,
         text=f"{len(wanted):,} images in the manifest, {rows.height:,} rows: {usable:,} usable, "
         f"{rows.height - usable:,} set aside",
         figures={"manifest": len(wanted), "rows": rows.height, "usable": usable, "set_aside": rows.height - usable,
-                 "without_row": len(wanted - found), "without_reason": mute},
+                 "without_row": len(wanted - listed), "without_reason": mute},
     )  # fmt: skip
 
 
 def _version(reports: list[Report]) -> str:
-    """A run of several categories has one data version for all of them: Dagster takes one per asset and run."""
+    """One data version for all categories of a run: Dagster takes one per asset and run."""
     if len(reports) == 1:
         return reports[0].data_version
     return hashlib.blake2b("\0".join(report.data_version for report in reports).encode(), digest_size=12).hexdigest()

@@ -1,4 +1,4 @@
-"""The asset `labels`: which group each image fell into in this clustering.
+"""The asset `labels`: the raw cluster of each image in this clustering.
 
 What belongs here: when it is made, what the UI shows, its check. Not here: the clusterers
 (`pipeline/stages/labels/clusterers.py`), lasting ids (`assets/identities.py`).
@@ -44,14 +44,14 @@ def labels(
 ) -> dg.MaterializeResult[Any]:
     """Raw clusters of similar images: one for each image, or none if the image is unclustered.
 
-    While few images are new, they are placed into the groups that are there (`mode` incremental); all are clustered
-    again (full) when much has changed, by schedule, or when this run's configuration says `recluster: always`. Group
-    numbers hold until then; `identities` gives ids that last.
+    A few new images are placed into the existing clusters (`mode` incremental). All images are clustered again (full)
+    when much has changed, by schedule, or with `recluster: always` in this run's configuration. Until then, the numbers
+    of raw clusters stay; lasting ids are in `identities`.
     """
     with expected_errors(context):
         report = step.labels(project.open(context.log, labels=chosen(config)), context.partition_key)
-        told = [name for name in ("mode", "why") if name in report.facts]
-        return materialized(report, **{name: dg.MetadataValue.text(str(report.facts[name])) for name in told})
+        names = [name for name in ("mode", "why") if name in report.facts]
+        return materialized(report, **{name: dg.MetadataValue.text(str(report.facts[name])) for name in names})
 
 
 @category_check("labels")

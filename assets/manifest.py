@@ -1,6 +1,6 @@
-"""The asset `image_manifest`: which images a category holds.
+"""The asset `image_manifest`: the images of a category.
 
-What belongs here: when the manifest is made, what the UI shows of it, its check. Not here: listing and comparing
+What belongs here: when the manifest is made, what the UI shows, its check. Not here: listing and comparing
 (`pipeline/stages/manifest/build.py`).
 """
 
@@ -50,7 +50,7 @@ def image_manifest(
 ) -> dg.MaterializeResult[Any]:
     """The images of this category in the bucket, and which are new, changed or gone since the last run.
 
-    Lists the bucket (or reads its manifest.json) and reads no image. All other assets follow from it.
+    Lists the bucket (or reads its manifest.json) and reads no image. All other assets depend on it.
     """
     with expected_errors(context):
         return materialized(manifest(project.open(context.log), context.partition_key, sample=config.sample))

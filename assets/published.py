@@ -1,7 +1,7 @@
-"""The asset `published`: the documents that others read.
+"""The asset `published`: the documents for people and websites.
 
-What belongs here: when they are made, what the UI shows, their checks. Not here: what they say
-(`pipeline/stages/published/`), placing them (`pipeline/storage/publications.py`).
+What belongs here: when they are made, what the UI shows, their checks. Not here: their content
+(`pipeline/stages/published/`), writing them (`pipeline/storage/publications.py`).
 """
 
 import json
@@ -56,33 +56,33 @@ def published(
 ) -> dg.MaterializeResult[Any]:
     """clusters.json, the review page, the change report and the website's data file, published in one step.
 
-    Written to the data directory and to every outlet of the settings. What does not hold (schema, counts) is refused,
-    and what was published before stays. A result that is very unlike the published one (published.guard) waits as a
-    candidate until the job accept_candidate lets it through. Nothing new: nothing is written.
+    Written to the data directory and to every outlet of the settings. An invalid document (schema, counts) is refused,
+    and the published one stays. A result that differs too much from it (published.guard) waits as a candidate until the
+    job accept_candidate publishes it. If nothing is new, nothing is written.
     """
     with expected_errors(context):
         report = publish(project.open(context.log, published=chosen(config)), context.partition_key)
     headline = str(report.facts.get("headline", ""))
     quiet = report.unchanged and "held" not in report.facts
-    said: dict[str, dg.MetadataValue] = {
+    shown: dict[str, dg.MetadataValue] = {
         "headline": dg.MetadataValue.text(f"Nothing new. Last change: {headline}" if quiet else headline),
         "changes": dg.MetadataValue.md(str(report.facts.get("changes", ""))),
     }
     folder = report.path
     if report.facts.get("warning"):
-        said["warning"] = dg.MetadataValue.text(str(report.facts["warning"]))
+        shown["warning"] = dg.MetadataValue.text(str(report.facts["warning"]))
     if "held" in report.facts:
-        said |= {
+        shown |= {
             "candidate": dg.MetadataValue.text(str(report.facts["candidate"])),
             "candidate_html": dg.MetadataValue.path(str(report.facts["candidate_page"])),
         }
     if "version" in report.facts:
-        said["version"] = dg.MetadataValue.text(str(report.facts["version"]))
+        shown["version"] = dg.MetadataValue.text(str(report.facts["version"]))
     places = {} if folder is None else {
         "clusters_json": dg.MetadataValue.path(str(folder / DOCUMENT)),
         "clusters_html": dg.MetadataValue.path(str(folder / PAGE)),
     }  # fmt: skip
-    return materialized(report, **said, **places)
+    return materialized(report, **shown, **places)
 
 
 @category_check("published")
@@ -111,11 +111,11 @@ def every_image_is_in_the_document(project: Project, slug: str) -> Finding:
     rows = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key"]).height
     waiting = read_history(project.layout.published, slug).candidate
     path = project.layout.published / slug / DOCUMENT
-    if waiting is not None:  # what was made of these rows is not what readers get
+    if waiting is not None:  # the result for these rows is the candidate, not the published document
         path = published_set(project.layout.published, slug, waiting.version) / DOCUMENT
-    said = int(json.loads(path.read_bytes())["summary"]["images"]) if path.exists() else 0
-    return Finding(passed=rows == said, text=f"{rows:,} rows in images, {said:,} images in clusters.json",
-                   figures={"rows": rows, "published": said})  # fmt: skip
+    counted = int(json.loads(path.read_bytes())["summary"]["images"]) if path.exists() else 0
+    return Finding(passed=rows == counted, text=f"{rows:,} rows in images, {counted:,} images in clusters.json",
+                   figures={"rows": rows, "published": counted})  # fmt: skip
 
 
 @category_check("published")
@@ -128,8 +128,9 @@ def nothing_waits_for_a_person(project: Project, slug: str) -> Finding:
     if waiting is None:
         return Finding(passed=True, text="what was computed is what is published")
     figures = {name: value for concern in waiting.concerns for name, value in concern["figures"].items()}
+    concerns = "; ".join(concern["text"] for concern in waiting.concerns)
     return Finding(
         passed=False,
-        text=f"{waiting.version} waits, what is published stays: {'; '.join(one['text'] for one in waiting.concerns)}",
+        text=f"{waiting.version} waits, what is published stays: {concerns}",
         figures={"candidate": waiting.version, **figures},
     )

@@ -56,12 +56,12 @@ def every_usable_image_has_a_place(project: Project, slug: str) -> Finding:
     usable = images.filter(pl.col("status") == "ok").height
     stored = project.store.require(slug, "reduced")
     frame = stored.table("reduced", reduced_schema(stored.facts(Facts).dimension))
-    held = frame.filter(
+    placed = frame.filter(
         pl.col("x").is_finite() & pl.col("y").is_finite() & pl.col("vector").arr.to_list().list.eval(
             pl.element().is_finite()
         ).list.all()
     )  # fmt: skip
-    lost = frame.height - held.height
+    lost = frame.height - placed.height
     return Finding(
         passed=usable == frame.height and lost == 0,
         text=f"{usable:,} usable images, {frame.height:,} with a place, {lost:,} of them not finite",

@@ -59,16 +59,16 @@ def every_cluster_has_representatives(project: Project, slug: str) -> Finding:
     wanted = project.store.require(slug, "identities").table("clusters", CLUSTERS_SCHEMA, ["cluster_id", "size"])
     stored = project.store.require(slug, "representatives")
     members = stored.table("members", MEMBERS_SCHEMA)
-    found = members.group_by("cluster_id").agg(
+    counted = members.group_by("cluster_id").agg(
         pl.len().cast(pl.Int64).alias("members"), pl.col("chosen").count().alias("chosen"),
         (pl.col("rank") == 0).sum().alias("typical"),
     )  # fmt: skip
     most = int(stored.provenance.params["count"])
-    good = wanted.join(found, on="cluster_id").filter(
+    good = wanted.join(counted, on="cluster_id").filter(
         (pl.col("size") == pl.col("members")) & pl.col("chosen").is_between(1, most) & (pl.col("typical") == 1)
     )
     return Finding(
-        passed=good.height == wanted.height == found.height,
+        passed=good.height == wanted.height == counted.height,
         text=f"{good.height:,} of {wanted.height:,} clusters are represented, by up to {most} images each",
-        figures={"clusters": wanted.height, "represented": good.height, "chosen": int(found["chosen"].sum())},
+        figures={"clusters": wanted.height, "represented": good.height, "chosen": int(counted["chosen"].sum())},
     )

@@ -1,4 +1,4 @@
-"""The asset `similarity`: the index that finds what looks like an image.
+"""The asset `similarity`: the index for similarity search.
 
 What belongs here: when it is made, what the UI shows, its check. Not here: FAISS
 (`pipeline/stages/similarity/index.py`).
@@ -37,7 +37,7 @@ class SimilarityOverrides(overrides(SimilarityParams)):
 def similarity(
     context: dg.AssetExecutionContext, config: SimilarityOverrides, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """The index of the similarity search. A cache: it can always be built again."""
+    """The index for similarity search. A cache: it can always be rebuilt."""
     with expected_errors(context):
         opened = project.open(context.log, similarity=chosen(config))
         return materialized(step.similarity(opened, context.partition_key))

@@ -1,7 +1,7 @@
-"""The asset `tuning`: what each granularity would make of a category, for a person to choose from.
+"""The asset `tuning`: the result of each granularity for a category, so that a person can choose one.
 
-What belongs here: what the UI shows, its check. Not here: the sweep (`pipeline/stages/tuning/`). It is no part of the
-nightly job: it clusters a category dozens of times, and nothing follows from it until a person decides.
+What belongs here: what the UI shows, its check. Not here: the sweep (`pipeline/stages/tuning/`). The nightly job leaves
+it out: it clusters a category dozens of times, and no asset depends on it.
 """
 
 import base64
