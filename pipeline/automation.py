@@ -1,7 +1,7 @@
-"""When runs start by themselves: the job, the nightly schedule and the bucket sensor.
+"""Automatic runs: the job, the nightly schedule and the bucket sensor.
 
 What belongs here: turning a decision into run requests. Not here: the decision, which is a pure function
-(`pipeline/stages/manifest/watch.py`), and what a run does (`assets/`).
+(`pipeline/stages/manifest/watch.py`), what a run does (`assets/`).
 
 Both are on by default, because people start `make dev` to keep a library up to date as its bucket grows. A tick of the
 sensor makes one cheap request if the bucket has a manifest.json. Otherwise it lists the bucket, which costs one request
@@ -35,13 +35,13 @@ TRIGGER = "image-cluster/trigger"
 
 REFRESH = dg.define_asset_job(
     JOB_NAME,
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("tuning"),  # which is for a person who chooses
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("tuning"),  # tuning is only for a person who chooses
     description="Everything for one category: looks at the bucket, reads and embeds what is new, clusters, publishes.",
 )
 
 
 class Accepted(dg.Config):
-    """Which candidate is let through."""
+    """Which candidate to publish."""
 
     category: str = Field(description="The category, or its partition's name.")
     candidate: str = Field(description="The candidate's version, as the check nothing_waits_for_a_person names it.")
@@ -49,16 +49,16 @@ class Accepted(dg.Config):
 
 @dg.op(name="accept", description="Publishes a candidate that the guard held back, here and at every outlet.")
 def accept_one(context: dg.OpExecutionContext, config: Accepted, project: ProjectResource) -> None:
-    """Let readers see what waits; the partition's materialization says so."""
+    """Publish the candidate, and record a materialization of its partition."""
     with expected_errors(context):
         opened = project.open(context.log)
         slug = opened.slug_of(config.category)
         done = accept(opened, slug, config.candidate)
     context.log.info(done.text)
     if done.changed:
-        said = {"headline": done.text, "version": done.version,
+        metadata = {"headline": done.text, "version": done.version,
                 "changes": dg.MetadataValue.md(markdown(changes_since(opened, slug)))}  # fmt: skip
-        context.log_event(dg.AssetMaterialization("published", metadata=said, partition=slug))
+        context.log_event(dg.AssetMaterialization("published", metadata=metadata, partition=slug))
 
 
 @dg.job(name="accept_candidate", description="Publishes a result that was held back, once a person has looked at it.")
@@ -104,16 +104,16 @@ def bucket_sensor(params: AutomationParams) -> dg.SensorDefinition:
 def nightly_requests(
     context: dg.ScheduleEvaluationContext, project: ProjectResource
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """One run per category that the bucket holds or held. Permanent trouble fails the tick: the UI shows it in red."""
+    """One run per category that the bucket has or had. A permanent error fails the tick, which the UI shows in red."""
     opened = _open_within_deadline(project, context.log)
-    known = set(context.instance.get_dynamic_partitions(PARTITIONS))
+    existing = set(context.instance.get_dynamic_partitions(PARTITIONS))
     try:
         slugs = sorted(categories(opened))
     except TransientError as error:
-        # a night is too long to lose for one minute without a network: each run tries again by itself
+        # one minute without a network must not cost a night: each run tries again by itself
         context.log.warning("%s Refreshing the categories that are known.", error)
-        slugs = sorted(known)
-    new = [slug for slug in slugs if slug not in known]
+        slugs = sorted(existing)
+    new = [slug for slug in slugs if slug not in existing]
     if new:
         context.instance.add_dynamic_partitions(PARTITIONS, new)
     if not slugs:
@@ -127,7 +127,7 @@ def bucket_tick(
 ) -> dg.SensorResult:
     """One look at the bucket; `now` in seconds since 1970.
 
-    A look that fails changes nothing, the cursor included: it is never taken for an empty bucket.
+    A failed look changes nothing, not even the cursor: it is not an empty bucket.
     """
     try:
         opened = _open_within_deadline(project, context.log)
@@ -137,7 +137,7 @@ def bucket_tick(
 
 
 def _open_within_deadline(resource: ProjectResource, log: logging.Logger) -> Project:
-    """The project, with a bucket that answers before Dagster would end the tick, or says why it did not."""
+    """The project, with a bucket that answers, or raises an error, before Dagster would end the tick."""
     settings = resource.settings()
     seconds = settings.automation.deadline_seconds
     patience = {"timeout_seconds": min(seconds, settings.source.timeout_seconds),
@@ -159,7 +159,7 @@ def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> 
             cursor=seen.state.to_cursor(),
             dynamic_partitions_requests=_additions(context, slugs),
         )
-    # A run finds its category by this map, so it is stored before any run is asked for.
+    # A run finds its category by this map, so it is stored before any run is requested.
     slugs = slugs_with(project.layout, seen.observed)
     write_slugs(project.layout, slugs)
     decision = decide(
@@ -179,7 +179,7 @@ def _tick(context: dg.SensorEvaluationContext, project: Project, now: float) -> 
 
 
 def _folders_now(project: Project) -> dict[str, str]:
-    """The categories of a bucket that was never listed in full; none where it does not say before the deadline."""
+    """The categories of a bucket that was never listed in full; none if it does not answer before the deadline."""
     try:
         return categories(project)
     except TransientError:
@@ -187,19 +187,19 @@ def _folders_now(project: Project) -> dict[str, str]:
 
 
 def known_digests(project: Project) -> dict[str, str]:
-    """Slug → digest of what the last stored manifest saw in the bucket."""
-    found: dict[str, str] = {}
+    """Slug → digest of the bucket in the last stored manifest."""
+    digests: dict[str, str] = {}
     for slug in project.store.slugs_with("manifest"):
         stored = project.store.current(slug, "manifest")
         if stored is not None:
-            found[slug] = stored.facts(ManifestFacts).digest
-    return found
+            digests[slug] = stored.facts(ManifestFacts).digest
+    return digests
 
 
 def _additions(
     context: dg.SensorEvaluationContext, slugs: dict[str, str]
 ) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
-    """Partitions that Dagster does not have yet. None is ever removed: a run may still be at work on it."""
-    known = set(context.instance.get_dynamic_partitions(PARTITIONS))
-    new = sorted(set(slugs) - known)
+    """Requests for partitions that Dagster does not have yet. None is ever removed: a run may still use it."""
+    existing = set(context.instance.get_dynamic_partitions(PARTITIONS))
+    new = sorted(set(slugs) - existing)
     return [CATEGORY.build_add_request(new)] if new else []

@@ -3,8 +3,8 @@
 What belongs here: running the job for some categories in this process, and one JSON list of summaries on stdout. Not
 here: the job (`pipeline/automation.py`), the run without Dagster (`pipeline/steps/run.py`).
 
-The runs are recorded in the instance of DAGSTER_HOME, so that the web UI shows them. They do not wait in its queue; the
-project's own lock makes them wait for a running run of the same category.
+The runs are recorded in the instance of DAGSTER_HOME, so the web UI shows them. They do not wait in its queue; the
+project's own lock makes them wait for another run of the same category.
 """
 
 import json
@@ -32,14 +32,14 @@ from pipeline.storage.layout import goes_on_as
 from resources.bucket import BucketResource
 from resources.project import ProjectResource
 
-# Dagster's own log lines go to the event log, which the UI shows; here they would bury the progress.
+# Dagster's own log lines go to the event log, which the UI shows; on the terminal they would bury the progress.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class ConsoleProject(ProjectResource):
-    """The project, talking to the terminal instead of the event log."""
+    """The project, with messages to the terminal instead of the event log."""
 
-    def talk(self, log: Any) -> Talk:  # noqa: ARG002 the terminal is spoken to instead
+    def talk(self, log: Any) -> Talk:  # noqa: ARG002 messages go to the terminal
         return Console()
 
 
@@ -56,11 +56,11 @@ def main(settings_file: Path, wanted: tuple[str, ...]) -> None:
 
 
 def run_job(settings_file: Path, wanted: Sequence[str] = (), *, project: ProjectResource | None = None) -> int:
-    """Run the job for the categories named, or for every category of the source; returns the exit code.
+    """Run the job for the named categories, or for every category of the source; returns the exit code.
 
-    A category that fails leaves the others alone; its row in the list says why (`failed`).
+    A category that fails does not affect the others; its row in the list says why (`failed`).
 
-    Raises `SettingsError` where DAGSTER_HOME is not set, and what the bucket raises.
+    Raises `SettingsError` if DAGSTER_HOME is not set, and what the bucket raises.
     """
     if not os.environ.get("DAGSTER_HOME"):
         raise SettingsError("DAGSTER_HOME is not set. Set it to the folder that holds dagster.yaml, as make demo does.")
@@ -73,7 +73,7 @@ def run_job(settings_file: Path, wanted: Sequence[str] = (), *, project: Project
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(PARTITIONS, slugs)
         for slug in slugs:
-            if goes_on_as(opened.layout, slug) is not None:  # recognised as renamed while another one ran
+            if goes_on_as(opened.layout, slug) is not None:  # recognised as renamed during another category's run
                 continue
             started = perf_counter()
             result = job.execute_in_process(
@@ -94,7 +94,7 @@ def run_job(settings_file: Path, wanted: Sequence[str] = (), *, project: Project
 
 
 def category_run(result: dg.ExecuteInProcessResult, slug: str, category: str) -> CategoryRun:
-    """The reports of a run, read back from what Dagster recorded of each asset."""
+    """The reports of a run, from the metadata that Dagster recorded for each asset."""
     done = CategoryRun(slug, category)
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
@@ -105,20 +105,20 @@ def category_run(result: dg.ExecuteInProcessResult, slug: str, category: str) ->
 
 
 def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """How many checks passed, and what those that did not say."""
-    found = result.get_asset_check_evaluations()
-    failed = [f"{check.check_name}: {check.description}" for check in found if not check.passed]
-    return {"passed": len(found) - len(failed), "failed": failed}
+    """How many checks passed, and the texts of those that failed."""
+    evaluations = result.get_asset_check_evaluations()
+    failed = [f"{check.check_name}: {check.description}" for check in evaluations if not check.passed]
+    return {"passed": len(evaluations) - len(failed), "failed": failed}
 
 
 def failures_of(result: dg.ExecuteInProcessResult) -> list[str]:
-    """One line for each step that failed by itself; steps that only waited for it are left out."""
+    """One line for each step that failed by itself, without steps that depend on it."""
     texts: list[str] = []
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
-            said = data.user_failure_data.description if data.user_failure_data else None
-            texts.append(said or (data.error.to_string() if data.error else f"{event.step_key} failed"))
+            description = data.user_failure_data.description if data.user_failure_data else None
+            texts.append(description or (data.error.to_string() if data.error else f"{event.step_key} failed"))
     return texts
 
 

@@ -1,7 +1,7 @@
 """What Dagster loads: assets, checks, resources and automation, assembled.
 
-What belongs here: the list of modules, and what all share. Not here: any asset (`assets/`), job, schedule or
-sensor (`pipeline/automation.py`), or resource (`resources/`). https://docs.dagster.io/guides/build/assets
+What belongs here: the list of modules, and the executor. Not here: any asset (`assets/`), job, schedule or sensor
+(`pipeline/automation.py`), or resource (`resources/`). https://docs.dagster.io/guides/build/assets
 
 Importing this module reads nothing. Dagster calls `defs` when it loads the code location. `defs` reads
 image-cluster.yaml for one reason: a cron expression and a sensor's interval are part of a definition, so the UI shows
@@ -47,12 +47,12 @@ ASSET_MODULES: list[ModuleType] = [
 def build_defs(
     *, automation: AutomationParams | None = None, resource_overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
-    """Everything, with other resources for those named; reads no file and no environment.
+    """All definitions, with `resource_overrides` by name; reads no file and no environment.
 
     `automation` None means the defaults of the settings.
     """
     # Only the op that loads the encoder takes many partitions in one run, so Dagster warns at every load that the job
-    # goes by the smaller number: one category per run. That is what we want.
+    # uses the smaller number, one category per run. That is intended.
     warnings.filterwarnings("ignore", message=f"Asset job {JOB_NAME} materializes assets with varying BackfillPolicies")
     params = automation or AutomationParams()
     return dg.Definitions(

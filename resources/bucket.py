@@ -1,11 +1,11 @@
-"""Where the images are, for Dagster: dagster-aws's S3 configuration, answered by our own bucket.
+"""The bucket as a Dagster resource: the S3 configuration of dagster-aws with our own client.
 
-What belongs here: the fields that Dagster's configuration offers, and which of them win over image-cluster.yaml. Not
-here: talking to S3 or a folder (`pipeline/adapters/buckets.py`), the defaults (`pipeline/settings.py`).
+What belongs here: the fields of the resource, and which of them override image-cluster.yaml. Not here: talking to S3 or
+a folder (`pipeline/adapters/buckets.py`), the defaults (`pipeline/settings.py`).
 
-The fields are those of `dagster_aws.s3.S3Resource`, so what is known of it holds here, but requests go through obstore,
-which reads 3 to 4 times as many objects a second. Keys are read from the environment when the bucket is opened; a field
-takes one only as `dg.EnvVar("NAME")`, which Dagster resolves in the process that runs the step and shows by name.
+The fields are those of `dagster_aws.s3.S3Resource`, so its documentation applies, but requests go through obstore,
+which reads 3 to 4 times as many objects a second. Keys are read from the environment when the bucket is opened. A field
+takes a key only as `dg.EnvVar("NAME")`, which Dagster resolves in the process of the step and shows by name.
 """
 
 from collections.abc import Callable
@@ -36,17 +36,17 @@ class BucketResource(ResourceWithS3Configuration):
     max_attempts: int | None = Field(  # pyright: ignore[reportIncompatibleVariableOverride] 5 must not win over settings
         default=None, ge=1, description=f"Tries per request, the first one counted. {_AS_SETTINGS.format('retries')}"
     )
-    # repr and model_dump of dagster-aws's own class show these; `exclude` and `repr` keep them out of both
+    # in dagster-aws's own class, repr and model_dump show these; `repr` and `exclude` hide them
     aws_access_key_id: str | None = Field(default=None, repr=False, exclude=True, description=_SECRET)
     aws_secret_access_key: str | None = Field(default=None, repr=False, exclude=True, description=_SECRET)
     aws_session_token: str | None = Field(default=None, repr=False, exclude=True, description=_SECRET)
 
     def open(self, source: SourceSettings, *, notice: Callable[[str], None] | None = None) -> Bucket:
-        """The bucket, with `source` for what is unset; no request is made yet. `notice` is told of delays and such.
+        """The bucket, with `source` for unset fields; makes no request yet. `notice` gets texts about delays and such.
 
-        Raises `SettingsError` for a field that cannot be honoured, `BucketError` where there are no credentials.
+        Raises `SettingsError` for a field that is not supported, `BucketError` without credentials.
         """
-        self._refuse_what_is_not_honoured()
+        self._refuse_unsupported()
         return open_source(
             source,
             url=self.url,
@@ -69,23 +69,23 @@ class BucketResource(ResourceWithS3Configuration):
         return self._profile() if self.profile_name else None
 
     def _profile(self) -> Credentials:
-        """Keys of a named profile of ~/.aws, found by boto3 as dagster-aws finds them."""
+        """Keys of a named profile of ~/.aws, by boto3 as in dagster-aws."""
         import boto3
         from botocore.exceptions import ProfileNotFound
 
         try:
-            found = boto3.Session(profile_name=self.profile_name).get_credentials()
+            credentials = boto3.Session(profile_name=self.profile_name).get_credentials()
         except ProfileNotFound as error:
             raise BucketError(f"{error} Set profile_name to one of ~/.aws/config.") from error
-        if found is None:
+        if credentials is None:
             raise BucketError(f"The profile {self.profile_name!r} of ~/.aws has no credentials.")
-        frozen = found.get_frozen_credentials()
+        frozen = credentials.get_frozen_credentials()
         return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)
 
-    def _refuse_what_is_not_honoured(self) -> None:
-        asked = {"use_unsigned_session": self.use_unsigned_session, "use_ssl": not self.use_ssl,
+    def _refuse_unsupported(self) -> None:
+        requested = {"use_unsigned_session": self.use_unsigned_session, "use_ssl": not self.use_ssl,
                  "verify": self.verify is False}  # fmt: skip
-        refused = [name for name, is_asked in asked.items() if is_asked]
+        refused = [name for name, is_requested in requested.items() if is_requested]
         if refused:
             raise SettingsError(
                 f"The bucket resource does not support {', '.join(refused)}: requests are signed and certificates "

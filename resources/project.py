@@ -1,6 +1,6 @@
 """The project that every asset works on: settings, bucket and encoder, opened when a step runs.
 
-What belongs here: reading the settings at run time, laying a run's overrides over them, and sending what a step says to
+What belongs here: reading the settings at run time, applying a run's overrides, and sending messages of a step to
 Dagster's log. Not here: the settings (`pipeline/settings.py`), the project itself (`pipeline/steps/project.py`).
 """
 
@@ -23,11 +23,11 @@ from pipeline.steps.project import Project
 from resources.bucket import BucketResource
 
 EncoderFactory = Callable[[], Encoder]
-PROGRESS_SECONDS = 10.0  # a line in the event log is kept for good
+PROGRESS_SECONDS = 10.0  # between lines, because the event log keeps each line for good
 
 
 class ProjectResource(dg.ConfigurableResource[Any]):
-    """image-cluster.yaml and everything that it names. Nothing is read or opened before a step asks."""
+    """image-cluster.yaml and everything that it names. Nothing is read or opened before a step needs it."""
 
     settings_file: str = Field(
         default="",
@@ -36,28 +36,28 @@ class ProjectResource(dg.ConfigurableResource[Any]):
     bucket: BucketResource = Field(description="Where the images are.")
 
     def settings(self) -> Settings:
-        """The settings as the file says now. Raises `SettingsError`."""
+        """The settings, read from the file now. Raises `SettingsError`."""
         return load_settings(Path(self.settings_file) if self.settings_file else None)
 
     def open(self, log: logging.Logger, **overrides: Mapping[str, Any]) -> Project:
-        """The project, with what a run's configuration sets of each part of the settings (`reduced={"seed": 1}`).
+        """The project, with a run's overrides of each section of the settings (`reduced={"seed": 1}`).
 
-        Raises `SettingsError` when the settings do not hold with it.
+        Raises `SettingsError` if the settings are invalid with the overrides.
         """
         settings = with_overrides(self.settings(), overrides)
         return _Project(settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log))
 
     def encoder_factory(self) -> EncoderFactory | None:
-        """What makes the encoder; None: the one that the settings name."""
+        """A function that makes the encoder; None for the encoder of the settings."""
         return None
 
     def talk(self, log: logging.Logger) -> Talk:
-        """Where a step tells people what it is doing."""
+        """The receiver of a step's messages."""
         return LogTalk(log)
 
 
 class _Project(Project):
-    """A project whose bucket is the resource's. It is opened at the first use: most steps ask for no bucket or key."""
+    """A project with the bucket of the resource, opened at its first use: most steps need neither bucket nor key."""
 
     def __init__(
         self, settings: Settings, resource: BucketResource, *, encoder: EncoderFactory | None, talk: Talk
@@ -92,7 +92,7 @@ class LogTalk:
 
 
 def with_overrides(settings: Settings, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """The settings with other values for some knobs, checked as if the file said so. Raises `SettingsError`."""
+    """The settings with overrides, validated as if they were in the file. Raises `SettingsError`."""
     if not any(overrides.values()):
         return settings
     values = settings.model_dump()
