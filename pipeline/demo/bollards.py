@@ -1,7 +1,7 @@
-"""The default demo library: roadside photographs of twelve kinds of post, drawn, so that the truth is known.
+"""The default demo library: drawn roadside photographs of twelve kinds of post, with known labels.
 
-What belongs here: which pictures there are, under which keys, and writing them to a folder. Not here: how a roadside
-looks belongs to `picture` and `scene`, a post to `posts`, a car to `cars`, a country to `places`.
+What belongs here: the plan of pictures and keys, and writing them to a folder. Not here: drawing a roadside (`picture`,
+`scene`), a post (`posts`), a car (`cars`); the tables of countries (`places`).
 
 A picture depends on (seed, category, index) only: a library of 1,000 begins with the same pictures as one of 160. Its
 bytes are the same with the same Pillow and numpy on the same kind of processor; elsewhere a pixel may differ by a
@@ -31,19 +31,19 @@ from pipeline.errors import PermanentError
 
 MARKER: Final = ".library.json"
 TRUTH: Final = ".truth.json"
-"""Hidden, as a listing of a category skips hidden files: the truth must not pass for an image."""
+"""A hidden file, because a listing of a category skips those: the labels must not count as an image."""
 
 _VARIANT: Final = 800
 _CATEGORIES: Final = {"bollards": 1, "follow-cars": 2}
 
 
 class DemoLibraryMismatchError(PermanentError):
-    """The folder holds a demo library that was drawn from another seed."""
+    """The folder has a demo library from another seed."""
 
 
 @dataclass(frozen=True)
 class DrawnImage:
-    """One image of the library and what it truly shows."""
+    """One image of the library and its true label."""
 
     key: str
     """Object key of the variant that every image has, 800 pixels wide."""
@@ -51,17 +51,17 @@ class DrawnImage:
     group: str
     identifier: str
     kind: str | None
-    """The true type; None where the picture shows no post."""
+    """The true type; None if the picture shows no post."""
 
     @property
     def truth_key(self) -> str:
-        """The key under which the truth is written: the same for all variants."""
+        """The key of the label, the same for all variants."""
         return f"{self.category}/{self.group}/{self.identifier}"
 
 
 @dataclass(frozen=True)
 class PlannedImage(DrawnImage):
-    """An image that could be drawn: all that `draw` needs."""
+    """An image to be drawn: the input of `draw`."""
 
     seed: int
     index: int
@@ -75,9 +75,9 @@ class PlannedImage(DrawnImage):
 
 
 def plan_library(*, images: int = 160, cars: int = 36, seed: int = 0) -> list[PlannedImage]:
-    """What a library of `images` bollards and `cars` cars holds, without drawing anything.
+    """The plan of a library of `images` bollards and `cars` cars, without drawing anything.
 
-    Image i does not depend on how many there are: a longer plan of a category begins with the shorter one.
+    Image i does not depend on the number of images: a longer plan of a category begins with the shorter one.
     """
     return [
         *_plan("bollards", images, seed, {**{kind: share for kind, (share, _) in KINDS.items()}, None: NO_POST}),
@@ -93,7 +93,7 @@ def _plan(category: str, count: int, seed: int, shares: Mapping[str | None, floa
     start = {kind: float(rng.uniform(0, 0.5)) for kind in shares}
     order = {code: float(rng.uniform(0, 0.5)) for code in COUNTRIES}
     for i in range(count):
-        # whoever is furthest behind its share comes next: every kind shows up early, at any length of the plan
+        # the kind furthest behind its share comes next, so every kind appears early in a plan of any length
         kind = max(shares, key=lambda k: shares[k] * (i + 1) - kinds[k] + start[k])
         kinds[kind] += 1
         table = KINDS if category == "bollards" else CAR_KINDS
@@ -145,7 +145,7 @@ def write_library(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Writes the library under `root` and returns it; files that exist are left alone.
+    """Writes the library under `root` and returns it; existing files are kept.
 
     An interrupted call is completed by the next one, and a library may grow, from the same seed. `workers` processes
     draw one picture at a time each (as many as there are processors if None; 1 draws in this process), so memory does
@@ -170,7 +170,7 @@ def write_library(
 
 
 def _claim(root: Path, seed: int) -> None:
-    """Marks `root` as the library of `seed`, or refuses: two seeds in one folder would be neither."""
+    """Marks `root` as the library of `seed`, or refuses if it has another seed."""
     root.mkdir(parents=True, exist_ok=True)
     there = _read(root / MARKER)
     if there and there["seed"] != seed:

@@ -1,7 +1,7 @@
-"""The camera: where it stands and looks, and everything that a lens and a sensor do to the light that they receive.
+"""The camera: its position and direction, and the effects of lens and sensor on the light.
 
-What belongs here: projection between metres and pixels, depth of field, lens and sensor faults, tone. Not here: what
-stands in front of the camera belongs to `scene`, `roadside` and `posts`.
+What belongs here: projection between metres and pixels, depth of field, lens and sensor faults, tone. Not here: the
+objects in front of the camera (`scene`, `roadside`, `posts`).
 """
 
 import functools
@@ -60,7 +60,7 @@ def soften(canvas: Floats, factor: int) -> Floats:
 def defocus(canvas: Floats, view: View, focus: float, aperture: float) -> Floats:
     """Depth of field, with the ground as the measure of depth and everything above the horizon far away.
 
-    `focus` is in metres; `aperture` is the blur, in pixels, of what is infinitely far.
+    `focus` is in metres; `aperture` is the blur at infinity, in pixels.
     """
     if aperture < 2:
         return canvas

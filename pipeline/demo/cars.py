@@ -1,7 +1,7 @@
-"""The second category: cars that drive behind the camera car, seen from behind and a little above.
+"""The second category: cars on the road, seen from behind and a little above.
 
-What belongs here: the six kinds of car and the picture that shows one. Not here: road, land, light and lens are those
-of the bollards, from `scene`, `light` and `camera`.
+What belongs here: the six kinds of car and the picture of one. Not here: road, land, light and lens, which are those of
+the bollards (`scene`, `light`, `camera`).
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class Car:
     roof: float
     """Width of the roof as a share of `width`."""
     extra: str
-    """What sets it apart: rack, spare, beacon, tarpaulin, or nothing."""
+    """The distinguishing part: rack, spare, beacon, tarpaulin, or nothing."""
 
 
 CARS: Final[dict[str, Car]] = {
@@ -168,7 +168,7 @@ def _harden(level: int) -> int:
 
 
 def _extras(car: Car, block: _Block, rng: np.random.Generator) -> None:
-    """Adds what sets the kind apart: rack, spare wheel, beacon or tarpaulin."""
+    """Adds the distinguishing part of the kind: rack, spare wheel, beacon or tarpaulin."""
     half, high = car.width / 2, car.height
     if car.extra == "rack":
         block(-half * 0.82, half * 0.82, high + 0.03, high + 0.09, (40, 40, 42), 0)

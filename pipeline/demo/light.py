@@ -1,7 +1,7 @@
-"""Weather and light of one picture: where the sun stands, what colour it has, how thick the air is.
+"""Weather and light of one picture: position and colour of the sun, haze.
 
-What belongs here: choosing numbers. Not here: painting with them belongs to `scene` (sky, land) and `solids` (posts);
-what the camera does to the finished light belongs to `camera`.
+What belongs here: choosing the numbers. Not here: painting sky and land (`scene`) and posts (`solids`) with them; lens
+and sensor (`camera`).
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class Light:
 
     @property
     def ground(self) -> Floats:
-        """What falls onto level ground."""
+        """The light on level ground."""
         return self.ambient + self.sun * np.float32(self.towards[1])
 
     @property
     def shade(self) -> Floats:
-        """What is left of `ground` where the sun does not reach, as a factor."""
+        """The light in the shade, as a factor of `ground`."""
         return self.ambient / self.ground
 
 

@@ -1,8 +1,7 @@
-"""Procedural noise: periodic textures computed once per process, and the ways to read them.
+"""Procedural noise: periodic textures, computed once per process, and functions that sample them.
 
-What belongs here: spectra, windows, samples and one-dimensional outlines, as numbers without meaning. Not here: what a
-texture is used for (clouds, asphalt, dirt) belongs to the module that paints it: `scene`, `roadside`, `posts`,
-`camera`.
+What belongs here: spectra, windows, samples and one-dimensional outlines, as plain numbers. Not here: using a texture
+for clouds, asphalt or dirt (`scene`, `roadside`, `posts`, `camera`).
 """
 
 import functools

@@ -1,7 +1,7 @@
 """One picture of the bollard library, from its seed to the developed photograph.
 
-What belongs here: the order in which a scene is put together, and where the post stands in it. Not here: what each
-part looks like belongs to `scene`, `roadside`, `posts` and `solids`; which pictures there are belongs to `bollards`.
+What belongs here: the order in which a scene is composed, and the position of the post in it. Not here: drawing each
+part (`scene`, `roadside`, `posts`, `solids`), the plan of pictures (`bollards`).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from pipeline.demo.solids import Surface, shine, weather
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that is decided about a picture before the first pixel."""
+    """All choices for a picture, made before the first pixel."""
 
     scene: Scene
     depth: float
@@ -68,7 +68,7 @@ def photograph(rng: np.random.Generator, land: str, kind: str | None) -> Image.I
 def _compose(rng: np.random.Generator, land: Land, post: Post | None) -> Setting:
     height = int(rng.choice([900, 900, 900, 848, 800]))
     tall = post.height if post else 1.0
-    # most posts are the subject of their picture; a tail stays small, and hard
+    # most posts are the subject of their picture; some stay small, which makes them hard cases
     share = float(rng.uniform(0.45, 0.82)) if rng.random() < 0.8 else float(rng.uniform(0.2, 0.42))
     foot = float(rng.uniform(0.88, 1.0)) if share > 0.5 else float(rng.uniform(0.72, 0.9))
     sky_line = float(np.clip(foot - share * rng.uniform(0.55, 1.15), 0.12, 0.55))

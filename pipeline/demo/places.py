@@ -1,8 +1,7 @@
-"""The countries of the demo library: what their land looks like, and which kinds of post stand beside their roads.
+"""The countries of the demo library: their landscapes, and the kinds of post beside their roads.
 
-What belongs here: tables only. Not here: who uses what is invented, in the manner of the real world: neighbours share
-kinds, every kind recurs in several landscapes, and no landscape gives a kind away. How a landscape is painted belongs
-to `scene`.
+What belongs here: tables only. Not here: painting a landscape (`scene`). The tables are invented but realistic:
+neighbours share kinds, every kind occurs in several landscapes, and no landscape implies a kind.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Land:
-    """What a family of countries looks like; colours as on a screen, shares between 0 and 1."""
+    """The landscape of a family of countries; colours as on a screen, shares between 0 and 1."""
 
     grass: tuple[Colour, Colour]
     soil: Colour

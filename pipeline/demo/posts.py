@@ -1,8 +1,7 @@
 """The twelve kinds of roadside post, each a function that paints one onto a `Surface`.
 
-What belongs here: what distinguishes the kinds (shape, colours, bands, reflectors, how each varies from one specimen
-to the next). Not here: shading and wear are common to all and belong to `solids`; who uses which kind belongs to
-`places`.
+What belongs here: what distinguishes the kinds (shape, colours, bands, reflectors, variation between specimens). Not
+here: shading and wear, which all share (`solids`); which country uses which kind (`places`).
 """
 
 from collections.abc import Callable
@@ -155,7 +154,7 @@ class Post:
     half: float
     """Half the width of the box that holds it."""
     spacing: float
-    """Metres from one to the next along the road; 0 for those that stand alone."""
+    """Metres from one post to the next along the road; 0 for posts that stand alone."""
 
 
 POSTS: Final[dict[str, Post]] = {

@@ -1,7 +1,7 @@
-"""What stands beside the road: tufts of grass, trees, houses, fences, guard-rails, leaves before the lens.
+"""Objects beside the road: tufts of grass, trees, houses, fences, guard-rails, leaves before the lens.
 
-What belongs here: small sprites grown once per process, and planting them true to perspective. Not here: the ground
-that they stand on belongs to `scene`; posts belong to `posts`.
+What belongs here: small sprites, made once per process, and placing them in perspective. Not here: the ground
+(`scene`), posts (`posts`).
 """
 
 import functools

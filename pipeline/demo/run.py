@@ -1,7 +1,7 @@
-"""The demo: make a library, run the production job on it through Dagster, print what came out.
+"""The demo: make a library, run the production job on it through Dagster, print a summary.
 
 What belongs here: the sequence and the settings of a demo. Not here: drawing (`bollards.py`), fetching (`stamps.py`),
-and Dagster, which runs as a process of its own (`pipeline.dagster_run`).
+Dagster, which runs in its own process (`pipeline.dagster_run`).
 """
 
 import json
@@ -22,7 +22,7 @@ LIBRARIES = {"bollards": Path("demo-library"), "stamps": Path("demo-library-stam
 
 
 def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -> int:
-    """Make the library if it is not there, run everything, print the summary; returns the exit code."""
+    """Make the library if it does not exist, run everything, print the summary; returns the exit code."""
     started = perf_counter()
     console = Console()
     try:
@@ -73,7 +73,7 @@ def _write_settings(library: str, root: Path, *, single: bool) -> Path:
 
 
 def _dagster_home() -> str:
-    """The checkout's instance, so that the demo's runs are seen in the web UI; elsewhere one in the data directory."""
+    """The checkout's Dagster instance, so that the web UI shows the demo's runs; else one in the data directory."""
     if Path("dagster.yaml").exists():
         return str(Path.cwd())
     home = Path("data") / "dagster"

@@ -1,7 +1,7 @@
 """The land and the road: sky, clouds, hills, tree line, verge, asphalt and markings, as linear light.
 
-What belongs here: everything that has no outline of its own to speak of and fills the picture. Not here: things that
-stand in it belong to `roadside`, posts to `posts`, lens and sensor to `camera`.
+What belongs here: the background that fills the picture. Not here: objects in it (`roadside`), posts (`posts`), lens
+and sensor (`camera`).
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Road:
 
 @dataclass(frozen=True)
 class Scene:
-    """A place, a moment and a point of view: all that is needed to put something into the picture."""
+    """A place, a light and a point of view: all that is needed to put an object into the picture."""
 
     view: View
     land: Land

@@ -1,7 +1,6 @@
-"""The surface of one post as arrays: shapes, paint, wear, and how light falls on them.
+"""The surface of one post as arrays: shapes, paint, wear, and shading.
 
-What belongs here: tools that know no particular kind of post. Not here: the kinds themselves belong to `posts`, where
-they stand in the picture to `picture`.
+What belongs here: tools for any kind of post. Not here: the kinds (`posts`), their position in the picture (`picture`).
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +38,7 @@ class Surface:
         return np.clip(inside / np.float32(self.pixel) + 0.5, 0, 1)
 
     def put(self, mask: Floats, colour: Floats, turn: Floats | float = 0.0, gloss: float = 0.1) -> None:
-        """Adds a part of the body in front of what is there."""
+        """Adds a part of the body in front of the existing parts."""
         self.cover = mask + self.cover * (1 - mask)
         share = mask / np.maximum(self.cover, np.float32(1e-6))  # at its rim a part has its own colour, not a dark one
         self.paint = blend(self.paint, colour, share)
@@ -50,7 +49,7 @@ class Surface:
     def mark(self, mask: Floats, colour: Floats, glow: float = 0.0) -> None:
         """Paints onto the body without changing its shape, so a mark may reach beyond its rim without a fringe.
 
-        `glow` above 0 is what a reflector sends back.
+        `glow` above 0 is the light that a reflector sends back.
         """
         self.paint = blend(self.paint, colour, mask)
         if glow > 0:

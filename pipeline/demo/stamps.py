@@ -1,4 +1,4 @@
-"""The stamps library: the photographic cut-outs that a Debian package carries, unpacked without root.
+"""The stamps library: photographic cut-outs from a Debian package, unpacked without root.
 
 What belongs here: fetching the package with apt, unpacking it, choosing the useful images. Not here: running anything
 on them (`steps/`). The images are GPL-2 and stay on the user's machine; nothing of them is part of this project.
@@ -20,9 +20,9 @@ MARKER = ".library.json"
 
 
 def fetch_stamps(root: Path, *, notice: Callable[[str], None] = lambda _: None) -> Path:
-    """Place the stamps below `root` as FOLDER/SUBFOLDER/NAME.png, with their captions; a no-op when they are there.
+    """Place the stamps below `root` as FOLDER/SUBFOLDER/NAME.png, with their captions; does nothing if they exist.
 
-    Raises `DemoError` where apt or dpkg is missing or the package cannot be had.
+    Raises `DemoError` if apt, dpkg or the package is unavailable.
     """
     if (root / MARKER).exists():
         return root
