@@ -55,13 +55,14 @@ def identities(
         report = step.identities(opened, context.partition_key)
         table = opened.store.require(context.partition_key, "identities").table("clusters", CLUSTERS_SCHEMA)
     largest = table.sort("size", descending=True).select("cluster_id", "fate", "size", "previous_size").to_dicts()
-    died = [{"cluster_id": name, "size": size, "its images are in": _places(report.facts["died_into"].get(name, {}))}
+    into = report.facts["died_into"]
+    died = [{"cluster_id": name, "size": size, "its images are in": _format_places(into.get(name, {}))}
             for name, size in report.facts["died"]]  # fmt: skip
     more = {"died_clusters": dg.MetadataValue.md(markdown_table(died))} if died else {}
     return materialized(report, largest_clusters=dg.MetadataValue.md(markdown_table(largest)), **more)
 
 
-def _places(into: dict[str, int]) -> str:
+def _format_places(into: dict[str, int]) -> str:
     return ", ".join(f"{name} ({count})" for name, count in into.items()) or "no cluster"
 
 

@@ -81,7 +81,7 @@ def ingest_op(
             if report.artifact in reports:
                 reports[report.artifact].append((slug, report))
         if failures:
-            _tell_finished(context, reports)
+            _record_finished(context, reports)
         raise_failures(failures, len(finished))
     for name, made in reports.items():
         for slug, report in made:
@@ -91,7 +91,7 @@ def ingest_op(
         )
 
 
-def _tell_finished(context: dg.AssetExecutionContext, reports: Mapping[str, list[tuple[str, Report]]]) -> None:
+def _record_finished(context: dg.AssetExecutionContext, reports: Mapping[str, list[tuple[str, Report]]]) -> None:
     """Record the finished partitions of a run that fails because of others, so that they need no new run."""
     for name, made in reports.items():
         for slug, report in made:

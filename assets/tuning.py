@@ -58,7 +58,7 @@ def tuning(
     drawn = base64.b64encode(stored.file(step.PICTURE).read_bytes()).decode()
     return materialized(
         report,
-        settings=dg.MetadataValue.md(markdown_table([_shown(row) for row in rows], most=len(rows))),
+        settings=dg.MetadataValue.md(markdown_table([_table_row(row) for row in rows], most=len(rows))),
         curves=dg.MetadataValue.md(f"![curves over granularity](data:image/svg+xml;base64,{drawn})"),
         best=dg.MetadataValue.text(report.facts["best"] or "none: no setting gives two clusters"),
         current=dg.MetadataValue.text(report.facts["current"]),
@@ -66,7 +66,7 @@ def tuning(
     )
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _table_row(row: dict[str, Any]) -> dict[str, Any]:
     marks = [mark for mark, holds in (("now", row["current"]), ("best", row["best"])) if holds]
     return {
         "setting": row["setting"],

@@ -51,7 +51,7 @@ class Runs:
         self._thread = threading.Thread(target=self._follow, name="runs", daemon=True)
         url = settings.service.dagster_url
         self._dagster = DagsterClient(url) if url else None
-        self._looked_at_dagster = 0.0
+        self._dagster_checked_at = 0.0
 
     def start(self) -> None:
         self._thread.start()
@@ -170,16 +170,16 @@ class Runs:
         while not self._stop.is_set():
             busy = True
             try:
-                busy = self._look()
+                busy = self._check_runs()
             except Exception:  # one failed look, as on a full disk, must not end this thread
                 logging.getLogger(__name__).exception("Could not check the runs; trying again")
             self._wake.wait(LOOK_SECONDS if busy else IDLE_SECONDS)
             self._wake.clear()
 
-    def _look(self) -> bool:
+    def _check_runs(self) -> bool:
         """Follow running runs and start waiting ones; returns whether any is left."""
         for row in self.last(ALL, ["running"]):
-            self._look_at(row)
+            self._check_run(row)
         running, queued = self.last(ALL, ["running"]), self.last(ALL, ["queued"])
         free = self._settings.service.concurrent_runs - sum(row["kind"] != "dagster" for row in running)
         for row in queued[::-1][: max(0, free)]:
@@ -198,9 +198,9 @@ class Runs:
         self._children[row["id"]] = child
         self._change(row["id"], state="running", started_at=time(), pid=child.pid)
 
-    def _look_at(self, row: Row) -> None:
+    def _check_run(self, row: Row) -> None:
         if row["kind"] == "dagster":
-            self._look_at_dagster(row)
+            self._check_dagster_run(row)
             return
         alive = self._alive(row)  # checked before reading, so that the lines include its last words
         events, self._offsets[row["id"]] = self.lines(row["id"], self._offsets.get(row["id"], 0))
@@ -208,7 +208,7 @@ class Runs:
         for _, line in events:
             changes |= _change_of(line)
         if not alive and "state" not in changes:
-            changes |= {"state": "died", "error": self._last_words(row["id"])}
+            changes |= {"state": "died", "error": self._log_tail(row["id"])}
         if changes.get("state"):
             changes["ended_at"] = time()
             self._children.pop(row["id"], None)
@@ -223,19 +223,19 @@ class Runs:
             return child.poll() is None
         try:
             with FileLock(self._folder / row["id"] / "alive", timeout=0):
-                return time() - (row["started_at"] or 0) < GRACE_SECONDS and _exists(row["pid"])
+                return time() - (row["started_at"] or 0) < GRACE_SECONDS and _process_exists(row["pid"])
         except Timeout:
             return True
 
-    def _last_words(self, run_id: str) -> str:
+    def _log_tail(self, run_id: str) -> str:
         log = self._folder / run_id / "log.txt"
         text = log.read_text(encoding="utf-8", errors="replace")[-1000:].strip() if log.exists() else ""
         return "The process ended without a message. Finished work is kept: run again." + (f" {text}" if text else "")
 
-    def _look_at_dagster(self, row: Row) -> None:
-        if self._dagster is None or time() - self._looked_at_dagster < DAGSTER_SECONDS:
+    def _check_dagster_run(self, row: Row) -> None:
+        if self._dagster is None or time() - self._dagster_checked_at < DAGSTER_SECONDS:
             return
-        self._looked_at_dagster = time()
+        self._dagster_checked_at = time()
         try:
             state, phase, done, total = self._dagster.status(row["elsewhere"])
         except ImageClusterError as error:
@@ -261,7 +261,7 @@ def _change_of(line: dict[str, Any]) -> Row:
             return {}
 
 
-def _exists(pid: int | None) -> bool:
+def _process_exists(pid: int | None) -> bool:
     if pid is None:
         return False
     try:

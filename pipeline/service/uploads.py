@@ -81,7 +81,7 @@ def _store(project: Project, decoders: Decoders, category: str, group: str | Non
     extension, media_type = FORMATS.get(decoded.format, ("bin", "application/octet-stream"))
     folder = group or project.settings.service.upload_folder
     rest = f"{folder}/{decoded.content_hash}.{extension}"
-    parsed = _parsed(project.settings, category, rest)
+    parsed = _parse(project.settings, category, rest)
     top = folder_of(category, project.settings.source.categories)
     key = rest if top is None else f"{top}/{rest}"
     there = project.bucket.head(key) is not None
@@ -91,7 +91,7 @@ def _store(project: Project, decoders: Decoders, category: str, group: str | Non
                   image_id(category, *parsed), new=not there)  # fmt: skip
 
 
-def _parsed(settings: Settings, category: str, rest: str) -> tuple[str | None, str]:
+def _parse(settings: Settings, category: str, rest: str) -> tuple[str | None, str]:
     """Group and identifier of the key by the category's pattern. Raises `Problem` if it does not match."""
     written = pattern_of(category, settings.source.patterns)
     parsed = parse_key(rest, category, compile_pattern(category, written) if written is not None else None)

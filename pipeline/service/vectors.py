@@ -72,17 +72,17 @@ def posted(
     try:
         data = np.asarray(vectors, dtype=np.float32)
     except (ValueError, TypeError) as error:
-        raise _wrong("vectors must be rows of numbers, all of one length") from error
+        raise _invalid("vectors must be rows of numbers, all of one length") from error
     if data.ndim != 2 or not data.shape[0] or not 1 <= data.shape[1] <= MOST_DIMENSIONS:
-        raise _wrong(f"vectors must be a table of n rows and d numbers; this has the shape {list(data.shape)}")
+        raise _invalid(f"vectors must be a table of n rows and d numbers; this has the shape {list(data.shape)}")
     wrong = np.flatnonzero(~np.isfinite(data).all(axis=1))
     if len(wrong):
-        raise _wrong(f"row {int(wrong[0])} of the vectors holds a number that is not finite")
+        raise _invalid(f"row {int(wrong[0])} of the vectors holds a number that is not finite")
     for name, values in (("ids", ids), ("time", time), ("place", place)):
         if values is not None and len(values) != len(data):
-            raise _wrong(f"there are {len(data)} vectors but {len(values)} {name}")
+            raise _invalid(f"there are {len(data)} vectors but {len(values)} {name}")
     if ids is not None and len(set(ids)) != len(ids):
-        raise _wrong(f"the id {Counter(ids).most_common(1)[0][0]!r} is there more than once")
+        raise _invalid(f"the id {Counter(ids).most_common(1)[0][0]!r} is there more than once")
     hours = None if time is None else np.array([_hours(row, value) for row, value in enumerate(time)], dtype=np.float64)
     places = (
         None if place is None else np.array([_place(row, value) for row, value in enumerate(place)], dtype=np.float64)
@@ -95,9 +95,9 @@ def from_npy(data: bytes) -> Posted:
     try:
         array: Any = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, SyntaxError, MemoryError) as error:
-        raise _wrong(f"this is not a .npy file of numbers: {error}") from error
+        raise _invalid(f"this is not a .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise _wrong("a .npy file must hold one table of numbers")
+        raise _invalid("a .npy file must hold one table of numbers")
     return posted(array)
 
 
@@ -111,15 +111,15 @@ def from_arrow(data: bytes) -> Posted:
         table: Any = reader.read_all()
         names: list[str] = table.column_names
         if "vector" not in names:
-            raise _wrong(f"the table has no column vector, only {', '.join(names[:10])}")
+            raise _invalid(f"the table has no column vector, only {', '.join(names[:10])}")
         column: Any = table.column("vector").combine_chunks()
         flat: Any = column.flatten()
         width, rest = divmod(len(flat), max(1, len(column)))
         if rest or flat.null_count or column.null_count:
-            raise _wrong("the vectors are not all of one length")
+            raise _invalid("the vectors are not all of one length")
         lengths = {len(vector) for vector in column}
         if len(lengths) > 1:
-            raise _wrong("the vectors are not all of one length")
+            raise _invalid("the vectors are not all of one length")
         vectors = flat.to_numpy(zero_copy_only=False).reshape(len(column), width)
         ids = [str(name) for name in table.column("id").to_pylist()] if "id" in names else None
         time = table.column("time").to_pylist() if "time" in names else None
@@ -127,7 +127,7 @@ def from_arrow(data: bytes) -> Posted:
         columns = [table.column(name).to_pylist() for name in ("latitude", "longitude")] if both else None
         place = list(zip(*columns, strict=True)) if columns else None
     except (pa.ArrowException, AttributeError, TypeError) as error:
-        raise _wrong(f"this is not an Arrow stream with a list column vector: {str(error)[:200]}") from error
+        raise _invalid(f"this is not an Arrow stream with a list column vector: {str(error)[:200]}") from error
     return posted(vectors, ids, time, place)
 
 
@@ -136,7 +136,7 @@ def group_posted(given: Posted, params: VectorParams) -> dict[str, Any]:
     lengths = np.linalg.norm(given.vectors, axis=1, keepdims=True)
     unit = (given.vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
     context = _context(given)
-    labels = _weighted(given, params.labels)
+    labels = _with_weights(given, params.labels)
     contrast = beside.contrast_of(unit)
     whole = beside.join(unit, beside.filled(unit, context), labels, contrast)
     method = params.reduced.method
@@ -166,7 +166,7 @@ def _context(given: Posted) -> beside.Context:
     return beside.Context(hours, np.full((n, 2), np.nan) if given.places is None else given.places)
 
 
-def _weighted(given: Posted, params: ClusterParams) -> ClusterParams:
+def _with_weights(given: Posted, params: ClusterParams) -> ClusterParams:
     """The parameters with weights of time and place: 0 if not posted, 1 if posted without an explicit weight."""
     explicit = params.weights.model_fields_set
     time = params.weights.time if "time" in explicit else 1.0
@@ -192,9 +192,9 @@ def _hours(row: int, value: Any) -> float:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 3600
         hours = float(value) / 3600
     except (ValueError, TypeError, OverflowError, OSError) as error:
-        raise _wrong(f"time {row} is not a time: give seconds since 1970 or ISO 8601") from error
+        raise _invalid(f"time {row} is not a time: give seconds since 1970 or ISO 8601") from error
     if not abs(hours) < 1e9:
-        raise _wrong(f"time {row} is not a time: give seconds since 1970 or ISO 8601")
+        raise _invalid(f"time {row} is not a time: give seconds since 1970 or ISO 8601")
     return hours
 
 
@@ -203,9 +203,9 @@ def _place(row: int, value: Any) -> tuple[float, float]:
         return float("nan"), float("nan")
     north, east = float(value[0]), float(value[1])
     if not (-90 <= north <= 90 and -180 <= east <= 180):
-        raise _wrong(f"place {row} is [{north:g}, {east:g}]: give degrees north (-90 to 90) and east (-180 to 180)")
+        raise _invalid(f"place {row} is [{north:g}, {east:g}]: give degrees north (-90 to 90) and east (-180 to 180)")
     return north, east
 
 
-def _wrong(text: str) -> Problem:
+def _invalid(text: str) -> Problem:
     return Problem(422, "invalid-vectors", f"{text[:1].upper()}{text[1:]}.")

@@ -64,7 +64,7 @@ def duplicates(service: Shared, slug: str, cursor: Cursor = None, limit: Limit =
     page = cut(groups, lambda group: str(group["id"]), cursor, limit or GROUPS)
     for group in page.items:
         group["images"] = image_shapes(snapshot, group["rows"])
-        group["rest"] = _rest(group)
+        group["rest"] = _ids_to_exclude(group)
     return show(service, snapshot, "duplicates", groups=page.items, page=page, looked_for=stored is not None)
 
 
@@ -92,7 +92,7 @@ def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
     """Groups with at least two images that people neither excluded nor marked as different."""
     table = stored.table("duplicates", finding.DUPLICATES_SCHEMA).filter(pl.col("level") != "similar")
     state, row_of = snapshot.frame["state"], snapshot.base.row_of
-    different = _kept_both(service, snapshot)
+    different = _pairs_to_keep(service, snapshot)
     groups: dict[str, Row] = {}
     for record in table.iter_rows(named=True):
         row = row_of.get(record["image_id"])
@@ -109,13 +109,13 @@ def _groups(service: Service, snapshot: Snapshot, stored: Any) -> list[Row]:
             if len(group["rows"]) > 1 and not any(group["hashes"] <= pair for pair in different)]  # fmt: skip
 
 
-def _rest(group: Row) -> list[str]:
+def _ids_to_exclude(group: Row) -> list[str]:
     """Ids of the images to exclude, without exact copies of the kept image: excluding one would exclude both."""
     kept = {image.content_hash for image in group["images"] if group["said"][image.image_id]["kept"]}
     return [image.image_id for image in group["images"] if image.content_hash not in kept]
 
 
-def _kept_both(service: Service, snapshot: Snapshot) -> list[frozenset[str]]:
+def _pairs_to_keep(service: Service, snapshot: Snapshot) -> list[frozenset[str]]:
     if service.curation is None:
         return []
     events = active_events(service.curation.store.events(snapshot.slug))

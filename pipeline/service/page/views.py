@@ -83,11 +83,13 @@ def cluster_page(
     names = snapshot.frame["image_id"]
     page = cut(ordered.rows, lambda row: str(names[row]), cursor, limit or TILES)
     revision = service.curation.log.revision(slug, cluster_id) if service.curation else 0
+    decided = _has_decisions(service, snapshot)
+    history = history_rows(service.project, slug, cluster_id, SHOWN_HISTORY) if decided else []
     return show(
         service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[cluster_id], order=order,
         orders=members.ORDERS, sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
         page=page, since=members.since_review(snapshot, cluster_id), revision=revision, tags=list(snapshot.rows_by_tag),
-        history=history_rows(service.project, slug, cluster_id, SHOWN_HISTORY) if _decided(service, snapshot) else [],
+        history=history,
     )  # fmt: skip
 
 
@@ -100,7 +102,7 @@ def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)
         raise Missing(f"There is no image {image} in {snapshot.base.category}.")
     return show(
         service, snapshot, "find", image=image_shapes(snapshot, [row])[0] if row is not None else None,
-        groups=groups_of(snapshot), tags=list(snapshot.rows_by_tag), named=_named(snapshot),
+        groups=groups_of(snapshot), tags=list(snapshot.rows_by_tag), named=_cluster_choices(snapshot),
     )  # fmt: skip
 
 
@@ -117,11 +119,11 @@ def _warning(service: Service, snapshot: Snapshot) -> str:
     return holds_most(largest, images, service.project.settings.published.max_cluster_share, snapshot.slug)
 
 
-def _decided(service: Service, snapshot: Snapshot) -> bool:
+def _has_decisions(service: Service, snapshot: Snapshot) -> bool:
     return service.curation is not None and snapshot.curated is not None
 
 
-def _named(snapshot: Snapshot) -> list[tuple[str, str, int]]:
+def _cluster_choices(snapshot: Snapshot) -> list[tuple[str, str, int]]:
     """Id, name and size of the clusters to choose from: named ones first, then the largest."""
     rows = sorted(
         snapshot.clusters.values(),

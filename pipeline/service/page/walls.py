@@ -50,12 +50,12 @@ def wall(snapshot: Snapshot, wanted: Wanted) -> list[ClusterRow]:
     if wanted.tag:
         places = snapshot.frame["cluster_id"]
         tagged = {places[row] for row in snapshot.rows_by_tag.get(wanted.tag, ())}
-    matching = [cluster for cluster in snapshot.clusters.values() if _fits(cluster, wanted, tagged)]
+    matching = [cluster for cluster in snapshot.clusters.values() if _matches(cluster, wanted, tagged)]
     matching.sort(key=lambda cluster: str(cluster["id"]))
     return sorted(matching, key=_KEYS[wanted.order])
 
 
-def _fits(cluster: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bool:
+def _matches(cluster: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bool:
     shown = cluster["status"] != "active" if wanted.which == "hidden" else cluster["status"] == "active"
     right = {
         "review": cluster["needs_review"], "unnamed": cluster["name"] is None, "named": cluster["name"] is not None,

@@ -48,11 +48,11 @@ class ClusterFilter:
 
     def apply(self, clusters: Iterable[ClusterRow]) -> list[ClusterRow]:
         """The clusters that match, sorted; ties by id."""
-        kept = sorted((cluster for cluster in clusters if self._fits(cluster)), key=lambda cluster: cluster["id"])
+        kept = sorted((cluster for cluster in clusters if self._matches(cluster)), key=lambda cluster: cluster["id"])
         key = self.sort.removeprefix("-")
         return sorted(kept, key=lambda cluster: _value(cluster, key), reverse=self.sort.startswith("-"))
 
-    def _fits(self, cluster: ClusterRow) -> bool:
+    def _matches(self, cluster: ClusterRow) -> bool:
         words = [cluster["id"], cluster["name"] or "", *cluster["former_names"], *cluster["merged"]]
         return (
             self.min_size <= cluster["size"] <= self.max_size

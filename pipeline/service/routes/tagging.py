@@ -43,13 +43,13 @@ class UndoTagging(Shape):
 @router.post("/tagging/apply")
 def apply_tag(service: Shared, body: TagRequest) -> Decided:
     """Put a tag on images: one event for each of their categories, stored together, and each can be undone."""
-    return _decided(service, body, Tag)
+    return _store_tags(service, body, Tag)
 
 
 @router.post("/tagging/remove")
 def remove_tag(service: Shared, body: TagRequest) -> Decided:
     """Remove a tag from images."""
-    return _decided(service, body, Untag)
+    return _store_tags(service, body, Untag)
 
 
 @router.post("/tagging/undo")
@@ -71,7 +71,7 @@ def undo_tagging(service: Shared, body: UndoTagging) -> Decided:
     return Decided(events=decide_all(service, undos, actor=body.actor))
 
 
-def _decided(service: Service, body: TagRequest, make: type[Tag | Untag]) -> Decided:
+def _store_tags(service: Service, body: TagRequest, make: type[Tag | Untag]) -> Decided:
     """Store one event per category; nothing if any image is unknown or not taggable."""
     hashes: dict[str, dict[str, None]] = {}
     for name in body.image_ids:

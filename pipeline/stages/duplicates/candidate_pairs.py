@@ -168,12 +168,12 @@ def by_vector(memory: Memory, vectors: np.ndarray, most: float) -> Candidates:
         return np.concatenate(parts).T + np.float32(most + SLACK) >= 1
 
     many = memory.empty and len(rows) > WORTH * vectors.shape[1]
-    full = searcher(memory, _projected(vectors, rows, most) if many else agrees)
+    full = searcher(memory, _by_projection(vectors, rows, most) if many else agrees)
     return candidates(memory, full, searcher(memory, agrees, better_too=True))
 
 
-def _projected(vectors: np.ndarray, rows: np.ndarray, most: float) -> Agrees:
-    projection = _directions(vectors[rows])
+def _by_projection(vectors: np.ndarray, rows: np.ndarray, most: float) -> Agrees:
+    projection = _principal_directions(vectors[rows])
     parts = [vectors[rows[start : start + CONVERTED]].astype(np.float32) @ projection
              for start in range(0, len(rows), CONVERTED)]  # fmt: skip
     projected = np.concatenate(parts) if parts else np.empty((0, projection.shape[1]), dtype=np.float32)
@@ -220,7 +220,7 @@ def _tiles(start: int, stop: int) -> Iterator[tuple[int, int]]:
         yield begin, min(begin + TILE, stop)
 
 
-def _directions(vectors: np.ndarray) -> np.ndarray:
+def _principal_directions(vectors: np.ndarray) -> np.ndarray:
     """The principal directions of a sample of the vectors, orthonormal float32 [d, at most `PROJECTED`]."""
     dimension = vectors.shape[1]
     if dimension <= PROJECTED:

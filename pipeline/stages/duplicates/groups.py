@@ -144,7 +144,7 @@ class _Data:
                     continue
                 agreeing = [
                     *memory.remembered(row),
-                    *self._agreeing(row, np.sort(neighbours[neighbours > row]), limit, overlay),
+                    *self._filter_agreeing(row, np.sort(neighbours[neighbours > row]), limit, overlay),
                 ]
                 memory.note(row, agreeing)
                 for other, far in agreeing:
@@ -152,7 +152,7 @@ class _Data:
                         covered[other] = (row, far)
         return _keep_apart(covered, apart)
 
-    def _agreeing(
+    def _filter_agreeing(
         self, row: int, others: np.ndarray, limit: float, overlay: float | None
     ) -> Iterator[tuple[int, float]]:
         """The rows among `others` that agree with `row`, and their distances."""
@@ -161,11 +161,14 @@ class _Data:
             distance = self.distance(row, part)
             part, distance = part[distance <= limit], distance[distance <= limit]
             if overlay is not None and len(part):
-                alike = largest_difference(self._tiny([row])[0], self._tiny(part.tolist()), overlay) <= overlay
+                alike = (
+                    largest_difference(self._tiny_pictures([row])[0], self._tiny_pictures(part.tolist()), overlay)
+                    <= overlay
+                )
                 part, distance = part[alike], distance[alike]
             yield from zip(part.tolist(), distance.tolist(), strict=True)
 
-    def _tiny(self, rows: list[int]) -> np.ndarray:
+    def _tiny_pictures(self, rows: list[int]) -> np.ndarray:
         """The tiny pictures of these rows, uint8 [n, 16, 16, 3]."""
         data = b"".join(self.contents["tiny"][rows].to_list())
         return np.frombuffer(data, dtype=np.uint8).reshape(len(rows), SIDE, SIDE, 3)
@@ -179,7 +182,7 @@ class _Data:
             best = self.contents.row(centre, named=True)
             group = f"{level}-{best['content_hash'][:16]}"
             others = [self.contents.row(member, named=True) for member in members]
-            why = _why_kept(best, others[0]) if level == "near" else "similar only, no duplicate"
+            why = _reason_kept(best, others[0]) if level == "near" else "similar only, no duplicate"
             yield group, level, best["image_id"], best["content_hash"], True, why, 0.0, self._hamming(centre, centre)
             for row, other in zip(members, others, strict=True):
                 hamming, far = self._hamming(row, centre), covered[row][1]
@@ -214,7 +217,7 @@ def _exact_rows(images: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
             yield f"exact-{str(name)[:16]}", "exact", row["image_id"], name, not number, why, 0.0, 0
 
 
-def _why_kept(best: dict[str, Any], second: dict[str, Any]) -> str:
+def _reason_kept(best: dict[str, Any], second: dict[str, Any]) -> str:
     """In what the best image of a group is better than the next."""
     if best["pixels"] != second["pixels"]:
         return "larger: {} × {} pixels, the next has {} × {}".format(

@@ -26,7 +26,7 @@ def largest_difference(picture: np.ndarray, others: np.ndarray, enough: float = 
     for start in range(0, len(others), AT_ONCE):
         target = others[start : start + AT_ONCE].astype(np.float64)
         part = differences[start : start + AT_ONCE]
-        part[:] = _uncut(source, target)
+        part[:] = _difference_without_crop(source, target)
         hard = np.flatnonzero(part > enough)
         if len(hard):
             from pipeline.stages.duplicates.registration import fitted  # compiles itself: half a second
@@ -35,7 +35,7 @@ def largest_difference(picture: np.ndarray, others: np.ndarray, enough: float = 
     return differences
 
 
-def _uncut(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _difference_without_crop(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The largest differences, [m], with only brightness and contrast fitted. All colours share them: one fit per
     colour would hide a change of colour."""
     axes = (1, 2, 3)

@@ -137,7 +137,7 @@ def stream(
     Raises `EncoderError` if a single image does not fit into memory, or if the model returns no usable vector.
     """
     batch = batch_size or (CPU_BATCH if encoder is None or encoder.device.startswith("CPU") else GPU_BATCH)
-    work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _never, images)
+    work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _skip_none, images)
     decoders = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode", initializer=use_one_thread)
     inference = ThreadPoolExecutor(1, thread_name_prefix="encode")
     window = WINDOW_PER_THREAD * (threads or usable_cores())
@@ -153,7 +153,7 @@ def stream(
         inference.shutdown(cancel_futures=True)
 
 
-def _never(_: str) -> bool:
+def _skip_none(_: str) -> bool:
     return False
 
 
@@ -322,12 +322,12 @@ class _Batches:
             except (MemoryError, RuntimeError) as error:
                 if not _out_of_memory(error):
                     raise
-                self._halve(len(piece), error)
+                self._halve_batch(len(piece), error)
                 continue
             start += len(piece)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _halve(self, size: int, error: Exception) -> None:
+    def _halve_batch(self, size: int, error: Exception) -> None:
         if size == 1:
             raise EncoderError(
                 f"Memory of {self.encoder.device} does not hold {self.encoder.name} with a single image. "

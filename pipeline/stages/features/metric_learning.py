@@ -155,7 +155,7 @@ def _held_out_ranking(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> tuple[
             if len(set(same[out])) < 2 or not any(pair.same for pair in taught):
                 continue
             spaces = (vectors, LearnedMap(*_fit(vectors, taught)).apply(vectors))
-            ranked = [_products(space, rows[out]) for space in spaces]
+            ranked = [_pair_similarities(space, rows[out]) for space in spaces]
             rankings.append((ranking(ranked[0], same[out]), ranking(ranked[1], same[out])))
     if len(rankings) < FOLDS:
         return 0.5, 0.5, 1.0
@@ -164,5 +164,5 @@ def _held_out_ranking(vectors: np.ndarray, pairs: Sequence[RatedPair]) -> tuple[
     return float(before.mean()), float(after.mean()), float((after - before).std(ddof=1) / np.sqrt(FOLDS))
 
 
-def _products(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _pair_similarities(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.einsum("nd,nd->n", vectors[rows[:, 0]], vectors[rows[:, 1]])

@@ -59,7 +59,7 @@ def seen_in_both(groups: Sequence[frozenset[str]], clusters: Mapping[str, frozen
     Images that were added, deleted or left unclustered do not count, so growth does not look like change. For every
     pair this index is at least the plain one.
     """
-    common, names = _common(groups, clusters)
+    common, names = _count_common(groups, clusters)
     seen = np.asarray(common.sum(axis=1)).ravel(), np.asarray(common.sum(axis=0)).ravel()
     return Overlaps(names, common, *seen, _sizes(groups, clusters, names))
 
@@ -69,7 +69,7 @@ def seen_ever(
 ) -> Overlaps:
     """Overlaps with clusters of earlier runs. All members of a cluster count; those of a group count if they are in
     `clustered_before`."""
-    common, names = _common(groups, clusters)
+    common, names = _count_common(groups, clusters)
     group_sizes = np.array([sum(value in clustered_before for value in members) for members in groups], dtype=np.int64)
     whole = _sizes(groups, clusters, names)
     return Overlaps(names, common, group_sizes, whole[1], whole)
@@ -140,7 +140,7 @@ def _best_sum(entries: list[tuple[int, int, float, float]]) -> dict[int, int]:
     return assignment
 
 
-def _common(
+def _count_common(
     groups: Sequence[frozenset[str]], clusters: Mapping[str, frozenset[str]]
 ) -> tuple["sparse.csr_matrix", list[str]]:
     names = sorted(clusters)

@@ -92,7 +92,7 @@ def match(
     overlaps = seen_in_both(groups, ledger.alive)
     alike = similarities(centroids, ledger.centroids, overlaps.names)
     assigned = assign(overlaps, params.min_overlap, preferred=named, similarity=alike)
-    heirs = _named_first(overlaps, assigned, named, params.min_overlap)
+    heirs = _prefer_named(overlaps, assigned, named, params.min_overlap)
     died = sorted(set(ledger.alive) - set(heirs.values()))
     revived = _match_dead_clusters(groups, ledger, [g for g in range(len(groups)) if g not in heirs], params)
     followed = {} if centroids is None else follow(
@@ -101,17 +101,17 @@ def match(
     revived |= {g: name for g, name in followed.items() if name in ledger.dead}
     heirs |= {g: name for g, name in followed.items() if name in ledger.alive}
     died = [name for name in died if name not in heirs.values()]
-    ids = _ids(groups, {**heirs, **revived}, ledger, category)
-    identities = _identities(groups, ledger, overlaps, heirs, revived, ids, centroids)
-    return _matching(groups, ledger, identities, died, centroids)
+    ids = _assign_ids(groups, {**heirs, **revived}, ledger, category)
+    identities = _build_identities(groups, ledger, overlaps, heirs, revived, ids, centroids)
+    return _build_matching(groups, ledger, identities, died, centroids)
 
 
-def _named_first(
+def _prefer_named(
     overlaps: Overlaps, assigned: Mapping[int, int], named: Collection[str], least: float
 ) -> dict[int, str]:
     """Group → id. Where a merge absorbed a named cluster, its id replaces that of an unnamed heir."""
     heirs = {g: overlaps.names[c] for g, c in assigned.items()}
-    shares = {(g, c): value for g, c, value in zip(*_entries(overlaps), strict=True)}
+    shares = {(g, c): value for g, c, value in zip(*_jaccard_entries(overlaps), strict=True)}
     for g, name in list(heirs.items()):
         if name in named:
             continue
@@ -122,7 +122,7 @@ def _named_first(
     return heirs
 
 
-def _entries(overlaps: Overlaps) -> tuple[list[int], list[int], list[float]]:
+def _jaccard_entries(overlaps: Overlaps) -> tuple[list[int], list[int], list[float]]:
     pairs = overlaps.jaccard()
     return pairs.row.tolist(), pairs.col.tolist(), pairs.data.tolist()
 
@@ -161,7 +161,9 @@ def _match_dead_clusters(
     return {orphans[row]: overlaps.names[column] for row, column in assignment.items()}
 
 
-def _ids(groups: Sequence[frozenset[str]], continued: Mapping[int, str], ledger: Ledger, category: str) -> list[str]:
+def _assign_ids(
+    groups: Sequence[frozenset[str]], continued: Mapping[int, str], ledger: Ledger, category: str
+) -> list[str]:
     taken = set(ledger.alive) | set(ledger.dead)
     ids: list[str] = []
     for g, members in enumerate(groups):
@@ -170,7 +172,7 @@ def _ids(groups: Sequence[frozenset[str]], continued: Mapping[int, str], ledger:
     return ids
 
 
-def _identities(
+def _build_identities(
     groups: Sequence[frozenset[str]],
     ledger: Ledger,
     overlaps: Overlaps,
@@ -180,7 +182,7 @@ def _identities(
     centroids: np.ndarray | None,
 ) -> list[Identity]:
     column = {name: c for c, name in enumerate(overlaps.names)}
-    shares = {(g, c): value for g, c, value in zip(*_entries(overlaps), strict=True)}
+    shares = {(g, c): value for g, c, value in zip(*_jaccard_entries(overlaps), strict=True)}
     parents = {g: _parents(overlaps, g) for g in range(len(groups)) if g not in heirs}
     parts: dict[str, list[int]] = {}
     for g, names in parents.items():
@@ -213,7 +215,7 @@ def _growth(members: frozenset[str], was: frozenset[str]) -> str:
     return "grown" if len(members) > len(was) else "shrunk" if len(members) < len(was) else "kept"
 
 
-def _matching(
+def _build_matching(
     groups: Sequence[frozenset[str]],
     ledger: Ledger,
     identities: list[Identity],

@@ -83,7 +83,7 @@ def read_exif(image: Image.Image) -> Exif:
     try:
         tags = image.getexif()
         orientation = tags.get(ExifTags.Base.Orientation)
-        taken = _taken(tags.get_ifd(ExifTags.IFD.Exif), tags)
+        taken = _time_taken(tags.get_ifd(ExifTags.IFD.Exif), tags)
         place = tags.get_ifd(ExifTags.IFD.GPSInfo)
     except DAMAGE:
         return Exif()
@@ -92,19 +92,19 @@ def read_exif(image: Image.Image) -> Exif:
     if latitude is None or longitude is None:
         latitude = longitude = None
     upright = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    return Exif(upright, _moment(taken), latitude, longitude)
+    return Exif(upright, _parse_time(taken), latitude, longitude)
 
 
-def _taken(block: Mapping[int, Any], beside: Mapping[int, Any]) -> Any:
+def _time_taken(block: Mapping[int, Any], beside: Mapping[int, Any]) -> Any:
     """When the picture was taken, else digitized. Some programs write it `beside` the block that it belongs in."""
     for tag in (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized):
         for tags in (block, beside):
-            if _moment(tags.get(tag)):
+            if _parse_time(tags.get(tag)):
                 return tags.get(tag)
     return None
 
 
-def _moment(value: Any) -> datetime | None:
+def _parse_time(value: Any) -> datetime | None:
     try:
         return datetime.strptime(str(value).strip(" \0")[:19], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
     except ValueError:

@@ -54,12 +54,12 @@ def near_equal(thumbnail: bytes, other: bytes) -> bool:
     with Image.open(io.BytesIO(thumbnail)) as first, Image.open(io.BytesIO(other)) as second:
         if abs(first.width * second.height - second.width * first.height) > MOST_ASPECT * first.width * second.height:
             return False
-        coarse, fine = (_small(first, size) - _small(second, size) for size in (COARSE, FINE))
+        coarse, fine = (_shrink(first, size) - _shrink(second, size) for size in (COARSE, FINE))
     alike = np.abs(coarse).mean() <= MOST_MEAN and np.abs(coarse).max() <= MOST_COARSE
     return bool(alike and np.abs(fine.mean(axis=2)).max() <= MOST_FINE)
 
 
-def _small(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def _shrink(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX), dtype=np.float32)
 
 
@@ -79,8 +79,8 @@ class KnownImages:
         looks_like: Callable[[str, bytes], bool],
     ) -> None:
         self._shown, self._named, self._looks_like = shown, named, looks_like
-        self._of_bytes = _Sorted(stored["content_hash"], stored["image"])
-        self._of_pixels = _Sorted(stored["pixel_hash"], stored["image"])
+        self._of_bytes = _SortedLookup(stored["content_hash"], stored["image"])
+        self._of_pixels = _SortedLookup(stored["pixel_hash"], stored["image"])
         self._new_bytes: dict[str, str] = {}
         self._new_pixels: dict[str, list[str]] = {}
         self.new_rows: list[tuple[str, str, str]] = []  # rows of `CONTENTS_SCHEMA` to be stored
@@ -95,7 +95,7 @@ class KnownImages:
         resolved = self._new_bytes.get(digest) or next(iter(self._of_bytes.get(digest)), None)
         if resolved is not None:
             return resolved
-        image = self._choose(key, digest, pixels, thumbnail)
+        image = self._find_image(key, digest, pixels, thumbnail)
         self._new_bytes[digest] = image
         same = self._new_pixels.setdefault(pixels, [])
         if image not in same:
@@ -103,7 +103,7 @@ class KnownImages:
         self.new_rows.append((digest, pixels, image))
         return image
 
-    def _choose(self, key: str, digest: str, pixels: str, thumbnail: bytes | None) -> str:
+    def _find_image(self, key: str, digest: str, pixels: str, thumbnail: bytes | None) -> str:
         before = self._shown.get(key)
         if digest in self._named:
             return digest
@@ -115,7 +115,7 @@ class KnownImages:
         return digest
 
 
-class _Sorted:
+class _SortedLookup:
     """Text → texts in the order in which they were stored, looked up by bisection."""
 
     def __init__(self, names: pl.Series, values: pl.Series) -> None:

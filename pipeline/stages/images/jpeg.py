@@ -88,7 +88,7 @@ def complete_picture(data: bytes) -> bytes | None:
     """The first picture with its end marker, or None if pixels are missing."""
     try:
         scan = _last_scan(data)
-        return _if_whole(data, scan) if scan is not None else None
+        return _picture_if_complete(data, scan) if scan is not None else None
     except DAMAGE:
         return None
 
@@ -120,7 +120,7 @@ def looks_cut(pixels: np.ndarray) -> bool:
     return bool((pixels[-1, -1] == MISSING_GREY).all() and (pixels[-8:, -8:] == MISSING_GREY).all())
 
 
-def _if_whole(data: bytes, scan: _Scan) -> bytes | None:
+def _picture_if_complete(data: bytes, scan: _Scan) -> bytes | None:
     trailer = _TRAILER.search(data, scan.start, scan.stop)
     coded = data[scan.start : trailer.start() if trailer is not None else scan.stop].rstrip(b"\xff")
     unfilled = coded.rstrip(coded[-1:])

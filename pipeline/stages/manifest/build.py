@@ -275,7 +275,7 @@ def _assemble(
     """A manifest from chosen objects: the diff against `previous`, and the counts. Rows of `unseen` places are kept."""
     selection.settle()
     current = selection.frame(category)
-    kept = _in_places(previous, unseen).join(current, on="image_id", how="anti")
+    kept = _rows_in_places(previous, unseen).join(current, on="image_id", how="anti")
     frame = diff(pl.concat([current, kept]), previous)
     counts: dict[str, int] = dict(frame.group_by("change").len().iter_rows())
     images = frame.height - counts.get("removed", 0)
@@ -298,7 +298,7 @@ def _assemble(
     )
 
 
-def _in_places(previous: pl.DataFrame | None, places: Sequence[str]) -> pl.DataFrame:
+def _rows_in_places(previous: pl.DataFrame | None, places: Sequence[str]) -> pl.DataFrame:
     """The rows of `previous` in one of `places`: a key, or a folder with a closing slash ("/" is everything)."""
     if previous is None or not places:
         return MANIFEST_SCHEMA.to_frame()

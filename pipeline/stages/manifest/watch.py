@@ -265,15 +265,17 @@ def _look_at_entries(bucket: Bucket, state: WatchState, etag: str, settings: Sou
 def _reason(requested: list[str], waiting: list[str], running: list[str], categories: int) -> str:
     sentences: list[str] = []
     if requested:
-        sentences.append(f"Changed and still: {_few(requested)}.")
+        sentences.append(f"Changed and still: {_name_some(requested)}.")
     if waiting:
-        sentences.append(f"Changed, but must stay still: {_few(waiting)}.")
+        sentences.append(f"Changed, but must stay still: {_name_some(waiting)}.")
     if running:
-        sentences.append(f"Requested before and not yet done: {_few(running)}; the nightly run retries what failed.")
+        sentences.append(
+            f"Requested before and not yet done: {_name_some(running)}; the nightly run retries what failed."
+        )
     return " ".join(sentences) or f"Nothing changed in {categories} {'category' if categories == 1 else 'categories'}."
 
 
-def _few(names: list[str]) -> str:
+def _name_some(names: list[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 

@@ -34,7 +34,7 @@ def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
     if k == 0:
         return sparse.csr_matrix((n, n), dtype=np.float32)
     distances = neighbours.distances.astype(np.float64)
-    nearest, scale = _smooth(distances)
+    nearest, scale = _nearest_and_bandwidth(distances)
     weights = np.exp(-np.maximum(distances - nearest[:, None], 0.0) / scale[:, None])
     rows = np.repeat(np.arange(n), k)
     directed = sparse.csr_matrix((weights.ravel(), (rows, neighbours.indices.ravel())), shape=(n, n))
@@ -45,7 +45,7 @@ def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
     return joined
 
 
-def _smooth(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _nearest_and_bandwidth(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Per image, the distance of its nearest neighbour that is no copy, and the bandwidth beyond it; float64 [n]."""
     k = distances.shape[1]
     positive = np.where(distances > 0, distances, np.inf).min(axis=1)

@@ -49,14 +49,14 @@ def nearest_neighbours(vectors: np.ndarray, k: int, *, exact: int = EXACT) -> Ne
     wide = min(n, k + 1 + SPARE)
     search: dict[str, Any] = {}
     if n <= max(exact, FEW):
-        columns, similarity = _few(data, wide) if n <= FEW else _many(data, wide)
+        columns, similarity = _dense_search(data, wide) if n <= FEW else _blockwise_search(data, wide)
     else:
         cells = search_cells(data, wide)
         columns, similarity, search = cells.columns, cells.similarity, cells.described()
-    return Neighbours(*_nearest_first(columns, similarity, k), search)
+    return Neighbours(*_sort_by_distance(columns, similarity, k), search)
 
 
-def _nearest_first(columns: np.ndarray, similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _sort_by_distance(columns: np.ndarray, similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices int32 and distances float32, [n, k], without the image itself."""
     n = len(columns)
     indices, distances = np.empty((n, k), dtype=np.int32), np.empty((n, k), dtype=np.float32)
@@ -72,14 +72,14 @@ def _nearest_first(columns: np.ndarray, similarity: np.ndarray, k: int) -> tuple
     return indices, distances
 
 
-def _few(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
+def _dense_search(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and similarities, [n, wide] each, of the most similar rows, the row itself included."""
     similarity = data @ data.T
     columns = np.argsort(-np.round(similarity, 6), axis=1, kind="stable")[:, :wide]
     return columns, np.take_along_axis(similarity, columns, axis=1)
 
 
-def _many(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
+def _blockwise_search(data: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
     """The same with faiss, which multiplies in blocks and keeps only the best of each row."""
     import faiss
 

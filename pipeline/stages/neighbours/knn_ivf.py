@@ -55,14 +55,14 @@ def search_cells(data: np.ndarray, wide: int) -> CellSearch:
     import faiss
 
     n = len(data)
-    flat = _projected(data)
+    flat = _principal_components(data)
     count = max(1, n // CELL)
     means: Any = faiss.Kmeans(
         flat.shape[1], count, niter=ITERATIONS, seed=SEED, max_points_per_centroid=PER_CENTROID, verbose=False
     )
     means.train(flat)
     rows = np.unique(np.linspace(0, n - 1, SAMPLE).astype(np.int64))
-    true = _of_all(data, rows, wide)[1]
+    true = _exact_search(data, rows, wide)[1]
     own = np.asarray(means.index.search(flat, 1)[1][:, 0], dtype=np.int64)
     near = np.asarray(means.index.search(flat[rows], min(PROBES[-1], count))[1])
     probes, recall = probes_and_recall(own[true], near)
@@ -72,11 +72,11 @@ def search_cells(data: np.ndarray, wide: int) -> CellSearch:
     # rows whose cells have too few images, as next to many copies, are compared with all
     short = np.flatnonzero((columns < 0).any(axis=1))
     if len(short):
-        similarity[short], columns[short] = _of_all(data, short, wide)
+        similarity[short], columns[short] = _exact_search(data, short, wide)
     return CellSearch(columns, similarity, count, probes, recall, len(rows))
 
 
-def _projected(data: np.ndarray) -> np.ndarray:
+def _principal_components(data: np.ndarray) -> np.ndarray:
     """The leading principal components, float32 [n, ≤ PLANE]."""
     if data.shape[1] <= PLANE:
         return data
@@ -89,7 +89,7 @@ def _projected(data: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(data @ axes - mean @ axes, dtype=np.float32)
 
 
-def _of_all(data: np.ndarray, rows: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
+def _exact_search(data: np.ndarray, rows: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
     """Similarities and columns, [rows, wide] each, of the most similar rows by exact search."""
     import faiss
 

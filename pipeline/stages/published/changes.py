@@ -35,7 +35,9 @@ class Fate:
 def fates_of(view: LibraryView) -> dict[str, Fate]:
     """The fate of every cluster of a view by id, including dead clusters."""
     fates = {
-        cluster.id: Fate(cluster.fate, tuple(cluster.parents), _reason(cluster), cluster.name, len(cluster.members))
+        cluster.id: Fate(
+            cluster.fate, tuple(cluster.parents), _review_reason(cluster), cluster.name, len(cluster.members)
+        )
         for cluster in view.clusters
     }
     return fates | {cluster.id: Fate("died", name=cluster.name, size=cluster.size) for cluster in view.died}
@@ -101,7 +103,7 @@ class _Flows:
         }
 
 
-def _reason(cluster: Any) -> str | None:
+def _review_reason(cluster: Any) -> str | None:
     return (cluster.review_reason or "It changed a lot.") if cluster.needs_review else None
 
 
@@ -124,10 +126,10 @@ def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None,
         "addedCount": len(added),
         "removed": removed[:_SAMPLE],
         "removedCount": len(removed),
-        "cameFrom": _listed(flows.came_from(id_)) if after else [],
-        "wentTo": _listed(flows.went_to(id_)) if before else [],
+        "cameFrom": _as_entries(flows.came_from(id_)) if after else [],
+        "wentTo": _as_entries(flows.went_to(id_)) if before else [],
         "parents": list(final.parents),
-        "into": _into(id_, flows) if before else [],
+        "into": _large_parts(id_, flows) if before else [],
         "countriesGained": sorted(gained)[:_SAMPLE],
         "countriesGainedCount": len(gained),
         "countriesLost": sorted(lost)[:_SAMPLE],
@@ -161,15 +163,15 @@ def _derive_fate(id_: str, before: Json | None, after: Json | None, flows: _Flow
     swallowed = [place for place in others if flows.share(place, id_) > _HALF and place not in flows.places_after]
     if swallowed:
         return Fate("merged", [id_, *swallowed], reason)
-    if any(part not in flows.places_before for part in _into(id_, flows)):
+    if any(part not in flows.places_before for part in _large_parts(id_, flows)):
         return Fate("split", [id_], reason)
     sizes = after["size"], before["size"]
     return Fate("grown" if sizes[0] > sizes[1] else "shrunk" if sizes[0] < sizes[1] else "kept", (), reason)
 
 
-def _into(id_: str, flows: _Flows) -> list[str]:
+def _large_parts(id_: str, flows: _Flows) -> list[str]:
     """The other clusters that each received a large part of this one, the largest part first."""
-    return [place for place, _ in _ordered(flows.went_to(id_)) if place not in _NOWHERE
+    return [place for place, _ in _by_count(flows.went_to(id_)) if place not in _NOWHERE
             and flows.share(id_, place) >= _PART][:_SAMPLE]  # fmt: skip
 
 
@@ -204,9 +206,9 @@ def _without(counts: Counter[str], place: str) -> Counter[str]:
     return Counter({name: count for name, count in counts.items() if name != place})
 
 
-def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _listed(counts: Mapping[str, int]) -> list[Json]:
-    return [{"place": place, "images": images} for place, images in _ordered(counts)[:_SAMPLE]]
+def _as_entries(counts: Mapping[str, int]) -> list[Json]:
+    return [{"place": place, "images": images} for place, images in _by_count(counts)[:_SAMPLE]]

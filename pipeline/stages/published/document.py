@@ -166,8 +166,8 @@ def build_index(clusters: Sequence[ClusterView]) -> Json:
         for code, images in counts.items():
             countries.setdefault(code, Counter())[id_] = images
     return {
-        "types": {id_: _ranked(counts, "country") for id_, counts in types.items()},
-        "countries": {code: _ranked(countries[code], "cluster") for code in sorted(countries)},
+        "types": {id_: _sorted_counts(counts, "country") for id_, counts in types.items()},
+        "countries": {code: _sorted_counts(countries[code], "cluster") for code in sorted(countries)},
     }
 
 
@@ -212,7 +212,7 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-def _ranked(counts: Mapping[str, int], name: str) -> list[Json]:
+def _sorted_counts(counts: Mapping[str, int], name: str) -> list[Json]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [{name: value, "images": images} for value, images in ordered]
 
@@ -297,7 +297,7 @@ def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, l
     slugs: dict[str, str] = {}
     for cluster in by_id:
         if cluster.slug:
-            slugs[cluster.id] = _free(cluster.slug, cluster.id, taken)
+            slugs[cluster.id] = _unique_slug(cluster.slug, cluster.id, taken)
     wanted = {cluster.id: slugify(cluster.name or "") or cluster.id for cluster in by_id}
     aliases = {
         cluster.id: [
@@ -307,7 +307,7 @@ def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, l
     }
     for cluster in sorted(by_id, key=lambda cluster: cluster.name is None):
         if cluster.id not in slugs:
-            slugs[cluster.id] = _free(wanted[cluster.id], cluster.id, taken)
+            slugs[cluster.id] = _unique_slug(wanted[cluster.id], cluster.id, taken)
     return slugs, aliases
 
 
@@ -318,7 +318,7 @@ def _take(word: str, taken: set[str]) -> bool:
     return free
 
 
-def _free(wanted: str, id_: str, taken: set[str]) -> str:
+def _unique_slug(wanted: str, id_: str, taken: set[str]) -> str:
     """`wanted`, or a variant of it if it is taken."""
     slug, tries = wanted, 0
     while not _take(slug, taken):

@@ -74,7 +74,7 @@ def _row(entry: Json, names: Mapping[str, str | None]) -> str:
         f"{entry['sizeBefore']} → {entry['sizeAfter']}",
         _moved(entry["addedCount"], entry["cameFrom"], "from", names),
         _moved(entry["removedCount"], entry["wentTo"], "to", names),
-        _places(entry),
+        _country_changes(entry),
         _escape(entry["reviewReason"] or ""),
     ]
     return f"| {' | '.join(cells)} |"
@@ -89,20 +89,20 @@ def _cluster(entry: Json) -> str:
 
 def _fate(entry: Json, names: Mapping[str, str | None]) -> str:
     word = "with" if entry["fate"] == "merged" else "from"
-    parents = _listed([id_ for id_ in entry["parents"] if id_ != entry["id"]], names)
-    into = _listed(entry["into"], names)
+    parents = _join_places([id_ for id_ in entry["parents"] if id_ != entry["id"]], names)
+    into = _join_places(entry["into"], names)
     return f"{entry['fate']}{f' {word} {parents}' if parents else ''}{f', into {into}' if into else ''}"
 
 
 def _moved(count: int, places: Sequence[Json], word: str, names: Mapping[str, str | None]) -> str:
     """`12 (9 from `c-1`, 2 from unclustered, ...)`: the count, and its sources or targets except new and gone."""
     existing = [move for move in places if move["place"] not in ("new", "gone")]
-    phrases = [f"{move['images']} {word} {_place(move['place'], names)}" for move in existing[:_MAX_PLACES]]
+    phrases = [f"{move['images']} {word} {_place_name(move['place'], names)}" for move in existing[:_MAX_PLACES]]
     more = ["…"] if len(existing) > _MAX_PLACES else []
     return f"{count}{' (' + ', '.join([*phrases, *more]) + ')' if phrases else ''}"
 
 
-def _places(entry: Json) -> str:
+def _country_changes(entry: Json) -> str:
     parts: list[str] = []
     for sign, name in (("+", "countriesGained"), ("\N{MINUS SIGN}", "countriesLost")):
         codes, more = entry[name][:_MAX_PLACES], entry[f"{name}Count"] - _MAX_PLACES
@@ -111,12 +111,12 @@ def _places(entry: Json) -> str:
     return " ".join(parts) if entry["sizeBefore"] and entry["sizeAfter"] else ""
 
 
-def _listed(ids: Sequence[str], names: Mapping[str, str | None]) -> str:
+def _join_places(ids: Sequence[str], names: Mapping[str, str | None]) -> str:
     more = [f"{len(ids) - _MAX_PLACES} more"] if len(ids) > _MAX_PLACES else []
-    return ", ".join([*(_place(id_, names) for id_ in ids[:_MAX_PLACES]), *more])
+    return ", ".join([*(_place_name(id_, names) for id_ in ids[:_MAX_PLACES]), *more])
 
 
-def _place(place: str, names: Mapping[str, str | None]) -> str:
+def _place_name(place: str, names: Mapping[str, str | None]) -> str:
     if place in ("unclustered", "rejected"):
         return "set aside" if place == "rejected" else place
     name = names.get(place)

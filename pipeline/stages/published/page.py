@@ -118,14 +118,14 @@ def _content(
         ],
         "unclustered": document["unclustered"][: shown[-1]],
         "rejected": document["rejected"][:_MAX_REJECTED_ROWS],
-        "twins": _twins(duplicates, page_images - sum(shown)) if duplicates else None,
+        "twins": _duplicate_groups(duplicates, page_images - sum(shown)) if duplicates else None,
         "countries": _countries(document),
         "names": {cluster["id"]: cluster["name"] or cluster["id"] for cluster in named},
         "numbers": _numbers(document),
-        "made": _readable(document["generatedAt"]),
+        "made": _format_time(document["generatedAt"]),
         "news": headline(changes) if changes else "",
         "died": [entry for entry in entries.values() if entry["fate"] == "died"],
-        "settings": [*_flat(document["model"], "model"), *_flat(document["settings"])],
+        "settings": [*_flatten(document["model"], "model"), *_flatten(document["settings"])],
     }
 
 
@@ -181,7 +181,7 @@ def _section(cluster: Json, count: int, change: Json | None) -> Section:
     return Section(cluster, tiles, len(ordered) - len(tiles), change)
 
 
-def _twins(duplicates: Mapping[str, Any], budget: int) -> Json:
+def _duplicate_groups(duplicates: Mapping[str, Any], budget: int) -> Json:
     """The first groups of near and exact duplicates, with at most `budget` thumbnails; further images are text."""
     groups = [group for level in ("near", "exact") for group in duplicates["groups"] if group["level"] == level]
     shown: list[Json] = []
@@ -225,14 +225,14 @@ def _numbers(document: Json) -> Json:
     return summary | {f"{name}Share": f"{100 * count / images if images else 0:.1f} %" for name, count in share.items()}
 
 
-def _readable(time: str) -> str:
+def _format_time(time: str) -> str:
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").removeprefix("0")
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
     """Nested settings as rows of (dotted name, value)."""
     if isinstance(value, dict):
-        rows = (_flat(inner, f"{name}.{key}".removeprefix(".")) for key, inner in cast("Json", value).items())
+        rows = (_flatten(inner, f"{name}.{key}".removeprefix(".")) for key, inner in cast("Json", value).items())
         return [row for part in rows for row in part]
     if isinstance(value, list):
         return [(name, ", ".join(str(inner) for inner in cast("list[Any]", value)) or "none")]

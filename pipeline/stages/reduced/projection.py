@@ -77,7 +77,7 @@ def layout(
     if n < 3:
         return np.array([[float(i), 0.0] for i in range(n)], dtype=np.float32).reshape(n, 2)
     if params.method == "pca" or n < FEW:
-        positions = _plane(data)
+        positions = _principal_plane(data)
     elif params.method in NO_REDUCER and n <= MAP_TSNE:
         placed = previous is not None and has_position.sum() >= 3
         positions = _tsne(
@@ -91,7 +91,7 @@ def layout(
     if previous is not None and has_position.sum() >= 3:
         if on_notice:
             on_notice(f"{n - int(has_position.sum())} of {n} images are new: the map was laid out afresh.")
-        positions = _turn_onto(positions, previous, has_position)
+        positions = _align(positions, previous, has_position)
     return positions.astype(np.float32)
 
 
@@ -105,7 +105,7 @@ def _pca(data: np.ndarray, k: int) -> np.ndarray:
     return np.ascontiguousarray(result * np.where(signs == 0, 1, signs), dtype=np.float32)
 
 
-def _plane(data: np.ndarray) -> np.ndarray:
+def _principal_plane(data: np.ndarray) -> np.ndarray:
     """The first two principal components, float32 [n, 2]."""
     positions = _pca(data, min(2, len(data) - 1, data.shape[1]))
     return np.pad(positions, ((0, 0), (0, 2 - positions.shape[1])))
@@ -119,7 +119,7 @@ def _tsne(data: np.ndarray, start: np.ndarray | None, params: ReductionParams) -
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    first = _plane(data) if start is None else start
+    first = _principal_plane(data) if start is None else start
     spread = float(first.std()) or 1.0
     init: Any = (first / spread * (1e-4 if start is None else 10)).astype(np.float32)  # the stub says str only
     with threadpool_limits(1):
@@ -193,7 +193,7 @@ def _place_new(data: np.ndarray, previous: np.ndarray, has_position: np.ndarray)
     return positions
 
 
-def _turn_onto(positions: np.ndarray, previous: np.ndarray, has_position: np.ndarray) -> np.ndarray:
+def _align(positions: np.ndarray, previous: np.ndarray, has_position: np.ndarray) -> np.ndarray:
     """Rotate, mirror, scale and shift `positions` so that images move as little as possible from `previous`."""
     from scipy.linalg import orthogonal_procrustes
 

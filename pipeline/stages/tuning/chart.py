@@ -40,20 +40,20 @@ def _count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _two(value: float) -> str:
+def _two_decimals(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _kept(trial: Trial) -> float | None:
+def _share_kept(trial: Trial) -> float | None:
     return trial.survival.kept / trial.survival.ids if trial.survival and trial.survival.ids else None
 
 
 CURVES = (
     Curve("Clusters", "how many", lambda trial: trial.clusters, _count),
     Curve("Unclustered", "share of the images", lambda trial: trial.unclustered, _percent),
-    Curve("Validity", "higher is better", lambda trial: trial.validity, _two),
-    Curve("Stability", "higher is steadier", lambda trial: trial.stability, _two, 1.0),
-    Curve("Ids kept", "share of today's clusters", _kept, _percent, 1.0),
+    Curve("Validity", "higher is better", lambda trial: trial.validity, _two_decimals),
+    Curve("Stability", "higher is steadier", lambda trial: trial.stability, _two_decimals, 1.0),
+    Curve("Ids kept", "share of today's clusters", _share_kept, _percent, 1.0),
     Curve("Largest cluster", "share of the images", lambda trial: trial.largest, _percent),
 )
 

@@ -71,7 +71,7 @@ def sheets(trials: Sequence[Trial], embeddings: np.ndarray, copies: np.ndarray, 
     """The rows for settings from coarse to fine. `embeddings` float32 [n, d]; `copies` int [n]: images of each point;
     `names[i]` breaks ties between equally typical points."""
     coarse = trials[0].groups
-    placed = [_within(coarse, trial.groups, copies) for trial in trials]
+    placed = [_containing_groups(coarse, trial.groups, copies) for trial in trials]
     sizes = [_sizes(trial.groups, copies) for trial in trials]
     order = sorted(range(trials[0].clusters), key=lambda group: -sizes[0][group])
     if any((parents == UNCLUSTERED).any() for parents in placed):
@@ -91,7 +91,7 @@ def sheets(trials: Sequence[Trial], embeddings: np.ndarray, copies: np.ndarray, 
     return Sheets(list(trials), rows, max(0, len(order) - MOST_ROWS))
 
 
-def _within(coarse: np.ndarray, groups: np.ndarray, copies: np.ndarray) -> np.ndarray:
+def _containing_groups(coarse: np.ndarray, groups: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """Int [groups]: the group of `coarse` with most of each group's images, or `UNCLUSTERED`."""
     count, above = int(groups.max()) + 1, int(coarse.max()) + 1
     table = np.zeros((count, above + 1))

@@ -126,7 +126,7 @@ def sweep(
             else:  # the subsamples are drawn from this sample, which replaces the whole
                 whole = np.full(len(cloud.vectors), NONE, dtype=np.int32)
                 whole[part.rows] = groups
-        in_force = _same(setting, params.granularity) and params.n_clusters is None
+        in_force = _same_setting(setting, params.granularity) and params.n_clusters is None
         trials.append(_trial(cloud, setting, grouping, agreements, current=in_force))
     if on_progress:
         on_progress(each * len(settings), each * len(settings))
@@ -188,7 +188,7 @@ def best(trials: Sequence[Trial]) -> Trial | None:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Subsample:
     """A part of the points: `rows` int [m]; either `compared` with the whole, or replacing it."""
 
     rows: np.ndarray
@@ -208,26 +208,26 @@ def _cluster(cloud: Cloud, params: ClusterParams) -> Grouping:
     return replace(grouping, groups=groups, probability=probability)
 
 
-def _samples(cloud: Cloud, params: ClusterParams, runs: int, sample: int, seed: int) -> list[_Part]:
+def _samples(cloud: Cloud, params: ClusterParams, runs: int, sample: int, seed: int) -> list[_Subsample]:
     rng = np.random.default_rng(seed)
     n = len(cloud.vectors)
     if not runs or n < 2:
         return []
     rows = np.arange(n)
-    parts: list[_Part] = []
+    parts: list[_Subsample] = []
     if n > sample:
         rows = np.sort(rng.choice(n, sample, replace=False))
-        parts.append(_part(cloud, params, rows, compared=False))
+        parts.append(_subsample(cloud, params, rows, compared=False))
     for _ in range(runs):
         drawn = np.sort(rng.choice(rows, max(2, round(SHARE * len(rows))), replace=False))
-        parts.append(_part(cloud, params, drawn, compared=True))
+        parts.append(_subsample(cloud, params, drawn, compared=True))
     return parts
 
 
-def _part(cloud: Cloud, params: ClusterParams, rows: np.ndarray, *, compared: bool) -> _Part:
+def _subsample(cloud: Cloud, params: ClusterParams, rows: np.ndarray, *, compared: bool) -> _Subsample:
     vectors = cloud.vectors[rows]
     neighbours = nearest_neighbours(vectors, NEIGHBOURS - 1) if params.method == "community" else None
-    return _Part(rows, Cloud(vectors, cloud.embeddings[:0], cloud.copies[rows], neighbours), compared)
+    return _Subsample(rows, Cloud(vectors, cloud.embeddings[:0], cloud.copies[rows], neighbours), compared)
 
 
 def _trial(cloud: Cloud, setting: str, grouping: Grouping, agreements: Sequence[float], *, current: bool) -> Trial:
@@ -248,5 +248,5 @@ def _trial(cloud: Cloud, setting: str, grouping: Grouping, agreements: Sequence[
     )
 
 
-def _same(setting: str, other: str) -> bool:
+def _same_setting(setting: str, other: str) -> bool:
     return setting == other or (setting not in WORDS and other not in WORDS and float(setting) == float(other))
