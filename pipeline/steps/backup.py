@@ -1,7 +1,7 @@
-"""Copying decisions out of a data directory, and bringing a copy back.
+"""Backup and restore of decisions.
 
-What belongs here: which copy is meant, whether it may replace what is there, and what was done in words. Not here: the
-copies of every publication (`decision_guard.py`), files and rows (`storage/curation/`).
+What belongs here: which copy is meant, whether it may replace the present decisions, and what was done in words. Not
+here: the copies of every publication (`decision_guard.py`), files and rows (`storage/curation/`).
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ LATEST = "latest"
 
 
 def backup(project: Project, file: Path | None) -> Copy:
-    """A verified copy of all decisions, in `file` or beside those of the publications. Raises `BackupError`."""
+    """Make a verified copy of all decisions, in `file` or beside the copies of publications. Raises `BackupError`."""
 
     log = project.curation.log
     if not any(log.counts().values()):
@@ -36,16 +36,15 @@ def backup(project: Project, file: Path | None) -> Copy:
 
 
 def restore(project: Project, wanted: str, *, replace: bool = False) -> str:
-    """Bring back a copy, `latest` or a file; returns what was done in words. What was there before is kept.
+    """Restore a copy, `latest` or a file; returns what was done in words. The decisions before it are kept aside.
 
-    Raises `BackupError` where there is no such copy, or where it lacks decisions that are there and `replace` is not
-    given.
+    Raises `BackupError` if there is no such copy, or if it lacks present decisions and `replace` is False.
     """
     from pipeline.steps.curation import database_of
     from pipeline.storage.curation import restoring
     from pipeline.storage.curation.store import CurationStore
 
-    copy = _wanted(project, wanted)
+    copy = _find_copy(project, wanted)
     url, file = database_of(project)
     aside = project.layout.replaced(project.now())
     if file is not None:
@@ -65,21 +64,21 @@ def restore(project: Project, wanted: str, *, replace: bool = False) -> str:
     return f"{counted(copy.events)} {'is' if copy.events == 1 else 'are'} back{_as_of(copy)}, from {copy.file}.{before}"
 
 
-def _wanted(project: Project, wanted: str) -> Copy:
+def _find_copy(project: Project, wanted: str) -> Copy:
     if wanted != LATEST:
         return copies.read_copy(Path(wanted))
-    found = copies.best(copies.newest_first(project.layout.copies))
-    if found is None:
+    newest = copies.best(copies.newest_first(project.layout.copies))
+    if newest is None:
         raise BackupError(f"There is no good copy in {project.layout.copies}. Name a file: image-cluster restore FILE")
-    return found
+    return newest
 
 
 def _refuse_to_lose(log: Reader, copy: Copy, *, replace: bool) -> None:
-    """What is there must be the beginning of what the copy holds, unless somebody said otherwise."""
+    """The copy must start with all present decisions, unless `replace` is True. Raises `BackupError`."""
     try:
         present = copies.contents(log)
-        lacking = [slug for slug, held in present.items() if _lacks(log, slug, held, copy)]
-    except (CurationDatabaseError, DamagedDatabaseError):  # what cannot be read cannot be missed; it is set aside
+        lacking = [slug for slug, decisions in present.items() if _lacks(log, slug, decisions, copy)]
+    except (CurationDatabaseError, DamagedDatabaseError):  # unreadable decisions cannot be compared; they are set aside
         return
     if lacking and not replace:
         figures = ", ".join(
@@ -91,10 +90,10 @@ def _refuse_to_lose(log: Reader, copy: Copy, *, replace: bool) -> None:
         )
 
 
-def _lacks(log: Reader, slug: str, held: Held, copy: Copy) -> bool:
-    if copies.count(copy, slug) < held.events:
+def _lacks(log: Reader, slug: str, decisions: Held, copy: Copy) -> bool:
+    if copies.count(copy, slug) < decisions.events:
         return True
-    return SqliteFile(copy.file).digest(slug, held.events) != log.digest(slug, held.events)
+    return SqliteFile(copy.file).digest(slug, decisions.events) != log.digest(slug, decisions.events)
 
 
 def _as_of(copy: Copy) -> str:

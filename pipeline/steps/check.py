@@ -1,6 +1,6 @@
-"""What a run would meet and do, found out without changing anything.
+"""A dry run: checks settings, bucket and encoder, and says what a run would do. Changes nothing.
 
-What belongs here: questions to the settings, the bucket and the encoder. Not here: doing any of it (`run.py`).
+What belongs here: read-only checks. Not here: the run itself (`run.py`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from pipeline.storage.layout import Layout, read_slugs
 
 @dataclass(frozen=True)
 class Finding:
-    """One answer: what was asked, whether it is well, and the answer in words."""
+    """One result: what was checked, whether it is fine, and the answer in words."""
 
     what: str
     ok: bool
@@ -26,7 +26,7 @@ class Finding:
 
 
 def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
-    """Findings in the order in which a run would meet them."""
+    """Findings in the order of a run."""
     yield Finding("settings", True, f"valid; data directory {project.settings.data_dir}")
     try:
         project.bucket.check()
@@ -41,14 +41,14 @@ def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
 
 
 def _changes(project: Project, category: str) -> Finding:
-    # the stores are opened by hand: Project.layout would make the data directory
+    # opens the stores itself: Project.layout would create the data directory
     layout = Layout(project.settings.data_dir)
     slugs = read_slugs(layout)
     slug = next(slug for slug, name in slug_map([*slugs.values(), category], slugs).items() if name == category)
     current = ArtifactStore(layout).current(slug, "manifest")
-    known = current.table("manifest", MANIFEST_SCHEMA) if current else None
+    stored = current.table("manifest", MANIFEST_SCHEMA) if current else None
     try:
-        made = preview(project, category, known)
+        made = preview(project, category, stored)
     except ImageClusterError as error:
         return Finding(category, False, str(error))
     text = (

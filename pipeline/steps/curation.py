@@ -1,8 +1,8 @@
-"""What people decide, at the data directory: deciding, undoing, and the clusters as people want them.
+"""Decisions of people about one data directory: deciding, undoing, and the clusters after all decisions.
 
-What belongs here: taking the state that an event keeps, joining stored clusters with stored events. Not here: what a
-decision needs (`curation/checks.py`) and does (`curation/replay.py`), the database (`storage/curation/`), publishing
-(`publish.py`).
+What belongs here: recording the state that a decision changes, joining stored clusters with stored events. Not here:
+what a decision needs (`curation/checks.py`) and does (`curation/replay.py`), the database (`storage/curation/`),
+publishing (`publish.py`).
 """
 
 import os
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DATABASE_VARIABLE = "IMAGE_CLUSTER_DATABASE_URL"
 
-# the columns that are read here, of tables that the stages make
+# the columns that this module reads
 _USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
 _HOMES = columns(MEMBERS_SCHEMA, "content_hash", "cluster_id")
 _BOOK = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members")
@@ -42,7 +42,7 @@ _BOOK = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members")
 
 @dataclass
 class _Cached:
-    """The last computed clusters and their replay, by what they were made of."""
+    """The computed clusters of one version of `identities`, and their last replay."""
 
     version: str
     computed: Computed
@@ -51,7 +51,7 @@ class _Cached:
 
 @dataclass(frozen=True)
 class _Common:
-    """What the events of one call share."""
+    """The fields that all events of one call share."""
 
     at: str
     actor: str
@@ -61,8 +61,8 @@ class _Common:
 class Curation:
     """The decisions of one data directory. Raises `CurationDatabaseError` when their database does not open.
 
-    `read_only`: nothing is decided and nothing migrated. What is made from decisions or adds to them raises
-    `LostDecisionsError` where those of the last publication are not there, and `DamagedDatabaseError`.
+    `read_only`: nothing is decided or migrated. Methods that use or add decisions raise `LostDecisionsError` when
+    decisions of the last publication are missing, and `DamagedDatabaseError`.
     """
 
     def __init__(self, data: DataDirectory, *, read_only: bool = False) -> None:
@@ -71,15 +71,15 @@ class Curation:
         self._cache: dict[str, _Cached] = {}
         self.guard = DecisionGuard(data, lambda: self._place)
         file = SqliteFile(data.layout.curation)
-        with self._naming_ways_on():
+        with self._recovery_hint():
             self._reader: Reader = file if self._configured is None and file.is_current() else self.store
 
     @cached_property
     def store(self) -> "CurationStore":
-        """Where decisions are written: opened, and made or migrated if need be, at the first use."""
+        """Where decisions are written. Opened at the first use; creates or migrates the database if needed."""
         from pipeline.storage.curation.store import CurationStore, database_url
 
-        with self._naming_ways_on():
+        with self._recovery_hint():
             return CurationStore(database_url(self._data.layout.curation, self._configured), read_only=self.read_only)
 
     @property
@@ -87,22 +87,22 @@ class Curation:
         return str(self._data.layout.curation) if self._configured is None else self.store.name
 
     @contextmanager
-    def _naming_ways_on(self) -> Generator[None]:
+    def _recovery_hint(self) -> Generator[None]:
         try:
             yield
         except DamagedDatabaseError as error:
-            told = str(error)
+            message = str(error)
             ways = ways_on(self._data)
-            raise error if ways in told else DamagedDatabaseError(f"{told}\n{ways}") from None
+            raise error if ways in message else DamagedDatabaseError(f"{message}\n{ways}") from None
 
     def checked(self, slug: str) -> Reader:
-        """`log`, once it is known that no decision about a category was lost. Raises `LostDecisionsError`."""
+        """`log`, after checking that no decision about this category is missing. Raises `LostDecisionsError`."""
         self.guard.check(slug, self.log)
         return self.log
 
     @property
     def log(self) -> Reader:
-        """What was decided, for reading; a database that nobody has written to is not made for it."""
+        """The decisions, for reading. Does not create a database."""
         return self.__dict__.get("store", self._reader)
 
     def close(self) -> None:
@@ -111,18 +111,18 @@ class Curation:
             self.store.close()
 
     def curated(self, slug: str) -> Curated:
-        """The clusters of a category as people want them now."""
+        """The clusters of a category after all decisions."""
         return self._curated(slug, self.checked(slug).events(slug))
 
     def review_reasons(self, slug: str) -> dict[str, list[str]]:
-        """Cluster id → why it asks to be reviewed."""
+        """Cluster id → why it needs a review."""
         change = self._data.settings.curation.review_change
         return reasons(self.curated(slug), self.log.flags(slug), change=change)
 
     def cluster(self, slug: str, cluster: str) -> CuratedCluster:
-        """One cluster by its id, one that was merged into it, or its name.
+        """One cluster by its id, its name, or the id of a cluster that was merged into it.
 
-        Raises `UnknownNameError` with the nearest ids, `AmbiguousNameError` with those of all that the name fits.
+        Raises `UnknownNameError` with the nearest ids, `AmbiguousNameError` with the ids of every match.
         """
         return known_cluster(self.curated(slug), cluster)
 
@@ -136,10 +136,10 @@ class Curation:
         key: str | None = None,
         expected: Mapping[str, int] | None = None,
     ) -> Event:
-        """Store a decision, with the state of what it touches. A second call with the same `key` stores nothing.
+        """Store a decision and the state of the clusters it touches. A second call with the same `key` stores nothing.
 
-        `expected` are the revisions of clusters that the caller saw; `ConflictError` when one has moved on. Raises
-        `UnknownNameError` for an id that does not exist, `DecisionError` for what makes no sense.
+        `expected` maps clusters to the revisions that the caller saw; raises `ConflictError` if one has changed since.
+        Raises `UnknownNameError` for an unknown id, `DecisionError` for an invalid decision.
         """
         return self.decide_all({slug: [decision]}, actor=actor, why=why, key=key, expected=expected)[slug][0]
 
@@ -152,15 +152,15 @@ class Curation:
         key: str | None = None,
         expected: Mapping[str, int] | None = None,
     ) -> dict[str, list[Event]]:
-        """Store decisions that belong together, of one category or of several: all of them, or none.
+        """Store decisions about one or several categories in one transaction: all of them, or none.
 
-        As `decide` otherwise; each is checked against what those before it leave. `expected` is checked once, before
-        the first. Raises `ConflictError` for a `key` that stands for other decisions.
+        Like `decide`. Each decision is checked against the result of those before it, `expected` once before the first.
+        Raises `ConflictError` for a `key` that was used for other decisions.
         """
         for slug in decisions:
             self.checked(slug)
         with self.store.transactions(list(decisions)) as transactions:
-            if key is not None and (stored := _stored(transactions, decisions, key)) is not None:
+            if key is not None and (stored := _events_with_key(transactions, decisions, key)) is not None:
                 return stored
             _check_revisions(transactions.values(), expected or {})
             common = _Common(self._data.now(), d.one_line(actor), why)
@@ -171,10 +171,10 @@ class Curation:
     ) -> list[Event]:
         events: list[Event] = []
         for decision in decisions:
-            # what is not stored yet never enters the cache: another transaction may take its numbers
-            computed = self._held(tx.category).computed
+            # uncommitted events stay out of the cache: another transaction may take their numbers
+            computed = self._cached(tx.category).computed
             curated = replay(computed, tx.events) if events else self._curated(tx.category, tx.events)
-            fitting = self._checked(tx.category, decision, curated)
+            fitting = self._validated(tx.category, decision, curated)
             events.append(
                 tx.append(
                     fitting,
@@ -197,36 +197,36 @@ class Curation:
         return self.decide(slug, d.Undo(event=number), actor=actor, why=why)
 
     def named(self, slug: str) -> frozenset[str]:
-        """Ids of computed clusters that go by a name, merged ones included."""
+        """Ids of computed clusters that have a name, merged ones included."""
         from pipeline.curation.replay import fold
 
         return fold(self.checked(slug).events(slug)).names()
 
     def computed(self, slug: str) -> Computed:
         """The clusters as computed, from `identities`."""
-        return self._held(slug).computed
+        return self._cached(slug).computed
 
-    def _held(self, slug: str) -> _Cached:
+    def _cached(self, slug: str) -> _Cached:
         stored = self._data.store.current(slug, "identities")
-        if stored is None:  # read, but not clustered yet: there are images to tag and to leave out
+        if stored is None:  # not clustered yet, but images can already be tagged and excluded
             images = self._data.store.require(slug, "images")
             table = images.table("images", _USABLE, list(_USABLE))
             usable = table.filter(pl.col("status") == "ok")["content_hash"]
             return _Cached("", Computed({}, frozenset(usable)))
         version = stored.provenance.version
-        held = self._cache.get(slug)
-        if held is None or held.version != version:
-            held = self._cache[slug] = _Cached(version, _computed(stored))
-        return held
+        cached = self._cache.get(slug)
+        if cached is None or cached.version != version:
+            cached = self._cache[slug] = _Cached(version, _computed(stored))
+        return cached
 
     def _curated(self, slug: str, events: Sequence[Event]) -> Curated:
-        held = self._held(slug)
-        if held.curated is None or held.curated.events != len(events):
-            held.curated = replay(held.computed, events)
-        return held.curated
+        cached = self._cached(slug)
+        if cached.curated is None or cached.curated.events != len(events):
+            cached.curated = replay(cached.computed, events)
+        return cached.curated
 
-    def _checked(self, slug: str, decision: Decision, curated: Curated) -> Decision:
-        """The decision in terms of what is there, so that nobody decides about an id that never was."""
+    def _validated(self, slug: str, decision: Decision, curated: Curated) -> Decision:
+        """The decision with current cluster ids. Raises what `checked` and `check_images` raise."""
 
         def left_out() -> frozenset[str]:
             return curated.excluded | self.log.excluded(slug).keys() | curated.tags.keys()
@@ -236,7 +236,7 @@ class Curation:
 
 
 def database_of(data: DataDirectory) -> tuple[str, Path | None]:
-    """The address of the decisions, and their file where it is one. Opens nothing."""
+    """The address of the database of decisions, and its file if it is SQLite. Opens nothing."""
     from sqlalchemy.engine import make_url
 
     from pipeline.storage.curation.store import database_url
@@ -249,7 +249,7 @@ def database_of(data: DataDirectory) -> tuple[str, Path | None]:
 
 
 def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:
-    """An id for images that people split off; `number` (of the last event) keeps two of the same images apart."""
+    """An id for images that people split off. `number` of the last event separates two splits of the same images."""
     from pipeline.stages.identities.matching import id_letters
 
     return f"p-{id_letters('split', slug, str(number), *sorted(images))}"
@@ -266,10 +266,10 @@ def _computed(stored: Artifact) -> Computed:
     )
 
 
-def _stored(
+def _events_with_key(
     transactions: Mapping[str, "Transaction"], decisions: Mapping[str, Sequence[Decision]], key: str
 ) -> dict[str, list[Event]] | None:
-    """The events that an earlier call with this key stored; those of one call have numbers in a row."""
+    """The events that an earlier call with this key stored. The events of one call have consecutive numbers."""
     firsts = {slug: tx.with_key(key) for slug, tx in transactions.items()}
     if not any(firsts.values()):
         return None
@@ -277,14 +277,14 @@ def _stored(
     for slug, first in firsts.items():
         start = len(transactions[slug].events) if first is None else first.number - 1
         stored[slug] = transactions[slug].events[start : start + len(decisions[slug])]
-        if [one.decision.kind for one in stored[slug]] != [one.kind for one in decisions[slug]]:
+        if [event.decision.kind for event in stored[slug]] != [event.kind for event in decisions[slug]]:
             raise ConflictError(f"The key {key!r} was used for other decisions, so nothing was stored. Use a new key.")
     return stored
 
 
 def _check_revisions(transactions: Collection["Transaction"], expected: Mapping[str, int]) -> None:
     for cluster, revision in expected.items():
-        now = max(tx.revision(cluster) for tx in transactions)  # an id is of one category; elsewhere it is 0
+        now = max(tx.revision(cluster) for tx in transactions)  # 0 in the categories that do not have this id
         if now != revision:
             raise ConflictError(
                 f"Cluster {cluster} was changed since you saw it (revision {revision}, now {now}), so nothing was "
@@ -293,5 +293,6 @@ def _check_revisions(transactions: Collection["Transaction"], expected: Mapping[
 
 
 def _state(decision: Decision, curated: Curated) -> dict[str, ClusterState]:
-    touched = {one: curated.clusters[one] for one in decision.clusters_touched() if one in curated.clusters}
-    return {name: ClusterState(one.name, one.status, one.members, one.description) for name, one in touched.items()}
+    touched = [curated.clusters[name] for name in decision.clusters_touched() if name in curated.clusters]
+    return {cluster.id: ClusterState(cluster.name, cluster.status, cluster.members, cluster.description)
+            for cluster in touched}  # fmt: skip

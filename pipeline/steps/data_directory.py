@@ -1,7 +1,7 @@
-"""A data directory and its settings: where results lie, which categories there are, and who holds one of them.
+"""A data directory and its settings: stored results, categories and their locks.
 
-What belongs here: what every step needs before it opens anything outside the data directory, and where a step tells
-people what it is doing. Not here: the bucket, the encoder and people's decisions (`project.py`).
+What belongs here: everything that a step needs inside the data directory, and its notices to people. Not here: the
+bucket, the encoder and the decisions of people (`project.py`).
 """
 
 import difflib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Talk(Protocol):
-    """Where a step tells people what it is doing."""
+    """Where a step reports its progress to people."""
 
     def notice(self, text: str) -> None: ...
 
@@ -39,7 +39,7 @@ class Silence:
 
 
 class DataDirectory:
-    """One data directory and the settings that it is used with."""
+    """One data directory and its settings."""
 
     def __init__(
         self,
@@ -64,19 +64,19 @@ class DataDirectory:
         return ArtifactStore(self.layout)
 
     def tell_once(self, text: str) -> None:
-        """Give a notice the first time only: several steps may come upon it."""
+        """Give a notice the first time only; several steps may have the same one."""
         if text not in self._noticed:
             self._noticed.add(text)
             self.talk.notice(text)
 
     def now(self) -> str:
-        """This moment as ISO 8601 in UTC, whole seconds."""
+        """The current time as ISO 8601 in UTC, in whole seconds."""
         return self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def slug_of(self, category: str) -> str:
-        """The slug of a category name (or the slug itself), also by the name that it had before it was renamed.
+        """The slug of a category, given its name, its slug, or a name from before it was renamed.
 
-        Raises `UnknownNameError` listing what there is.
+        Raises `UnknownNameError` listing the categories.
         """
         slugs = read_slugs(self.layout)
         if category in slugs:
@@ -97,7 +97,7 @@ class DataDirectory:
 
     @contextmanager
     def lock(self, slug: str) -> Generator[None]:
-        """Hold a category: two processes never work on the same one at a time."""
+        """Lock a category, so that no two processes work on it at the same time."""
         from filelock import FileLock, Timeout
 
         path = self.layout.lock(slug)

@@ -1,7 +1,7 @@
-"""What people decided that computing has to know: exclusions, names, rated pairs, pairs that are no duplicates.
+"""The decisions that stages need: excluded images, named clusters, rated pairs, pairs that are not duplicates.
 
-What belongs here: reading each out of a project's decisions. Not here: making decisions (`curation.py`), what they do
-to computed clusters (`curation/replay.py`).
+What belongs here: reading these from a project's decisions. Not here: deciding (`curation.py`), the effect of decisions
+on computed clusters (`curation/replay.py`).
 """
 
 from itertools import combinations
@@ -11,7 +11,7 @@ from pipeline.steps.project import Project
 
 
 def excluded_images(project: Project, slug: str) -> frozenset[str]:
-    """Content hashes that people left out."""
+    """Content hashes that people excluded."""
     return frozenset(project.curation.checked(slug).excluded(slug))
 
 
@@ -21,13 +21,14 @@ def named_clusters(project: Project, slug: str) -> frozenset[str]:
 
 
 def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
-    """Two content hashes and whether they belong together, for each rating that holds, in the order of the ratings."""
+    """Two content hashes and whether they belong together, for each active rating, oldest first."""
     active = d.active_events(project.curation.checked(slug).events(slug))
-    return [(one.decision.a, one.decision.b, one.decision.same) for one in active if isinstance(one.decision, d.Pair)]
+    pairs = [event.decision for event in active if isinstance(event.decision, d.Pair)]
+    return [(pair.a, pair.b, pair.same) for pair in pairs]
 
 
 def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
-    """Pairs of content hashes that people said are no duplicates of each other."""
+    """Pairs of content hashes that people marked as not duplicates."""
     active = d.active_events(project.curation.checked(slug).events(slug))
-    kept = [one.decision.images for one in active if isinstance(one.decision, d.KeepBoth)]
+    kept = [event.decision.images for event in active if isinstance(event.decision, d.KeepBoth)]
     return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))

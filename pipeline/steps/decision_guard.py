@@ -1,12 +1,11 @@
-"""Decisions are never lost in silence: what a publication was made from must still be there at the next run.
+"""Detects lost decisions: every decision behind the last publication must still be there at the next run.
 
-What belongs here: comparing the decisions that are there with those of the last publication, the copy that every
-publication keeps, and the words that name the ways on. Not here: copies themselves (`storage/curation/copies.py`),
-bringing one back (`restoring.py`), reading decisions (`curation.py`).
+What belongs here: comparing the present decisions with those of the last publication, the copy that every publication
+keeps, and the error text with its remedies. Not here: copies themselves (`storage/curation/copies.py`), restoring one
+(`backup.py`, `storage/curation/restoring.py`), reading decisions (`curation.py`).
 
-The record of a publication says how many events it was made from, with their digest and the database's identity. So a
-database that is empty, gone, an older copy or another one altogether is told from the one that was published from,
-also where somebody decided something in it meanwhile.
+The record of a publication holds the number of its events, their digest and the database's identity. It therefore
+detects a database that is empty, missing, an older copy or a different one, even after new decisions were made in it.
 """
 
 import json
@@ -24,58 +23,58 @@ ACCEPT = "--accept-lost-decisions"
 
 
 class DecisionGuard:
-    """The comparison for one data directory. `place` says in words where the decisions are."""
+    """The comparison for one data directory. `place` names the database in words."""
 
     def __init__(self, data: DataDirectory, place: Callable[[], str]) -> None:
         self._data, self._place = data, place
-        self._held: dict[str, tuple[Known, int]] = {}  # what was found to be there, and in which file of the reader
+        self._verified: dict[str, tuple[Known, int]] = {}  # slug → verified record, and generation of the reader
 
     @property
     def place(self) -> str:
         return self._place()
 
     def check(self, slug: str, log: Reader) -> None:
-        """Raises `LostDecisionsError` where decisions of the last publication are not in `log`."""
-        known = self.known(slug)
+        """Raises `LostDecisionsError` when decisions of the last publication are missing from `log`."""
+        record = self.known(slug)
         last = log.last(slug)
-        if known is None:
+        if record is None:
             lost = last == 0 and self._names_published(slug)
             if lost:
                 self._refuse(slug, f"what is published of it has {lost} names, but {self.place} holds no decision")
             return
-        if self._held.get(slug) == (known, log.generation) and last >= known.events:
+        if self._verified.get(slug) == (record, log.generation) and last >= record.events:
             return
-        if last < known.events:
-            self._refuse(slug, f"it was published from {counted(known.events)}, but {self.place} holds "
+        if last < record.events:
+            self._refuse(slug, f"it was published from {counted(record.events)}, but {self.place} holds "
                                f"{last or 'none'} of it")  # fmt: skip
-        if known.events and log.digest(slug, known.events) != known.digest:
-            self._refuse(slug, f"it was published from {counted(known.events)}, and {self.place} holds others "
+        if record.events and log.digest(slug, record.events) != record.digest:
+            self._refuse(slug, f"it was published from {counted(record.events)}, and {self.place} holds others "
                                "under the same numbers: it is another database, or it is damaged")  # fmt: skip
-        if not known.events and last and _others(known.database, log.identity()):
+        if not record.events and last and _differ(record.database, log.identity()):
             self._refuse(slug, f"it was published without decisions, and {self.place} is another database, with "
                                f"{counted(last)} about a category of this name")  # fmt: skip
-        self._held[slug] = (known, log.generation)
+        self._verified[slug] = (record, log.generation)
 
     def known(self, slug: str) -> Known | None:
-        """What the last publication was made from: its record, else that of the newest copy; None: nothing tells."""
-        known = read_known(self._data.layout.published, slug)
-        if known is not None:
-            return known
+        """The decisions of the last publication: from its record, else from the newest copy, else None."""
+        record = read_known(self._data.layout.published, slug)
+        if record is not None:
+            return record
         newest = next(iter(copies.newest_first(self._data.layout.copies)), None)
-        held = newest.categories.get(slug) if newest else None
-        return Known(held.events, held.digest, newest.database, newest.at) if newest and held else None
+        kept = newest.categories.get(slug) if newest else None
+        return Known(kept.events, kept.digest, newest.database, newest.at) if newest and kept else None
 
     def record(self, slug: str, log: Reader) -> Known:
-        """What a publication is made from now."""
+        """The decisions of a publication that is made now."""
         last = log.last(slug)
         return Known(last, log.digest(slug, last) if last else "", log.identity(), self._data.now())
 
     def _names_published(self, slug: str) -> int:
-        """Names come from decisions alone: a data directory without a record still tells that there were some."""
+        """How many clusters are published with a name. Only decisions give names, so this works without a record."""
         path = self._data.layout.published / slug / DOCUMENT
         try:
-            return sum(one["name"] is not None for one in json.loads(path.read_bytes())["clusters"])
-        except (OSError, ValueError, KeyError, TypeError):  # nothing readable is published: nothing was lost from it
+            return sum(cluster["name"] is not None for cluster in json.loads(path.read_bytes())["clusters"])
+        except (OSError, ValueError, KeyError, TypeError):  # nothing readable is published, so nothing was lost
             return 0
 
     def _refuse(self, slug: str, what: str) -> None:
@@ -89,7 +88,7 @@ class DecisionGuard:
 
 
 def accept_loss(data: DataDirectory, slug: str, guard: DecisionGuard, log: Reader) -> str | None:
-    """Go on without the decisions that are missing, on record; None where none is. Returns what was done in words."""
+    """Continue without the missing decisions, and record the loss. Returns what was done in words, None if no loss."""
     try:
         guard.check(slug, log)
     except LostDecisionsError:
@@ -107,19 +106,19 @@ def accept_loss(data: DataDirectory, slug: str, guard: DecisionGuard, log: Reade
 
 
 def ways_on(data: DataDirectory) -> str:
-    """The commands that bring decisions back, with the newest good copy."""
-    found = copies.best(copies.newest_first(data.layout.copies))
+    """The commands that restore decisions, with the newest good copy."""
+    newest = copies.best(copies.newest_first(data.layout.copies))
     own = f"  bring back another copy:   image-cluster restore FILE{_out(data)}"
-    if found is None:
+    if newest is None:
         return f"There is no good copy in {data.layout.copies}. Ways on:\n{own}"
     return (
-        f"The newest good copy holds {counted(found.events)} as of {found.at}: {found.file}. Ways on:\n"
+        f"The newest good copy holds {counted(newest.events)} as of {newest.at}: {newest.file}. Ways on:\n"
         f"  bring it back:             image-cluster restore latest{_out(data)}\n{own}"
     )
 
 
 def keep_copy(data: DataDirectory, log: Reader) -> Path | None:
-    """A verified copy of the decisions, unless the newest one holds the same. Raises `BackupError`."""
+    """Make a verified copy of the decisions, unless the newest copy is equal. Raises `BackupError`."""
     made = copies.keep_copy(log, data.layout.copies, data.now())
     return made.file if made else None
 
@@ -129,8 +128,8 @@ def counted(count: int) -> str:
     return "1 decision" if count == 1 else f"{count:,} decisions"
 
 
-def _others(one: str | None, other: str | None) -> bool:
-    return one is not None and other is not None and one != other
+def _differ(first: str | None, second: str | None) -> bool:
+    return first is not None and second is not None and first != second
 
 
 def _out(data: DataDirectory) -> str:

@@ -1,7 +1,7 @@
-"""Bucket → a folder of originals in the bucket's own layout.
+"""Bucket → a folder of originals in the bucket's layout.
 
-What belongs here: copying what the manifest chose. Not here: anything that the pipeline needs; a run reads the bucket
-itself and keeps no originals.
+What belongs here: copying the files that the manifest chose. Not here: anything that a run needs; it reads the bucket
+itself and keeps no originals (`ingest.py`).
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from pipeline.steps.project import Project
 def download(
     project: Project, wanted: Iterable[str], folder: Path, *, sample: int | None = None
 ) -> list[dict[str, Any]]:
-    """Copy each image's chosen variant to `folder/KEY`; what is there in the same size is left as it is.
+    """Copy each image's chosen variant to `folder/KEY`. Skips files that exist with the same size.
 
     Returns a row per image: key, path, status (`downloaded`, `there`, `missing`).
     """

@@ -1,6 +1,6 @@
-"""The same work for several categories: the trouble of one never keeps the others from theirs.
+"""The same work for several categories: the failure of one does not stop the others.
 
-What belongs here: going on after a failure, and telling at the end what failed and why. Not here: the work itself
+What belongs here: continuing after a failure, and reporting at the end what failed and why. Not here: the work itself
 (`run.py` and the steps beside this file), printing (`console.py`).
 """
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Failure:
-    """A category that was not finished, and the reason. What it had published before stays in place."""
+    """A category that failed, and the reason. Its last publication stays in place."""
 
     slug: str
     category: str
@@ -31,7 +31,7 @@ class Failure:
 
     @property
     def expected(self) -> bool:
-        """Whether the reason is one that people can do something about; anything else is a bug."""
+        """Whether people can do something about the reason; anything else is a bug."""
         return isinstance(self.error, (ImageClusterError, OSError))
 
     @property
@@ -43,14 +43,14 @@ class Failure:
         return str(self.error) if self.expected else f"{type(self.error).__name__}: {self.error}"
 
     def summary(self) -> dict[str, str]:
-        """What a summary of several categories says of this one."""
+        """The row of this category in a summary."""
         return {"category": self.category, "failed": self.why}
 
 
 def each_category(project: Project, slugs: Iterable[str], work: Callable[[str], T]) -> tuple[list[T], list[Failure]]:
-    """What `work` returned for each category that it finished, and the failures of the others, both in order.
+    """The results of the categories that `work` finished, and the failures of the others, both in order.
 
-    A bucket that does not answer any more is asked once, not once per category. Ctrl-C ends everything.
+    A bucket that stops answering is tried once, not once per category. Ctrl-C ends everything.
     """
     finished: list[T] = []
     failures: list[Failure] = []
@@ -70,37 +70,37 @@ def each_category(project: Project, slugs: Iterable[str], work: Callable[[str], 
 
 
 def raise_failures(failures: list[Failure], finished: int) -> None:
-    """Raise what happened, where anything did.
+    """Raise one error for these failures; does nothing where there are none.
 
-    One reason for all categories is raised as it was; several, or one among others that were finished, as
-    `CategoriesFailedError` with each reason once. A bug is raised as it is, so that its traceback is seen.
+    If every category failed for the same reason, that error is raised itself. Otherwise `CategoriesFailedError` lists
+    each reason once. A bug is raised as it is, so that its traceback is seen.
     """
     if not failures:
         return
-    if not finished and len({one.why for one in failures}) == 1:
+    if not finished and len({failure.why for failure in failures}) == 1:
         raise failures[0].error
-    text = told(failures, finished)
-    if bug := next((one.error for one in failures if not one.expected), None):
+    text = failure_text(failures, finished)
+    if bug := next((failure.error for failure in failures if not failure.expected), None):
         bug.add_note(text)
         raise bug
-    if all(isinstance(one.error, TransientError) for one in failures):
+    if all(isinstance(failure.error, TransientError) for failure in failures):
         raise TransientError(text)
-    codes = {one.error.exit_code if isinstance(one.error, ImageClusterError) else 1 for one in failures}
+    codes = {failure.error.exit_code if isinstance(failure.error, ImageClusterError) else 1 for failure in failures}
     raise CategoriesFailedError(text, exit_code=codes.pop() if len(codes) == 1 and not finished else 1)
 
 
-def told(failures: list[Failure], finished: int) -> str:
-    """Which categories failed and why, the same reason once."""
+def failure_text(failures: list[Failure], finished: int) -> str:
+    """Which categories failed and why, each reason once."""
     reasons: dict[str, list[str]] = {}
-    for one in failures:
-        reasons.setdefault(one.why, []).append(one.category)
+    for failure in failures:
+        reasons.setdefault(failure.why, []).append(failure.category)
     lines = "".join(f"\n  {', '.join(categories)}: {why}" for why, categories in reasons.items())
     others = f" The {'other was' if finished == 1 else f'other {finished:,} were'} finished." if finished else ""
     return f"{len(failures):,} of {len(failures) + finished:,} categories failed.{others}{lines}"
 
 
 def _bucket_trouble(project: Project, error: Exception) -> Exception | None:
-    """The error itself where the whole bucket is in trouble; None where only this category is."""
+    """The error of the whole bucket, or None where only this category is in trouble."""
     if not isinstance(error, (BucketError, BucketUnreachableError)):
         return None
     try:

@@ -1,8 +1,8 @@
-"""Embeddings → the vectors that are compared: what ratings taught, and time and place beside the picture.
+"""Embeddings → the vectors that are compared: a map learned from ratings, and time and place beside the picture.
 
-What belongs here: gathering ratings, times and places of one category, and keeping what was made of them with
-`reduced`, so that whoever clusters or searches later uses the very same map. Not here: the map
-(`stages/features/metric_learning.py`), the blocks (`stages/features/time_and_place.py`), reducing and clustering.
+What belongs here: gathering ratings, times and places of one category, and storing the learned space with `reduced`, so
+that clustering and search use the same one. Not here: the map (`stages/features/metric_learning.py`), the blocks for
+time and place (`stages/features/time_and_place.py`), reducing (`reduced.py`), clustering (`labels.py`).
 """
 
 from dataclasses import dataclass, field
@@ -22,12 +22,12 @@ from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact, digest
 
 KNOBS = ("weights", "time_hours", "place_km", "least_pairs")
-SPACE_KNOBS = (*KNOBS, "pairs_file")  # of `labels`, but read where `reduced` is made
+SPACE_KNOBS = (*KNOBS, "pairs_file")  # settings of `labels` that `reduced` reads
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the vectors are to be made of beside the embeddings. Nothing, with the settings as they come."""
+class SpaceRequest:
+    """What shapes the vectors beside the embeddings. Empty with the default settings."""
 
     params: ClusterParams
     pairs: list[Pair] = field(default_factory=list[Pair])
@@ -35,7 +35,7 @@ class Asked:
 
     @property
     def inputs(self) -> list[object]:
-        """What a stage's digest needs of it; empty where nothing is asked."""
+        """Its part of a stage's digest; empty for an empty request."""
         if not self.pairs and self.context is None:
             return []
         knobs = {name: value for name, value in self.params.model_dump().items() if name in KNOBS}
@@ -44,9 +44,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Space:
-    """How embeddings become the vectors that are compared; made once, stored with `reduced`.
+    """How embeddings become the vectors that are compared. Learned once, stored with `reduced`.
 
-    `context` is filled: an image without a time or place has that of its look-alike.
+    `context` has no gaps: an image without a time or place has that of the most similar image.
     """
 
     params: ClusterParams
@@ -56,9 +56,10 @@ class Space:
     effective: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def vectors(self, hashes: list[str], embeddings: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-        """Float32 [n, d'] of length 1 from L2-normalised float32 [n, d], and what was done; else the input itself.
+        """Float32 [n, d'] of length 1 from L2-normalised float32 [n, d], and the effective settings.
 
-        Each row depends on its own image only, so a library may come in parts.
+        Returns the input itself where nothing was asked for. Each row depends on its own image only, so a library may
+        come in parts.
         """
         vectors = embeddings if self.learned is None else self.learned.apply(embeddings)
         if self.context is not None:
@@ -66,25 +67,25 @@ class Space:
         return vectors, self.effective
 
     def stored(self) -> dict[str, Any]:
-        """Further tables and files of `reduced` that `stored_space` reads."""
-        found: dict[str, Any] = {"tables": {}, "files": {}}
+        """The tables and files of `reduced` that `stored_space` reads."""
+        extra: dict[str, Any] = {"tables": {}, "files": {}}
         if self.learned is not None and not self.learned.identity:
-            found["files"][METRIC_FILE] = self.learned.to_bytes()
+            extra["files"][METRIC_FILE] = self.learned.to_bytes()
         if self.context is not None:
-            found["tables"]["context"] = (self.context, CONTEXT_SCHEMA)
-        return found
+            extra["tables"]["context"] = (self.context, CONTEXT_SCHEMA)
+        return extra
 
 
-def asked_of(project: Project, slug: str, images: pl.DataFrame) -> Asked:
+def space_request(project: Project, slug: str, images: pl.DataFrame) -> SpaceRequest:
     """The ratings of this category, and its times and places where they have a weight; `images` has `IMAGES_SCHEMA`."""
     params = project.settings.labels
     weighed = params.weights.time > 0 or params.weights.place > 0
-    return Asked(params, pairs_of(project, slug), context_of(project, slug, images) if weighed else None)
+    return SpaceRequest(params, pairs_of(project, slug), context_of(project, slug, images) if weighed else None)
 
 
 def seen_of(project: Project, slug: str) -> list[object]:
-    """What `asked_of` follows from beside the images, told without reading these: ratings, knobs, and the version of
-    the manifest where its times and places have a weight."""
+    """What `space_request` depends on beside the images: ratings, settings, and the manifest's version where time or
+    place has a weight. Reads no images."""
     params, manifest = project.settings.labels, project.store.current(slug, "manifest")
     weighed = params.weights.time > 0 or params.weights.place > 0
     knobs = {name: value for name, value in params.model_dump().items() if name in SPACE_KNOBS}
@@ -92,26 +93,26 @@ def seen_of(project: Project, slug: str) -> list[object]:
     return [knobs, pairs, manifest.provenance.version if manifest is not None and weighed else ""]
 
 
-def space_of(asked: Asked, hashes: list[str], embeddings: np.ndarray) -> Space:
-    """Learn what `asked` gives to learn, on L2-normalised float32 [n, d] `embeddings` of distinct `hashes`."""
+def space_of(request: SpaceRequest, hashes: list[str], embeddings: np.ndarray) -> Space:
+    """The space that `request` describes, learned on L2-normalised float32 [n, d] `embeddings` of distinct `hashes`."""
     learned, effective, vectors = None, dict[str, Any](), embeddings
-    if asked.pairs:
+    if request.pairs:
         row = {value: number for number, value in enumerate(hashes)}
-        rated = [metric.RatedPair(row[pair.a], row[pair.b], pair.same) for pair in asked.pairs]
-        learned = metric.learn_metric(embeddings, rated, asked.params)
+        rated = [metric.RatedPair(row[pair.a], row[pair.b], pair.same) for pair in request.pairs]
+        learned = metric.learn_metric(embeddings, rated, request.params)
         effective["pairs"], vectors = learned.effective, learned.apply(embeddings)
-    if asked.context is None:
-        return Space(asked.params, learned, effective=effective)
-    contrast, known = beside.contrast_of(vectors), _rows(asked.context, hashes)
-    filled = beside.filled(vectors, known)
+    if request.context is None:
+        return Space(request.params, learned, effective=effective)
+    contrast, given = beside.contrast_of(vectors), _rows(request.context, hashes)
+    filled = beside.filled(vectors, given)
     values = {"hours": filled.hours, "latitude": filled.places[:, 0], "longitude": filled.places[:, 1]}
     context = pl.DataFrame({"content_hash": hashes, **values}, schema=CONTEXT_SCHEMA).fill_nan(None)
-    effective |= beside.effective(known, asked.params, contrast)
-    return Space(asked.params, learned, context, contrast, effective)
+    effective |= beside.effective(given, request.params, contrast)
+    return Space(request.params, learned, context, contrast, effective)
 
 
 def stored_space(reduced: Artifact) -> Space:
-    """The space that a stored `reduced` was made in: for its vectors, and for queries that are compared with them."""
+    """The space of a stored `reduced`, for its vectors and for queries that are compared with them."""
     facts = reduced.facts(ReducedFacts)
     params = ClusterParams.model_validate(facts.space_params)
     file = reduced.file(METRIC_FILE)
@@ -121,30 +122,30 @@ def stored_space(reduced: Artifact) -> Space:
     return Space(params, learned, context, effective.get("contrast", 1.0), effective)
 
 
-def facts_of(asked: Asked, fingerprint: str, effective: dict[str, Any]) -> dict[str, Any]:
-    """What `reduced` records of the space; nothing where nothing was asked."""
-    if not asked.inputs:
+def facts_of(request: SpaceRequest, fingerprint: str, effective: dict[str, Any]) -> dict[str, Any]:
+    """What `reduced` records of the space; empty for an empty request."""
+    if not request.inputs:
         return {}
-    knobs = {name: value for name, value in asked.params.model_dump().items() if name in KNOBS}
-    return {"space": digest(fingerprint, *asked.inputs), "space_params": knobs, "space_effective": effective,
-            "pairs": [tuple(pair) for pair in asked.pairs]}  # fmt: skip
+    knobs = {name: value for name, value in request.params.model_dump().items() if name in KNOBS}
+    return {"space": digest(fingerprint, *request.inputs), "space_params": knobs, "space_effective": effective,
+            "pairs": [tuple(pair) for pair in request.pairs]}  # fmt: skip
 
 
 def context_of(project: Project, slug: str, images: pl.DataFrame) -> pl.DataFrame:
-    """Instant and place of each picture, `CONTEXT_SCHEMA`, one row per content hash, sorted by it.
+    """Time and place of each picture, `CONTEXT_SCHEMA`, one row per content hash, sorted by it.
 
-    What the bucket's manifest.json says goes before EXIF. Of copies of one picture the first that knows counts.
+    manifest.json takes precedence over EXIF. Of several copies of a picture, the first with a value counts.
     """
     hours = (pl.col("taken_at").dt.epoch("ms") / 3_600_000).alias("hours")
     camera = images.select("image_id", "content_hash", "latitude", "longitude", hours)
     joined = camera.join(declared_of(project, slug), on="image_id", how="left", maintain_order="left", suffix="_said")
-    said = pl.col("latitude_said").is_not_null()
+    declared = pl.col("latitude_said").is_not_null()
     return (
         joined.select(
             "content_hash",
             pl.coalesce("hours_said", "hours").alias("hours"),
-            pl.when(said).then("latitude_said").otherwise("latitude").alias("latitude"),
-            pl.when(said).then("longitude_said").otherwise("longitude").alias("longitude"),
+            pl.when(declared).then("latitude_said").otherwise("latitude").alias("latitude"),
+            pl.when(declared).then("longitude_said").otherwise("longitude").alias("longitude"),
         )
         .group_by("content_hash")
         .agg(
@@ -159,7 +160,7 @@ def context_of(project: Project, slug: str, images: pl.DataFrame) -> pl.DataFram
 
 
 def declared_of(project: Project, slug: str) -> pl.DataFrame:
-    """Times and places that manifest.json told when it was last read, `DECLARED_SCHEMA`; mostly empty."""
+    """Times and places from manifest.json as of its last reading, `DECLARED_SCHEMA`; mostly empty."""
     manifest = project.store.current(slug, "manifest")
     if manifest is None or not manifest.has_table("declared"):
         return DECLARED_SCHEMA.to_frame()

@@ -1,12 +1,12 @@
-"""Rated pairs of one category: what people said of two images, as content hashes.
+"""Rated pairs of one category: whether two images belong together, as content hashes.
 
-What belongs here: where ratings come from (`pairs_of`, the one place to ask), and adding to the file that holds them.
-Not here: what they teach (`stages/features/metric_learning.py`) and where that is applied (`steps/features.py`).
+What belongs here: reading all ratings (`pairs_of` is the only source), and adding to the file of ratings. Not here:
+learning from them (`stages/features/metric_learning.py`), applying what was learned (`features.py`).
 
 The file is CSV with the columns a, b, same. An image is named by its key, its id or its content hash; `same` is true or
-false (also 1/0, yes/no, same/different). One file serves every category: a pair counts where both images are. Of two
-ratings of one pair the later counts; those made on the curation page are kept with the other decisions and count after
-the file's.
+false (also 1/0, yes/no, same/different). One file serves every category: a pair counts where both images are. The later
+of two ratings of a pair counts. Ratings from the curation page are stored with the other decisions and count as later
+than those of the file.
 """
 
 import csv
@@ -37,28 +37,31 @@ class Pair(NamedTuple):
 
 
 def pairs_of(project: Project, slug: str) -> list[Pair]:
-    """The ratings that concern usable images of this category, sorted. Raises `SettingsError` naming line and value."""
+    """The ratings of usable images of this category, sorted. Raises `SettingsError` naming line and value."""
     rows = read_pairs(pairs_path(project), required="labels.pairs_file" if project.settings.labels.pairs_file else None)
     rows += rated_pairs(project, slug)
     if not rows:
         return []
     names = _names(project, slug)
-    found: dict[tuple[str, str], bool] = {}
-    for one, other, same in rows:
-        a, b = names.get(one), names.get(other)
+    rated: dict[tuple[str, str], bool] = {}
+    for first, second, same in rows:
+        a, b = names.get(first), names.get(second)
         if a is not None and b is not None and a != b:
-            found[min(a, b), max(a, b)] = same
-    return sorted(Pair(a, b, same) for (a, b), same in found.items())
+            rated[min(a, b), max(a, b)] = same
+    return sorted(Pair(a, b, same) for (a, b), same in rated.items())
 
 
 def pairs_path(project: Project) -> Path:
-    """The file of ratings that applies."""
+    """The file of ratings: the one in the settings, else that of the data directory."""
     written = project.settings.labels.pairs_file
     return Path(written) if written else project.layout.pairs
 
 
 def read_pairs(path: Path, *, required: str | None = None) -> list[tuple[str, str, bool]]:
-    """The rows of a file of ratings as they stand there; none where there is no file, unless `required` names it."""
+    """The rows of a file of ratings, unchanged.
+
+    Returns none if there is no file. Raises `SettingsError` instead if `required` names the setting that demands it.
+    """
     if not path.exists():
         if required:
             raise SettingsError(f"{required} names {path}, which does not exist.")
@@ -76,39 +79,39 @@ def read_pairs(path: Path, *, required: str | None = None) -> list[tuple[str, st
         where = f"{path}, line {reader.line_num}"
         if len(cells) != len(COLUMNS):
             raise SettingsError(f"{where}: {len(cells)} values instead of {len(COLUMNS)} ({','.join(COLUMNS)}).")
-        one, other, said = (cell.strip() for cell in cells)
-        if said.lower() not in YES + NO:
-            raise SettingsError(f"{where}: same is {said!r}; it must be true or false.")
-        rows.append((one, other, said.lower() in YES))
+        first, second, rating = (cell.strip() for cell in cells)
+        if rating.lower() not in YES + NO:
+            raise SettingsError(f"{where}: same is {rating!r}; it must be true or false.")
+        rows.append((first, second, rating.lower() in YES))
     return rows
 
 
 def add_pairs(project: Project, slugs: list[str], rows: Sequence[tuple[str, str, bool]]) -> Path:
     """Append ratings to the file, as content hashes: all of them, or none.
 
-    Raises `UnknownNameError` for an image that none of the categories holds, `SettingsError` for a pair that says
-    nothing: an image and itself, or images of two categories.
+    Raises `UnknownNameError` for an image in none of the categories, `SettingsError` for a meaningless pair: an image
+    and itself, or images of two categories.
     """
     names = {slug: _names(project, slug) for slug in slugs}
     added: list[tuple[str, str, bool]] = []
-    for one, other, same in rows:
-        for name in (one, other):
-            if not any(name in known for known in names.values()):
+    for first, second, same in rows:
+        for name in (first, second):
+            if not any(name in hash_of for hash_of in names.values()):
                 raise UnknownNameError(
                     f"There is no usable image {name!r} in {project.settings.data_dir}. Name it by its key, as "
                     "clusters.json has it, by its id or by its content hash."
                 )
-        held = next((known for known in names.values() if one in known and other in known), None)
-        if held is None:
-            raise SettingsError(f"{one} and {other} are in two categories, which are never clustered together.")
-        if held[one] == held[other]:
-            raise SettingsError(f"{one} and {other} are the same picture, so rating them says nothing.")
-        added.append((held[one], held[other], same))
+        hashes = next((hash_of for hash_of in names.values() if first in hash_of and second in hash_of), None)
+        if hashes is None:
+            raise SettingsError(f"{first} and {second} are in two categories, which are never clustered together.")
+        if hashes[first] == hashes[second]:
+            raise SettingsError(f"{first} and {second} are the same picture, so rating them says nothing.")
+        added.append((hashes[first], hashes[second], same))
     path = pairs_path(project)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows((a, b, "true" if said else "false") for a, b, said in [*read_pairs(path), *added])
+    writer.writerows((a, b, "true" if same else "false") for a, b, same in [*read_pairs(path), *added])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.getvalue().encode())
     return path

@@ -1,8 +1,7 @@
 """What every step needs: the settings, the stores, the bucket, the encoder, and the report that a step returns.
 
-What belongs here: opening things once and lazily, and importing what opens them then: a command that reads one document
-needs neither tables nor vectors. Not here: the work (`manifest.py`, `ingest.py`, `clusters.py`, `publish.py` beside
-this file).
+What belongs here: opening each of these once, at its first use. Imports are as late: a command that reads one document
+loads neither tables nor vectors. Not here: the work (the steps beside this file), their order (`run.py`).
 """
 
 from collections.abc import Callable, Generator
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Report:
-    """What one step did. `counts` are numbers of things, `facts` the rest that people want to see."""
+    """What one step did. `counts` are numbers of things, `facts` everything else worth showing."""
 
     artifact: str
     category: str
@@ -45,7 +44,7 @@ class Report:
 
 
 class Project(DataDirectory):
-    """A data directory with the bucket that it follows, the encoder, and people's decisions."""
+    """A data directory with its bucket, the encoder, and the decisions of people."""
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class Project(DataDirectory):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(settings, talk=talk, clock=clock)
-        self._entries: tuple[str, list[Entry]] | None = None  # with the ETag that they were read at
+        self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
         self._bucket = bucket
         self._open_encoder = encoder
 
@@ -82,7 +81,7 @@ class Project(DataDirectory):
         return open_source(self.settings.source, notice=self.tell_once)
 
     def bucket_entries(self, etag: str) -> "list[Entry]":
-        """Entries of the bucket's own manifest.json, which has this ETag; one read serves every category of a run."""
+        """Entries of the bucket's manifest.json with this ETag; read once for all categories of a run."""
         from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, parse_bucket_manifest
 
         if self._entries is None or self._entries[0] != etag:
@@ -91,18 +90,18 @@ class Project(DataDirectory):
 
     @cached_property
     def curation(self) -> "Curation":
-        """What people decided."""
+        """The decisions of people."""
         from pipeline.steps.curation import Curation
 
         return Curation(self)
 
     @cached_property
     def encoder(self) -> "Encoder":
-        """The encoder, loaded at the first use: a run with nothing to embed never loads it."""
+        """The encoder. Loaded at the first use, so a run with nothing to embed never loads it."""
         return self.load_encoder()
 
     def load_encoder(self) -> "Encoder":
-        """Load the encoder; what is converted for this machine is kept for all data directories of this user."""
+        """Load the encoder. Its converted model is cached for all data directories of this user."""
         if self._open_encoder is not None:
             return self._open_encoder()
         from pipeline.adapters.encoders.registry import open_encoder

@@ -1,7 +1,7 @@
-"""Embeddings → `reduced`: the vector that is clustered and the place on the map, per image.
+"""Embeddings → `reduced`: the vector that is clustered and the position on the map, per image.
 
-What belongs here: which images, which places the last map gave them, storing. Not here: reducing
-(`stages/reduced/projection.py`), what else the vectors are made of (`features.py`).
+What belongs here: choosing the images, reading their positions on the last map, storing. Not here: reducing
+(`stages/reduced/projection.py`), ratings, time and place (`features.py`).
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 2  # counted up when the same inputs give another result
+CODE = 2  # increase when the same inputs give another result
 
 
 def reduced(project: Project, slug: str) -> Report:
@@ -26,23 +26,23 @@ def reduced(project: Project, slug: str) -> Report:
     usable = Usable(project, slug)
 
     @cache
-    def asked_of() -> features.Asked:
-        return features.asked_of(project, slug, usable.images)
+    def space_inputs() -> features.SpaceRequest:
+        return features.space_request(project, slug, usable.images)
 
     def inputs() -> str:
         return digest(
             usable.images.select("image_id", "content_hash"), usable.fingerprint, params.model_dump(), CODE,
-            *asked_of().inputs,
+            *space_inputs().inputs,
         )  # fmt: skip
 
     def compute(current: Artifact | None) -> Made:
         from pipeline.runtime.numba_cache import import_umap_cached
 
-        images, fingerprint, asked = usable.images, usable.fingerprint, asked_of()
+        images, fingerprint, request = usable.images, usable.fingerprint, space_inputs()
         unique = images.unique("content_hash", keep="first", maintain_order=True)
         hashes = unique["content_hash"].to_list()
         embeddings = project.vectors(fingerprint).read(hashes).astype(np.float32)
-        space = features.space_of(asked, hashes, embeddings)
+        space = features.space_of(request, hashes, embeddings)
         vectors, used = space.vectors(hashes, embeddings)
         if params.method == "umap" and len(vectors) >= reducing.FEW:
             project.talk.notice("Reducing with UMAP …")
@@ -51,7 +51,7 @@ def reduced(project: Project, slug: str) -> Report:
         # unreduced vectors are stored once, as embeddings; the table then holds the map only
         kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
         facts = Facts(embeddings=fingerprint, dimension=kept.shape[1], distinct=unique.height, images=images.height,
-                      **features.facts_of(asked, fingerprint, used))  # fmt: skip
+                      **features.facts_of(request, fingerprint, used))  # fmt: skip
         comparable = current is not None and _comparable(current.facts(Facts), facts)
         places = _previous_places(current, unique) if current is not None and comparable else None
         positions = reducing.layout(vectors, params, places, on_notice=project.talk.notice)
@@ -85,7 +85,7 @@ def reduction_as_used(project: Project) -> ReductionParams:
 
 
 def _comparable(before: Facts, now: Facts) -> bool:
-    """Whether places on the last map mean the same: one encoder, and time and place counted as much."""
+    """Whether positions on the last map are comparable: same encoder, same weights of time and place."""
     weights = [facts.space_params.get("weights") for facts in (before, now)]
     return before.embeddings == now.embeddings and weights[0] == weights[1]
 

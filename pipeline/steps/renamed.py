@@ -1,11 +1,11 @@
-"""A category that went and one that came with the same images are one: ids, names and decisions go on.
+"""Renamed categories: a new category with the images of one that disappeared keeps its ids, names and decisions.
 
-What belongs here: recognising that a folder was renamed, and carrying over what is known of it. Not here: copying
-events (`storage/curation/copying.py`), ids within a category (`stages/identities/`).
+What belongs here: recognising that a folder was renamed, and carrying over its results. Not here: copying events
+(`storage/curation/copying.py`), ids within a category (`stages/identities/`).
 
-It is certain where nearly all images are the same by content, a complete listing holds none of them under the old name,
-and only one category can be meant. Then it is done by itself; else it is told, with the command that does it. The old
-category's published set stays where readers know it, as it was.
+A rename is certain if nearly all images are the same by content, a complete listing has none of them under the old
+name, and only one category matches. Then the results are carried over; otherwise a notice gives the command for it. The
+old category's published set stays unchanged in its place.
 """
 
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
 
-SURE = 0.9  # share of the images of both (Jaccard) from which on two categories are one
-MAYBE = 0.3  # from which on people are asked
+SURE = 0.9  # least share of common images (Jaccard) at which two categories are one
+MAYBE = 0.3  # least share at which people are asked
 CARRIED = ("reduced", "labels", "identities")
 _USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
 
 
 @dataclass(frozen=True)
 class _Former:
-    """A category that may be what another one was called."""
+    """A category that may be the former name of another one."""
 
     slug: str
     common: int
@@ -39,37 +39,37 @@ class _Former:
 
 
 def recognise(project: Project, slug: str) -> None:
-    """Carry over what is known of the category that this one was called before; where that is not certain, ask."""
-    if not _came(project, slug):
+    """Carry over the results of this category's former name; where that is not certain, ask."""
+    if not _is_new(project, slug):
         return
-    if not _carried(project, slug):
+    if not _carry_over_or_ask(project, slug):
         renames = read_renames(project.layout)
-        if renames.pop(slug, None) is not None:  # it came back, and is one of its own again
+        if renames.pop(slug, None) is not None:  # the old folder came back as a category of its own
             write_renames(project.layout, renames)
 
 
-def _carried(project: Project, slug: str) -> bool:
+def _carry_over_or_ask(project: Project, slug: str) -> bool:
     from pipeline.storage.curation.copying import common_events
 
     images = _images(project, slug)
-    found = [one for one in _formers(project, slug, images) if _is_gone(project, one.slug)]
-    sure = [one for one in found if one.share >= SURE]
+    formers = [former for former in _formers(project, slug, images) if _is_gone(project, former.slug)]
+    sure = [former for former in formers if former.share >= SURE]
     log = project.curation.log
-    decided = [one for one in sure if log.last(one.slug)] or sure
+    decided = [former for former in sure if log.last(former.slug)] or sure
     if len(decided) == 1:
         theirs, ours = log.events(decided[0].slug), log.events(slug)
         if common_events(ours, theirs) == len(ours):
             project.talk.notice(carry_over(project, decided[0].slug, slug))
             return True
-    for one in found:
-        project.talk.notice(_question(project, one, slug))
+    for former in formers:
+        project.talk.notice(_question(project, former, slug))
     return False
 
 
 def carry_over(project: Project, former: str, slug: str) -> str:
-    """Let category `slug` go on with the ids, groups and decisions of `former`; returns what was done in words.
+    """Continue the ids, groups and decisions of `former` in category `slug`; returns what was done in words.
 
-    Decisions that `slug` has of its own stay, those of `former` come after them. Raises `DecisionError`.
+    The decisions of `slug` stay, those of `former` follow them. Raises `DecisionError`.
     """
     if former == slug:
         raise DecisionError(f"{former} is {slug}: name the category that went and the one that came.")
@@ -84,22 +84,22 @@ def carry_over(project: Project, former: str, slug: str) -> str:
         renames = read_renames(project.layout)
         renames.pop(slug, None)
         write_renames(project.layout, {**renames, former: Rename(category, slug, project.now())})
-        write_slugs(project.layout, {one: n for one, n in read_slugs(project.layout).items() if one != former})
+        write_slugs(project.layout, {other: n for other, n in read_slugs(project.layout).items() if other != former})
     decisions = "1 decision" if count == 1 else f"{count:,} decisions"
     left = project.layout.published / former
     stays = f" What readers saw of {category} stays in {left}, as it was." if left.exists() else ""
     return f"{category} is {name} now: its cluster ids and names go on, and {decisions} came with them.{stays}"
 
 
-def _came(project: Project, slug: str) -> bool:
-    """Whether nothing is known of this category yet, or only from before it was renamed."""
+def _is_new(project: Project, slug: str) -> bool:
+    """Whether this category has no results yet, or only those from before it was renamed."""
     stored = project.store.current(slug, "identities")
     return stored is None or not stored.facts(Facts).images or slug in read_renames(project.layout)
 
 
 def _formers(project: Project, slug: str, images: frozenset[str]) -> list[_Former]:
-    """Categories with images of this one, those that share most first."""
-    found: list[_Former] = []
+    """Categories that share images with this one, the largest share first."""
+    formers: list[_Former] = []
     for other in project.store.slugs_with("identities"):
         if other == slug or other not in read_slugs(project.layout) or not images:
             continue
@@ -107,12 +107,12 @@ def _formers(project: Project, slug: str, images: frozenset[str]) -> list[_Forme
         common = len(images & theirs)
         share = common / len(images | theirs)
         if share >= MAYBE:
-            found.append(_Former(other, common, len(theirs), share))
-    return sorted(found, key=lambda one: (-one.share, one.slug))
+            formers.append(_Former(other, common, len(theirs), share))
+    return sorted(formers, key=lambda former: (-former.share, former.slug))
 
 
 def _images(project: Project, slug: str) -> frozenset[str]:
-    """Content hashes of the usable images of a category; of one that was emptied, those that it last had."""
+    """Content hashes of the usable images of a category; for an emptied one, the last it had."""
     store = project.store
     current = store.current(slug, "images")
     versions = [current] if current is not None else []
@@ -124,13 +124,13 @@ def _images(project: Project, slug: str) -> frozenset[str]:
 
 
 def _is_gone(project: Project, slug: str) -> bool:
-    """Whether a complete listing holds no image of a category; what cannot be listed is never gone."""
+    """Whether a complete listing holds no image of a category; False if the listing fails."""
     from pipeline.steps.manifest import preview
 
     stored = project.store.current(slug, "manifest")
-    known = stored.table("manifest", MANIFEST_SCHEMA) if stored is not None else None
+    previous = stored.table("manifest", MANIFEST_SCHEMA) if stored is not None else None
     try:
-        frame = preview(project, project.category_of(slug), known).frame
+        frame = preview(project, project.category_of(slug), previous).frame
     except ImageClusterError:
         return False
     return frame.filter(pl.col("change") != "removed").is_empty()
@@ -152,7 +152,7 @@ def _adopt(project: Project, former: str, slug: str, name: str) -> None:
     if source is None:
         return
     tables: dict[str, tuple[pl.DataFrame, pl.Schema]] = {}
-    if name == "identities" and own is not None:  # the ids that it had given by itself: none is ever given twice
+    if name == "identities" and own is not None:  # its own ids stay in the ledger, so that none is given twice
         book = source.table("ledger", LEDGER_SCHEMA)
         ended = (
             own.table("ledger", LEDGER_SCHEMA).join(book, on="cluster_id", how="anti").with_columns(alive=pl.lit(False))

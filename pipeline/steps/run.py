@@ -42,7 +42,7 @@ class CategoryRun:
         return all(report.unchanged for report in self.reports.values())
 
     def summary(self) -> dict[str, Any]:
-        """The figures that a person wants at the end, with the paths of what was published."""
+        """The figures to show at the end, with the paths of the publication."""
         published, images = self.reports["published"], self.reports["images"]
         counts = published.counts
         total = counts["images"]
@@ -72,7 +72,7 @@ class CategoryRun:
         }
 
     def _clustering(self) -> str:
-        """Whether all images were clustered or new ones placed, and why; empty where nothing was to do."""
+        """Whether all images were clustered again or only new ones placed, and why; empty if nothing was done."""
         report = self.reports["labels"]
         if report.unchanged or "mode" not in report.facts:
             return ""
@@ -80,7 +80,7 @@ class CategoryRun:
 
 
 def run_category(project: Project, slug: str, *, sample: int | None = None) -> CategoryRun:
-    """All steps of one category; a stored result that is found to be damaged is mended, and they begin again."""
+    """All steps of one category. A damaged stored result is repaired, and the steps start again."""
     mended: set[str] = set()
     while True:
         try:
@@ -94,7 +94,7 @@ def run_category(project: Project, slug: str, *, sample: int | None = None) -> C
 
 def _run_category(project: Project, slug: str, *, sample: int | None) -> CategoryRun:
     done = CategoryRun(slug, project.category_of(slug))
-    project.curation.checked(slug)  # before anything is read: what is made without them would be wrong
+    project.curation.checked(slug)  # first of all: a result without lost decisions would be wrong
     done.add(manifest(project, slug, sample=sample))
     for report in ingest(project, slug):
         done.add(report)
@@ -107,21 +107,21 @@ def _run_category(project: Project, slug: str, *, sample: int | None) -> Categor
 
 @dataclass(frozen=True)
 class Run:
-    """What became of each category: finished with its reports, or failed with the reason."""
+    """The outcome of each category: finished with its reports, or failed with the reason."""
 
     finished: list[CategoryRun]
     failures: list[Failure]
 
     def summaries(self) -> list[dict[str, Any]]:
-        """A row for each category, those that failed last, with `failed` saying why."""
-        return [*(done.summary() for done in self.finished), *(one.summary() for one in self.failures)]
+        """One row per category, failed ones last; their column `failed` gives the reason."""
+        return [*(done.summary() for done in self.finished), *(failure.summary() for failure in self.failures)]
 
 
 def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = None) -> Run:
-    """All steps of the categories that are named, or of every category of the source.
+    """All steps of the named categories, or of every category of the source.
 
-    The trouble of one category does not keep the others from being published: whoever calls this looks at `failures`
-    (`raise_failures`). Raises what listing the categories raises.
+    A failing category does not stop the others: the caller must look at `failures` (`raise_failures`). Raises what
+    listing the categories raises.
     """
     slugs = select_categories(project, wanted)
     if not slugs:

@@ -1,13 +1,13 @@
-"""What the clustering steps share: doing a stage only when its inputs changed, and which images it works on.
+"""What the clustering steps share: running a stage only when its inputs changed, and which images it works on.
 
-What belongs here: asking whether there is anything to do, storing the result. Not here: any stage (`reduced.py`,
-`labels.py`, `identities.py`, `representatives.py`, `similarity.py` beside this file) and any computing (`stages/`).
+What belongs here: deciding whether a stage must run, storing its result. Not here: the stages (`reduced.py`,
+`labels.py`, `identities.py`, `representatives.py`, `similarity.py` beside this file), computing (`stages/`).
 
 Copies of one picture are one point: stages work on distinct content hashes, and every image gets the result of its own.
 
-Whether a stage has anything to do is asked twice. First by the versions of what it reads (`seen`), which costs nothing;
-only where one of these is new, by a digest of what they hold (`inputs`): a file that was touched and holds what it held
-gives new versions and the same digest.
+Two checks decide whether a stage must run. The first compares the versions of its inputs (`seen`), which costs nothing.
+Only if a version is new, the second compares a digest of the contents (`inputs`): a file that was touched but not
+changed gives a new version and the same digest.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from pipeline.storage.artifacts import Artifact, digest
 
 @dataclass(frozen=True)
 class Made:
-    """What a stage computed and wants stored; `params` are the settings as used."""
+    """The result of a stage, to be stored; `params` are the effective settings."""
 
     tables: dict[str, tuple[pl.DataFrame, pl.Schema]]
     params: dict[str, Any]
@@ -48,10 +48,10 @@ def run_stage(
     *,
     seen: str = "",
 ) -> Report:
-    """Run `compute` and store what it returns, unless the stored version was made of the same inputs.
+    """Run `compute` and store its result, unless the stored version has the same inputs.
 
-    `model` reads the facts that are reported. `inputs` may be a function, which is not called where the stored version
-    has `seen` the same before.
+    `model` reads the facts that are reported. `inputs` may be a function; it is not called if the stored version has
+    the same `seen`.
     """
     report = Report(name, project.category_of(slug))
     with project.lock(slug), timed(report):
@@ -60,7 +60,7 @@ def run_stage(
         if current is None or not report.unchanged:
             made_of = inputs if isinstance(inputs, str) else inputs()
             report.unchanged = current is not None and current.provenance.fingerprint == made_of
-            current = _brought_up(project, slug, name, current, made_of, compute, seen)
+            current = _current_or_new(project, slug, name, current, made_of, compute, seen)
     report.data_version = current.provenance.fingerprint
     report.effective = dict(current.provenance.params)
     report.facts = {fact: value for fact, value in current.facts(model).stored().items() if fact != SEEN}
@@ -68,10 +68,10 @@ def run_stage(
     return report
 
 
-def _brought_up(
+def _current_or_new(
     project: Project, slug: str, name: str, current: Artifact | None, made_of: str, compute: Compute, seen: str
 ) -> Artifact:
-    """The version of these inputs: the current one, where it is of them, else a new one."""
+    """The current version if it has these inputs, else a new one."""
     if current is not None and current.provenance.fingerprint == made_of:
         return project.store.update_facts(current, StageFacts(seen=seen)) if seen else current
     made = compute(current)
@@ -84,7 +84,7 @@ def _brought_up(
 
 @dataclass(frozen=True)
 class Usable:
-    """The images that a stage works on, read at the first use."""
+    """The images that a stage works on. Read at the first use."""
 
     project: Project
     slug: str
@@ -95,23 +95,23 @@ class Usable:
 
     @property
     def images(self) -> pl.DataFrame:
-        """The usable images that people have not excluded, in order of their id."""
+        """The usable images that people did not exclude, sorted by id."""
         return self._read[0]
 
     @property
     def fingerprint(self) -> str:
-        """Which vectors are theirs."""
+        """The fingerprint of their vectors."""
         return self._read[1]
 
     def seen(self, *further: object) -> str:
-        """A digest of the versions that these images come from, and of all that a stage depends on `further`."""
+        """A digest of the versions behind these images, the excluded images, and the `further` inputs of a stage."""
         stored = [self.project.store.require(self.slug, name).provenance for name in ("images", "embeddings")]
         left_out = sorted(excluded_images(self.project, self.slug))
-        return digest([one.fingerprint for one in stored], left_out, *further)
+        return digest([provenance.fingerprint for provenance in stored], left_out, *further)
 
 
 def embedded_images(project: Project, slug: str) -> tuple[pl.DataFrame, str]:
-    """The usable images that people have not excluded, in order of their id, and which vectors are theirs."""
+    """The usable images that people did not exclude, sorted by id, and the fingerprint of their vectors."""
     images = (
         project.store.require(slug, "images").table("images", IMAGES_SCHEMA)
         .filter(pl.col("status") == "ok").sort("image_id")
