@@ -1,8 +1,7 @@
 """`images`, `embeddings` → `duplicates`: groups of images that are the same picture, and which one to keep.
 
-What belongs here: which thumbnails have no signature yet, reading vectors, storing, and the list that people read. Not
-here: signatures and groups (`stages/duplicates/signatures.py`, `stages/duplicates/groups.py`). Nothing is deleted, here
-or anywhere.
+What belongs here: which thumbnails need a signature, reading vectors, storing, and the document of duplicates. Not
+here: signatures and groups (`stages/duplicates/signatures.py`, `stages/duplicates/groups.py`). Nothing is ever deleted.
 """
 
 from collections.abc import Collection, Iterator
@@ -29,14 +28,14 @@ from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 2  # counted up when the same inputs give another result
-SIGNATURE_CODE = 1  # counted up when a thumbnail gives another signature
+CODE = 2  # increase when the same inputs give another result
+SIGNATURE_CODE = 1  # increase when a thumbnail gives another signature
 COLUMNS = ["image_id", "key", "content_hash", "size", "width", "height"]
 CHUNK = 1024  # thumbnails in memory
 
 
 def duplicates(project: Project, slug: str) -> Report:
-    """Bring `duplicates` up to date. Pairs of which people said that both are to be kept share no group."""
+    """Bring `duplicates` up to date. Pairs that people marked as not duplicates share no group."""
     params = project.settings.duplicates
     usable = Usable(project, slug)
     used = params.model_dump(exclude={"collapse"})
@@ -48,20 +47,20 @@ def duplicates(project: Project, slug: str) -> Report:
         contents = finding.by_quality(wanted, signatures)
         vectors = project.vectors(fingerprint).read(contents["content_hash"].to_list())
         same = (fingerprint, used, CODE, SIGNATURE_CODE)
-        known = _known(current) if current is not None and current.facts(Facts).compared == same else None
-        found = finding.find_duplicates(wanted, contents, vectors, params, pairs, known)
+        previous = _last_comparison(current) if current is not None and current.facts(Facts).compared == same else None
+        groups = finding.find_duplicates(wanted, contents, vectors, params, pairs, previous)
         unsigned = signatures["phash"].null_count()
         return Made(
             tables={
-                "duplicates": (found.table, DUPLICATES_SCHEMA),
+                "duplicates": (groups.table, DUPLICATES_SCHEMA),
                 "signatures": (signatures, SIGNATURES_SCHEMA),
-                "compared": (found.compared.contents, COMPARED_SCHEMA),
-                "agreed": (found.compared.pairs, AGREED_SCHEMA),
+                "compared": (groups.compared.contents, COMPARED_SCHEMA),
+                "agreed": (groups.compared.pairs, AGREED_SCHEMA),
             },
             params=used,
             facts=Facts.model_validate(
-                {**found.facts, "images": wanted.height, "without_thumbnail": unsigned, "signatures": SIGNATURE_CODE,
-                 "compared": same, "searched": found.searched}
+                {**groups.facts, "images": wanted.height, "without_thumbnail": unsigned, "signatures": SIGNATURE_CODE,
+                 "compared": same, "searched": groups.searched}
             ),
         )  # fmt: skip
 
@@ -77,9 +76,9 @@ def duplicates(project: Project, slug: str) -> Report:
 
 
 def counts_as(project: Project, slug: str, hashes: pl.Series) -> pl.Series:
-    """For each content hash the one that it counts as when clustering: itself, unless `duplicates.collapse` is set.
+    """For each content hash the one that represents it in clustering: itself, unless `duplicates.collapse` is set.
 
-    Raises `MissingArtifactError` when it is set and the duplicates were never looked for.
+    Raises `MissingArtifactError` if it is set and `duplicates` was never computed.
     """
     if not project.settings.duplicates.collapse:
         return hashes
@@ -88,14 +87,14 @@ def counts_as(project: Project, slug: str, hashes: pl.Series) -> pl.Series:
 
 
 def collapsed(project: Project, slug: str) -> list[str]:
-    """What clustering depends on beyond its own inputs: the version of the duplicates where they are collapsed."""
+    """The version of `duplicates` as a further input of clustering; empty unless `duplicates.collapse` is set."""
     if not project.settings.duplicates.collapse:
         return []
     return [project.store.require(slug, "duplicates").provenance.fingerprint]
 
 
 def duplicates_document(project: Project, slug: str, levels: Collection[str] = finding.LEVELS) -> dict[str, Any]:
-    """duplicates.json with the groups of these levels, made when the duplicates were looked for."""
+    """duplicates.json with the groups of these levels; its time is that of the search for duplicates."""
     stored = project.store.require(slug, "duplicates")
     table = stored.table("duplicates", DUPLICATES_SCHEMA)
     names = [*COLUMNS, "group", "identifier"]
@@ -105,7 +104,7 @@ def duplicates_document(project: Project, slug: str, levels: Collection[str] = f
         .join(images, on="image_id", how="left", maintain_order="left")
         .with_columns(pl.col("distance").cast(pl.Float64()).round(4))
         .rename({"group": "country", "group_id": "group", "size": "bytes"})
-        .with_columns(pl.when(pl.col("bytes") >= 0).then("bytes"))  # manifest.json may tell no size
+        .with_columns(pl.when(pl.col("bytes") >= 0).then("bytes"))  # manifest.json may give no size
     )
     return documents.build_duplicates(
         project.category_of(slug), rows.iter_rows(named=True), stored.provenance.params,
@@ -114,7 +113,7 @@ def duplicates_document(project: Project, slug: str, levels: Collection[str] = f
 
 
 def published_duplicates(project: Project, slug: str) -> dict[str, Any] | None:
-    """duplicates.json as it is published, None where duplicates were never looked for. Raises `PublishRefusedError`."""
+    """duplicates.json as published; None if `duplicates` was never computed. Raises `PublishRefusedError`."""
     if project.store.current(slug, "duplicates") is None:
         return None
     document = duplicates_document(project, slug)
@@ -122,33 +121,32 @@ def published_duplicates(project: Project, slug: str) -> dict[str, Any] | None:
     return document
 
 
-def _known(current: Artifact) -> Compared:
-    """What the last search left for this one."""
+def _last_comparison(current: Artifact) -> Compared:
+    """The comparisons of the last search, for the next one to build on."""
     return Compared(current.table("compared", COMPARED_SCHEMA), current.table("agreed", AGREED_SCHEMA))
 
 
 def _signatures(project: Project, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:
-    """The signature of every content, in the order of `hashes`; only those that are not stored yet are computed."""
-    held = pl.DataFrame(schema=SIGNATURES_SCHEMA)
+    """The signature of every content, in the order of `hashes`. Computes only those that are not stored."""
+    stored = pl.DataFrame(schema=SIGNATURES_SCHEMA)
     if current is not None and current.facts(Facts).signatures == SIGNATURE_CODE:
-        held = current.table("signatures", SIGNATURES_SCHEMA).filter(pl.col("phash").is_not_null())
-    known = set(held["content_hash"].to_list())
-    fresh = pl.DataFrame(
-        list(_computed(project, [name for name in hashes if name not in known])), schema=SIGNATURES_SCHEMA, orient="row"
-    )
+        stored = current.table("signatures", SIGNATURES_SCHEMA).filter(pl.col("phash").is_not_null())
+    signed = set(stored["content_hash"].to_list())
+    unsigned = [name for name in hashes if name not in signed]
+    fresh = pl.DataFrame(list(_compute_signatures(project, unsigned)), schema=SIGNATURES_SCHEMA, orient="row")
     wanted = pl.DataFrame({"content_hash": hashes}, schema={"content_hash": pl.String()})
-    return wanted.join(pl.concat([held, fresh]), on="content_hash", how="left", maintain_order="left")
+    return wanted.join(pl.concat([stored, fresh]), on="content_hash", how="left", maintain_order="left")
 
 
-def _computed(project: Project, hashes: list[str]) -> Iterator[tuple[Any, ...]]:
-    def one(name: str) -> tuple[Any, ...]:
+def _compute_signatures(project: Project, hashes: list[str]) -> Iterator[tuple[Any, ...]]:
+    def sign(name: str) -> tuple[Any, ...]:
         data = project.thumbnails.read(name)
-        found = signature(data) if data is not None else None
-        if found is None:
+        signed = signature(data) if data is not None else None
+        if signed is None:
             return (name, None, None, None, None)
-        return (name, found.phash, found.contrast, found.sharpness, found.tiny)
+        return (name, signed.phash, signed.contrast, signed.sharpness, signed.tiny)
 
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="sign") as pool:
         for start in range(0, len(hashes), CHUNK):
-            yield from pool.map(one, hashes[start : start + CHUNK])
+            yield from pool.map(sign, hashes[start : start + CHUNK])
             project.talk.progress("compare", min(start + CHUNK, len(hashes)), len(hashes))

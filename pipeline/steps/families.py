@@ -1,7 +1,7 @@
-"""`labels` → the families of `identities`: lasting ids for the coarser level.
+"""`labels` → the families of `identities`: stable ids for the coarser level.
 
-What belongs here: reading the families' ledger of the last run, the tables of the next. Not here: the matching
-(`stages/identities/superclusters.py`), the clusters' own ids (`identities.py`).
+What belongs here: reading the ledger of families of the last run, building the tables of this one. Not here: the
+matching (`stages/identities/superclusters.py`), ids of clusters (`identities.py`).
 """
 
 from collections.abc import Mapping
@@ -25,19 +25,21 @@ def family_tables(
     *,
     category: str,
 ) -> Tables:
-    """The tables `families` and `family_ledger` of `identities`, from `LABELS_SCHEMA` and the cluster of each raw
-    group; `current` is the last run's artefact, which may be older than families."""
+    """The tables `families` and `family_ledger`, from `LABELS_SCHEMA` and the cluster of each raw group.
+
+    `current` is the artefact of the last run, which may be from before there were families.
+    """
     grouped = (
         labels.drop_nulls("parent_group").group_by("parent_group")
         .agg(pl.col("content_hash").unique(), pl.col("raw_group").unique().sort()).sort("parent_group")
     )  # fmt: skip
     members = [frozenset(values) for values in grouped["content_hash"].to_list()]
-    found, ledger = match_families(members, _stored_ledger(current), params, category=category)
+    matched, ledger = match_families(members, _stored_ledger(current), params, category=category)
     rows = [(family, cluster_of[group], fate)
-            for (family, fate), groups in zip(found, grouped["raw_group"].to_list(), strict=True) for group in groups
+            for (family, fate), groups in zip(matched, grouped["raw_group"].to_list(), strict=True) for group in groups
             if group in cluster_of]  # fmt: skip
     everyone = {**ledger.dead, **ledger.alive}
-    book = [(one, one in ledger.alive, sorted(everyone[one])) for one in sorted(everyone)]
+    book = [(family, family in ledger.alive, sorted(everyone[family])) for family in sorted(everyone)]
     return {
         "families": (pl.DataFrame(rows, schema=FAMILIES_SCHEMA, orient="row"), FAMILIES_SCHEMA),
         "family_ledger": (pl.DataFrame(book, schema=FAMILY_LEDGER_SCHEMA, orient="row"), FAMILY_LEDGER_SCHEMA),
@@ -45,7 +47,7 @@ def family_tables(
 
 
 def family_of(identities: Artifact) -> dict[str, str]:
-    """The family of each cluster that has one, by cluster id; empty where the artefact is older than families."""
+    """Cluster id → family id; empty for an artefact from before there were families."""
     if "families" not in identities.provenance.rows:
         return {}
     table = identities.table("families", FAMILIES_SCHEMA)

@@ -1,7 +1,7 @@
-"""`labels` → `identities`: clusters with lasting ids, and the cluster of every image.
+"""`labels` → `identities`: clusters with stable ids, and the cluster of every image.
 
-What belongs here: reading the ledger of the last run, storing the next. Not here: the matching
-(`stages/identities/matching.py`).
+What belongs here: reading the ledger of the last run, storing that of this one. Not here: the matching
+(`stages/identities/matching.py`), families (`families.py`).
 """
 
 import numpy as np
@@ -18,11 +18,11 @@ from pipeline.steps.stage import Made, embedded_images, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.healing import heal, pointer_is_gone
 
-CODE = 3  # counted up when the same inputs give another result
+CODE = 3  # increase when the same inputs give another result
 
 
 def identities(project: Project, slug: str) -> Report:
-    """Bring `identities` up to date: the ids of the last run carry over to the groups that continue them."""
+    """Bring `identities` up to date: groups keep the ids of the clusters of the last run that they continue."""
     params = project.settings.identities
     source = project.store.require(slug, "labels")
     category = project.category_of(slug)
@@ -47,8 +47,8 @@ def identities(project: Project, slug: str) -> Report:
             tables={
                 "clusters": (clusters, CLUSTERS_SCHEMA),
                 "members": (members, MEMBERS_SCHEMA),
-                "ledger": (_book(matched), LEDGER_SCHEMA),
-                "centroids": (_remembered(matched, current, fingerprint), CENTROIDS_SCHEMA),
+                "ledger": (_ledger_table(matched), LEDGER_SCHEMA),
+                "centroids": (_centroid_table(matched, current, fingerprint), CENTROIDS_SCHEMA),
                 **family_tables(frame, cluster_of, current, params, category=category),
             },
             params=params.model_dump(),
@@ -66,18 +66,18 @@ def identities(project: Project, slug: str) -> Report:
 
 
 def _ledger(current: Artifact | None, encoder: str = "") -> identity.Ledger:
-    """The ledger that the last run left, with the centroids that are of this encoder."""
+    """The ledger of the last run, with its centroids from this encoder."""
     if current is None:
         return identity.Ledger()
     book = current.table("ledger", LEDGER_SCHEMA, ["cluster_id", "alive", "members"])
     entries = [(row["cluster_id"], row["alive"], frozenset(row["members"])) for row in book.iter_rows(named=True)]
-    held = _stored_centroids(current).filter(pl.col("encoder") == encoder)
+    stored_centroids = _stored_centroids(current).filter(pl.col("encoder") == encoder)
     return identity.Ledger(
         {name: members for name, alive, members in entries if alive},
         {name: members for name, alive, members in entries if not alive},
         {
             name: np.array(values, dtype=np.float32)
-            for name, values in held.select("cluster_id", "centroid").iter_rows()
+            for name, values in stored_centroids.select("cluster_id", "centroid").iter_rows()
         },
     )
 
@@ -91,7 +91,7 @@ def _stored_centroids(current: Artifact | None) -> pl.DataFrame:
 def _centroids(
     project: Project, groups: list[frozenset[str]], ledger: identity.Ledger, encoder: str
 ) -> np.ndarray | None:
-    """The centroid of each group, float32 [g, d]; only those of groups whose members changed are computed."""
+    """The centroid of each group, float32 [g, d]. Computes only those of groups whose members changed."""
     if not groups:
         return None
     same = {members: ledger.centroids[name] for name, members in ledger.alive.items() if name in ledger.centroids}
@@ -102,24 +102,24 @@ def _centroids(
 
 
 def _clusters(matched: identity.Matching, sizes: pl.DataFrame) -> pl.DataFrame:
-    found = matched.identities
+    identities = matched.identities
     return pl.DataFrame(
         {
-            "cluster_id": [one.cluster_id for one in found],
-            "fate": [one.fate for one in found],
-            "parents": [list(one.parents) for one in found],
-            "into": [list(one.into) for one in found],
-            "overlap": [one.overlap for one in found],
-            "similarity": [one.similarity for one in found],
+            "cluster_id": [cluster.cluster_id for cluster in identities],
+            "fate": [cluster.fate for cluster in identities],
+            "parents": [list(cluster.parents) for cluster in identities],
+            "into": [list(cluster.into) for cluster in identities],
+            "overlap": [cluster.overlap for cluster in identities],
+            "similarity": [cluster.similarity for cluster in identities],
             "raw_group": sizes["raw_group"],
             "size": sizes["size"].cast(pl.Int64),
-            "previous_size": [one.previous_size for one in found],
+            "previous_size": [cluster.previous_size for cluster in identities],
         },
         schema=CLUSTERS_SCHEMA,
     )
 
 
-def _book(matched: identity.Matching) -> pl.DataFrame:
+def _ledger_table(matched: identity.Matching) -> pl.DataFrame:
     ledger = matched.ledger
     entries = [*((c, True, m) for c, m in ledger.alive.items()), *((c, False, m) for c, m in ledger.dead.items())]
     return pl.DataFrame(
@@ -129,8 +129,8 @@ def _book(matched: identity.Matching) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _remembered(matched: identity.Matching, current: Artifact | None, encoder: str) -> pl.DataFrame:
-    """Every centroid that is known: those of this encoder, and what clusters had under another when last seen."""
+def _centroid_table(matched: identity.Matching, current: Artifact | None, encoder: str) -> pl.DataFrame:
+    """All stored centroids: those of this encoder, and for other clusters the last one from an earlier encoder."""
     now = matched.ledger.centroids
     rows = [{"cluster_id": name, "encoder": encoder, "centroid": now[name].tolist()} for name in sorted(now)]
     others = _stored_centroids(current).filter(~pl.col("cluster_id").is_in(list(now)))
@@ -156,7 +156,8 @@ def _facts(
 def _members(
     project: Project, frame: pl.DataFrame, clusters: pl.DataFrame, centroids: np.ndarray | None, fingerprint: str
 ) -> pl.DataFrame:
-    """Each image with its cluster id, or none with the nearest cluster and the cosine distance to its centroid."""
+    """Each image with its cluster id; an unclustered one with the nearest cluster and the cosine distance to its
+    centroid."""
     joined = frame.join(clusters.select("raw_group", "cluster_id"), on="raw_group", how="left", maintain_order="left")
     loose = joined.filter(pl.col("cluster_id").is_null())
     nearest = pl.DataFrame(schema={"image_id": pl.String(), "nearest_cluster": pl.String(), "distance": pl.Float32()})

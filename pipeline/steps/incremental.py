@@ -1,11 +1,11 @@
-"""Labels without clustering again: what the last full clustering left, what changed since, where new images go.
+"""Incremental labels: new images are placed in the groups of the last full clustering.
 
 What belongs here: reading and storing what incremental runs need. Not here: when a full clustering is due and the rule
-of placing (`stages/labels/incremental.py`), the full clustering itself (`labels.py`).
+for placing (`stages/labels/incremental.py`), the full clustering itself (`labels.py`).
 
-A version of `labels` carries the rows of the last full clustering (`base`) and its figures (`ranges`, `library`) along.
-So what an incremental run gives depends on that clustering and on who came and went since, not on the order of nights.
-An image that left and comes back has its old place; one that was placed keeps its place as long as it is there.
+Every version of `labels` keeps the rows of the last full clustering (`base`) and its figures (`ranges`, `library`). The
+result of an incremental run therefore depends on that clustering and on the images added and removed since, not on the
+order of runs. An image that comes back gets its old group; a placed image keeps its group while it exists.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from pipeline.steps.project import Project
 from pipeline.steps.reduced import reduction_as_used
 from pipeline.storage.artifacts import Artifact, digest
 
-# knobs that say when to cluster, or how to cluster the next time, and change nothing that was found
+# settings that decide when to cluster, or affect the next clustering, but do not change stored groups
 WHEN = {"recluster", "recluster_share", "recluster_days", "memory"}
 READ_AT_ONCE = 8192  # vectors of members in memory
 PLACED_AT_ONCE = 1024
@@ -33,7 +33,7 @@ PLACED_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of `labels` is going to do; `inputs` is a digest of all that it is made from but the mode."""
+    """What a run of `labels` will do; `inputs` is a digest of all its inputs except the mode."""
 
     decision: Decision
     inputs: str
@@ -43,19 +43,19 @@ class Plan:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The fields of `Facts` that say of it what a version of `labels` records."""
-        said = self.decision
-        return {"mode": said.mode, "reason": said.reason, "why": said.why, "inputs": self.inputs,
-                "came_since_full": said.added, "went_since_full": said.removed}  # fmt: skip
+        """The fields of `Facts` that record this plan."""
+        decision = self.decision
+        return {"mode": decision.mode, "reason": decision.reason, "why": decision.why, "inputs": self.inputs,
+                "came_since_full": decision.added, "went_since_full": decision.removed}  # fmt: skip
 
 
 def clustering(params: ClusterParams) -> dict[str, Any]:
-    """The parameters that change what a clustering finds."""
+    """The parameters that change the result of a clustering."""
     return params.model_dump(exclude=WHEN)
 
 
-def planned(project: Project, source: Artifact, inputs: str, code: int, hashes: Callable[[], list[str]]) -> Plan:
-    """What to do about `labels`; `hashes` gives the points, and is asked only where they may have changed."""
+def make_plan(project: Project, source: Artifact, inputs: str, code: int, hashes: Callable[[], list[str]]) -> Plan:
+    """The plan for `labels`; `hashes` returns the points, and is called only if they may have changed."""
     params = project.settings.labels
     current = project.store.current(source.slug, "labels")
     facts = current.facts(Facts) if current is not None else None
@@ -69,7 +69,7 @@ def planned(project: Project, source: Artifact, inputs: str, code: int, hashes: 
         added, removed = len(now - then), len(then - now)
     decision = placement.decide(base, added, removed, params, made_of=made, now=project.now())
     if current is not None and facts is not None and same and (not decision.full or facts.mode == "full"):
-        # the very images of last time: clustering them in full again would find the very same groups
+        # the same images as before: a full clustering would find the same groups
         return Plan(decision, inputs, made, current.provenance.fingerprint, base)
     since = base.at if base is not None and not decision.full else ""
     return Plan(decision, inputs, made, digest(inputs, decision.mode, since), base)
@@ -84,20 +84,21 @@ def _made_of(project: Project, source: Artifact, code: int) -> str:
     )  # fmt: skip
 
 
-def after_full(
+def tables_after_full(
     project: Project, source: Artifact, plan: Plan, rows: pl.DataFrame, vectors: np.ndarray
 ) -> dict[str, Any]:
-    """Further tables and facts of a full clustering, from its `rows` (`BASE_SCHEMA`) and the points' embeddings."""
+    """The tables and facts for later incremental runs, from the `rows` (`BASE_SCHEMA`) of a full clustering and the
+    embeddings of its points, float32 [n, d]."""
     space = stored_space(source).vectors(rows["content_hash"].to_list(), vectors)[0]
-    found = placement.ranges(space, rows["raw_group"].fill_null(NONE).to_numpy())
-    near = pl.DataFrame({"raw_group": list(found.near), "near": list(found.near.values())}, schema=RANGES_SCHEMA)
+    ranges = placement.ranges(space, rows["raw_group"].fill_null(NONE).to_numpy())
+    near = pl.DataFrame({"raw_group": list(ranges.near), "near": list(ranges.near.values())}, schema=RANGES_SCHEMA)
     library = pl.DataFrame(
         [
             {
-                "images": found.images,
-                "spread": found.spread,
-                "isolation": found.isolation,
-                "centre": found.centre.tolist(),
+                "images": ranges.images,
+                "spread": ranges.spread,
+                "isolation": ranges.isolation,
+                "centre": ranges.centre.tolist(),
             }
         ],
         schema=LIBRARY_SCHEMA,
@@ -111,34 +112,35 @@ def after_full(
 
 @dataclass(frozen=True)
 class Placed:
-    """`rows` (`BASE_SCHEMA`), one per point; further `tables` and `facts` of the version."""
+    """`rows` (`BASE_SCHEMA`), one per point, and the other `tables` and `facts` of the version."""
 
     rows: pl.DataFrame
     tables: dict[str, tuple[pl.DataFrame, pl.Schema]]
     facts: dict[str, Any]
 
 
-def placed(project: Project, source: Artifact, current: Artifact, plan: Plan, hashes: list[str]) -> Placed:
-    """The rows of the points `hashes`: those of before, with new images placed and lonely groups given up."""
+def place_new(project: Project, source: Artifact, current: Artifact, plan: Plan, hashes: list[str]) -> Placed:
+    """The rows of the points `hashes`: the stored ones, with new images placed and groups that became too small
+    dissolved."""
     base = current.table("base", BASE_SCHEMA)
     before = current.table("labels", LABELS_SCHEMA, list(BASE_SCHEMA)).unique("content_hash", keep="first")
-    known = pl.concat([base, before.join(base, on="content_hash", how="anti")])
+    labelled = pl.concat([base, before.join(base, on="content_hash", how="anti")])
     wanted = pl.DataFrame({"content_hash": hashes}, schema={"content_hash": pl.String()})
-    held = base.filter(pl.col("raw_group").is_not_null()).join(wanted, on="content_hash", how="semi")
-    new = wanted.join(known, on="content_hash", how="anti")["content_hash"].to_list()
+    members = base.filter(pl.col("raw_group").is_not_null()).join(wanted, on="content_hash", how="semi")
+    new = wanted.join(labelled, on="content_hash", how="anti")["content_hash"].to_list()
     earlier = wanted.join(before, on="content_hash", how="semi").join(base, on="content_hash", how="anti")
-    found = _place(project, source, new, earlier["content_hash"].to_list(), held, _ranges(current))
+    arrivals = _place(project, source, new, earlier["content_hash"].to_list(), members, _ranges(current))
     parents = base.select("raw_group", "parent_group").drop_nulls("raw_group").unique("raw_group")
-    groups = pl.Series("raw_group", found.groups, dtype=pl.Int32)
+    groups = pl.Series("raw_group", arrivals.groups, dtype=pl.Int32)
     arrived = pl.DataFrame(
         {
             "content_hash": pl.Series(new, dtype=pl.String()),
             "raw_group": pl.select(pl.when(groups >= 0).then(groups)).to_series(),
-            "probability": pl.Series(found.probability, dtype=pl.Float32),
-            "outlier_score": pl.Series(found.outlier_score, dtype=pl.Float32),
+            "probability": pl.Series(arrivals.probability, dtype=pl.Float32),
+            "outlier_score": pl.Series(arrivals.outlier_score, dtype=pl.Float32),
         }
     ).join(parents, on="raw_group", how="left", maintain_order="left").select(list(BASE_SCHEMA))  # fmt: skip
-    rows = wanted.join(pl.concat([known, arrived]), on="content_hash", how="left", maintain_order="left")
+    rows = wanted.join(pl.concat([labelled, arrived]), on="content_hash", how="left", maintain_order="left")
     rows = _without_lonely(rows.select(list(BASE_SCHEMA)))
     fresh = rows.join(base, on="content_hash", how="anti")
     facts = {
@@ -146,7 +148,7 @@ def placed(project: Project, source: Artifact, current: Artifact, plan: Plan, ha
         "full": current.facts(Facts).full,
         "placed": fresh["raw_group"].count(),
         "new_unclustered": fresh["raw_group"].null_count(),
-        "compared": found.compared,
+        "compared": arrivals.compared,
     }
     tables = {name: (current.table(name, schema), schema) for name, schema in
               (("base", BASE_SCHEMA), ("ranges", RANGES_SCHEMA), ("library", LIBRARY_SCHEMA))}  # fmt: skip
@@ -160,9 +162,9 @@ def _ranges(current: Artifact) -> Ranges:
 
 
 def _place(
-    project: Project, source: Artifact, new: list[str], earlier: list[str], held: pl.DataFrame, ranges: Ranges
+    project: Project, source: Artifact, new: list[str], earlier: list[str], labelled: pl.DataFrame, ranges: Ranges
 ) -> Placement:
-    """Place `new` among `held`; `earlier` came since the full clustering too. Nothing is read where nothing is new."""
+    """Place `new` among the groups of `labelled`; `earlier` arrived in earlier incremental runs."""
     if not new:
         none = np.empty(0, dtype=np.float32)
         return Placement(none.astype(np.int32), none, none, 0)
@@ -172,7 +174,9 @@ def _place(
         return space.vectors(hashes, store.read(hashes).astype(np.float32))[0]
 
     def members() -> Iterator[tuple[int, np.ndarray]]:
-        parts = held.sort("raw_group", "content_hash").group_by("raw_group", maintain_order=True).agg("content_hash")
+        parts = (
+            labelled.sort("raw_group", "content_hash").group_by("raw_group", maintain_order=True).agg("content_hash")
+        )
         waiting: list[tuple[int, list[str]]] = []
         for number, (group, hashes) in enumerate(parts.iter_rows()):
             waiting.append((int(group), hashes))
@@ -180,7 +184,7 @@ def _place(
             if count >= READ_AT_ONCE or number == parts.height - 1:
                 vectors = read([value for _, some in waiting for value in some])
                 ends = np.cumsum([len(some) for _, some in waiting])[:-1]
-                yield from zip([one for one, _ in waiting], np.split(vectors, ends), strict=True)
+                yield from zip([group for group, _ in waiting], np.split(vectors, ends), strict=True)
                 waiting = []
 
     vectors, others = read(new), read(earlier)
@@ -190,15 +194,15 @@ def _place(
         beside = np.concatenate([np.delete(vectors, part, axis=0), others])
         done.append(placement.place(vectors[part], members(), ranges, beside))
     return Placement(
-        np.concatenate([one.groups for one in done]),
-        np.concatenate([one.probability for one in done]),
-        np.concatenate([one.outlier_score for one in done]),
-        sum(one.compared for one in done),
+        np.concatenate([batch.groups for batch in done]),
+        np.concatenate([batch.probability for batch in done]),
+        np.concatenate([batch.outlier_score for batch in done]),
+        sum(batch.compared for batch in done),
     )
 
 
 def _without_lonely(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows, where a group with fewer than `placement.FEWEST` members left is none any more."""
+    """The rows, with groups of fewer than `placement.FEWEST` members dissolved."""
     stays = pl.len().over("raw_group") >= placement.FEWEST
     return rows.with_columns(
         pl.when(stays & pl.col("raw_group").is_not_null()).then(pl.col(name)).otherwise(empty).alias(name)

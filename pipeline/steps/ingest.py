@@ -1,9 +1,8 @@
 """Objects → images and embeddings, in one pass: each object is read once and decoded once.
 
-What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors chunk by chunk, so
-that a killed run goes on where it was. Not here: decoding (`stages/images/decode.py`), the overlap of decoding and
-forward pass (`stages/embeddings/stream.py`), the run of which the versions tell that there is nothing to do
-(`ingested.py`).
+What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors in chunks, so that
+a killed run continues where it stopped. Not here: decoding (`stages/images/decode.py`), the overlap of decoding and
+forward pass (`stages/embeddings/stream.py`), skipping a run without changes (`ingest_cache.py`).
 """
 
 import secrets
@@ -23,7 +22,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.decode import image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
-from pipeline.steps import ingest_cache as ingested
+from pipeline.steps import ingest_cache
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
@@ -31,8 +30,8 @@ from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
 ROWS_AT_ONCE = 1024
-CODE = 2  # raised when decoding changes what it returns, so that old rows are made again
-USABLE_SINCE = 1  # rows of usable images stay, if a code from this one on made them: only what was set aside is tried
+CODE = 2  # increase when decoding returns something else, so that stored rows are computed again
+USABLE_SINCE = 1  # rows of usable images are kept from this CODE on; only rejected images are tried again
 
 
 def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
@@ -42,14 +41,14 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
     with project.lock(slug), timed(images):
         source = project.store.require(slug, "manifest")
         fingerprint = _fingerprint(project, needed=embed)
-        seen = ingested.seen(source, fingerprint, _decode_settings(project))
-        if not ingested.as_before(project, slug, seen, fingerprint, images, embeddings):
-            _bring_up(project, slug, source, fingerprint, seen, images, embeddings, embed=embed)
+        seen = ingest_cache.seen(source, fingerprint, _decode_settings(project))
+        if not ingest_cache.reuse_last_run(project, slug, seen, fingerprint, images, embeddings):
+            _update(project, slug, source, fingerprint, seen, images, embeddings, embed=embed)
     recognise(project, slug)
     return [images, embeddings] if embed else [images]
 
 
-def _bring_up(
+def _update(
     project: Project,
     slug: str,
     source: Artifact,
@@ -61,16 +60,16 @@ def _bring_up(
     embed: bool,
 ) -> None:
     present = source.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
-    rows = _known_rows(project, slug, present)
+    rows = _reusable_rows(project, slug, present)
     missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
     vectors = project.vectors(fingerprint) if embed else None
-    held: set[str] = vectors.known() if vectors else set()
+    with_vector: set[str] = vectors.known() if vectors else set()
     ok = rows.filter(pl.col("status") == "ok")
-    unembedded = ok.filter(~pl.col("content_hash").is_in(list(held))).unique("content_hash", maintain_order=True)
+    unembedded = ok.filter(~pl.col("content_hash").is_in(list(with_vector))).unique("content_hash", maintain_order=True)
     again = present.join(unembedded.select("image_id"), on="image_id", how="semi", maintain_order="left")
     todo = pl.concat([missing, again]) if embed else missing
     images.counts["read"] = todo.height
-    work = _Work(project, slug, vectors, held, _known_images(project, slug, todo))
+    work = _Work(project, slug, vectors, with_vector, _known_images(project, slug, todo))
     work.go(todo)
     rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
     _store_images(project, slug, rows, images)
@@ -78,8 +77,8 @@ def _bring_up(
     if vectors is not None:
         vectors.compact(slug)
         _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
-    _refuse_nothing(project, rows, images.category)
-    ingested.remember(project, slug, seen, rows, images, vectors)
+    _require_usable_image(project, rows, images.category)
+    ingest_cache.remember(project, slug, seen, rows, images, vectors)
     images.counts["decoded"] = work.decoded
 
 
@@ -87,10 +86,16 @@ class _Work:
     """One pass over the objects that must be read."""
 
     def __init__(
-        self, project: Project, slug: str, vectors: VectorStore | None, held: set[str], images: KnownImages
+        self, project: Project, slug: str, vectors: VectorStore | None, with_vector: set[str], images: KnownImages
     ) -> None:
-        """`held` are the hashes that have a vector."""
-        self.project, self.slug, self.vectors, self.held, self.images = project, slug, vectors, held, images
+        """`with_vector` are the content hashes that have a vector."""
+        self.project, self.slug, self.vectors, self.with_vector, self.images = (
+            project,
+            slug,
+            vectors,
+            with_vector,
+            images,
+        )
         self.journal = project.layout.journal(slug)
         self.rows: list[dict[str, Any]] = []
         self.pending: list[tuple[str, Any]] = []
@@ -103,12 +108,12 @@ class _Work:
         return pl.concat([pl.DataFrame(schema=IMAGES_SCHEMA), *self.frames])
 
     def go(self, todo: pl.DataFrame) -> None:
-        """Read and embed what these rows of the manifest speak of, in their order."""
+        """Read and embed the objects of these manifest rows, in their order."""
         if not todo.height:
             return
         started = perf_counter()
         params = self.project.settings.encoder
-        # the encoder is opened before anything is read: without it nothing that follows would be of use
+        # opened before anything is read: without an encoder the reading would be in vain
         encoder = self.project.encoder if self.vectors is not None else None
         outcomes = stream(
             self.project.bucket.read_many(
@@ -119,19 +124,19 @@ class _Work:
             batch_size=params.batch_size,
             threads=params.decode_threads,
             thumbnail_pixels=self.project.settings.images.thumbnail_pixels,
-            skip=self.held.__contains__,
+            skip=self.with_vector.__contains__,
             images=self.images,
             on_notice=self.project.talk.notice,
         )
         try:
-            of_outcome = zip(outcomes, _one_by_one(todo))  # noqa: B905 — a failure ends the outcomes early
+            of_outcome = zip(outcomes, _iterate_rows(todo))  # noqa: B905 — a failure ends the outcomes early
             for done, (outcome, row) in enumerate(of_outcome, start=1):
                 self._take(outcome, row)
                 self.project.talk.progress(f"embed {self.slug}" if encoder else f"read {self.slug}", done, todo.height)
                 if len(self.rows) >= params.chunk_size:
                     self._flush()
         finally:
-            # also after Ctrl-C: what was decoded and embedded so far is kept
+            # also after Ctrl-C, so that finished work is kept
             self._flush()
             self.seconds = perf_counter() - started
 
@@ -144,9 +149,9 @@ class _Work:
         if outcome.thumbnail is not None:
             self.decoded += 1
             self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail)
-        if outcome.vector is not None and outcome.image.content_hash not in self.held:
+        if outcome.vector is not None and outcome.image.content_hash not in self.with_vector:
             self.embedded += 1
-            self.held.add(outcome.image.content_hash)
+            self.with_vector.add(outcome.image.content_hash)
             self.pending.append((outcome.image.content_hash, outcome.vector))
 
     def _flush(self) -> None:
@@ -169,7 +174,7 @@ class _Work:
 
 
 def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImages:
-    """What is known of the images that these rows of the manifest may show."""
+    """What earlier runs stored of the images behind these manifest rows."""
     if not todo.height:
         return KnownImages(pl.DataFrame(schema=CONTENTS_SCHEMA), {}, set(), lambda _image, _thumbnail: False)
     shown = pl.DataFrame(schema={"key": pl.String, "content_hash": pl.String})
@@ -180,24 +185,24 @@ def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImage
     changed = shown.join(todo.select("key"), on="key", how="semi")
 
     def looks_like(image: str, thumbnail: bytes) -> bool:
-        known = project.thumbnails.read(image)
-        return known is not None and near_equal(known, thumbnail)
+        stored_thumbnail = project.thumbnails.read(image)
+        return stored_thumbnail is not None and near_equal(stored_thumbnail, thumbnail)
 
     def damaged(path: Path) -> None:
-        project.talk.notice(f"{path} cannot be read: files that it tells of are recognised by key and look instead.")
+        project.talk.notice(f"{path} cannot be read: its files are recognised by key and look instead.")
 
     stored, named = project.contents.read(damaged), set(shown["content_hash"].to_list())
     return KnownImages(stored, dict(changed.iter_rows()), named, looks_like)
 
 
-def _one_by_one(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows as dictionaries, a slice of the frame at a time: all at once they would be several times its size."""
+def _iterate_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows as dictionaries, in slices: all at once they would take several times the memory of the frame."""
     for part in frame.iter_slices(ROWS_AT_ONCE):
         yield from part.iter_rows(named=True)
 
 
-def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFrame:
-    """Rows of earlier runs, finished or killed, that still speak of the same object under the same settings."""
+def _reusable_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFrame:
+    """Rows of earlier runs, finished or killed, whose object and settings did not change."""
     settings = _decode_settings(project)
     frames: list[pl.DataFrame] = []
     current = project.store.current(slug, "images")
@@ -215,10 +220,10 @@ def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFr
         written_for.write_text(digest(settings))
     if not frames:
         return pl.DataFrame(schema=IMAGES_SCHEMA)
-    known = pl.concat(frames).unique("image_id", keep="last").filter(pl.col("status") != "missing")
+    earlier = pl.concat(frames).unique("image_id", keep="last").filter(pl.col("status") != "missing")
     same = present.select("image_id", "key", "etag", "size", "group", "identifier")
     return (
-        known.drop("group", "identifier")
+        earlier.drop("group", "identifier")
         .join(same, on=["image_id", "key", "etag", "size"], how="inner")
         .select(list(IMAGES_SCHEMA))
         .sort("key")
@@ -226,7 +231,7 @@ def _known_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFr
 
 
 def _still_usable(before: dict[str, Any], settings: dict[str, Any]) -> bool:
-    """Whether an earlier version made the rows, under the same limits, and what it could use is used the same today."""
+    """Whether rows of usable images from an earlier CODE are valid: same limits, and at least `USABLE_SINCE`."""
     return before | {"code": CODE} == settings and before.get("code", 0) >= USABLE_SINCE
 
 
@@ -236,12 +241,12 @@ def _decode_settings(project: Project) -> dict[str, Any]:
 
 
 def _fingerprint(project: Project, *, needed: bool) -> str:
-    """What vectors are comparable: the encoder's own fingerprint and the background under transparent pixels."""
+    """A digest that comparable vectors share: the encoder's fingerprint and the background of transparent pixels."""
     return digest(encoder_fingerprint(project), project.settings.images.background) if needed else ""
 
 
 def encoder_fingerprint(project: Project) -> str:
-    """The encoder's fingerprint, remembered per spec so that a run with nothing to embed does not load it."""
+    """The encoder's fingerprint, stored per spec so that a run with nothing to embed does not load the encoder."""
     import json
 
     from pipeline.adapters.encoders.registry import spec_identity
@@ -303,7 +308,7 @@ def _store_embeddings(
     report.path = project.layout.vectors(fingerprint)
 
 
-def _refuse_nothing(project: Project, rows: pl.DataFrame, category: str) -> None:
+def _require_usable_image(project: Project, rows: pl.DataFrame, category: str) -> None:
     if rows.height and not (rows["status"] == "ok").any():
         counts = dict(Counter(rows["status"].to_list()).most_common())
         first = rows.row(0, named=True)

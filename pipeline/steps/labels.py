@@ -1,8 +1,8 @@
 """`reduced` → `labels`: the raw group of every image, and the family of every group.
 
-What belongs here: reading the vectors that are clustered, the neighbours that were found before, storing. Not here: the
-clusterers (`stages/labels/clusterers.py`), families (`stages/identities/superclusters.py`), runs that cluster nothing
-(`placing.py`).
+What belongs here: reading vectors and cached neighbours, storing the groups. Not here: the clusterers
+(`stages/labels/clusterers.py`), families (`stages/identities/superclusters.py`), runs that only place new images
+(`incremental.py`).
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from pipeline.stages.labels.grouping import Grouping
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.stages.reduced.contract import reduced_schema
-from pipeline.steps import incremental as placing
+from pipeline.steps import incremental
 from pipeline.steps.duplicates import collapsed, counts_as
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project, Report
@@ -32,14 +32,17 @@ from pipeline.steps.stage import Made, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
-CODE = 6  # counted up when the same inputs give another result
-SEARCHED = 3000  # images, below which searching is quicker than reading what was found
+CODE = 6  # increase when the same inputs give another result
+SEARCHED = 3000  # up to this many images, searching is faster than reading the cache
 
 
 @dataclass(frozen=True)
 class Points:
-    """What is clustered: one point per distinct picture of `frame`, which has every image, its content hash, and the
-    content hash that it counts as: its own, or that of the near duplicate that stands for it."""
+    """The points that are clustered: one per distinct picture of `frame`.
+
+    `frame` has a row per image, with its content hash and `counts_as`: its own hash, or that of the near duplicate that
+    represents it.
+    """
 
     project: Project
     source: Artifact
@@ -64,27 +67,27 @@ class Points:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """Float32 [n, k]: what the clusterer works on."""
+        """Float32 [n, k], the input of the clusterer."""
         dimension = self.source.facts(ReducedFacts).dimension
         if not dimension:
             return stored_space(self.source).vectors(self.hashes, self.embeddings)[0]
         return self.unique["vector"].to_numpy().reshape(self.unique.height, dimension)
 
     def neighbours(self) -> Neighbours:
-        """The nearest neighbours of `vectors`, as the clusterer community wants them, searched for once."""
+        """The nearest neighbours of `vectors` for the clusterer `community`. Cached on disk."""
         if len(self.hashes) <= SEARCHED:
             return nearest_neighbours(self.vectors, NEIGHBOURS - 1)
         facts = self.source.facts(ReducedFacts)
         cache = NeighbourCache(self.project.layout.neighbours)
         key = digest(facts.space or facts.embeddings, self.vectors.shape[1], self.hashes, NEIGHBOURS, CODE)
-        found = cache.read(self.source.slug, key)
-        if found is None:
-            found = nearest_neighbours(self.vectors, NEIGHBOURS - 1)
-            cache.write(self.source.slug, key, found)
-        return found
+        neighbours = cache.read(self.source.slug, key)
+        if neighbours is None:
+            neighbours = nearest_neighbours(self.vectors, NEIGHBOURS - 1)
+            cache.write(self.source.slug, key, neighbours)
+        return neighbours
 
 
-def points(project: Project, source: Artifact) -> Points:
+def read_points(project: Project, source: Artifact) -> Points:
     """The points of a stored `reduced`."""
     schema = reduced_schema(source.facts(ReducedFacts).dimension)
     frame = source.table("reduced", schema)
@@ -97,35 +100,35 @@ def labels(project: Project, slug: str) -> Report:
     params = project.settings.labels
     source = project.store.require(slug, "reduced")
 
-    inputs = digest(source.provenance.fingerprint, placing.clustering(params), CODE, *collapsed(project, slug))
-    plan = placing.planned(project, source, inputs, CODE, lambda: points(project, source).hashes)
+    inputs = digest(source.provenance.fingerprint, incremental.clustering(params), CODE, *collapsed(project, slug))
+    plan = incremental.make_plan(project, source, inputs, CODE, lambda: read_points(project, source).hashes)
 
     def compute(current: Artifact | None) -> Made:
-        found = points(project, source)
+        points = read_points(project, source)
         if current is not None and not plan.decision.full:
-            return _placed(project, found, current, plan)
-        history = _history(current, plan, found.hashes, params.memory)
-        grouping, suggested = with_suggestions(found, grouped(found, params, history), params)
-        parents = families_of(found, grouping, params.seed)
+            return _place_new_images(project, points, current, plan)
+        history = _history(current, plan, points.hashes, params.memory)
+        grouping, suggested = with_suggestions(points, grouped(points, params, history), params)
+        parents = families_of(points, grouping, params.seed)
         groups = pl.Series("raw_group", grouping.groups, dtype=pl.Int32)
         inside = np.where(grouping.groups >= 0, parents[grouping.groups], NONE) if len(parents) else groups
         above = pl.Series("parent_group", inside, dtype=pl.Int32)
         table = pl.DataFrame(
             {
-                "counts_as": found.unique["content_hash"],
+                "counts_as": points.unique["content_hash"],
                 "raw_group": pl.select(pl.when(groups >= 0).then(groups)).to_series(),
                 "parent_group": pl.select(pl.when(above >= 0).then(above)).to_series(),
                 "probability": pl.Series(grouping.probability, dtype=pl.Float32),
                 "outlier_score": pl.Series(grouping.outlier_score, dtype=pl.Float32),
             }
         )
-        counted = found.frame.select("image_id", "content_hash", "counts_as")
+        counted = points.frame.select("image_id", "content_hash", "counts_as")
         joined = counted.join(table, on="counts_as", maintain_order="left").drop("counts_as")
         rows = table.rename({"counts_as": "content_hash"}).select(list(BASE_SCHEMA))
-        further = placing.after_full(project, source, plan, rows, found.embeddings)
+        further = incremental.tables_after_full(project, source, plan, rows, points.embeddings)
         facts = _figures(joined) | further["facts"]
-        # as used: present only where something was collapsed, so that documents made without it stay as they are
-        fewer = found.frame["content_hash"].n_unique() - len(found.hashes)
+        # only present if something was collapsed, so that other published documents do not change
+        fewer = points.frame["content_hash"].n_unique() - len(points.hashes)
         effective = grouping.effective | ({"near_duplicates_collapsed": fewer} if fewer else {})
         effective |= source.facts(ReducedFacts).space_effective
         tables = {"labels": (joined, LABELS_SCHEMA), **further["tables"]}
@@ -142,13 +145,13 @@ def labels(project: Project, slug: str) -> Report:
     report = run_stage(project, slug, "labels", Facts, plan.fingerprint, compute)
     names = ("images", "groups", "families", "unclustered", "largest")
     report.counts = {name: int(report.facts[name]) for name in names}
-    told = ("accepted", "pairs_kept", "came_since_full", "went_since_full", "placed", "new_unclustered", "compared")
-    report.counts |= {name: int(report.facts[name]) for name in told if name in report.facts}
+    optional = ("accepted", "pairs_kept", "came_since_full", "went_since_full", "placed", "new_unclustered", "compared")
+    report.counts |= {name: int(report.facts[name]) for name in optional if name in report.facts}
     return report
 
 
 def _figures(joined: pl.DataFrame) -> dict[str, Any]:
-    """The fields of `Facts` that count images and groups."""
+    """The counts of images and groups in `Facts`."""
     clustered = joined.filter(pl.col("raw_group").is_not_null())
     largest = clustered.group_by("raw_group").len()["len"].max() if clustered.height else 0
     return {"groups": clustered["raw_group"].n_unique(), "unclustered": joined.height - clustered.height,
@@ -156,10 +159,10 @@ def _figures(joined: pl.DataFrame) -> dict[str, Any]:
             "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
 
 
-def _placed(project: Project, found: Points, current: Artifact, plan: placing.Plan) -> Made:
-    """What a run stores that clusters nothing: the groups of before, with new images placed among them."""
-    placed = placing.placed(project, found.source, current, plan, found.hashes)
-    counted = found.frame.select("image_id", "content_hash", "counts_as")
+def _place_new_images(project: Project, points: Points, current: Artifact, plan: incremental.Plan) -> Made:
+    """The result of a run without clustering: the stored groups, with new images placed among them."""
+    placed = incremental.place_new(project, points.source, current, plan, points.hashes)
+    counted = points.frame.select("image_id", "content_hash", "counts_as")
     table = placed.rows.rename({"content_hash": "counts_as"})
     joined = counted.join(table, on="counts_as", how="left", maintain_order="left").drop("counts_as")
     tables = {"labels": (joined, LABELS_SCHEMA), **placed.tables}
@@ -168,39 +171,42 @@ def _placed(project: Project, found: Points, current: Artifact, plan: placing.Pl
         rows = current.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
         tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
         facts["accepted"] = int(rows["accepted"].sum())
-    pairs = found.source.facts(ReducedFacts).pairs
+    pairs = points.source.facts(ReducedFacts).pairs
     if pairs is not None:
         facts["pairs_kept"] = kept_pairs(joined, pairs)
     return Made(tables, current.provenance.params, Facts(**facts))
 
 
-def _history(current: Artifact | None, plan: placing.Plan, hashes: list[str], weight: float) -> History | None:
-    """What the last version says of the points, None where it was made with another encoder or other settings."""
+def _history(current: Artifact | None, plan: incremental.Plan, hashes: list[str], weight: float) -> History | None:
+    """The groups of the last version, or None if it had another encoder or other settings."""
     if current is None or plan.base is None or plan.base.made_of != plan.made_of or not weight:
         return None
     rows = current.table("labels", LABELS_SCHEMA, ["content_hash", "raw_group"]).drop_nulls()
-    held = dict(rows.iter_rows())
-    groups = np.array([held.get(value, NONE) for value in hashes], dtype=np.int32)
+    previous = dict(rows.iter_rows())
+    groups = np.array([previous.get(value, NONE) for value in hashes], dtype=np.int32)
     return History(groups, weight)
 
 
-def grouped(found: Points, params: ClusterParams, history: History | None = None) -> Grouping:
-    """The groups of the points; `history`: those of before."""
-    known = found.neighbours() if params.method == "community" and len(found.hashes) > 1 else None
-    return labelling.group(found.vectors, params, neighbours=known, history=history)
+def grouped(points: Points, params: ClusterParams, history: History | None = None) -> Grouping:
+    """Cluster the points; `history` are their groups of the last run."""
+    neighbours = points.neighbours() if params.method == "community" and len(points.hashes) > 1 else None
+    return labelling.group(points.vectors, params, neighbours=neighbours, history=history)
 
 
-def with_suggestions(found: Points, grouping: Grouping, params: ClusterParams) -> tuple[Grouping, pl.DataFrame | None]:
-    """The groups with the sure suggestions taken, and all suggestions by `counts_as`; None where nobody asked."""
+def with_suggestions(points: Points, grouping: Grouping, params: ClusterParams) -> tuple[Grouping, pl.DataFrame | None]:
+    """The groups with confident suggestions accepted, and all suggestions by `counts_as`.
+
+    The second is None if `accept_suggestions` is not set.
+    """
     if params.accept_suggestions is None:
         return grouping, None
-    suggestions = suggesting.suggest(found.vectors, grouping.groups)
+    suggestions = suggesting.suggest(points.vectors, grouping.groups)
     groups, probability, taken = suggesting.accept(
         grouping.groups, grouping.probability, suggestions, params.accept_suggestions
     )
     table = pl.DataFrame(
         {
-            "counts_as": [found.hashes[row] for row in suggestions.rows],
+            "counts_as": [points.hashes[row] for row in suggestions.rows],
             "raw_group": suggestions.groups,
             "confidence": suggestions.confidence,
             "accepted": taken,
@@ -211,14 +217,14 @@ def with_suggestions(found: Points, grouping: Grouping, params: ClusterParams) -
 
 
 def kept_pairs(labelled: pl.DataFrame, pairs: Sequence[tuple[str, str, bool]]) -> int:
-    """How many of the rated pairs (content hash, content hash, same) the groups agree with."""
+    """How many of the rated pairs (content hash, content hash, same) agree with the groups."""
     group = dict(labelled.select("content_hash", "raw_group").iter_rows())
     together = [group.get(a) is not None and group.get(a) == group.get(b) for a, b, _ in pairs]
-    return sum(found == same for found, (_, _, same) in zip(together, pairs, strict=True))
+    return sum(grouped_together == same for grouped_together, (_, _, same) in zip(together, pairs, strict=True))
 
 
-def families_of(found: Points, grouping: Grouping, seed: int) -> np.ndarray:
-    """Int32 [groups]: the family of each group, in the space of the embeddings whatever was clustered."""
+def families_of(points: Points, grouping: Grouping, seed: int) -> np.ndarray:
+    """The family of each group, int32 [groups]; always computed on the embeddings."""
     if grouping.parents is not None:
         return family.nested(grouping.parents)
-    return family.families(found.embeddings, grouping.groups, seed)
+    return family.families(points.embeddings, grouping.groups, seed)

@@ -1,10 +1,9 @@
-"""Bucket → manifest: which images there are, and what changed since last time.
+"""Bucket → manifest: which images there are, and what changed since the last run.
 
-What belongs here: listing, categories and their slugs. Not here: how keys are read and compared
+What belongs here: listing, categories and their slugs. Not here: parsing and comparing keys
 (`stages/manifest/build.py`).
 
-A listing that is the one of last time, object for object, is not read key by key again: its digest tells, and what it
-would come to is stored.
+A listing with the digest of the last one gives the same manifest, so its keys are not parsed again.
 """
 
 import hashlib
@@ -34,14 +33,14 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import Layout, goes_on_as, read_renames, read_slugs, write_slugs
 
-LISTING_CODE = 3  # counted up when the same listing gives another manifest
-HELD = 200_000  # listed objects in memory until it is known whether they changed; beyond, they are listed once more
+LISTING_CODE = 3  # increase when the same listing gives another manifest
+LISTED_IN_MEMORY = 200_000  # objects kept until their digest is compared; a longer listing is read twice
 CHANGES = ("added", "changed", "removed")
 COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched", "kept")
 
 
 def categories(project: Project) -> dict[str, str]:
-    """Slug → category of everything that the bucket holds now or held before; stored, so that slugs never change."""
+    """Slug → category of everything that the bucket holds or once held. Stores it, so that slugs never change."""
     slugs = slugs_with(project.layout, category_names(project))
     write_slugs(project.layout, slugs)
     return slugs
@@ -50,12 +49,12 @@ def categories(project: Project) -> dict[str, str]:
 def slugs_with(layout: Layout, names: Iterable[str]) -> dict[str, str]:
     """The stored slugs and those of further categories; stores nothing.
 
-    A slug of before a rename is kept for the category that had it, should that come back.
+    The slug of a renamed category stays reserved, in case the old folder comes back.
     """
-    known, wanted = read_slugs(layout), set(names)
+    stored, wanted = read_slugs(layout), set(names)
     before = {slug: rename.category for slug, rename in read_renames(layout).items()}
-    slugs = slug_map([*known.values(), *wanted], {**before, **known})
-    return {slug: name for slug, name in slugs.items() if slug in known or name in wanted}
+    slugs = slug_map([*stored.values(), *wanted], {**before, **stored})
+    return {slug: name for slug, name in slugs.items() if slug in stored or name in wanted}
 
 
 def category_names(project: Project) -> list[str]:
@@ -72,9 +71,10 @@ def category_names(project: Project) -> list[str]:
 
 
 def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
-    """Slugs to work on: all, or those named. Raises `UnknownNameError` listing what there is.
+    """Slugs to work on: all, or the named ones. Raises `UnknownNameError` listing the categories.
 
-    Of all, those that were never clustered come first: a renamed folder is recognised before its old name is emptied.
+    Categories that were never clustered come first, so that a renamed folder is recognised before its old name is
+    emptied.
     """
     slugs = categories(project)
     chosen = list(wanted)
@@ -84,16 +84,16 @@ def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
     by_name = {name: slug for slug, name in slugs.items()} | {slug: slug for slug in slugs}
     for name in chosen:
         if name not in by_name:
-            known = ", ".join(sorted(slugs.values())) or "none: the source holds no folder"
-            raise UnknownNameError(f"There is no category {name!r} in {project.bucket.url}. There are: {known}.")
+            available = ", ".join(sorted(slugs.values())) or "none: the source holds no folder"
+            raise UnknownNameError(f"There is no category {name!r} in {project.bucket.url}. There are: {available}.")
     return [by_name[name] for name in chosen]
 
 
 def manifest(project: Project, slug: str, *, sample: int | None = None) -> Report:
     """Bring the `manifest` of one category up to date.
 
-    `sample` keeps that many images, always the same ones as long as they exist. A listing that fails or breaks off
-    raises; it is never taken for an empty bucket.
+    `sample` keeps that many images, always the same ones as long as they exist. An incomplete listing raises; it never
+    counts as an empty bucket.
     """
     if (now := goes_on_as(project.layout, slug)) is not None:
         raise UnknownNameError(f"Category {slug} goes on as {now}: run that one.")
@@ -103,14 +103,14 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
         current = project.store.current(slug, "manifest")
         listing = _Listing(project, category) if sample is None and _bucket_entries(project) is None else None
         if current is not None and listing and current.facts(Facts).listing == listing.digest:
-            return _as_listed_before(project, current, report)
-        known = current.table("manifest", MANIFEST_SCHEMA) if current else None
-        made = preview(project, category, known, listing)
+            return _reuse_stored(project, current, report)
+        previous = current.table("manifest", MANIFEST_SCHEMA) if current else None
+        made = preview(project, category, previous, listing)
         frame = sampled(made.frame, sample)
         counts = {name: int(getattr(made, name)) for name in COUNTS}
-        said = declared(project, frame)
+        places = declared(project, frame)
         words = captions(project, frame)
-        fingerprint = digest(frame, sample, *(table for table in (said, words) if table.height))
+        fingerprint = digest(frame, sample, *(table for table in (places, words) if table.height))
         digests = Digests(
             digest=made.digest, content=_content(frame), listing=listing.digest if listing else "",
             present=_content(frame.filter(pl.col("change") != "removed")),
@@ -119,7 +119,7 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
         if current is None or current.provenance.fingerprint != fingerprint:
             tables = {
                 "manifest": (frame, MANIFEST_SCHEMA),
-                **({"declared": (said, DECLARED_SCHEMA)} if said.height else {}),
+                **({"declared": (places, DECLARED_SCHEMA)} if places.height else {}),
                 **({"captions": (words, CAPTIONS_SCHEMA)} if words.height else {}),
             }
             current = project.store.write(
@@ -138,14 +138,14 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     report.path = current.folder
     report.sample = frame.filter(pl.col("change") != "same").select("key", "change").head(10).to_dicts()
     if not frame.height:
-        _say_empty(project, category)
+        _notice_empty(project, category)
     return report
 
 
-def _as_listed_before(project: Project, current: Artifact, report: Report) -> Report:
-    """The manifest of a listing that is the stored one's: every image is as it was."""
+def _reuse_stored(project: Project, current: Artifact, report: Report) -> Report:
+    """Report the stored manifest again; every image in it is unchanged."""
     facts = current.facts(Facts)
-    if any(getattr(facts, name) for name in CHANGES):  # told last night; today nothing changed
+    if any(getattr(facts, name) for name in CHANGES):  # the changes of the last run; today there are none
         frame = current.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
         frame = frame.with_columns(change=pl.lit("same"))
         now = {**dict.fromkeys(CHANGES, 0), "same": facts.images, "content": facts.present}
@@ -160,7 +160,7 @@ def _as_listed_before(project: Project, current: Artifact, report: Report) -> Re
     report.data_version = facts.content
     report.path = current.folder
     if not facts.images:
-        _say_empty(project, report.category)
+        _notice_empty(project, report.category)
     return report
 
 
@@ -168,12 +168,12 @@ def _content(frame: pl.DataFrame) -> str:
     return digest(frame.drop("change"))
 
 
-def _say_empty(project: Project, category: str) -> None:
+def _notice_empty(project: Project, category: str) -> None:
     project.talk.notice(f"{project.bucket.url} holds no image of category {category}.")
 
 
 class _Listing:
-    """The objects of one category, and a digest of them, of the settings that read them and of the category."""
+    """The objects of one category, and a digest of objects, category and settings."""
 
     def __init__(self, project: Project, category: str) -> None:
         self._project, self._category = project, category
@@ -185,46 +185,46 @@ class _Listing:
             lines = [f"{key}\0{etag}\0{size}\0{at.timestamp()}\0{trouble}" for key, etag, size, at, trouble in page]
             hasher.update("\n".join(["", *lines]).encode("utf-8", "surrogatepass"))
             count += len(page)
-            self._pages = [*self._pages, page] if self._pages is not None and count <= HELD else None
+            self._pages = [*self._pages, page] if self._pages is not None and count <= LISTED_IN_MEMORY else None
         self.digest = hasher.hexdigest()
 
     def objects(self) -> Iterator[ObjectInfo]:
-        """The objects once more, from memory where they fit."""
+        """The objects again, from memory if they fit."""
         for page in _pages(self._project, self._category) if self._pages is None else self._pages:
             yield from page
 
 
-def preview(project: Project, category: str, known: pl.DataFrame | None, listing: _Listing | None = None) -> Manifest:
-    """What the manifest of a category would be now; stores nothing. `listing` spares one."""
+def preview(project: Project, category: str, before: pl.DataFrame | None, listing: _Listing | None = None) -> Manifest:
+    """The manifest of a category as of now; stores nothing. `listing`, if given, is used instead of a new one."""
     source = project.settings.source
     entries = _bucket_entries(project)
     if entries is not None:
-        return build_manifest_from_entries(entries, category=category, settings=source, previous=known)
+        return build_manifest_from_entries(entries, category=category, settings=source, previous=before)
     objects = listing.objects() if listing else _objects(project, category)
-    return build_manifest(objects, category=category, settings=source, previous=known)
+    return build_manifest(objects, category=category, settings=source, previous=before)
 
 
 def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
-    """What manifest.json says of the images in words (source, title, caption), `CAPTIONS_SCHEMA`; mostly empty."""
-    known: dict[str, str] = {}
+    """The texts of manifest.json about the images (source, title, caption), `CAPTIONS_SCHEMA`; mostly empty."""
+    text_of: dict[str, str] = {}
     for entry in _bucket_entries(project) or []:
         text = " ".join(part for part in (entry.source, entry.title, entry.caption) if part)
         if text:
-            known |= {key: text for _, key, _, _ in entry_objects(entry)}
+            text_of |= {key: text for _, key, _, _ in entry_objects(entry)}
     images = frame.filter(pl.col("change") != "removed").select("image_id", "key").sort("image_id").iter_rows()
-    rows = [(image_id, known[key]) for image_id, key in images if key in known]
+    rows = [(image_id, text_of[key]) for image_id, key in images if key in text_of]
     return pl.DataFrame(rows, schema=CAPTIONS_SCHEMA, orient="row")
 
 
 def declared(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
-    """When and where the images of a manifest were taken as manifest.json tells it, `DECLARED_SCHEMA`; mostly empty."""
-    known: dict[str, tuple[float | None, float | None, float | None]] = {}
+    """Times and places of the images from manifest.json, `DECLARED_SCHEMA`; mostly empty."""
+    context_of: dict[str, tuple[float | None, float | None, float | None]] = {}
     for entry in _bucket_entries(project) or []:
-        told = entry_context(entry)
-        if told != (None, None, None):
-            known |= {key: told for _, key, _, _ in entry_objects(entry)}
+        context = entry_context(entry)
+        if context != (None, None, None):
+            context_of |= {key: context for _, key, _, _ in entry_objects(entry)}
     images = frame.filter(pl.col("change") != "removed").select("image_id", "key").sort("image_id").iter_rows()
-    rows = [(image_id, *known[key]) for image_id, key in images if key in known]
+    rows = [(image_id, *context_of[key]) for image_id, key in images if key in context_of]
     return pl.DataFrame(rows, schema=DECLARED_SCHEMA, orient="row")
 
 
@@ -234,7 +234,7 @@ def _objects(project: Project, category: str) -> Iterator[ObjectInfo]:
 
 
 def _pages(project: Project, category: str) -> Iterator[list[ObjectInfo]]:
-    """The listing of one category; what could not be looked at is told."""
+    """The listing of one category, a page at a time; gives a notice of what could not be read."""
     source = project.settings.source
     folder = folder_of(category, source.categories)
     if folder is not None:
@@ -252,32 +252,32 @@ def _pages(project: Project, category: str) -> Iterator[list[ObjectInfo]]:
 
 
 def _folders(project: Project) -> list[str]:
-    """The categories of a listed source: one per top folder, and one for the images beside them."""
+    """The categories of a listed source: one per top folder, and one for images outside any folder."""
     folders = [category_of_folder(name) for name in project.bucket.folders()]
     names = project.settings.source.skip_names
-    top = (found for page in project.bucket.pages(recursive=False) for found in page)
-    has_images = any(sort_of(found.key, found.size, names) == "image" for found in top if not found.trouble)
+    top = (entry for page in project.bucket.pages(recursive=False) for entry in page)
+    has_images = any(sort_of(entry.key, entry.size, names) == "image" for entry in top if not entry.trouble)
     return [*folders, ROOT_CATEGORY] if has_images else folders
 
 
 def _bucket_entries(project: Project) -> list[Entry] | None:
-    """Entries of the bucket's own manifest.json, or None where a listing says what exists."""
+    """Entries of the bucket's manifest.json, or None if the bucket is listed instead."""
     wanted = project.settings.source.manifest
     if wanted == "ignore":
         return None
-    found = project.bucket.head(MANIFEST_KEY)
-    if found is None:
+    manifest_object = project.bucket.head(MANIFEST_KEY)
+    if manifest_object is None:
         if wanted == "require":
             raise SettingsError(
                 f"source.manifest is require, but {project.bucket.url} holds no {MANIFEST_KEY}. "
                 "Upload one, or set source.manifest to auto."
             )
         return None
-    return project.bucket_entries(found.etag)
+    return project.bucket_entries(manifest_object.etag)
 
 
 def sampled(frame: pl.DataFrame, sample: int | None) -> pl.DataFrame:
-    """The rows of `sample` images: ids are hashes, so their order is a fair and lasting draw."""
+    """The rows of `sample` images. Ids are hashes, so the first ones by id are a random and stable sample."""
     if sample is None or frame.height <= sample:
         return frame
     kept = frame.filter(pl.col("change") != "removed").sort("image_id").head(sample)["image_id"]

@@ -1,6 +1,6 @@
-"""`identities` → `representatives`: members in order of how typical they are, the chosen few, the centroid.
+"""`identities` → `representatives`: members by how typical they are, the chosen representatives, the centroid.
 
-What belongs here: reading members and vectors, storing, and which clusters are as they were. Not here: the choice
+What belongs here: reading members and vectors, skipping unchanged clusters, storing. Not here: the ranking
 (`stages/representatives/ranking.py`).
 """
 
@@ -18,11 +18,11 @@ from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Made, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 1  # counted up when the same inputs give another result
+CODE = 1  # increase when the same inputs give another result
 
 
 def representatives(project: Project, slug: str) -> Report:
-    """Bring `representatives` up to date: of clusters whose members are those of before, nothing is computed again."""
+    """Bring `representatives` up to date. Clusters with unchanged members are not computed again."""
     params = project.settings.representatives
     source = project.store.require(slug, "identities")
     usable = Usable(project, slug)
@@ -36,9 +36,9 @@ def representatives(project: Project, slug: str) -> Report:
         members = source.table("members", HOMES_SCHEMA).filter(pl.col("cluster_id").is_not_null())
         members = members.sort("cluster_id", "image_id")
         made_of = _made_of(members, [usable.fingerprint, params.model_dump(), CODE])
-        clusters, rows = _as_before(current, made_of, schema)
+        clusters, rows = _unchanged_rows(current, made_of, schema)
         changed = members.join(clusters, on="cluster_id", how="anti", maintain_order="left")
-        fresh = _represented(changed, store.read(changed["content_hash"].to_list()), params, schema)
+        fresh = _rank_members(changed, store.read(changed["content_hash"].to_list()), params, schema)
         return Made(
             tables={
                 "clusters": (pl.concat([clusters, fresh[0]]).sort("cluster_id"), schema),
@@ -57,7 +57,7 @@ def representatives(project: Project, slug: str) -> Report:
 
 
 def _made_of(members: pl.DataFrame, further: list[Any]) -> pl.DataFrame:
-    """What each cluster's rows follow from, `MADE_OF_SCHEMA`; `members` are in order."""
+    """A digest of the inputs of each cluster's rows, `MADE_OF_SCHEMA`; `members` must be sorted."""
     grouped = members.group_by("cluster_id", maintain_order=True).agg("image_id", "content_hash")
     rows: list[tuple[str, str]] = []
     for cluster, images, hashes in grouped.iter_rows():
@@ -66,8 +66,10 @@ def _made_of(members: pl.DataFrame, further: list[Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=MADE_OF_SCHEMA, orient="row")
 
 
-def _as_before(current: Artifact | None, made_of: pl.DataFrame, schema: pl.Schema) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The stored clusters and members of the clusters that are made of the same as the last time."""
+def _unchanged_rows(
+    current: Artifact | None, made_of: pl.DataFrame, schema: pl.Schema
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The stored rows of `clusters` and `members` for clusters whose inputs did not change."""
     if current is None or "made_of" not in current.provenance.rows:
         return schema.to_frame(), MEMBERS_SCHEMA.to_frame()
     same = made_of.join(current.table("made_of", MADE_OF_SCHEMA), on=list(MADE_OF_SCHEMA), how="semi")
@@ -78,24 +80,24 @@ def _as_before(current: Artifact | None, made_of: pl.DataFrame, schema: pl.Schem
     return clusters, rows
 
 
-def _represented(
+def _rank_members(
     members: pl.DataFrame, vectors: np.ndarray, params: RepresentativeParams, schema: pl.Schema
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The tables `clusters` and `members` of `members`, whose vectors are float [n, d]."""
+    """The tables `clusters` and `members` for `members` with `vectors`, float [n, d]."""
     clusters: list[dict[str, Any]] = []
     rows: list[pl.DataFrame] = []
     start = 0
     for (cluster,), part in members.group_by("cluster_id", maintain_order=True):
         names = part["image_id"].to_list()
-        found = representing.represent(vectors[start : start + part.height], names, params)
+        ranking = representing.represent(vectors[start : start + part.height], names, params)
         start += part.height
-        clusters.append({"cluster_id": cluster, "size": part.height, "cohesion": found.cohesion,
-                         "representative": names[found.chosen[0]], "centroid": found.centroid})  # fmt: skip
-        place = {row: number for number, row in enumerate(found.chosen)}
+        clusters.append({"cluster_id": cluster, "size": part.height, "cohesion": ranking.cohesion,
+                         "representative": names[ranking.chosen[0]], "centroid": ranking.centroid})  # fmt: skip
+        place = {row: number for number, row in enumerate(ranking.chosen)}
         rows.append(
             pl.DataFrame(
                 [{"cluster_id": cluster, "image_id": names[row], "rank": rank, "chosen": place.get(int(row)),
-                  "similarity": float(found.similarity[row])} for rank, row in enumerate(found.order)],
+                  "similarity": float(ranking.similarity[row])} for rank, row in enumerate(ranking.order)],
                 schema=MEMBERS_SCHEMA,
             )
         )  # fmt: skip

@@ -1,8 +1,7 @@
-"""`reduced` and `identities` → `tuning`: what each granularity would make of a category. Changes nothing else.
+"""`reduced` and `identities` → `tuning`: the clusters that each granularity would give. Changes nothing else.
 
-What belongs here: reading what is clustered and what people named, storing figures, picture and report, writing a
-setting into the settings file. Not here: the figures and the report (`stages/tuning/`), the command
-(`commands/tune.py`).
+What belongs here: reading points and names, storing figures, picture and report, writing a setting into the settings
+file. Not here: the figures and the report (`stages/tuning/`), the command (`commands/tune.py`).
 """
 
 import io
@@ -36,44 +35,43 @@ from pipeline.stages.tuning.trials import (
     survive,
     sweep,
 )
-from pipeline.steps.labels import Points, collapsed, points
+from pipeline.steps.labels import Points, collapsed, read_points
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import Made, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.files import write_atomically
 
-CODE = 1  # counted up when the same inputs give another result
-LEAST = 8  # pictures, below which every granularity gives the same two or three groups
-THUMBNAIL = 96  # pixels: twice what a picture takes on the report, for screens of double density
+CODE = 1  # increase when the same inputs give another result
+LEAST = 8  # with fewer pictures, every granularity gives the same two or three groups
+THUMBNAIL = 96  # pixels, twice the size in the report, for high-density screens
 
 
 def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: int = RUNS) -> Report:
     """Sweep the granularity of one category and store figures, picture and report as the artefact `tuning`.
 
-    `facts` say which setting is in force and which the figures speak for. Raises `TooFewImagesError` below `LEAST`
-    pictures.
+    `facts` hold the current and the best setting. Raises `TooFewImagesError` below `LEAST` pictures.
     """
     params = project.settings.labels
     source = project.store.require(slug, "reduced")
-    known = project.store.current(slug, "identities")
-    names = names_of(project, slug) if known is not None else {}
+    identities = project.store.current(slug, "identities")
+    names = names_of(project, slug) if identities is not None else {}
     settings = settings_to_try(steps, params.granularity)
 
     def compute(_: Artifact | None) -> Made:
-        found = points(project, source)
-        if len(found.hashes) < LEAST:
+        points = read_points(project, source)
+        if len(points.hashes) < LEAST:
             raise TooFewImagesError(
-                f"Category {project.category_of(slug)} has {len(found.hashes)} different images; from {LEAST} on there "
-                "is a granularity to choose."
+                f"Category {project.category_of(slug)} has {len(points.hashes)} different images; "
+                f"from {LEAST} on there is a granularity to choose."
             )
-        cloud = _cloud(found, params)
+        cloud = _cloud(points, params)
         trials = sweep(cloud, params, settings, runs=runs, on_progress=_progress(project, slug))
-        ledger = _ledger(known) if known is not None else Ledger()
-        trials = [_with_survival(project, slug, found, trial, ledger, names) for trial in trials]
+        ledger = _ledger(identities) if identities is not None else Ledger()
+        trials = [_with_survival(project, slug, points, trial, ledger, names) for trial in trials]
         chosen = best(trials)
-        notes = _notes(params, len(found.hashes), runs)
-        html = _report(project, slug, found, cloud, trials, chosen, names, notes)
-        facts = Facts(images=int(cloud.copies.sum()), points=len(found.hashes), notes=notes,
+        notes = _notes(params, len(points.hashes), runs)
+        html = _report(project, slug, points, cloud, trials, chosen, names, notes)
+        facts = Facts(images=int(cloud.copies.sum()), points=len(points.hashes), notes=notes,
                       current=params.granularity, best=chosen.setting if chosen else None)  # fmt: skip
         return Made(
             tables={"trials": (_table(trials, chosen), TRIALS_SCHEMA)},
@@ -83,7 +81,7 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
         )
 
     inputs = digest(
-        source.provenance.fingerprint, known.provenance.fingerprint if known else "", params.model_dump(),
+        source.provenance.fingerprint, identities.provenance.fingerprint if identities else "", params.model_dump(),
         project.settings.identities.model_dump(), dict(names), settings, runs, *collapsed(project, slug), CODE,
     )  # fmt: skip
     report = run_stage(project, slug, "tuning", Facts, inputs, compute)
@@ -97,7 +95,7 @@ def trials_of(project: Project, slug: str) -> list[dict[str, Any]]:
 
 
 def names_of(project: Project, slug: str) -> dict[str, str]:
-    """People's names by cluster id, as they are now."""
+    """Cluster id → its current name."""
     from pipeline.steps.curation import Curation
 
     curated = Curation(project).curated(slug)
@@ -105,9 +103,9 @@ def names_of(project: Project, slug: str) -> dict[str, str]:
 
 
 def apply_granularity(path: Path, value: str) -> bool:
-    """Write `labels.granularity` into a settings file, which is made where there is none; every other line stays.
+    """Write `labels.granularity` into a settings file and keep every other line; creates the file if needed.
 
-    False where the file says so already. Raises `SettingsError` where the file cannot be changed by itself.
+    Returns whether the file changed. Raises `SettingsError` if the file cannot be edited automatically.
     """
     text = path.read_bytes().decode() if path.exists() else ""
     changed = with_value(text, "labels", "granularity", value, name=str(path))
@@ -117,13 +115,13 @@ def apply_granularity(path: Path, value: str) -> bool:
     return True
 
 
-def _cloud(found: Points, params: ClusterParams) -> Cloud:
-    counted = found.frame.group_by("counts_as").len()
-    copies = found.unique.select("content_hash").join(
+def _cloud(points: Points, params: ClusterParams) -> Cloud:
+    counted = points.frame.group_by("counts_as").len()
+    copies = points.unique.select("content_hash").join(
         counted, left_on="content_hash", right_on="counts_as", how="left", maintain_order="left"
     )
-    known = found.neighbours() if params.method == "community" else None
-    return Cloud(found.vectors, found.embeddings, copies["len"].to_numpy().astype(np.int64), known)
+    neighbours = points.neighbours() if params.method == "community" else None
+    return Cloud(points.vectors, points.embeddings, copies["len"].to_numpy().astype(np.int64), neighbours)
 
 
 def _progress(project: Project, slug: str) -> Progress:
@@ -136,15 +134,15 @@ def _progress(project: Project, slug: str) -> Progress:
 
 
 def _with_survival(
-    project: Project, slug: str, found: Points, trial: Trial, ledger: Ledger, names: Mapping[str, str]
+    project: Project, slug: str, points: Points, trial: Trial, ledger: Ledger, names: Mapping[str, str]
 ) -> Trial:
-    group = dict(zip(found.hashes, trial.groups.tolist(), strict=True))
+    group = dict(zip(points.hashes, trial.groups.tolist(), strict=True))
     members: list[set[str]] = [set() for _ in range(trial.clusters)]
-    for content_hash, counts_as in found.frame.select("content_hash", "counts_as").iter_rows():
+    for content_hash, counts_as in points.frame.select("content_hash", "counts_as").iter_rows():
         if group[counts_as] >= 0:
             members[group[counts_as]].add(content_hash)
     survival = survive(
-        [frozenset(one) for one in members], ledger, names, project.settings.identities,
+        [frozenset(images) for images in members], ledger, names, project.settings.identities,
         category=project.category_of(slug),
     )  # fmt: skip
     return replace(trial, survival=survival)
@@ -175,7 +173,7 @@ def _notes(params: ClusterParams, n: int, runs: int) -> list[str]:
 def _report(
     project: Project,
     slug: str,
-    found: Points,
+    points: Points,
     cloud: Cloud,
     trials: list[Trial],
     chosen: Trial | None,
@@ -192,16 +190,16 @@ def _report(
         method=project.settings.labels.method,
         trials=trials,
         best=chosen,
-        sheets=sheets(shown, cloud.embeddings, cloud.copies, found.hashes),
+        sheets=sheets(shown, cloud.embeddings, cloud.copies, points.hashes),
         names=names,
         notes=notes,
         command=f"image-cluster tune {category} --apply",
     )
-    return page.render(content, lambda point: _small(project.thumbnails.read(found.hashes[point])))
+    return page.render(content, lambda point: _shrink(project.thumbnails.read(points.hashes[point])))
 
 
-def _small(thumbnail: bytes | None) -> bytes | None:
-    """A thumbnail as WebP of at most `THUMBNAIL` pixels: a report shows hundreds."""
+def _shrink(thumbnail: bytes | None) -> bytes | None:
+    """A thumbnail as WebP of at most `THUMBNAIL` pixels, because a report shows hundreds."""
     if thumbnail is None:
         return None
     with Image.open(io.BytesIO(thumbnail)) as opened:

@@ -200,7 +200,7 @@ def test_a_night_with_few_new_images_moves_nobody_on_the_map(bench: Bench) -> No
 def test_a_listing_too_long_to_hold_is_listed_once_more_and_gives_the_same(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifest_step, "HELD", 10)
+    monkeypatch.setattr(manifest_step, "LISTED_IN_MEMORY", 10)
     add(bench.library, f"{SLUG}/de/100-800w.png", "red", 100)
     found = reports(bench)["manifest"].counts
     assert (found["objects"], found["added"], found["same"]) == (37, 1, 36)
