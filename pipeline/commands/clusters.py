@@ -68,12 +68,12 @@ def _decide(
 
 def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
     from pipeline.console import print_json
-    from pipeline.steps.library_view.history import event_row, told
+    from pipeline.steps.library_view.history import describe, event_row
 
     if as_json:
         print_json(event_row(event))
         return
-    click.echo(f"{event.number}\t{told(event)}")
+    click.echo(f"{event.number}\t{describe(event)}")
     console_of(project).notice(
         f"Stored as event {event.number} of {slug}. To undo it: image-cluster clusters undo {event.number}. "
         "The next run publishes it; `image-cluster visualize` publishes it now."

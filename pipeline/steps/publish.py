@@ -1,9 +1,8 @@
-"""Everything computed → the published documents, in the data directory and at the outlets.
+"""All results → the published documents, in the data directory and at the outlets.
 
-What belongs here: refusing what does not hold, holding back what a person should see first, and which results need not
-be made to know that they say what was said before. Not here: the view that is published
-(`library_view/published.py`), what the documents say and what the guard looks at (`stages/published/`), accepting,
-rolling back and telling what was published (`published_sets.py`).
+What belongs here: refusing invalid documents, holding back results that a person should see first, skipping results
+that cannot have changed. Not here: the view that is published (`library_view/published.py`), the documents and the
+rules of the guard (`stages/published/`), accepting, rolling back and comparing publications (`published_sets.py`).
 """
 
 import json
@@ -28,113 +27,115 @@ from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_do
 from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, published_set
 from pipeline.storage.publications import drop_old_sets, linked_version, stage_set, swing
 
-CODE = 1  # counted up when the same inputs give another result
+CODE = 1  # increase when the same inputs give another result
 GATHERED = ("images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives")
 
 
 def publish(project: Project, slug: str) -> Report:
-    """Publish one category; a no-op when nothing but the time would change.
+    """Publish one category; does nothing if only the time would change.
 
-    A result that the guard holds back, or that follows a rollback, becomes a candidate: `facts["held"]` then says why,
-    and readers keep what they have. Raises `PublishRefusedError` for a document that does not hold.
+    A result that the guard holds back, or that follows a rollback, becomes a candidate: `facts["held"]` gives the
+    reasons, and readers keep the current publication. Raises `PublishRefusedError` for an invalid document.
     """
     report = Report("published", project.category_of(slug))
     with project.lock(slug), timed(report):
         history = read_history(project.layout.published, slug)
-        news_of_decisions = _keep_decisions(project, slug, history)
-        made: _Made | None = None
-        told = _told_before(project, slug, history)
-        if told is None:
-            made = _make(project, slug)
-            told = made.told
-        digest = told["digest"]
-        if history.current is not None and _says(history.current.version, digest):
+        decisions_changed = _keep_decisions(project, slug, history)
+        made: _Result | None = None
+        summary = _last_summary(project, slug, history)
+        if summary is None:
+            made = _build_result(project, slug)
+            summary = made.summary
+        digest = summary["digest"]
+        if history.current is not None and _has_digest(history.current.version, digest):
             report.unchanged = True
-            _settle(project, slug, history)
-        elif history.candidate is not None and _says(history.candidate.version, digest):
+            _clear_candidate(project, slug, history)
+        elif history.candidate is not None and _has_digest(history.candidate.version, digest):
             report.unchanged = True
         elif made is not None:
             _new_result(project, slug, history, made.view, made.document, digest)
-        if news_of_decisions:
+        if decisions_changed:
             write_history(project.layout.published, slug, history)
         place_at_outlets(project, slug, history)
         if made is not None:
             _remember(project, slug, made)
     _describe(report, project, slug, history)
-    report.counts = dict(told["counts"])
-    report.facts["warning"] = _warning(project, slug, told["counts"])
-    report.effective = told["settings"]
+    report.counts = dict(summary["counts"])
+    report.facts["warning"] = _warning(project, slug, summary["counts"])
+    report.effective = summary["settings"]
     return report
 
 
 def _keep_decisions(project: Project, slug: str, history: History) -> bool:
-    """Check that no decision is missing, copy them all, and put on record what this result is made from.
+    """Check that no decision is missing, copy all decisions, and record them as the source of this result.
 
-    Returns whether the record changed. What is decided after this moment, the next publication has on record.
+    Returns whether the record changed. Later decisions belong to the record of the next publication.
     """
     curation = project.curation
-    known = curation.guard.record(slug, curation.checked(slug))
+    record = curation.guard.record(slug, curation.checked(slug))
     keep_copy(project, curation.log)
-    if known.same(history.decisions):
+    if record.same(history.decisions):
         return False
-    history.decisions = known
+    history.decisions = record
     return True
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A result in full, and what is remembered of it: the digest of what it says, its counts and settings as used."""
+class _Result:
+    """A complete result, and the summary that is kept of it: content digest, counts and effective settings."""
 
     view: documents.LibraryView
     document: dict[str, Any]
-    told: dict[str, Any]
+    summary: dict[str, Any]
 
 
-def _make(project: Project, slug: str) -> _Made:
+def _build_result(project: Project, slug: str) -> _Result:
     view = gather(project, slug)
     document = documents.build_document(view, generated_at=project.now())
     schema.validate(document)
     digest = twins.digest_with(documents.content_digest(document), published_duplicates(project, slug))
     largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
-    told = {"digest": digest, "counts": {**document["summary"], "largest": largest}, "settings": document["settings"]}
-    return _Made(view, document, told)
+    counts = {**document["summary"], "largest": largest}
+    return _Result(view, document, {"digest": digest, "counts": counts, "settings": document["settings"]})
 
 
-def _made_of(project: Project, slug: str) -> str:
-    """A digest of all that a result follows from but the time: versions of what is stored, decisions, settings.
+def _inputs_digest(project: Project, slug: str) -> str:
+    """A digest of all inputs of a result except the time: stored versions, decisions, settings.
 
-    Empty where something is not stored yet.
+    Empty if an input is not stored yet.
     """
-    found = {name: project.store.current(slug, name) for name in GATHERED}
-    if not all(found.values()):
+    artifacts = {name: project.store.current(slug, name) for name in GATHERED}
+    if not all(artifacts.values()):
         return ""
-    versions = [[name, one.provenance.version, one.provenance.fingerprint] for name, one in found.items() if one]
+    versions = [
+        [name, stored.provenance.version, stored.provenance.fingerprint] for name, stored in artifacts.items() if stored
+    ]
     log = project.curation.log
     flags = [[flag.cluster, flag.kind, flag.key, flag.text, flag.after_event] for flag in log.flags(slug)]
     packages = [version(name) for name in ("image-cluster", *PACKAGES)]
-    asked = project.settings.model_dump(mode="json", exclude={"data_dir"})
-    return digest_of(CODE, project.category_of(slug), versions, len(log.events(slug)), flags, packages, asked)
+    settings = project.settings.model_dump(mode="json", exclude={"data_dir"})
+    return digest_of(CODE, project.category_of(slug), versions, len(log.events(slug)), flags, packages, settings)
 
 
-def _told_before(project: Project, slug: str, history: History) -> Mapping[str, Any] | None:
-    """What was told of the last result, where making it once more would give the very same and it is still there."""
+def _last_summary(project: Project, slug: str, history: History) -> Mapping[str, Any] | None:
+    """The summary of the last result, if its inputs are unchanged and it still exists; else None."""
     path = project.layout.last_published(slug)
     if not path.exists():
         return None
     try:
-        told: dict[str, Any] = json.loads(path.read_bytes())
-        told = {name: told[name] for name in ("counts", "settings", "made_of", "digest")}
-    except (ValueError, KeyError, TypeError):  # a cache that is damaged is none
+        summary: dict[str, Any] = json.loads(path.read_bytes())
+        summary = {name: summary[name] for name in ("counts", "settings", "made_of", "digest")}
+    except (ValueError, KeyError, TypeError):  # a damaged cache counts as none
         return None
-    there = [one.version for one in (history.current, history.candidate) if one is not None]
-    still_there = any(_says(name, told["digest"]) for name in there)
-    return told if still_there and told["made_of"] == _made_of(project, slug) else None
+    there = [publication.version for publication in (history.current, history.candidate) if publication is not None]
+    still_there = any(_has_digest(name, summary["digest"]) for name in there)
+    return summary if still_there and summary["made_of"] == _inputs_digest(project, slug) else None
 
 
-def _remember(project: Project, slug: str, made: _Made) -> None:
-    """Keep what the next run needs to know that nothing changed; a cache: losing it costs one making."""
-    if made_of := _made_of(project, slug):
-        data = json.dumps({"made_of": made_of, **made.told}, indent=1).encode()
+def _remember(project: Project, slug: str, made: _Result) -> None:
+    """Store the summary for the next run. It is a cache: without it, the result is built once more."""
+    if made_of := _inputs_digest(project, slug):
+        data = json.dumps({"made_of": made_of, **made.summary}, indent=1).encode()
         write_atomically(project.layout.last_published(slug), data)
 
 
@@ -146,7 +147,7 @@ def _new_result(
     document: dict[str, Any],
     digest: str,
 ) -> None:
-    """Write the set whole; let readers see it, unless something speaks against that."""
+    """Write the complete set; show it to readers, or keep it as a candidate if the guard has concerns."""
     root = project.layout.published
     previous = read_document(root, slug, history.current.version) if history.current else None
     changes = change_report.build_changes(previous, document, change_report.fates_of(view))
@@ -178,8 +179,8 @@ def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
     return guard.holds_most(counts["largest"], images, project.settings.published.max_cluster_share, slug)
 
 
-def _settle(project: Project, slug: str, history: History) -> None:
-    """What is published is what is computed: whatever was held back is outdated, and a rollback has done its work."""
+def _clear_candidate(project: Project, slug: str, history: History) -> None:
+    """The current publication is up to date, so drop the candidate and end a rollback."""
     root, current = project.layout.published, history.current
     if current is not None and linked_version(root, slug) is None:  # someone deleted the link
         swing(root, slug, current.version)
@@ -189,12 +190,12 @@ def _settle(project: Project, slug: str, history: History) -> None:
         drop_old_sets(root, slug, set(history.versions()))
 
 
-def _says(version_name: str, digest: str) -> bool:
+def _has_digest(version_name: str, digest: str) -> bool:
     return version_name.endswith(f"-{digest[:DIGEST_LETTERS]}")
 
 
 def _describe(report: Report, project: Project, slug: str, history: History) -> None:
-    """What people see of it: the sentence and the table of the last change, and what was held back."""
+    """Fill in the report: headline and table of the last changes, and the reasons if it was held back."""
     root, current, waiting = project.layout.published, history.current, history.candidate
     shown = waiting or current
     if shown is None or current is None:
@@ -211,8 +212,8 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
     }
     if waiting is not None:
         report.facts |= {
-            "headline": f"Not published: {'; '.join(one['text'] for one in waiting.concerns)}.",
-            "held": [one["text"] for one in waiting.concerns],
+            "headline": f"Not published: {'; '.join(concern['text'] for concern in waiting.concerns)}.",
+            "held": [concern["text"] for concern in waiting.concerns],
             "candidate": waiting.version,
             "candidate_page": str(folder / PAGE),
         }

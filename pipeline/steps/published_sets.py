@@ -1,7 +1,7 @@
-"""The sets that were published: showing one to readers, accepting a candidate, rolling back, what changed between two.
+"""Published sets: showing one to readers, accepting a candidate, rolling back, comparing two.
 
-What belongs here: what readers see, in the data directory and at every outlet, and the record of it. Not here: making
-a set (`publish.py`), placing one (`storage/publications.py`, `adapters/outlets/`).
+What belongs here: which set readers see, in the data directory and at every outlet, and the history of it. Not here:
+building a set (`publish.py`), writing one (`storage/publications.py`, `adapters/outlets/`).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from pipeline.storage.publications import drop_old_sets, swing
 
 @dataclass(frozen=True)
 class Done:
-    """What accepting or rolling back did, in a sentence; `changed` is False where it was so already."""
+    """The outcome of accepting or rolling back, in a sentence; `changed` is False if there was nothing to do."""
 
     category: str
     version: str
@@ -46,7 +46,7 @@ def show_readers(
     headline: str,
     summary: dict[str, int],
 ) -> None:
-    """Let readers of the data directory see a set that is there, and record it. The caller holds the lock."""
+    """Show a stored set to readers of the data directory, and record it. The caller holds the lock."""
     root = project.layout.published
     swing(root, slug, version)
     history.publications.append(Publication(version, project.now(), event, digest, headline, summary))
@@ -59,10 +59,9 @@ def show_readers(
 
 
 def place_at_outlets(project: Project, slug: str, history: History) -> None:
-    """Bring every outlet to what is published here; those that have it are left alone. The caller holds the lock.
+    """Place the current publication at every outlet that does not have it. The caller holds the lock.
 
-    An outlet in trouble does not keep the others from theirs; its error is raised at the end, and the next run tries
-    it again. Raises what the outlets raise.
+    A failing outlet does not stop the others. Its error is raised at the end, and the next run tries it again.
     """
     current = history.current
     if current is None:
@@ -90,25 +89,25 @@ def place_at_outlets(project: Project, slug: str, history: History) -> None:
 
 
 def candidates(project: Project, slugs: list[str]) -> dict[str, Candidate]:
-    """Slug → what waits to be accepted."""
-    found = {slug: read_history(project.layout.published, slug).candidate for slug in slugs}
-    return {slug: one for slug, one in found.items() if one is not None}
+    """Slug → the candidate that waits to be accepted."""
+    waiting = {slug: read_history(project.layout.published, slug).candidate for slug in slugs}
+    return {slug: candidate for slug, candidate in waiting.items() if candidate is not None}
 
 
 def accept(project: Project, slug: str, wanted: str) -> Done:
-    """Publish a candidate: its set as it was computed, here and at every outlet. Accepting it twice changes nothing.
+    """Publish a candidate, unchanged, here and at every outlet. Accepting it twice changes nothing.
 
-    `wanted` is its version or the number in it. Raises `CandidateError` where there is no such candidate, and where
-    what is published is newer.
+    `wanted` is its version or the number in it. Raises `CandidateError` if there is no such candidate, or if the
+    current publication is newer.
     """
     category = project.category_of(slug)
     with project.lock(slug):
         history = read_history(project.layout.published, slug)
         current, waiting = history.current, history.candidate
-        if current is not None and _is(current, wanted):
+        if current is not None and _matches(current, wanted):
             place_at_outlets(project, slug, history)
             return Done(category, current.version, False, f"{current.version} of {category} is published already.")
-        if waiting is None or not _is(waiting, wanted):
+        if waiting is None or not _matches(waiting, wanted):
             raise CandidateError(_no_candidate(category, wanted, history))
         show_readers(
             project, slug, history, waiting.version, "accepted", waiting.digest, waiting.headline, waiting.summary
@@ -118,10 +117,10 @@ def accept(project: Project, slug: str, wanted: str) -> Done:
 
 
 def rollback(project: Project, slug: str, wanted: str | None = None) -> Done:
-    """Let readers see an earlier set again, here and at every outlet; without `wanted` the one before the current.
+    """Show readers an earlier set again, here and at every outlet; by default the one before the current.
 
-    Until a person accepts a result, later ones wait as candidates: what was rolled back must not come back overnight.
-    Raises `CandidateError` where there is no such version.
+    Later results wait as candidates until a person accepts one: a rolled-back result must not come back overnight.
+    Raises `CandidateError` if there is no such version.
     """
     category = project.category_of(slug)
     with project.lock(slug):
@@ -129,7 +128,7 @@ def rollback(project: Project, slug: str, wanted: str | None = None) -> Done:
         current = history.current
         if current is None:
             raise MissingArtifactError(f"Nothing of {category} is published yet, so there is nothing to go back to.")
-        target = _earlier(category, history, wanted)
+        target = _rollback_target(category, history, wanted)
         if target.version == current.version:
             return Done(category, current.version, False, f"{current.version} of {category} is what readers see.")
         history.held = f"a person rolled {category} back from {current.version} to {target.version} at {project.now()}"
@@ -138,7 +137,7 @@ def rollback(project: Project, slug: str, wanted: str | None = None) -> Done:
                 current.version, project.now(), current.digest, current.headline, current.summary,
                 [{"rule": "rolled_back", "text": history.held, "figures": {}}],
             )  # fmt: skip
-        # the hold is on disk before readers see the old set: a crash between the two must not lose it
+        # written before readers see the old set: a crash between the two must not lose the hold
         write_history(project.layout.published, slug, history)
         show_readers(
             project, slug, history, target.version, "rolled back", target.digest, target.headline, target.summary
@@ -156,10 +155,10 @@ def rollback(project: Project, slug: str, wanted: str | None = None) -> Done:
 
 
 def changes_since(project: Project, slug: str, since: str | None = None) -> dict[str, Any]:
-    """changes.json of what is published: as it was published, or compared with an earlier version or date.
+    """changes.json of the current publication: as published, or compared with an earlier version or date.
 
-    `since` is a version, the number in it, or an RFC 3339 date or time in UTC: what readers saw then. Raises
-    `CandidateError` where the history does not go back so far.
+    `since` is a version, the number in it, or an RFC 3339 date or time in UTC. Raises `CandidateError` if the history
+    does not go back so far.
     """
     root, category = project.layout.published, project.category_of(slug)
     history = read_history(root, slug)
@@ -168,16 +167,16 @@ def changes_since(project: Project, slug: str, since: str | None = None) -> dict
     current = history.current.version
     if since is None:
         return decode((published_set(root, slug, current) / CHANGES).read_bytes())
-    before = _found(history, since) or _at(history, since)
+    before = _publication(history, since) or _published_at(history, since)
     if before is None:
-        raise CandidateError(f"There is no version or date {since} of {category}. {_known(history)}")
+        raise CandidateError(f"There is no version or date {since} of {category}. {_newest_versions(history)}")
     return change_report.build_changes(
         read_document(root, slug, before.version), read_document(root, slug, current), {}
     )
 
 
 def markdown(changes: dict[str, Any]) -> str:
-    """The changes as people read them."""
+    """The changes as Markdown."""
     return news.markdown(changes)
 
 
@@ -188,37 +187,37 @@ def _files_of(project: Project, slug: str, version: str) -> dict[str, bytes]:
 
 def _forget_old(history: History, kept: int) -> None:
     newest = set(history.versions()[-kept:])
-    history.publications = [one for one in history.publications if one.version in newest]
+    history.publications = [publication for publication in history.publications if publication.version in newest]
 
 
-def _is(one: Publication | Candidate, wanted: str) -> bool:
-    return one.version == wanted or (wanted.isdigit() and one.number == int(wanted))
+def _matches(publication: Publication | Candidate, wanted: str) -> bool:
+    return publication.version == wanted or (wanted.isdigit() and publication.number == int(wanted))
 
 
-def _found(history: History, wanted: str) -> Publication | None:
-    return next((one for one in reversed(history.publications) if _is(one, wanted)), None)
+def _publication(history: History, wanted: str) -> Publication | None:
+    return next((publication for publication in reversed(history.publications) if _matches(publication, wanted)), None)
 
 
-def _at(history: History, date: str) -> Publication | None:
-    """What readers saw at a time: a bare date means its end."""
+def _published_at(history: History, date: str) -> Publication | None:
+    """The publication that readers saw at a time; a date means the end of that day."""
     if len(date) < len("2026-01-01") or not date[:4].isdigit():
         return None
     until = date if "T" in date else f"{date}T23:59:59Z"
-    return next((one for one in reversed(history.publications) if one.at <= until), None)
+    return next((publication for publication in reversed(history.publications) if publication.at <= until), None)
 
 
-def _earlier(category: str, history: History, wanted: str | None) -> Publication:
+def _rollback_target(category: str, history: History, wanted: str | None) -> Publication:
     if wanted is not None:
-        found = _found(history, wanted)
-        if found is None:
-            raise CandidateError(f"There is no published version {wanted} of {category}. {_known(history)}")
-        return found
+        publication = _publication(history, wanted)
+        if publication is None:
+            raise CandidateError(f"There is no published version {wanted} of {category}. {_newest_versions(history)}")
+        return publication
     versions = history.versions()
     number = number_of(versions[-1])
     older = [name for name in versions[:-1] if number_of(name) < number] or versions[:-1]
     if not older:
         raise CandidateError(f"{category} was published only once, so there is nothing before it to go back to.")
-    return _found(history, older[-1]) or history.publications[0]
+    return _publication(history, older[-1]) or history.publications[0]
 
 
 def _no_candidate(category: str, wanted: str, history: History) -> str:
@@ -233,6 +232,6 @@ def _no_candidate(category: str, wanted: str, history: History) -> str:
     return f"There is no candidate {wanted} of {category}.{now}"
 
 
-def _known(history: History) -> str:
-    rows = [f"{one.version} ({one.at})" for one in reversed(history.publications)][:10]
+def _newest_versions(history: History) -> str:
+    rows = [f"{publication.version} ({publication.at})" for publication in reversed(history.publications)][:10]
     return f"The newest: {', '.join(rows)}." if rows else "Nothing is published yet."

@@ -1,7 +1,7 @@
 """A query → the most similar images of one or more categories.
 
-What belongs here: opening the stored indexes and keeping them open, what a query's vector is, naming the results. Not
-here: the index itself (`stages/similarity/index.py`), limits and uploads (`service/search.py`).
+What belongs here: opening stored indexes and keeping them open, the vector of a query, naming the results. Not here:
+the index (`stages/similarity/index.py`), limits and uploads (`service/search.py`).
 """
 
 import threading
@@ -23,7 +23,7 @@ from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import read_slugs
 
-SAME = 0.99999  # what a copy scores: rounding to float16 leaves the last digits open
+SAME = 0.99999  # least score of a copy; float16 rounds the last digits
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Found:
 class OpenIndex:
     """One stored version of a category's index, mapped into memory, with the images of its rows.
 
-    `recall`: the share of the true nearest that a search finds; 1 where each image is compared.
+    `recall` is the share of the true nearest images that a search finds; 1 if every image is compared.
     """
 
     def __init__(self, artifact: Artifact) -> None:
@@ -62,18 +62,18 @@ class OpenIndex:
         return {name: row for row, name in enumerate(self.ids["image_id"].to_list())}
 
     def row_of(self, query: str) -> int | None:
-        """The row of an image id or a key, None where there is none."""
+        """The row of an image id or key, None if unknown."""
         if query in self.rows:
             return self.rows[query]
-        found = self.ids.filter(pl.col("key") == query)
-        return int(found["row"][0]) if found.height else None
+        matches = self.ids.filter(pl.col("key") == query)
+        return int(matches["row"][0]) if matches.height else None
 
     def vector(self, row: int) -> np.ndarray:
         """The stored vector of a row, float32 [d]."""
         return searching.vector_of(self.index, row)
 
     def mask(self, image_ids: Iterable[str]) -> np.ndarray:
-        """Bool [rows]: which rows are among these images."""
+        """Which rows are among these images, bool [rows]."""
         allowed = np.zeros(self.ids.height, dtype=bool)
         allowed[[self.rows[name] for name in image_ids if name in self.rows]] = True
         return allowed
@@ -95,7 +95,7 @@ class OpenIndex:
 
 
 class Indexes:
-    """The open index of each category; one that was replaced on disk is opened anew at its next use. Thread-safe."""
+    """The open index of each category. Opens a new version at its next use. Thread-safe."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -103,20 +103,20 @@ class Indexes:
         self._lock = threading.Lock()
 
     def get(self, slug: str) -> OpenIndex | None:
-        """The current index of a category, None before the first."""
+        """The current index of a category, None if there is none yet."""
         artifact = self._project.store.current(slug, "similarity")
         if artifact is None:
             return None
-        held = self._open.get(slug)
-        if held is None or held.version != artifact.provenance.version:
+        index = self._open.get(slug)
+        if index is None or index.version != artifact.provenance.version:
             with self._lock:
-                held = self._open.get(slug)
-                if held is None or held.version != artifact.provenance.version:
-                    held = self._open[slug] = OpenIndex(artifact)
-        return held
+                index = self._open.get(slug)
+                if index is None or index.version != artifact.provenance.version:
+                    index = self._open[slug] = OpenIndex(artifact)
+        return index
 
     def all(self, slugs: Iterable[str] | None = None) -> list[OpenIndex]:
-        """The indexes of these categories, or of all that have one."""
+        """The indexes of these categories, by default of all."""
         wanted = sorted(read_slugs(self._project.layout)) if slugs is None else list(slugs)
         return [index for slug in wanted if (index := self.get(slug)) is not None]
 
@@ -138,11 +138,11 @@ def search_indexes(
     allowed: Callable[[OpenIndex], np.ndarray | None] = lambda _: None,
     own: str | None = None,
 ) -> list[Found]:
-    """The best of several indexes together. `allowed` gives each its mask; `own`, the image asked about, comes first,
-    and it and its copies score exactly 1."""
+    """The best hits of several indexes together. `allowed` returns the mask of an index. `own`, the query's image id if
+    it is in the library, comes first; it and its copies score exactly 1."""
     hits = [hit for index in indexes for hit in index.search(vector, top_k, allowed(index))]
     if own is not None:
-        hits = [_exactly(hit) if hit.score >= SAME or hit.image_id == own else hit for hit in hits]
+        hits = [_as_exact(hit) if hit.score >= SAME or hit.image_id == own else hit for hit in hits]
     best = sorted(hits, key=lambda hit: (hit.image_id != own, -round(hit.score, 5), hit.key))
     return [hit for hit in best if hit.score >= min_score][:top_k]
 
@@ -171,14 +171,14 @@ def find_similar(
     path = Path(query)
     if not path.is_file():
         raise UnknownNameError(
-            f"{query!r} is neither an image of {project.settings.data_dir} nor a file.{_near(chosen, query)}"
+            f"{query!r} is neither an image of {project.settings.data_dir} nor a file.{_suggest_keys(chosen, query)}"
         )
     hits = search_indexes(chosen, embed_bytes(project, path.read_bytes(), str(path)), top_k=top_k, min_score=min_score)
     return [_row(hit) for hit in hits]
 
 
 def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | None = None) -> np.ndarray:
-    """The vector of an image file, float32 [d]. Raises `ImageClusterError` saying what is wrong with the file."""
+    """The vector of an image file, float32 [d]. Raises `ImageClusterError` for an unusable file."""
     decoded = decode(data, project.settings.images)
     if isinstance(decoded, Rejected):
         raise ImageClusterError(f"{name} cannot be used as a query: {decoded.reason}")
@@ -187,11 +187,11 @@ def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | Non
 
 
 def vectors_fingerprint(project: Project, encoder: Encoder) -> str:
-    """What the vectors of this encoder are filed under: an index of another one cannot be asked with them."""
+    """The fingerprint of this encoder's vectors. Only an index with the same fingerprint can be searched with them."""
     return digest(encoder.fingerprint, project.settings.images.background)
 
 
-def _exactly(hit: Found) -> Found:
+def _as_exact(hit: Found) -> Found:
     return Found(1.0, hit.image_id, hit.content_hash, hit.key, hit.slug)
 
 
@@ -199,9 +199,9 @@ def _row(hit: Found) -> dict[str, Any]:
     return {"score": round(hit.score, 4), "key": hit.key, "image_id": hit.image_id}
 
 
-def _near(indexes: list[OpenIndex], query: str) -> str:
+def _suggest_keys(indexes: list[OpenIndex], query: str) -> str:
     import difflib
 
-    keys = [key for one in indexes for key in one.ids["key"].to_list()]
+    keys = [key for index in indexes for key in index.ids["key"].to_list()]
     near = difflib.get_close_matches(query, keys, n=3, cutoff=0.6)
     return f" Did you mean {', '.join(near)}?" if near else ""

@@ -1,7 +1,7 @@
-"""Snapshots kept in memory, for a process that answers many questions.
+"""Snapshots kept in memory, for a process that answers many requests.
 
-What belongs here: when a snapshot is made anew, and finding an image in all categories. Not here: what a
-snapshot says (`snapshot.py`).
+What belongs here: when to build a new snapshot, and finding an image in all categories. Not here: the snapshot itself
+(`snapshot.py`).
 """
 
 import threading
@@ -13,15 +13,15 @@ from pipeline.steps.library_view.tables import read_base, versions_of
 from pipeline.steps.project import Project
 from pipeline.storage.layout import read_slugs
 
-LOOK_SECONDS = 0.5  # how long a change by another process may stay unseen
+LOOK_SECONDS = 0.5  # longest time that a change by another process stays unseen
 
 
 class Library:
-    """The snapshots of all categories. Thread-safe; one thread makes a snapshot, the others wait for it."""
+    """The snapshots of all categories. Thread-safe: one thread builds a snapshot, the others wait for it."""
 
     def __init__(self, project: Project, curation: Curation | None) -> None:
         self._project, self._curation = project, curation
-        self._held: dict[str, tuple[float, Snapshot]] = {}
+        self._snapshots: dict[str, tuple[float, Snapshot]] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     def slugs(self) -> dict[str, str]:
@@ -32,23 +32,23 @@ class Library:
         return [self.get(slug) for slug in sorted(self.slugs())]
 
     def get(self, slug: str) -> Snapshot:
-        """The snapshot of a known category, at most `LOOK_SECONDS` behind what is stored."""
-        held = self._held.get(slug)
-        if held is not None and monotonic() - held[0] < LOOK_SECONDS:
-            return held[1]
+        """The snapshot of a category, at most `LOOK_SECONDS` old."""
+        cached = self._snapshots.get(slug)
+        if cached is not None and monotonic() - cached[0] < LOOK_SECONDS:
+            return cached[1]
         with self._locks.setdefault(slug, threading.Lock()):
-            held = self._held.get(slug)
-            if held is not None and monotonic() - held[0] < LOOK_SECONDS:
-                return held[1]
-            snapshot = self._renewed(slug, held[1] if held else None)
-            self._held[slug] = (monotonic(), snapshot)
+            cached = self._snapshots.get(slug)
+            if cached is not None and monotonic() - cached[0] < LOOK_SECONDS:
+                return cached[1]
+            snapshot = self._refresh(slug, cached[1] if cached else None)
+            self._snapshots[slug] = (monotonic(), snapshot)
             return snapshot
 
     def forget(self, slug: str) -> None:
-        """Look again at the next use: something was decided or computed just now."""
-        held = self._held.get(slug)
-        if held is not None:
-            self._held[slug] = (float("-inf"), held[1])
+        """Check the stored versions at the next use; to be called after a decision or a run."""
+        cached = self._snapshots.get(slug)
+        if cached is not None:
+            self._snapshots[slug] = (float("-inf"), cached[1])
 
     def image(self, image_id: str) -> tuple[Snapshot, int] | None:
         """The category and row of an image."""
@@ -58,12 +58,12 @@ class Library:
                 return snapshot, row
         return None
 
-    def _renewed(self, slug: str, held: Snapshot | None) -> Snapshot:
+    def _refresh(self, slug: str, previous: Snapshot | None) -> Snapshot:
         versions = versions_of(self._project, slug)
-        same = held is not None and held.base.versions == versions
+        same = previous is not None and previous.base.versions == versions
         decided = self._curation is not None and any(name == "identities" for name, _ in versions)
         last = self._curation.log.last(slug) if self._curation is not None and decided else 0
-        if held is not None and same and last == (held.curated.events if held.curated else 0):
-            return held
-        base = held.base if held is not None and same else read_base(self._project, slug)
-        return make_snapshot(self._project, base, self._curation, held)
+        if previous is not None and same and last == (previous.curated.events if previous.curated else 0):
+            return previous
+        base = previous.base if previous is not None and same else read_base(self._project, slug)
+        return make_snapshot(self._project, base, self._curation, previous)

@@ -1,10 +1,10 @@
 """Figures of the clusters that decisions changed: centroid, similarities, order, representatives, cohesion.
 
-What belongs here: which clusters these are, and computing their figures from the vectors. Not here: the geometry
+What belongs here: finding these clusters, and computing their figures from the vectors. Not here: the geometry
 (`stages/representatives/ranking.py`), the stored figures of all other clusters (`tables.py`).
 
-The cost follows the number of images in changed clusters. Figures of an earlier snapshot are used again where a cluster
-still holds the same images, so one decision costs one or two clusters.
+The cost is proportional to the images in changed clusters. Clusters with the same images as in an earlier snapshot
+reuse its figures, so one decision costs one or two clusters.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,18 +34,18 @@ class Figures:
 
     def ranks(self) -> pl.DataFrame:
         """One row per image: `RANKS`, and image_id."""
-        found = self.represented
-        place = {row: number for number, row in enumerate(found.chosen)}
+        ranking = self.represented
+        place = {row: number for number, row in enumerate(ranking.chosen)}
         rows = [
-            (self.image_ids[row], rank, float(found.similarity[row]), place.get(int(row)))
-            for rank, row in enumerate(found.order)
+            (self.image_ids[row], rank, float(ranking.similarity[row]), place.get(int(row)))
+            for rank, row in enumerate(ranking.order)
         ]
         return pl.DataFrame(rows, schema={"image_id": pl.String(), **RANKS}, orient="row")
 
 
 def changed_clusters(computed: Computed, curated: Curated) -> list[str]:
-    """Ids of the clusters whose members are not those that were computed under that id."""
-    return [one.id for one in curated.clusters.values() if computed.clusters.get(one.id) != one.members]
+    """Ids of the clusters whose members differ from the computed ones."""
+    return [cluster.id for cluster in curated.clusters.values() if computed.clusters.get(cluster.id) != cluster.members]
 
 
 def figures_of(
@@ -53,11 +53,11 @@ def figures_of(
     fingerprint: str,
     frame: pl.DataFrame,
     clusters: Iterable[str],
-    known: Mapping[str, Figures],
+    previous: Mapping[str, Figures],
 ) -> dict[str, Figures]:
-    """The figures of these clusters, of which `frame` holds the images in order of their id.
+    """The figures of these clusters; `frame` holds their images, sorted by id.
 
-    `known` are figures from vectors of the same fingerprint. Raises `MissingArtifactError` for an image without a
+    `previous` are figures from vectors of the same fingerprint. Raises `MissingArtifactError` for an image without a
     vector.
     """
     from pipeline.stages.representatives.ranking import represent
@@ -67,7 +67,7 @@ def figures_of(
     result: dict[str, Figures] = {}
     for (cluster,), part in rows.group_by("cluster_id", maintain_order=True):
         names, hashes = part["image_id"].to_list(), part["content_hash"].to_list()
-        figures = known.get(str(cluster))
+        figures = previous.get(str(cluster))
         if figures is None or figures.image_ids != names or figures.hashes != hashes:
             figures = Figures(names, hashes, represent(vectors.read(hashes), names, params))
         result[str(cluster)] = figures

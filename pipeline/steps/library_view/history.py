@@ -1,6 +1,6 @@
-"""What was decided, as rows and in words.
+"""The history of decisions, as rows and in words.
 
-What belongs here: events for people to read. Not here: what a decision is (`curation/decisions.py`), deciding
+What belongs here: events for people to read. Not here: the kinds of decisions (`curation/decisions.py`), deciding
 (`steps/curation.py`).
 """
 
@@ -15,14 +15,14 @@ Row = dict[str, Any]
 
 
 def history_rows(project: Project, slug: str, cluster: str | None = None, limit: int = 50) -> list[Row]:
-    """What was decided, the newest first."""
-    held = project.curation
-    events = held.log.events(slug)
-    waits = {one.number: one.reason for one in held.curated(slug).waiting}
+    """The decisions about a category or one cluster, newest first."""
+    curation = project.curation
+    events = curation.log.events(slug)
+    waits = {waiting.number: waiting.reason for waiting in curation.curated(slug).waiting}
     rows: list[Row] = []
-    for event in held.log.touching(slug, cluster=cluster, limit=limit):
+    for event in curation.log.touching(slug, cluster=cluster, limit=limit):
         state = "undone" if is_undone(events, event.number) else "waits" if event.number in waits else ""
-        rows.append({"event": event.number, "at": event.at, "actor": event.actor, "what": told(event),
+        rows.append({"event": event.number, "at": event.at, "actor": event.actor, "what": describe(event),
                      "why": event.why or "", "state": state})  # fmt: skip
     return rows
 
@@ -33,7 +33,7 @@ def event_row(event: Event) -> Row:
             "decision": event.decision.model_dump(mode="json")}  # fmt: skip
 
 
-def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of decision
+def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of decision
     """One event in words."""
     match event.decision:
         case d.Rename(cluster=cluster, name=name):
@@ -45,7 +45,7 @@ def told(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for e
         case d.Review(cluster=cluster):
             return f"reviewed {cluster}"
         case d.Merge(clusters=clusters, into=into):
-            return f"merged {', '.join(one for one in clusters if one != into)} into {into}"
+            return f"merged {', '.join(source for source in clusters if source != into)} into {into}"
         case d.Split(cluster=cluster, images=images, new_cluster=new, name=name):
             return f"split {_many(images)} off {cluster} as {f'“{name}” ' if name else ''}{new}"
         case d.Move(images=images, to=to):

@@ -1,6 +1,6 @@
-"""The library as the command line shows it: clusters and their images as rows.
+"""The library as rows for the command line: clusters and their images.
 
-What belongs here: finding the category and the images that are meant, and rows of a snapshot. Not here: the snapshot
+What belongs here: resolving names of categories and images, and the rows of a snapshot. Not here: the snapshot
 (`snapshot.py`), history (`history.py`), deciding (`steps/curation.py`), the published documents (`published.py`).
 """
 
@@ -25,12 +25,12 @@ from pipeline.storage.layout import read_slugs
 
 Row = dict[str, Any]
 
-# the columns that are read here, of a table that a stage makes
+# the columns that this module reads
 _IMAGES = columns(IMAGES_SCHEMA, "key", "image_id", "group", "identifier", "content_hash", "status")
 
 
 def only_category(project: Project, wanted: str | None) -> str:
-    """The slug of the category that is meant. Raises when it is not named and there are several."""
+    """The slug of the named category, or of the only one. Raises `UnknownNameError` if there are several."""
     if wanted is not None:
         return project.slug_of(wanted)
     slugs = sorted(read_slugs(project.layout))
@@ -44,7 +44,7 @@ def only_category(project: Project, wanted: str | None) -> str:
 
 
 def images_table(project: Project, slug: str) -> pl.DataFrame:
-    """Key, id, group, identifier and content hash of every usable image, by id."""
+    """Key, id, group, identifier and content hash of every usable image, sorted by id."""
     table = project.store.require(slug, "images").table("images", _IMAGES, list(_IMAGES))
     return table.filter(pl.col("status") == "ok").sort("image_id")
 
@@ -52,29 +52,29 @@ def images_table(project: Project, slug: str) -> pl.DataFrame:
 def content_hashes(project: Project, slug: str, names: Iterable[str]) -> list[str]:
     """The content hashes of images given by key, id or hash. Raises `UnknownNameError` with the nearest."""
     images = images_table(project, slug)
-    known: dict[str, str] = {}
+    hash_of: dict[str, str] = {}
     for row in images.select("content_hash", "image_id", "key").iter_rows():
         for name in row:
-            known.setdefault(name, row[0])
+            hash_of.setdefault(name, row[0])
     result: list[str] = []
     for name in names:
-        if name not in known:
+        if name not in hash_of:
             near = difflib.get_close_matches(name, images["key"].to_list(), n=2, cutoff=0.5)
             hint = f"The nearest: {', '.join(near)}." if near else "`image-cluster clusters show` lists images."
             raise UnknownNameError(f"There is no image {name!r} among the {images.height:,} of {slug}. {hint}")
-        result.append(known[name])
+        result.append(hash_of[name])
     return list(dict.fromkeys(result))
 
 
 def read_snapshot(project: Project, slug: str) -> Snapshot:
-    """The category as people want it now. Raises `MissingArtifactError` before the first clustering."""
+    """The category after all decisions. Raises `MissingArtifactError` before the first clustering."""
     for name in ("images", "identities", "representatives"):
         project.store.require(slug, name)
     return make_snapshot(project, read_base(project, slug), project.curation)
 
 
 def cluster_rows(project: Project, slug: str) -> list[Row]:
-    """One row per cluster as people want it, the largest first."""
+    """One row per cluster after all decisions, largest first."""
     snapshot = read_snapshot(project, slug)
     suggestions = suggested_names(project, snapshot)
     rows = [_row(cluster, suggestions) for cluster in snapshot.clusters.values()]
@@ -82,7 +82,7 @@ def cluster_rows(project: Project, slug: str) -> list[Row]:
 
 
 def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
-    """Cluster id → a name that it could have."""
+    """Cluster id → a suggested name."""
     keys, groups = snapshot.frame["key"].to_list(), snapshot.frame["group"].to_list()
     names, words = snapshot.frame["image_id"].to_list(), _captions(project, snapshot.slug)
     carried = {
@@ -94,9 +94,9 @@ def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
 
 def _row(cluster: ClusterRow, suggestions: dict[str, str]) -> Row:
     countries: dict[str, int] = {}
-    for one in cluster["groups"]:
-        code = country_code(one["group"]) or ""
-        countries[code] = countries.get(code, 0) + one["images"]
+    for group in cluster["groups"]:
+        code = country_code(group["group"]) or ""
+        countries[code] = countries.get(code, 0) + group["images"]
     return {
         "id": cluster["id"], "name": cluster["name"], "size": cluster["size"], "status": cluster["status"],
         "review": cluster["review_reasons"], "cohesion": cluster["cohesion"] or 0.0,
@@ -106,9 +106,9 @@ def _row(cluster: ClusterRow, suggestions: dict[str, str]) -> Row:
 
 
 def cluster_detail(project: Project, slug: str, name: str) -> Row:
-    """Everything of one cluster. Raises `UnknownNameError` with the nearest ids."""
-    snapshot, held = read_snapshot(project, slug), project.curation
-    cluster = held.cluster(slug, name)
+    """All details of one cluster. Raises `UnknownNameError` with the nearest ids."""
+    snapshot, curation = read_snapshot(project, slug), project.curation
+    cluster = curation.cluster(slug, name)
     row = snapshot.clusters.get(cluster.id)
     if row is None:
         raise UnknownNameError(f"None of the {len(cluster.members)} images of cluster {cluster.id} is in {slug} now. "
@@ -120,7 +120,7 @@ def cluster_detail(project: Project, slug: str, name: str) -> Row:
         "merged": row["merged"],
         "former_names": row["former_names"],
         "made_by_people": row["made_by_people"],
-        "revision": held.log.revision(slug, cluster.id),
+        "revision": curation.log.revision(slug, cluster.id),
         "since_review": f"{len(came)} came, {len(went)} left ({share:.0%})" if cluster.baseline is not None else None,
         "images": _image_rows(snapshot, cluster.id),
         "history": history_rows(project, slug, cluster.id, 20),
@@ -137,7 +137,7 @@ def _image_rows(snapshot: Snapshot, cluster: str) -> list[Row]:
 
 
 def _captions(project: Project, slug: str) -> dict[str, str]:
-    """Image id → what manifest.json says of it in words."""
+    """Image id → its text in manifest.json."""
     stored = project.store.current(slug, "manifest")
     if stored is None or "captions" not in stored.provenance.rows:
         return {}

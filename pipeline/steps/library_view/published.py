@@ -1,8 +1,8 @@
-"""The view that is published, from a snapshot.
+"""Snapshot → the view that is published.
 
-What belongs here: turning a snapshot into one `documents.LibraryView`, and telling curation what this clustering asks
-people to look at. Not here: what a decision does (`curation/replay.py`), figures of clusters (`figures.py`), the
-documents (`stages/published/`), placing them (`steps/publish.py`).
+What belongs here: building a `documents.LibraryView`, and flagging clusters of this clustering for review. Not here:
+what a decision does (`curation/replay.py`), figures of clusters (`figures.py`), the documents (`stages/published/`),
+placing them (`steps/publish.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,17 +30,17 @@ NEEDED = ("images", "embeddings", "identities", "representatives")
 
 
 def gather(project: Project, slug: str) -> documents.LibraryView:
-    """Everything that is published of one category, with decisions applied."""
+    """The view of one category that is published, with decisions applied."""
     needed = {name: project.store.require(slug, name) for name in NEEDED}
-    base, held = read_base(project, slug), project.curation
-    _flag_this_run(project, slug, held, base)
-    snapshot = make_snapshot(project, base, held)
-    computed, curated = held.computed(slug), held.curated(slug)
+    base, curation = read_base(project, slug), project.curation
+    _flag_this_run(project, slug, curation, base)
+    snapshot = make_snapshot(project, base, curation)
+    computed, curated = curation.computed(slug), curation.curated(slug)
     refs = _refs(snapshot.frame)
     centroids = _centroids(project, snapshot) if project.settings.published.include_centroids else {}
     families = family_of(needed["identities"])
     views = [
-        _cluster(row, _members(snapshot, refs, name), [refs[one] for one in row["representatives"]],
+        _cluster(row, _members(snapshot, refs, name), [refs[image] for image in row["representatives"]],
                  centroids.get(name), families.get(name))
         for name, row in sorted(snapshot.clusters.items())
     ]  # fmt: skip
@@ -51,7 +51,7 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
         settings=_settings_as_used(project, slug),
         clusters=views,
         unclustered=_unclustered(snapshot, refs),
-        rejected=_rejected(snapshot, held),
+        rejected=_rejected(snapshot, curation),
         total_images=base.frame.height,
         died=[documents.DiedCluster(name, None, size) for name, size in died if name not in curated.clusters],
         ended_by_people=tuple(sorted({*computed.clusters} - {*curated.clusters} | set(curated.redirects))),
@@ -59,24 +59,24 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
     )
 
 
-def _flag_this_run(project: Project, slug: str, held: Curation, base: Base) -> None:
-    """What happened in this clustering and asks to be looked at; told once for each version of `identities`."""
-    if held.read_only:
+def _flag_this_run(project: Project, slug: str, curation: Curation, base: Base) -> None:
+    """Flag the clusters of this clustering that need a review; once for each version of `identities`."""
+    if curation.read_only:
         return
     stored = project.store.require(slug, "identities")
     died = [name for name, _ in stored.facts(IdentityFacts).died]
     fates = {name: row for name, row in base.clusters.items() if "fate" in row}
     flags = raise_flags(
-        held.curated(slug),
+        curation.curated(slug),
         {name: (row["fate"], tuple(row["parents"])) for name, row in fates.items()},
         died,
-        named=held.named(slug),
+        named=curation.named(slug),
         run=stored.provenance.version,
         first_run=not died and all(row["fate"] == "born" for row in fates.values()),
         new_size=project.settings.curation.review_new_size,
     )
     if flags:
-        held.store.raise_flags(slug, flags, at=project.now())
+        curation.store.raise_flags(slug, flags, at=project.now())
 
 
 def _refs(frame: pl.DataFrame) -> dict[str, documents.ImageRef]:
@@ -95,7 +95,7 @@ def _centroids(project: Project, snapshot: Snapshot) -> dict[str, np.ndarray]:
     schema = clusters_schema(stored.facts(RepresentativeFacts).dimension)
     table = stored.table("clusters", schema, ["cluster_id", "centroid"])
     centroids = {name: np.asarray(values) for name, values in table.iter_rows()}
-    return centroids | {name: one.represented.centroid for name, one in snapshot.figures.items()}
+    return centroids | {name: figures.represented.centroid for name, figures in snapshot.figures.items()}
 
 
 def _cluster(
@@ -126,16 +126,16 @@ def _cluster(
 
 
 def _unclustered(snapshot: Snapshot, refs: Mapping[str, documents.ImageRef]) -> list[documents.Unclustered]:
-    """The unclustered by id, each with the cluster that its nearest goes by now, if it still is one."""
+    """The unclustered images by id, each with its nearest cluster after all decisions, if that still exists."""
     rows = snapshot.frame.filter(pl.col("state") == "unclustered").select("image_id", "nearest_cluster", "distance")
     return [documents.Unclustered(refs[name], nearest, distance) for name, nearest, distance in rows.iter_rows()]
 
 
-def _rejected(snapshot: Snapshot, held: Curation) -> list[documents.RejectedImage]:
-    """Images that could not be used, and those that people left out, each with the reason."""
+def _rejected(snapshot: Snapshot, curation: Curation) -> list[documents.RejectedImage]:
+    """Unusable images and images that people excluded, each with the reason."""
     frame = snapshot.frame
-    excluded = held.log.excluded(snapshot.slug)
-    events = held.log.events(snapshot.slug)
+    excluded = curation.log.excluded(snapshot.slug)
+    events = curation.log.events(snapshot.slug)
     result = [
         documents.RejectedImage(key, status, reason or status)
         for key, status, reason in frame.filter(pl.col("status") != "ok")
@@ -152,8 +152,8 @@ def _rejected(snapshot: Snapshot, held: Curation) -> list[documents.RejectedImag
 def _model(project: Project, slug: str) -> dict[str, Any]:
     used = project.store.require(slug, "embeddings")
     facts = used.facts(EmbeddingFacts).stored()
-    known = {name: facts[name] for name in ("dimension", "fingerprint", "device") if name in facts}
-    return {"encoder": used.provenance.params["spec"], **known}
+    recorded = {name: facts[name] for name in ("dimension", "fingerprint", "device") if name in facts}
+    return {"encoder": used.provenance.params["spec"], **recorded}
 
 
 def _settings_as_used(project: Project, slug: str) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""The library as people see it: computed rows with their decisions over them.
+"""One category as people see it: computed rows with all decisions applied.
 
-What belongs here: one snapshot of a category. Not here: reading tables (`tables.py`), the figures of clusters that
-people changed (`figures.py`), what a decision does (`curation/replay.py`), shapes of answers (`service/models.py`,
-`listing.py`, `published.py`), keeping snapshots (`cache.py`).
+What belongs here: the snapshot of a category. Not here: reading tables (`tables.py`), figures of clusters that people
+changed (`figures.py`), what a decision does (`curation/replay.py`), output formats (`service/models.py`, `listing.py`,
+`published.py`), keeping snapshots (`cache.py`).
 
-A snapshot never changes once it is made, so a reader that holds one sees one consistent library. 100,000 images take
-about 100 MB.
+A snapshot is immutable, so its readers see one consistent library. 100,000 images take about 100 MB.
 """
 
 from collections import Counter
@@ -28,14 +27,14 @@ MOVED_BY_PEOPLE = 1.0  # the probability of a member that a person put there
 
 
 class GroupCount(TypedDict):
-    """A group, such as a country, and how many images of a cluster are of it."""
+    """A group, such as a country, and how many images of a cluster it has."""
 
     group: str
     images: int
 
 
 class ClusterRow(TypedDict):
-    """One cluster as people want it; images by id, `groups` the most frequent first."""
+    """One cluster after all decisions. Images are ids; `groups` are sorted, most images first."""
 
     id: str
     category: str
@@ -59,10 +58,10 @@ class ClusterRow(TypedDict):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One category. `frame` is the base's with cluster_id as people want it, and `state`; same rows, same order.
+    """One category. `frame` has the rows of the base in their order, with `state` and the cluster_id after decisions.
 
-    Rank, similarity, chosen and probability are those of that cluster, and null outside one. `figures` are of the
-    clusters that decisions changed.
+    Rank, similarity, chosen and probability belong to that cluster and are null for other images. `figures` are those
+    of clusters that decisions changed.
     """
 
     base: Base
@@ -77,12 +76,12 @@ class Snapshot:
 
     @cached_property
     def version(self) -> str:
-        """Changes whenever anything in here does."""
-        return digest([list(one) for one in self.base.versions], self.curated.events if self.curated else 0)
+        """A digest that changes with any content of the snapshot."""
+        return digest([list(artifact) for artifact in self.base.versions], self.curated.events if self.curated else 0)
 
     @cached_property
     def rows_by_cluster(self) -> dict[str, list[int]]:
-        """Cluster id → rows, the most typical first."""
+        """Cluster id → rows, most typical first."""
         ordered = (
             self.frame.lazy().with_row_index("row").filter(pl.col("state") == "clustered")
             .sort("rank", "image_id", nulls_last=True).group_by("cluster_id", maintain_order=True).agg("row")
@@ -91,19 +90,19 @@ class Snapshot:
 
     @cached_property
     def rows_by_state(self) -> dict[str, list[int]]:
-        """State → rows in order of their key."""
+        """State → rows, sorted by key."""
         ordered = self.frame.lazy().with_row_index("row").sort("key").group_by("state").agg("row").collect()
         return dict(ordered.iter_rows())
 
     @cached_property
     def unclustered(self) -> list[int]:
-        """Rows of the unclustered, those nearest to a cluster first."""
+        """Rows of unclustered images, nearest to a cluster first."""
         loose = self.frame.lazy().with_row_index("row").filter(pl.col("state") == "unclustered")
         return loose.sort("distance", "key", nulls_last=True).collect()["row"].to_list()
 
     @cached_property
     def rows_by_group(self) -> dict[str, list[int]]:
-        """Group → rows in order of their key."""
+        """Group → rows, sorted by key."""
         ordered = self.frame.lazy().with_row_index("row").sort("key").group_by("group").agg("row").collect()
         return {group: rows for group, rows in ordered.iter_rows() if group is not None}
 
@@ -114,36 +113,36 @@ class Snapshot:
 
     @cached_property
     def rows_by_tag(self) -> dict[str, list[int]]:
-        """Tag → rows in order of their key."""
+        """Tag → rows, sorted by key."""
         keys = self.frame["key"]
-        found: dict[str, list[int]] = {}
+        by_tag: dict[str, list[int]] = {}
         for value, tags in (self.curated.tags if self.curated else {}).items():
             for tag in tags:
-                found.setdefault(tag, []).extend(self.rows_by_hash.get(value, ()))
-        return {tag: sorted(rows, key=keys.__getitem__) for tag, rows in sorted(found.items()) if rows}
+                by_tag.setdefault(tag, []).extend(self.rows_by_hash.get(value, ()))
+        return {tag: sorted(rows, key=keys.__getitem__) for tag, rows in sorted(by_tag.items()) if rows}
 
     def tags_of(self, content_hash: str | None) -> tuple[str, ...]:
         return self.curated.tags.get(content_hash, ()) if self.curated and content_hash else ()
 
     @cached_property
     def clusters(self) -> dict[str, ClusterRow]:
-        """Cluster id → everything that a list of clusters says of it."""
+        """Cluster id → its row in a list of clusters."""
         names, groups = self.frame["image_id"], self.frame["group"].to_list()
         chosen = self.frame["chosen"].to_list()
-        found: dict[str, ClusterRow] = {}
+        result: dict[str, ClusterRow] = {}
         for cluster, rows in self.rows_by_cluster.items():
-            held = self.curated.clusters.get(cluster) if self.curated else None
+            curated = self.curated.clusters.get(cluster) if self.curated else None
             computed = self.base.clusters.get(cluster, {})
             figures = self.figures.get(cluster)
             cohesion = figures.represented.cohesion if figures else computed.get("cohesion")
-            picked = self._representatives(rows, chosen, held.representative if held else None)
-            spread_over = _counted(groups, rows)
-            found[cluster] = {
+            picked = self._representatives(rows, chosen, curated.representative if curated else None)
+            spread_over = _count_groups(groups, rows)
+            result[cluster] = {
                 "id": cluster,
                 "category": self.base.category,
-                "name": held.name if held else None,
-                "description": held.description if held else None,
-                "status": held.status if held else "active",
+                "name": curated.name if curated else None,
+                "description": curated.description if curated else None,
+                "status": curated.status if curated else "active",
                 "size": len(rows),
                 "cohesion": None if cohesion is None else share(cohesion),
                 "needs_review": cluster in self.reasons,
@@ -154,14 +153,14 @@ class Snapshot:
                 "group_count": len(spread_over),
                 "fate": computed.get("fate"),
                 "parents": computed.get("parents", []),
-                "merged": list(held.merged) if held else [],
-                "former_names": list(held.former_names) if held else [],
-                "made_by_people": held.made_by_people if held else False,
+                "merged": list(curated.merged) if curated else [],
+                "former_names": list(curated.former_names) if curated else [],
+                "made_by_people": curated.made_by_people if curated else False,
             }
-        return found
+        return result
 
     def _representatives(self, rows: list[int], chosen: Sequence[int | None], face: str | None) -> list[int]:
-        """Rows that stand for a cluster, the first for it alone: `face` is the content hash that people chose."""
+        """The representative rows of a cluster, the main one first; `face` is the content hash that people chose."""
         spread = sorted((place, row) for row in rows if (place := chosen[row]) is not None)
         picked = [row for _, row in spread] or rows[:6]
         copies = set(self.rows_by_hash.get(face, ())) if face is not None else set[int]()
@@ -169,16 +168,16 @@ class Snapshot:
         return [*faces[:1], *(row for row in picked if row not in copies)][: len(picked)]
 
     def find_cluster(self, cluster: str) -> str | None:
-        """The id that a cluster goes by now, also from one that was merged into it."""
-        known = self.curated.redirects.get(cluster, cluster) if self.curated else cluster
-        return known if known in self.rows_by_cluster else None
+        """The current id of a cluster, also for one that was merged into another; None if unknown."""
+        current = self.curated.redirects.get(cluster, cluster) if self.curated else cluster
+        return current if current in self.rows_by_cluster else None
 
     def records(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """Rows as values, in that order."""
+        """These rows as dictionaries, in this order."""
         return self.frame[list(rows)].to_dicts() if rows else []
 
 
-def _counted(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, int]]:
+def _count_groups(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, int]]:
     counts = Counter(group for row in rows if (group := groups[row]) is not None)
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
@@ -186,9 +185,9 @@ def _counted(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, i
 def make_snapshot(
     project: Project, base: Base, curation: Curation | None, previous: Snapshot | None = None
 ) -> Snapshot:
-    """The tables with the decisions of today over them; without `curation` as they were computed.
+    """A snapshot of `base` with all decisions applied; without `curation`, of the computed clusters.
 
-    Figures of `previous` are used again where they still hold.
+    Reuses figures of `previous` that are still valid.
     """
     if curation is None or not base.is_clustered:
         return Snapshot(base, _with_state(base.frame, None), None, {}, {})
@@ -197,21 +196,21 @@ def make_snapshot(
     figures: dict[str, Figures] = {}
     changed = changed_clusters(curation.computed(base.slug), curated)
     if changed and base.fingerprint:
-        known = previous.figures if previous is not None and previous.base.fingerprint == base.fingerprint else {}
-        figures = figures_of(project, base.fingerprint, frame, changed, known)
+        reusable = previous.figures if previous is not None and previous.base.fingerprint == base.fingerprint else {}
+        figures = figures_of(project, base.fingerprint, frame, changed, reusable)
     reasons = curation.review_reasons(base.slug)
     return Snapshot(base, _with_figures(frame, base, curated, figures), curated, reasons, figures)
 
 
 def _with_figures(frame: pl.DataFrame, base: Base, curated: Curated, figures: dict[str, Figures]) -> pl.DataFrame:
-    """Rank, similarity, chosen, probability and nearest cluster of every row, after what people decided."""
+    """`frame` with rank, similarity, chosen, probability and nearest cluster after all decisions."""
     home = base.frame["cluster_id"]
     nearest = pl.col("nearest_cluster")
     if curated.redirects:
         home, nearest = home.replace(dict(curated.redirects)), nearest.replace(dict(curated.redirects))
     clustered = pl.col("state") == "clustered"
     if figures:
-        fresh = pl.concat([one.ranks() for one in figures.values()])
+        fresh = pl.concat([changed_figures.ranks() for changed_figures in figures.values()])
         frame = frame.join(fresh, on="image_id", how="left", maintain_order="left", suffix="_now")
         changed = pl.col("cluster_id").is_in(list(figures))
         frame = frame.with_columns(
@@ -227,7 +226,7 @@ def _with_figures(frame: pl.DataFrame, base: Base, curated: Curated, figures: di
 
 
 def _with_state(frame: pl.DataFrame, curated: Curated | None) -> pl.DataFrame:
-    """Cluster and state of every row, as people want them."""
+    """`frame` with cluster and state of every row after all decisions."""
     cluster = pl.col("cluster_id")
     excluded = pl.lit(False)  # a column expression, not a flag
     if curated is not None:
@@ -242,8 +241,8 @@ def _with_state(frame: pl.DataFrame, curated: Curated | None) -> pl.DataFrame:
             cluster = pl.when(pl.col("moved").fill_null(value=False)).then(pl.col("moved_to")).otherwise(cluster)
         if curated.excluded:
             excluded = pl.col("content_hash").is_in(list(curated.excluded)).fill_null(value=False)
-    known = pl.col("cluster_id").is_not_null() | pl.col("probability").is_not_null()
-    frame = frame.with_columns(known=known, cluster_id=pl.when(~excluded).then(cluster), excluded=excluded)
+    was_clustered = pl.col("cluster_id").is_not_null() | pl.col("probability").is_not_null()
+    frame = frame.with_columns(known=was_clustered, cluster_id=pl.when(~excluded).then(cluster), excluded=excluded)
     state = (
         pl.when(pl.col("status") != "ok").then(pl.lit("rejected"))
         .when(pl.col("excluded")).then(pl.lit("excluded"))

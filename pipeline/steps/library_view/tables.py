@@ -1,6 +1,6 @@
 """The computed tables of one category, joined: one row per image.
 
-What belongs here: reading and joining what the stages stored. Not here: what people decided over it (`snapshot.py`).
+What belongs here: reading and joining the tables of the stages. Not here: applying decisions (`snapshot.py`).
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from pipeline.storage.artifacts import Artifact
 MADE_OF = ("images", "manifest", "embeddings", "identities", "representatives", "reduced")
 Versions = tuple[tuple[str, str], ...]
 
-# the columns that are read here, of tables that the stages make
+# the columns that this module reads
 _MANIFEST = columns(MANIFEST_SCHEMA, "image_id", "last_modified")
 _EMBEDDINGS = columns(EMBEDDINGS_SCHEMA, "fingerprint")
 _HOMES = columns(HOMES_SCHEMA, "image_id", "cluster_id", "probability", "nearest_cluster", "distance")
@@ -37,11 +37,11 @@ _PLACES = columns(reduced_schema(0), "image_id", "x", "y")
 
 @dataclass(frozen=True)
 class Base:
-    """One row per image in `frame`, sorted by image id; `clusters` by id what the stages say of each.
+    """The computed tables of a category: `frame` with one row per image, sorted by image id, and `clusters` by id.
 
     `frame` has the columns of the images table, and cluster_id, probability, nearest_cluster, distance, rank,
-    similarity, chosen, x, y and date (taken, else last modified); all of these may be null. `fingerprint` says which
-    vectors are those of the images; empty where there are none.
+    similarity, chosen, x, y and date (taken, else last modified); all of these may be null. `fingerprint` is that of
+    the images' vectors, empty if there are none.
     """
 
     slug: str
@@ -55,17 +55,17 @@ class Base:
 
     @property
     def is_clustered(self) -> bool:
-        """Whether there are clusters to decide about."""
+        """Whether the category was clustered."""
         return any(name == "identities" for name, _ in self.versions)
 
     @cached_property
     def rows_by_hash(self) -> dict[str, list[int]]:
         """Content hash → rows."""
-        found: dict[str, list[int]] = {}
+        rows: dict[str, list[int]] = {}
         for row, value in enumerate(self.frame["content_hash"].to_list()):
             if value is not None:
-                found.setdefault(value, []).append(row)
-        return found
+                rows.setdefault(value, []).append(row)
+        return rows
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -74,12 +74,12 @@ class Base:
 
 
 def versions_of(project: Project, slug: str) -> Versions:
-    """Which versions are current of everything that a `Base` is made of."""
-    return _named({name: project.store.current(slug, name) for name in MADE_OF})
+    """The current versions of all tables of a `Base`."""
+    return _versions({name: project.store.current(slug, name) for name in MADE_OF})
 
 
 def read_base(project: Project, slug: str) -> Base:
-    """The joined tables; what was not computed yet is null."""
+    """The joined tables; values that are not computed yet are null."""
     current = {name: project.store.current(slug, name) for name in MADE_OF}
     frame = _table(current["images"], "images", IMAGES_SCHEMA)
     modified = _table(current["manifest"], "manifest", _MANIFEST)
@@ -90,11 +90,11 @@ def read_base(project: Project, slug: str) -> Base:
         frame = frame.join(other.unique("image_id", keep="first"), on="image_id", how="left")
     date = pl.coalesce(pl.col("taken_at"), pl.col("last_modified").dt.replace_time_zone(None)).alias("date")
     used = current["embeddings"]
-    dated = [one.provenance.created_at for one in current.values() if one is not None]
+    dated = [artifact.provenance.created_at for artifact in current.values() if artifact is not None]
     return Base(
         slug,
         project.category_of(slug),
-        _named(current),
+        _versions(current),
         frame.with_columns(date).sort("image_id"),
         _clusters(current["identities"], current["representatives"]),
         {"spec": used.provenance.params.get("spec"), **used.facts(EmbeddingFacts).stored()} if used else {},
@@ -103,10 +103,12 @@ def read_base(project: Project, slug: str) -> Base:
     )
 
 
-def _named(current: dict[str, Artifact | None]) -> Versions:
-    found = ((name, current[name]) for name in MADE_OF)
+def _versions(current: dict[str, Artifact | None]) -> Versions:
+    artifacts = ((name, current[name]) for name in MADE_OF)
     return tuple(
-        (name, f"{one.provenance.version} {one.provenance.fingerprint}") for name, one in found if one is not None
+        (name, f"{stored.provenance.version} {stored.provenance.fingerprint}")
+        for name, stored in artifacts
+        if stored is not None
     )
 
 
@@ -120,9 +122,10 @@ def _fingerprint(embeddings: Artifact | None) -> str:
 
 
 def _clusters(identities: Artifact | None, representatives: Artifact | None) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    clusters: dict[str, dict[str, Any]] = {}
     for row in _table(identities, "clusters", _FATES).iter_rows(named=True):
-        found[row["cluster_id"]] = {"fate": row["fate"], "parents": list(row["parents"])}
+        clusters[row["cluster_id"]] = {"fate": row["fate"], "parents": list(row["parents"])}
     for row in _table(representatives, "clusters", _COHESION).iter_rows(named=True):
-        found.setdefault(row["cluster_id"], {}).update(cohesion=row["cohesion"], representative=row["representative"])
-    return found
+        figures = {"cohesion": row["cohesion"], "representative": row["representative"]}
+        clusters.setdefault(row["cluster_id"], {}).update(figures)
+    return clusters
