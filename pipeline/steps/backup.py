@@ -10,7 +10,7 @@ from pipeline.errors import BackupError, CurationDatabaseError, DamagedDatabaseE
 from pipeline.steps.decision_guard import counted
 from pipeline.steps.project import Project
 from pipeline.storage.curation import copies
-from pipeline.storage.curation.copies import Copy, Held
+from pipeline.storage.curation.copies import CategoryEvents, Copy
 from pipeline.storage.curation.reading import Reader, SqliteFile
 
 LATEST = "latest"
@@ -90,7 +90,7 @@ def _refuse_to_lose(log: Reader, copy: Copy, *, replace: bool) -> None:
         )
 
 
-def _lacks(log: Reader, slug: str, decisions: Held, copy: Copy) -> bool:
+def _lacks(log: Reader, slug: str, decisions: CategoryEvents, copy: Copy) -> bool:
     if copies.count(copy, slug) < decisions.events:
         return True
     return SqliteFile(copy.file).digest(slug, decisions.events) != log.digest(slug, decisions.events)

@@ -16,7 +16,7 @@ from pipeline.errors import LostDecisionsError
 from pipeline.steps.data_directory import DataDirectory
 from pipeline.storage.curation import copies
 from pipeline.storage.curation.reading import Reader
-from pipeline.storage.history import Known, Loss, read_history, read_known, write_history
+from pipeline.storage.history import DecisionRecord, Loss, read_decisions, read_history, write_history
 from pipeline.storage.layout import DOCUMENT
 
 ACCEPT = "--accept-lost-decisions"
@@ -27,7 +27,9 @@ class DecisionGuard:
 
     def __init__(self, data: DataDirectory, place: Callable[[], str]) -> None:
         self._data, self._place = data, place
-        self._verified: dict[str, tuple[Known, int]] = {}  # slug → verified record, and generation of the reader
+        self._verified: dict[
+            str, tuple[DecisionRecord, int]
+        ] = {}  # slug → verified record, and generation of the reader
 
     @property
     def place(self) -> str:
@@ -55,19 +57,19 @@ class DecisionGuard:
                                f"{counted(last)} about a category of this name")  # fmt: skip
         self._verified[slug] = (record, log.generation)
 
-    def known(self, slug: str) -> Known | None:
+    def known(self, slug: str) -> DecisionRecord | None:
         """The decisions of the last publication: from its record, else from the newest copy, else None."""
-        record = read_known(self._data.layout.published, slug)
+        record = read_decisions(self._data.layout.published, slug)
         if record is not None:
             return record
         newest = next(iter(copies.newest_first(self._data.layout.copies)), None)
         kept = newest.categories.get(slug) if newest else None
-        return Known(kept.events, kept.digest, newest.database, newest.at) if newest and kept else None
+        return DecisionRecord(kept.events, kept.digest, newest.database, newest.at) if newest and kept else None
 
-    def record(self, slug: str, log: Reader) -> Known:
+    def record(self, slug: str, log: Reader) -> DecisionRecord:
         """The decisions of a publication that is made now."""
         last = log.last(slug)
-        return Known(last, log.digest(slug, last) if last else "", log.identity(), self._data.now())
+        return DecisionRecord(last, log.digest(slug, last) if last else "", log.identity(), self._data.now())
 
     def _names_published(self, slug: str) -> int:
         """How many clusters are published with a name. Only decisions give names, so this works without a record."""

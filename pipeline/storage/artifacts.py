@@ -1,10 +1,10 @@
 """Artefacts: the stored result of one stage for one category, as one or more Parquet tables that change together.
 
-What belongs here: versions, the pointer to the current one, schema checks on write and read. Not here: what the columns
-mean (each stage declares its schema), vectors (`vectors.py`), documents for the outside (`publications.py`).
+What belongs here: versions, the pointer to the current one, schema checks on write and read. Not here: the meaning of
+columns (`stages/*/contract.py`), vectors (`vectors.py`), published documents (`publications.py`).
 
-A version is a folder that is never changed once `current.json` names it, so a reader has a consistent set however many
-writers there are, and a crash at any point leaves the last complete version current.
+A version is a folder that never changes once `current.json` names it. So readers see a consistent set beside any number
+of writers, and a crash at any point leaves the last complete version current.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ PRODUCERS = {
     "duplicates": "duplicates",
 }  # fmt: skip
 
-LOST = {"identities": " and gives its clusters new ids"}  # what computing again does not bring back
+LOST = {"identities": " and gives its clusters new ids"}  # what computing again would lose
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a version came to be: what it was made from, the parameters as used, and when.
+    """The origin of a version: fingerprint of its inputs, effective parameters, and time.
 
-    `facts` are as JSON has them; `Artifact.facts` reads them.
+    `facts` are plain JSON; `Artifact.facts` parses them.
     """
 
     version: str
@@ -70,22 +70,22 @@ class Artifact:
         return check_schema(frame.select(list(wanted)), wanted, str(path))
 
     def damaged(self, what: str, error: Exception) -> DamagedArtifactError:
-        """The error that says so."""
+        """The error for damage to `what`, a part of this version."""
         return _damaged(self.slug, self.name, what, error)
 
     def has_table(self, name: str) -> bool:
-        """Whether this version has a table that not every one has."""
+        """Whether this version has an optional table."""
         return (self.folder / f"{name}{TABLE_SUFFIX}").exists()
 
     def facts(self, model: type[F]) -> F:
-        """What the link recorded. Raises `FactsMismatchError` that names every wrong field and what to run."""
+        """The recorded facts. Raises `FactsMismatchError`, which names every wrong field and what to run."""
         try:
             return model.of(self.provenance.facts)
         except ValidationError as error:
             raise FactsMismatchError(_mismatch(self, error)) from None
 
     def file(self, name: str) -> Path:
-        """A further file of this version that is not a table."""
+        """The path of a file of this version that is not a table."""
         return self.folder / name
 
 
@@ -96,7 +96,7 @@ class ArtifactStore:
         self.layout = layout
 
     def current(self, slug: str, name: str) -> Artifact | None:
-        """The current version, or None before the first."""
+        """The current version, None if there is none yet."""
         folder = self.layout.artifact(slug, name)
         pointer = folder / "current.json"
         if not pointer.exists():
@@ -114,7 +114,7 @@ class ArtifactStore:
         return Artifact(slug, name, folder / provenance.version, provenance)
 
     def require(self, slug: str, name: str) -> Artifact:
-        """The current version. Raises `MissingArtifactError` saying which command makes it."""
+        """The current version. Raises `MissingArtifactError` with the command that makes it."""
         artifact = self.current(slug, name)
         if artifact is None:
             raise MissingArtifactError(
@@ -162,7 +162,7 @@ class ArtifactStore:
         return Artifact(slug, name, target, provenance)
 
     def earlier(self, slug: str, name: str) -> Iterator[Artifact]:
-        """The kept versions before the current one, the newest first; of how they came to be nothing is known."""
+        """The kept versions before the current one, newest first; their provenance is empty."""
         folder = self.layout.artifact(slug, name)
         current = self.current(slug, name)
         versions = sorted((path.name for path in folder.glob("*") if path.name.isdigit()), reverse=True)
@@ -179,9 +179,9 @@ class ArtifactStore:
         fingerprint: str,
         created_at: str,
     ) -> Artifact:
-        """Make a copy of another category's version the current one of `slug`, with `tables` in place of its own.
+        """Make a copy of another category's version current for `slug`, with `tables` replaced.
 
-        Which inputs it was last up to date with is left out: those of `slug` are others.
+        Drops the fact `seen`, because the inputs of `slug` are different.
         """
         folder = self.layout.artifact(slug, source.name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -206,19 +206,19 @@ class ArtifactStore:
         return Artifact(slug, source.name, target, provenance)
 
     def update_facts(self, artifact: Artifact, facts: StageFacts) -> Artifact:
-        """The current version with the fields that were given to `facts` changed in its record; tables stay."""
+        """Set the fields of `facts` in the record of the current version; its tables do not change."""
         provenance = replace(artifact.provenance, facts={**artifact.provenance.facts, **facts.stored()})
         write_atomically(artifact.folder.parent / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         return replace(artifact, provenance=provenance)
 
     def slugs_with(self, name: str) -> list[str]:
         """Slugs of the categories that have this artefact, sorted."""
-        found = (self.layout.root / "categories").glob(f"*/{name}/current.json")
-        return sorted(path.parent.parent.name for path in found)
+        pointers = (self.layout.root / "categories").glob(f"*/{name}/current.json")
+        return sorted(path.parent.parent.name for path in pointers)
 
 
 def _mismatch(artifact: Artifact, error: ValidationError) -> str:
-    wrong = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+    wrong = [f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()]
     folder = artifact.folder.parent
     return (
         f"{folder / 'current.json'} records {len(wrong)} facts of {artifact.name} that cannot be read: "
@@ -229,7 +229,7 @@ def _mismatch(artifact: Artifact, error: ValidationError) -> str:
 
 
 def check_schema(frame: pl.DataFrame, schema: pl.Schema, where: str) -> pl.DataFrame:
-    """The frame itself when its columns and types are those of `schema`. Raises `ValueError` with both otherwise."""
+    """The frame itself if its columns and types match `schema`. Raises `ValueError` with the differences otherwise."""
     if frame.schema != schema:
         wrong = [f"{name}: {frame.schema.get(name)} instead of {kind}" for name, kind in schema.items()
                  if frame.schema.get(name) != kind]  # fmt: skip
@@ -238,7 +238,7 @@ def check_schema(frame: pl.DataFrame, schema: pl.Schema, where: str) -> pl.DataF
 
 
 def digest(*parts: object) -> str:
-    """Short stable hash of values and frames; what decides whether a stage has anything to do."""
+    """Short stable hash of values and frames; decides whether a stage must run."""
     hasher = hashlib.blake2b(digest_size=12)
     for part in parts:
         data = (
@@ -250,9 +250,9 @@ def digest(*parts: object) -> str:
 
 
 def _damaged(slug: str, name: str, what: str, error: Exception) -> DamagedArtifactError:
-    said = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DamagedArtifactError(
-        f"{what} is damaged or gone ({said}). The next `image-cluster run` mends it: what can be computed again is, "
+        f"{what} is damaged or gone ({reason}). The next `image-cluster run` mends it: what can be computed again is, "
         "and of cluster ids the version before is taken up again.",
         slug=slug, name=name,
     )  # fmt: skip

@@ -1,9 +1,9 @@
-"""Which bytes show which image: append-only parts of `CONTENTS_SCHEMA`, one folder per category, read as one.
+"""The image behind each byte content: append-only parts of `CONTENTS_SCHEMA`, one folder per category, read as one.
 
-What belongs here: storing and reading what was resolved. Not here: the rule (`stages/images/identity.py`).
+What belongs here: storing and reading resolved contents. Not here: the rule (`stages/images/identity.py`).
 
-Where a part is lost, an image is still known by its key and its look; one that was edited and renamed is taken for a
-new one when it is read again. A data directory of an earlier version has none; its images come in as they are decoded.
+If a part is lost, images are still recognised by key and look; only one that was both edited and renamed counts as new.
+Data directories of earlier versions have no parts; they are added as images are decoded.
 """
 
 import io
@@ -20,37 +20,37 @@ SMALL_PARTS_KEPT = 16
 
 
 class ContentStore:
-    """What all categories resolved; `root` is `Layout.contents`."""
+    """The resolved contents of all categories; `root` is `Layout.contents`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def append(self, slug: str, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Add rows of `CONTENTS_SCHEMA`; readable once this returns."""
+        """Add rows of `CONTENTS_SCHEMA`; they are readable when this returns."""
         if rows:
             self._write(slug, pl.DataFrame(list(rows), schema=CONTENTS_SCHEMA, orient="row"))
 
     def read(self, on_damage: Callable[[Path], None]) -> pl.DataFrame:
-        """All rows, each content once, in the order in which they were stored within a category.
+        """All rows, each content once, oldest first within a category.
 
-        A part that cannot be read is passed over; `on_damage` is called with its path.
+        Skips an unreadable part and calls `on_damage` with its path.
         """
-        every = self._joined(sorted(self.root.glob("*/*.parquet")), on_damage)
+        every = self._read_parts(sorted(self.root.glob("*/*.parquet")), on_damage)
         return every.unique("content_hash", keep="first", maintain_order=True)
 
     def compact(self, slug: str) -> None:
-        """Merge this category's parts into one when many have piled up; a crash in between only leaves duplicates."""
+        """Merge this category's parts into one if there are many; a crash in between only leaves duplicates."""
         parts = [path for path in sorted((self.root / slug).glob("*.parquet")) if not path.name.startswith(".")]
         if len(parts) <= SMALL_PARTS_KEPT:
             return
         damaged: list[Path] = []
-        rows = self._joined(parts, damaged.append)
+        rows = self._read_parts(parts, damaged.append)
         self._write(slug, rows.unique("content_hash", keep="first", maintain_order=True), number=0)
         for path in parts:
             if path not in damaged:
                 path.unlink(missing_ok=True)
 
-    def _joined(self, paths: Sequence[Path], on_damage: Callable[[Path], None]) -> pl.DataFrame:
+    def _read_parts(self, paths: Sequence[Path], on_damage: Callable[[Path], None]) -> pl.DataFrame:
         frames = [pl.DataFrame(schema=CONTENTS_SCHEMA)]
         for path in paths:
             if path.name.startswith("."):

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: temporary name, fsync, rename.
+"""Atomic files: temporary name, fsync, rename.
 
-What belongs here: writing bytes so that a reader, a crash or a full disk never sees half a file. Not here: what the
-bytes mean.
+What belongs here: writing bytes so that no reader, crash or full disk leaves half a file. Not here: the formats (the
+modules beside this file).
 """
 
 import json
@@ -14,7 +14,7 @@ from pipeline.errors import DamagedFileError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, replacing what is there in one step. On any error the old file stays as it was."""
+    """Write `data` to `path`, replacing an existing file in one step. On any error the old file stays unchanged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -29,7 +29,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
-    """The JSON object in a file. Raises `DamagedFileError` with `remedy`, what to do, where there is none."""
+    """The JSON object in a file. Raises `DamagedFileError`, with `remedy` as what to do, if it is not valid."""
     try:
         values = json.loads(path.read_bytes())
     except ValueError as error:  # also bytes that are no UTF-8
@@ -40,13 +40,13 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def sync_file(path: Path) -> None:
-    """Make the contents of a file that was just written survive a power cut."""
+    """Flush a file to disk, so that its contents survive a power cut."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def sync_directory(path: Path) -> None:
-    """Make renames in a directory survive a power cut."""
+    """Flush a directory to disk, so that its renames survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

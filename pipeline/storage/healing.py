@@ -1,10 +1,10 @@
-"""A stored result that is cut, overwritten or gone: what can be computed again goes, what cannot comes from before.
+"""Repairs a damaged artefact: drops it if it can be computed again, else goes back to an earlier version.
 
-What belongs here: choosing the version to go on with. Not here: noticing the damage (`artifacts.py`, which raises
+What belongs here: choosing the version to continue with. Not here: detecting the damage (`artifacts.py` raises
 `DamagedArtifactError`), running the steps again (`steps/run.py`).
 
-Everything but `identities` follows from the bucket and the settings. The ids in `identities` follow from those before
-them, so there the newest version that is whole becomes current again.
+All artefacts except `identities` can be computed from the bucket and the settings. The ids of `identities` depend on
+the earlier ids, so its newest complete version becomes current again.
 """
 
 import json
@@ -18,13 +18,15 @@ from pipeline.errors import DamagedArtifactError
 from pipeline.storage.artifacts import ArtifactStore, Provenance
 from pipeline.storage.files import write_atomically
 
-KEPT = {"identities": ("clusters", "members", "ledger")}  # what no run can make again, and the tables that it needs
+KEPT = {
+    "identities": ("clusters", "members", "ledger")
+}  # artefacts that cannot be computed again, and the tables they need
 
 
 def heal(store: ArtifactStore, slug: str, name: str) -> str:
-    """Make a damaged artefact usable or have the next run make it again; returns what was done in words.
+    """Repair a damaged artefact, or let the next run compute it again; returns what was done in words.
 
-    Raises `DamagedArtifactError` where neither is possible.
+    Raises `DamagedArtifactError` if neither is possible.
     """
     folder = store.layout.artifact(slug, name)
     if name not in KEPT:
@@ -42,7 +44,7 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
             if newer.name.isdigit() and newer.name > version.name:
                 shutil.rmtree(newer, ignore_errors=True)
         return f"{name} of {slug} was damaged; version {version.name}, the newest that is whole, is taken up again."
-    if first:  # a process was killed before it had written the first one
+    if first:  # a process was killed before it finished the first version
         return f"{name} of {slug} was begun and never finished; it is made again."
     raise DamagedArtifactError(
         f"{folder} is damaged, and no version of it is whole. Cluster ids cannot be computed again: bring the folder "
@@ -53,13 +55,13 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
 
 
 def pointer_is_gone(store: ArtifactStore, slug: str, name: str) -> bool:
-    """Whether there are versions that nothing points at. Only whoever holds the category can tell: others may write."""
+    """Whether there are versions but no pointer to one. The caller must hold the lock, since others may be writing."""
     folder = store.layout.artifact(slug, name)
     return not (folder / "current.json").exists() and any(path.name.isdigit() for path in folder.glob("*"))
 
 
 def _rows(version: Path, needed: tuple[str, ...]) -> dict[str, int] | None:
-    """The rows of each table of a version; None where one is missing or cannot be read."""
+    """The number of rows of each table of a version; None if one is missing or unreadable."""
     try:
         rows = {path.stem: pl.read_parquet(path, glob=False).height for path in version.glob("*.parquet")}
     except (pl.exceptions.PolarsError, OSError):

@@ -1,10 +1,10 @@
-"""Which sets of a category were published when, what waits to be accepted, and what each outlet has.
+"""The publishing history of a category: publications, the waiting candidate, and the version at each outlet.
 
 What belongs here: the record of one category, `published/.history/SLUG.json`, and naming versions. Not here: the sets
-themselves (`publications.py`) and deciding what is published (`steps/publish.py`).
+themselves (`publications.py`), deciding what to publish (`steps/publish.py`).
 
-The link `published/SLUG` says what readers see; this record tells how that came to be. A process that is killed between
-swinging the link and writing the record leaves a link that the record does not know: reading heals that.
+The link `published/SLUG` decides what readers see; this record is its history. If a process is killed after moving the
+link and before writing the record, the next read adds the missing publication.
 """
 
 import json
@@ -24,14 +24,14 @@ _REMOVE = (
     "What readers see is not touched. Bring the record back from a backup of the data directory, or remove it: the set "
     "that readers see is then taken up again, without those before it."
 )
-DIGEST_LETTERS = 12  # of the SHA-256 of what a set says, in its version's name
+DIGEST_LETTERS = 12  # letters of the content's SHA-256 in the name of a version
 
 Event = Literal["published", "accepted", "rolled back"]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One time that a set became what readers see. `at` is an RFC 3339 time in UTC."""
+    """One publication of a set to readers. `at` is an RFC 3339 time in UTC."""
 
     version: str
     at: str
@@ -47,7 +47,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A complete set that waits for a person, with what speaks against it: rule, text and figures of each concern."""
+    """A complete set that waits for a person. Each concern has a rule, a text and figures."""
 
     version: str
     at: str
@@ -62,22 +62,22 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Known:
-    """The decisions that a result was made from: how many events, their digest, and the identity of their database."""
+class DecisionRecord:
+    """The decisions behind a result: number of events, their digest, and the identity of their database."""
 
     events: int
     digest: str
     database: str | None
     at: str
 
-    def same(self, other: "Known | None") -> bool:
-        """Whether they say the same but for the time."""
+    def same(self, other: "DecisionRecord | None") -> bool:
+        """Whether both records are equal except for the time."""
         return other is not None and replace(other, at=self.at) == self
 
 
 @dataclass(frozen=True)
 class Loss:
-    """One time that a person said to go on without decisions that were there before: how many, and how many were."""
+    """One loss of decisions that a person accepted: number of events before, and number found."""
 
     at: str
     before: int
@@ -86,18 +86,18 @@ class Loss:
 
 @dataclass
 class History:
-    """The record of one category. `publications` come oldest first; the last one is what readers see.
+    """The record of one category. `publications` come oldest first; readers see the last one.
 
-    `held` is set by a rollback: until a person accepts a result, every new one waits. `outlets` says which version each
-    outlet was last given, by its address without secrets. `decisions` are those of the last result that was made, None
-    in a record from before they were kept; `losses` are those that people accepted.
+    `held` is set by a rollback: every new result waits until a person accepts one. `outlets` maps the address of each
+    outlet, without secrets, to its last version. `decisions` are those of the last result, None in older records.
+    `losses` are those that people accepted.
     """
 
     publications: list[Publication] = field(default_factory=list[Publication])
     candidate: Candidate | None = None
     held: str | None = None
     outlets: dict[str, str] = field(default_factory=dict[str, str])
-    decisions: Known | None = None
+    decisions: DecisionRecord | None = None
     losses: list[Loss] = field(default_factory=list[Loss])
 
     @property
@@ -105,20 +105,22 @@ class History:
         return self.publications[-1] if self.publications else None
 
     def next_version(self, digest: str) -> str:
-        """The name of the next set: a number that was never used, and the digest of what it says."""
-        used = [one.number for one in self.publications] + ([self.candidate.number] if self.candidate else [])
+        """The name of the next set: a new number, and the digest of the content."""
+        used = [publication.number for publication in self.publications] + (
+            [self.candidate.number] if self.candidate else []
+        )
         return f"{max(used, default=0) + 1:06d}-{digest[:DIGEST_LETTERS]}"
 
     def versions(self) -> list[str]:
-        """Every version that was published, the one that was published most recently last."""
-        newest_first = dict.fromkeys(one.version for one in reversed(self.publications))
+        """Every published version, the most recently published last."""
+        newest_first = dict.fromkeys(publication.version for publication in reversed(self.publications))
         return [*newest_first][::-1]
 
 
 def number_of(version: str) -> int:
-    """The number in a version's name; 0 where it has none."""
-    found = re.match(r"([0-9]{6,})-", version)
-    return int(found[1]) if found else 0
+    """The number in a version's name; 0 if it has none."""
+    match = re.match(r"([0-9]{6,})-", version)
+    return int(match[1]) if match else 0
 
 
 def read_history(root: Path, slug: str) -> History:
@@ -129,23 +131,25 @@ def read_history(root: Path, slug: str) -> History:
     path = published_record(root, slug)
     history = _parse(read_json(path, _REMOVE), path) if path.exists() else History()
     sets = published_sets(root, slug)
-    history.publications = [one for one in history.publications if (sets / one.version).exists()]
+    history.publications = [
+        publication for publication in history.publications if (sets / publication.version).exists()
+    ]
     if history.candidate is not None and not (sets / history.candidate.version).exists():
         history.candidate = None
     linked = linked_version(root, slug)
     if linked is not None and (history.current is None or history.current.version != linked):
-        history.publications.append(_found(root / slug, linked))
+        history.publications.append(_publication_of_set(root / slug, linked))
         if history.candidate is not None and history.candidate.version == linked:
             history.candidate, history.held = None, None
     return history
 
 
-def read_known(root: Path, slug: str) -> Known | None:
-    """The decisions that the last result of a category was made from; None where no record tells."""
+def read_decisions(root: Path, slug: str) -> DecisionRecord | None:
+    """The decisions behind the last result of a category; None if there is no record of them."""
     try:
         values = json.loads(published_record(root, slug).read_bytes())["decisions"]
-        return Known(**values) if values else None
-    except (OSError, ValueError, KeyError, TypeError):  # before the first, from before they were kept, or damaged
+        return DecisionRecord(**values) if values else None
+    except (OSError, ValueError, KeyError, TypeError):  # no record yet, an older one, or a damaged one
         return None
 
 
@@ -156,7 +160,7 @@ def write_history(root: Path, slug: str, history: History) -> None:
 
 
 def read_document(root: Path, slug: str, version: str) -> dict[str, Any]:
-    """clusters.json of a set that is kept."""
+    """clusters.json of a kept set."""
     return json.loads((published_set(root, slug, version) / DOCUMENT).read_bytes())
 
 
@@ -168,17 +172,17 @@ def _parse(values: dict[str, Any], path: Path) -> History:
         )
     waiting, decisions = values["candidate"], values.get("decisions")
     return History(
-        publications=[Publication(**one) for one in values["publications"]],
+        publications=[Publication(**publication) for publication in values["publications"]],
         candidate=Candidate(**waiting) if waiting else None,
         held=values["held"],
         outlets=dict(values["outlets"]),
-        decisions=Known(**decisions) if decisions else None,
-        losses=[Loss(**one) for one in values.get("losses", [])],
+        decisions=DecisionRecord(**decisions) if decisions else None,
+        losses=[Loss(**loss) for loss in values.get("losses", [])],
     )
 
 
-def _found(folder: Path, version: str) -> Publication:
-    """What a set tells of itself."""
+def _publication_of_set(folder: Path, version: str) -> Publication:
+    """A publication built from the document of a set, for one that the record lacks."""
     document = json.loads((folder / "clusters.json").read_bytes())
     return Publication(
         version, document["generatedAt"], "published", content_digest(document), "", dict(document["summary"])

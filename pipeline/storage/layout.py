@@ -1,4 +1,4 @@
-"""Where everything lies below the data directory. The one place that knows a path.
+"""All paths below the data directory. No other module knows one.
 
 What belongs here: paths and the data directory's schema version. Not here: reading or writing tables (`artifacts.py`,
 `vectors.py`, `thumbnails.py`, `publications.py`).
@@ -10,17 +10,17 @@ What belongs here: paths and the data directory's schema version. Not here: read
       pairs.csv                                      rated pairs, where the settings name no other file
       categories/SLUG/ARTIFACT/current.json          which version is current, and how it came to be
       categories/SLUG/ARTIFACT/VERSION/TABLE.parquet
-      categories/SLUG/.lock                          held by the one process that works on the category
-      categories/SLUG/images/journal/PART.parquet    rows of a run that has not finished
+      categories/SLUG/.lock                          locked by the process that works on the category
+      categories/SLUG/images/journal/PART.parquet    rows of an unfinished run
       vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
       thumbnails/AB/HASH
-      contents/SLUG/PART.parquet                     which bytes show which image
-      curation.sqlite3                               what people decided; the one thing that no run can make again
+      contents/SLUG/PART.parquet                     the image behind each byte content
+      curation.sqlite3                               decisions of people; no run can compute them again
       published/SLUG -> .versions/SLUG/VERSION
-      published/.history/SLUG.json                   what was published when, and what waits to be accepted
-      backups/decisions/COPY.{sqlite3,json}          copies of what people decided, made when something is published
+      published/.history/SLUG.json                   publications, and the candidate that waits
+      backups/decisions/COPY.{sqlite3,json}          copies of the decisions, made with every publication
       service/                                       runs and uploads of the service
-      originals/                                     where `image-cluster download` puts what the bucket holds
+      originals/                                     target of `image-cluster download`
       cache/                                         may be deleted at any time
 """
 
@@ -36,9 +36,9 @@ SCHEMA_VERSION = 1
 _REMOVE = "Bring it back from a backup of the data directory, or remove it: the next run writes it anew."
 MARKER = "image-cluster.json"
 TABLE_SUFFIX = ".parquet"
-# files of a published set that are read again
+# files of a published set that the program reads
 DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
-# All that this program puts at the top of a data directory: none of it is ever read as a source.
+# All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(
     {
         MARKER, "categories.json", "renames.json", "pairs.csv", "categories", "vectors", "thumbnails", "contents",
@@ -49,9 +49,9 @@ OWN_NAMES = frozenset(
 
 
 def model_cache(layout: "Layout") -> Path | None:
-    """Where models lie that were converted for this machine: one folder per user, shared by all data directories.
+    """The folder of converted models: one per user, shared by all data directories.
 
-    `IMAGE_CLUSTER_CACHE` names another. Where it cannot be written, the data directory's own cache, if it is there.
+    `IMAGE_CLUSTER_CACHE` names another one. If it cannot be written, the cache of the data directory, if that exists.
     """
     import platformdirs
 
@@ -114,7 +114,7 @@ class Layout:
         return self.root / "backups" / "decisions"
 
     def replaced(self, at: str) -> Path:
-        """Where the decisions go that a copy takes the place of; `at` is the moment, ISO 8601."""
+        """Where decisions are kept aside that a restore replaced; `at` is its time, ISO 8601."""
         return self.copies / f"replaced-{at.replace('-', '').replace(':', '')}.sqlite3"
 
     @property
@@ -142,7 +142,7 @@ class Layout:
         return self.cache / "numba"
 
     def last_published(self, slug: str) -> Path:
-        """What the last result was made of; a cache."""
+        """The summary of the last result and a digest of its inputs; a cache."""
         return self.cache / "published" / f"{slug}.json"
 
     def lock(self, slug: str) -> Path:
@@ -155,7 +155,7 @@ class Layout:
         return self.artifact(slug, "images") / "journal"
 
     def journal_settings(self, slug: str) -> Path:
-        """Digest of the settings that the journal was written for."""
+        """The digest of the settings of the journal."""
         return self.journal(slug) / "settings.digest"
 
     def vectors(self, fingerprint: str) -> Path:
@@ -163,7 +163,7 @@ class Layout:
 
 
 def published_sets(published: Path, slug: str) -> Path:
-    """The folder of all sets of a category, the one that readers see among them."""
+    """The folder of all sets of a category, including the one that readers see."""
     return published / ".versions" / slug
 
 
@@ -172,13 +172,13 @@ def published_set(published: Path, slug: str, version: str) -> Path:
 
 
 def published_record(published: Path, slug: str) -> Path:
-    """What was published when."""
+    """The publishing history of a category."""
     return published / ".history" / f"{slug}.json"
 
 
 @dataclass(frozen=True)
 class Rename:
-    """A category that goes on under another name: the name that it had, the slug that it has now, and since when."""
+    """A renamed category: its former name, its present slug, and the time of the change."""
 
     category: str
     to: str
@@ -186,16 +186,16 @@ class Rename:
 
 
 def open_layout(root: Path) -> Layout:
-    """The layout of a data directory, which is made when it does not exist.
+    """The layout of a data directory; creates it if it does not exist.
 
     Raises `NewerSchemaError` when a newer version of this program wrote it.
     """
     layout = Layout(root)
     if layout.marker.exists():
-        found = int(read_json(layout.marker, _REMOVE).get("schemaVersion", 0))
-        if found > SCHEMA_VERSION:
+        version = int(read_json(layout.marker, _REMOVE).get("schemaVersion", 0))
+        if version > SCHEMA_VERSION:
             raise NewerSchemaError(
-                f"{root} was written in schema version {found}; this program reads up to version {SCHEMA_VERSION}. "
+                f"{root} was written in schema version {version}; this program reads up to version {SCHEMA_VERSION}. "
                 "Upgrade image-cluster, or name another data directory with --out."
             )
     else:
@@ -212,13 +212,13 @@ def read_slugs(layout: Layout) -> dict[str, str]:
 
 
 def write_slugs(layout: Layout, slugs: dict[str, str]) -> None:
-    """Store the map of slug → category; a no-op when it is unchanged."""
+    """Store the map of slug → category; does nothing if it is unchanged."""
     if slugs != read_slugs(layout):
         write_atomically(layout.slugs, json.dumps(slugs, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")
 
 
 def read_renames(layout: Layout) -> dict[str, Rename]:
-    """The categories that go on under another name, by the slug that they had."""
+    """The renamed categories, by their former slug."""
     if not layout.renames.exists():
         return {}
     stored: dict[str, dict[str, str]] = read_json(layout.renames, _REMOVE)
@@ -226,16 +226,16 @@ def read_renames(layout: Layout) -> dict[str, Rename]:
 
 
 def write_renames(layout: Layout, renames: dict[str, Rename]) -> None:
-    """Store which categories go on under another name."""
+    """Store the renamed categories."""
     values = {slug: asdict(rename) for slug, rename in renames.items()}
     write_atomically(layout.renames, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")
 
 
 def goes_on_as(layout: Layout, slug: str) -> str | None:
-    """The slug under which a renamed category goes on; None for one that was not renamed or that came back."""
-    renames, known = read_renames(layout), read_slugs(layout)
+    """The present slug of a renamed category; None if it was not renamed, or came back under its old name."""
+    renames, current = read_renames(layout), read_slugs(layout)
     seen: set[str] = set()
-    while slug not in known and slug in renames and slug not in seen:
+    while slug not in current and slug in renames and slug not in seen:
         seen.add(slug)
         slug = renames[slug].to
-    return slug if seen and slug in known else None
+    return slug if seen and slug in current else None

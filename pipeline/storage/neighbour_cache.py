@@ -1,7 +1,7 @@
-"""The nearest neighbours of a category's images, kept so that another granularity does not search for them again.
+"""A cache of the nearest neighbours of a category's images, so that another granularity needs no new search.
 
-What belongs here: storing and finding one table of neighbours per category. Not here: the search
-(`stages/neighbours/knn.py`), and when it may be spared (`steps/labels.py`). A cache: deleting it costs one search.
+What belongs here: storing and reading one table of neighbours per category. Not here: the search
+(`stages/neighbours/knn.py`), when to use the cache (`steps/labels.py`). Deleting it costs one search.
 """
 
 import io
@@ -22,7 +22,7 @@ class NeighbourCache:
         self.root = root
 
     def read(self, slug: str, key: str) -> Neighbours | None:
-        """What was stored under this very key; None where it is another's, damaged or not there."""
+        """The neighbours stored under this key; None if there are none, or the file is damaged."""
         path = self.root / f"{slug}.npz"
         if not path.exists():
             return None
@@ -35,7 +35,7 @@ class NeighbourCache:
             return None
 
     def write(self, slug: str, key: str, neighbours: Neighbours) -> None:
-        """Keep these in the place of what was kept before."""
+        """Store these neighbours instead of the previous ones."""
         file = io.BytesIO()
         search = np.array(json.dumps(neighbours.search))
         np.savez(file, key=np.array(key), indices=neighbours.indices, distances=neighbours.distances, search=search)

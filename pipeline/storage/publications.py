@@ -1,14 +1,14 @@
-"""Published documents: a set of companions that appears as a whole or not at all.
+"""Published sets: documents that appear together or not at all.
 
-What belongs here: placing a set of files in a folder or a bucket so that no reader sees half of it. Not here: what the
-files say (`stages/published/`), and which sets were published when (`history.py`).
+What belongs here: writing a set of files to a folder or a bucket so that no reader sees half of it. Not here: the
+documents (`stages/published/`), the history of publications (`history.py`).
 
-In a folder a set is a directory that is never changed, and `SLUG` is a symbolic link that is swung over to it in one
-step. An object store has no such step, so there a set lies under its own immutable prefix, `SLUG/versions/VERSION/`,
-and `SLUG/clusters.json`, a single object that is replaced as a whole, is written last.
+In a folder, a set is a directory that never changes, and the symbolic link `SLUG` moves to it in one step. An object
+store has no such step, so a set has its own immutable prefix, `SLUG/versions/VERSION/`, and `SLUG/clusters.json`, a
+single object, is replaced last.
 
-Sets lie below `.versions/SLUG/`, named by a number that counts up and the digest of what they say. Whoever places one
-holds the category's lock, so whatever half-made set is found there was left by a process that was killed.
+Sets lie below `.versions/SLUG/` and are named by an increasing number and the digest of their content. Writers hold the
+category's lock, so an incomplete set was left by a killed process.
 """
 
 import os
@@ -25,7 +25,7 @@ from pipeline.storage.layout import published_set, published_sets
 if TYPE_CHECKING:
     from pipeline.stages.manifest.build import Bucket
 
-SETS_KEPT = 5  # at an outlet; how many the data directory keeps is a setting
+SETS_KEPT = 5  # at an outlet; for the data directory, a setting
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
 _OURS = re.compile(r"[0-9]{6,}-[0-9a-f]{12}")
 
@@ -39,10 +39,10 @@ def publish_to_folder(root: Path, slug: str, version: str, files: Mapping[str, b
 
 
 def stage_set(root: Path, slug: str, version: str, files: Mapping[str, bytes]) -> Path:
-    """Write a set whole, beside the one that readers see; a no-op where it is there. Returns its folder."""
+    """Write a complete set without showing it to readers; does nothing if it exists. Returns its folder."""
     versions = published_sets(root, slug)
     target = versions / version
-    _sweep(root, slug)
+    _remove_leftovers(root, slug)
     if not target.exists():
         staged = versions / f".{version}.{secrets.token_hex(4)}"
         staged.mkdir(parents=True)
@@ -59,7 +59,7 @@ def stage_set(root: Path, slug: str, version: str, files: Mapping[str, bytes]) -
 
 
 def swing(root: Path, slug: str, version: str) -> Path:
-    """Let `root/slug` lead to a set that is there, in one step; returns the link."""
+    """Point the link `root/slug` to an existing set in one step; returns the link."""
     link = root / slug
     fresh = root / f".{slug}.{secrets.token_hex(4)}"
     fresh.symlink_to(published_set(Path(), slug, version))
@@ -69,7 +69,7 @@ def swing(root: Path, slug: str, version: str) -> Path:
 
 
 def linked_version(root: Path, slug: str) -> str | None:
-    """The name of the set that readers see; None before the first."""
+    """The name of the set that readers see; None if there is none yet."""
     link = root / slug
     return link.readlink().name if link.is_symlink() and link.exists() else None
 
@@ -84,7 +84,7 @@ def drop_old_sets(root: Path, slug: str, keep: Collection[str]) -> None:
 def publish_to_bucket(bucket: "Bucket", slug: str, version: str, files: Mapping[str, bytes]) -> str:
     """Write `files` below `SLUG/versions/VERSION/` and then `SLUG/clusters.json`; returns the key of the latter.
 
-    What is there already with the same size is not written again: a version never changes.
+    Skips objects that exist with the same size, because a version never changes.
     """
     for name, data in files.items():
         key = f"{slug}/versions/{version}/{name}"
@@ -102,17 +102,17 @@ def _content_type(name: str) -> str:
 
 
 def _drop_old_versions(bucket: "Bucket", slug: str, keep: str) -> None:
-    """Remove all but the newest versions that we wrote; what is named otherwise is not ours to remove."""
+    """Remove all but the newest versions. Prefixes with other names are not ours and stay."""
     prefix = f"{slug}/versions/"
-    found: dict[str, list[str]] = {}
+    keys: dict[str, list[str]] = {}
     for page in bucket.pages(prefix):
-        for one in page:
-            name = one.key.removeprefix(prefix).partition("/")[0]
+        for entry in page:
+            name = entry.key.removeprefix(prefix).partition("/")[0]
             if _OURS.fullmatch(name):
-                found.setdefault(name, []).append(one.key)
-    for name in sorted(found, key=_number)[:-SETS_KEPT]:
+                keys.setdefault(name, []).append(entry.key)
+    for name in sorted(keys, key=_number)[:-SETS_KEPT]:
         if name != keep:
-            for key in found[name]:
+            for key in keys[name]:
                 bucket.delete(key)
 
 
@@ -128,8 +128,8 @@ def _newest(versions: Path) -> set[str]:
     return {path.name for path in sorted(_sets(versions), key=os.path.getmtime)[-SETS_KEPT:]}
 
 
-def _sweep(root: Path, slug: str) -> None:
-    """Remove what a killed process left: half-made sets, and a link that was never swung."""
+def _remove_leftovers(root: Path, slug: str) -> None:
+    """Remove what a killed process left behind: incomplete sets, and a link that was not moved yet."""
     versions = published_sets(root, slug)
     for path in versions.glob(".*") if versions.exists() else ():
         shutil.rmtree(path, ignore_errors=True)

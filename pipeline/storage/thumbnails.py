@@ -1,7 +1,7 @@
 """Thumbnails by content hash, one small file each, written when an image is first decoded.
 
-What belongs here: storing and finding thumbnail bytes. Not here: making them (`stages/images/decode.py`). A thumbnail
-that is deleted is not made again by a run that has nothing to embed: pages then show the image without a picture.
+What belongs here: storing and reading thumbnail bytes. Not here: making them (`stages/images/decode.py`). A run with
+nothing to embed does not restore a deleted thumbnail; pages then show the image without a picture.
 """
 
 import secrets
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class ThumbnailStore:
-    """Thumbnails below one folder, two levels deep so that no folder grows beyond a 256th of the library."""
+    """Thumbnails below one folder, in 256 subfolders, so that no folder gets too large."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -18,7 +18,7 @@ class ThumbnailStore:
         return self.root / content_hash[:2] / content_hash
 
     def write(self, content_hash: str, data: bytes) -> None:
-        """Store once: under one hash lies one picture. Not synced, a cache may lose its last second."""
+        """Store a thumbnail unless it exists. Not synced to disk: a cache may lose its last second."""
         path = self.path(content_hash)
         if path.exists():
             return

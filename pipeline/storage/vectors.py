@@ -1,14 +1,14 @@
 """Vectors by content hash: append-only parts, each a plain array and the hashes of its rows.
 
-What belongs here: storing and finding L2-normalised float16 vectors. Not here: computing them
+What belongs here: storing and reading L2-normalised float16 vectors. Not here: computing them
 (`stages/embeddings/stream.py`).
 
-A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` and `PART.parquet` (its hashes, both in
-row order, which is the order of the hashes). The Parquet file is written last and is what makes a part exist, so a
-crash leaves at most arrays that nobody reads. It is joined to where many vectors are read; where a few are, the mapped
-hashes are searched by bisection, which touches a few pages of a million. Parts lie in one folder per category, but a
-hash is looked for in all of them: a copy or a move to another category embeds nothing. A Parquet list column costs 30
-times as long to read, fixed-size binary values 9 times (200,000 × 512).
+A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` and `PART.parquet` (both with its
+hashes, sorted, in row order). A part exists once its Parquet file does, which is written last; a crash leaves at most
+arrays that nobody reads. Reading many vectors joins the Parquet files; reading a few bisects the mapped hashes, which
+touches a few pages of a million. Parts lie in one folder per category, but hashes are looked up in all of them, so
+copying or moving images to another category embeds nothing. Reading a Parquet list column takes 30 times as long, a
+fixed-size binary column 9 times (200,000 × 512).
 """
 
 import json
@@ -26,9 +26,9 @@ from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.storage.files import sync_directory, sync_file, write_atomically
 
 SMALL_PARTS_KEPT = 16
-CHUNK = 16_384  # rows copied at a time, so that reading all does not take the memory twice
-FEW = 1 / 16  # of the rows stored: up to this share, looking each hash up costs less than reading all of them
-Place = tuple[str, np.ndarray, np.ndarray]  # a part, which of the wanted lie in it, in which of its rows
+CHUNK = 16_384  # rows copied at a time, so that reading all does not double the memory
+FEW = 1 / 16  # share of the stored rows up to which bisection is faster than reading all hashes
+Place = tuple[str, np.ndarray, np.ndarray]  # a part, positions among the wanted hashes, and their rows in the part
 INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.Int32(), "row": pl.Int64()})
 
 
@@ -39,7 +39,7 @@ class VectorStore:
         self.root = root
 
     def append(self, slug: str, hashes: Sequence[str], vectors: np.ndarray) -> None:
-        """Add float [n, d] `vectors` (stored as float16) under n `hashes`; readable once this returns."""
+        """Add float [n, d] `vectors` (stored as float16) under n `hashes`; they are readable when this returns."""
         if len(hashes) != len(vectors):
             raise ValueError(f"{len(hashes)} hashes but {len(vectors)} vectors; the numbers must be equal.")
         if not len(hashes):
@@ -61,16 +61,16 @@ class VectorStore:
         staged = folder / f".{name}.tmp.parquet"
         pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]}).write_parquet(staged, compression="lz4")
         sync_file(staged)
-        sync_directory(folder)  # the arrays are there before the file that makes them a part
+        sync_directory(folder)  # the arrays must exist before the Parquet file
         staged.replace(folder / f"{name}.parquet")
         sync_directory(folder)
 
     def index(self) -> pl.DataFrame:
-        """In which part (its place among all) and row each hash lies (`INDEX_SCHEMA`), once each, in no order."""
+        """The part (by number) and row of each hash, `INDEX_SCHEMA`, one row per hash, unordered."""
         return self._rows().unique("content_hash", keep="first")
 
     def _rows(self) -> pl.DataFrame:
-        """The same with a row for each time that a hash is stored, in the order of the parts."""
+        """Like `index`, but with a row for each copy of a hash, in the order of the parts."""
         frames = pl.collect_all(
             pl.scan_parquet(path, glob=False, row_index_name="row").select(
                 "content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64)
@@ -80,7 +80,7 @@ class VectorStore:
         return pl.concat(frames) if frames else pl.DataFrame(schema=INDEX_SCHEMA)
 
     def _parts(self) -> dict[str, Path]:
-        """The Parquet file of each part, by the part's name below `root`, in one lasting order."""
+        """Name of each part below `root` → its Parquet file, sorted."""
         return {
             path.relative_to(self.root).with_suffix("").as_posix(): path
             for path in sorted(self.root.glob("*/*.parquet"))
@@ -92,40 +92,40 @@ class VectorStore:
         return set(self.index()["content_hash"].to_list())
 
     def holding(self, hashes: pl.Series) -> list[str]:
-        """Names of the parts in which these hashes lie."""
+        """Names of the parts that hold these hashes."""
         names = list(self._parts())
-        found = self.index().filter(pl.col("content_hash").is_in(hashes.implode()))["part"].unique().sort()
-        return [names[number] for number in found.to_list()]
+        parts = self.index().filter(pl.col("content_hash").is_in(hashes.implode()))["part"].unique().sort()
+        return [names[number] for number in parts.to_list()]
 
     def has_parts(self, names: Sequence[str]) -> bool:
-        """Whether each of these parts is still there, whole. Reads nothing."""
+        """Whether all these parts still exist. Reads no file."""
         files = [self.root / f"{name}{ending}" for name in names for ending in (".parquet", ".npy")]
         return all(path.exists() for path in files)
 
     def read(self, hashes: Sequence[str]) -> np.ndarray:
-        """Float16 [n, d], row i the vector of `hashes[i]`. Raises `MissingArtifactError` when one is not stored."""
-        found = self._looked_up(hashes) if len(hashes) else []
-        if found is None:
-            found = self._joined(hashes)
-        lost = len(hashes) - sum(len(at) for _, at, _ in found)
+        """Float16 [n, d], row i the vector of `hashes[i]`. Raises `MissingArtifactError` if one is not stored."""
+        places = self._find_by_bisection(hashes) if len(hashes) else []
+        if places is None:
+            places = self._find_by_join(hashes)
+        lost = len(hashes) - sum(len(at) for _, at, _ in places)
         if lost:
             raise MissingArtifactError(
                 f"{lost} of {len(hashes)} images have no vector from this encoder. Run `image-cluster embed` first."
             )
-        if not found:
+        if not places:
             return np.empty((0, self.dimension() or 0), dtype=np.float16)
-        stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in found]
+        stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in places]
         result = np.empty((len(hashes), stored[0].shape[1]), dtype=np.float16)
 
         def copy(number: int, start: int) -> None:
-            _, at, rows = found[number]
+            _, at, rows = places[number]
             here, wanted = at[start : start + CHUNK], rows[start : start + CHUNK]
-            if (np.diff(wanted) == 1).all():  # as where all are read: rows ascend then
+            if (np.diff(wanted) == 1).all():  # consecutive rows, as when all are read
                 result[here] = stored[number][wanted[0] : wanted[-1] + 1]
             else:
                 result[here] = np.take(stored[number], wanted, axis=0)
 
-        pieces = [(number, start) for number, (_, at, _) in enumerate(found) for start in range(0, len(at), CHUNK)]
+        pieces = [(number, start) for number, (_, at, _) in enumerate(places) for start in range(0, len(at), CHUNK)]
         if len(hashes) <= CHUNK:
             for piece in pieces:
                 copy(*piece)
@@ -135,29 +135,29 @@ class VectorStore:
                 done.result()
         return result
 
-    def _looked_up(self, hashes: Sequence[str]) -> list[Place] | None:
-        """Each hash's place by bisection; None where reading all hashes is cheaper."""
+    def _find_by_bisection(self, hashes: Sequence[str]) -> list[Place] | None:
+        """The places of these hashes by bisection; None if reading all hashes is faster."""
         files = {name: self.root / f"{name}.hashes.npy" for name in self._parts()}
         if not all(path.exists() for path in files.values()):
-            return None  # parts that an earlier version wrote
+            return None  # parts of an earlier version of this program
         mapped: dict[str, Any] = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
         if len(hashes) > FEW * sum(map(len, mapped.values())):
             return None
         wanted = np.array([value.encode() for value in hashes])
-        missing, found = np.arange(len(hashes)), list[Place]()
+        missing, places = np.arange(len(hashes)), list[Place]()
         for name, stored in mapped.items():
             if len(stored) and len(missing):
                 rows = np.searchsorted(stored, wanted[missing]).clip(max=len(stored) - 1)
                 here = np.asarray(stored[rows] == wanted[missing])
-                found.append((name, missing[here], rows[here]))
+                places.append((name, missing[here], rows[here]))
                 missing = missing[~here]
-        return found
+        return places
 
-    def _joined(self, hashes: Sequence[str]) -> list[Place]:
-        """Each hash's place by a join with all that are stored."""
+    def _find_by_join(self, hashes: Sequence[str]) -> list[Place]:
+        """The places of these hashes by a join with all stored hashes."""
         wanted = pl.DataFrame({"content_hash": list(hashes)}, schema={"content_hash": pl.String()}).with_row_index("at")
         joined = wanted.join(self._rows(), on="content_hash")
-        if joined.height > wanted.height:  # rare: making each unique first costs as much as the join
+        if joined.height > wanted.height:  # rare; removing duplicates before the join would double its cost
             joined = joined.sort("part").unique("at", keep="first")
         joined = joined.sort("part", "row")
         parts, at, rows = (joined[name].to_numpy() for name in ("part", "at", "row"))
@@ -167,23 +167,23 @@ class VectorStore:
         return [(name, at[piece], rows[piece]) for name, piece in pieces if piece.start < piece.stop]
 
     def description(self) -> dict[str, Any]:
-        """Which encoder these vectors come from; empty while nothing is stored."""
+        """The encoder of these vectors; empty if nothing is stored."""
         described = self.root / "encoder.json"
         return json.loads(described.read_text()) if described.exists() else {}
 
     def dimension(self) -> int | None:
-        """Numbers per vector, None while nothing is stored."""
+        """Numbers per vector, None if nothing is stored."""
         return self.description().get("dimension")
 
     def describe(self, encoder: dict[str, Any]) -> None:
-        """Keep which encoder these vectors come from, for people and for checks."""
+        """Store the encoder of these vectors, for people and for checks."""
         data = json.dumps(encoder, indent=1, sort_keys=True).encode()
         path = self.root / "encoder.json"
         if not path.exists() or path.read_bytes() != data:
             write_atomically(path, data)
 
     def compact(self, slug: str) -> None:
-        """Merge this category's parts into one when many have piled up; a crash in between only leaves duplicates."""
+        """Merge this category's parts into one if there are many; a crash in between only leaves duplicates."""
         parts = sorted(path for path in (self.root / slug).glob("*.parquet") if not path.name.startswith("."))
         if len(parts) <= SMALL_PARTS_KEPT:
             return

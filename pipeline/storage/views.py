@@ -1,7 +1,7 @@
 """DuckDB over the Parquet files: one view per table, every category in it.
 
-What belongs here: the connection and its views. Not here: any table of our own in DuckDB; Parquet is the truth, and a
-DuckDB file would admit one writing process only.
+What belongs here: the connection and its views. Not here: stored data; that is Parquet (`artifacts.py`), because a
+DuckDB file allows only one writing process.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ VIEWS = {
 def connect(store: ArtifactStore) -> Any:
     """An in-memory DuckDB connection with a view per table (`VIEWS`), column `category` first.
 
-    The connection reads below the data directory only and its settings cannot be changed by a query.
+    The connection reads only below the data directory, and no query can change its settings.
     """
     import duckdb
 
@@ -38,9 +38,9 @@ def connect(store: ArtifactStore) -> Any:
         parts: list[str] = []
         for slug in store.slugs_with(artifact):
             current = store.current(slug, artifact)
-            if current is not None and table in current.provenance.rows:  # a version may be older than a table of it
+            if current is not None and table in current.provenance.rows:  # older versions may lack a table
                 path = str((current.folder / f"{table}.parquet").resolve()).replace("'", "''")
-                # the manifest and the images have a category or a group of their own; the slug names the partition
+                # named `partition`, because some tables have a category of their own
                 parts.append(f"SELECT '{slug}' AS partition, * FROM read_parquet('{path}')")
         if parts:
             connection.execute(f'CREATE VIEW "{view}" AS {" UNION ALL BY NAME ".join(parts)}')
@@ -52,14 +52,14 @@ def connect(store: ArtifactStore) -> Any:
 
 
 def query(store: ArtifactStore, text: str) -> list[dict[str, Any]]:
-    """The rows that a query returns, as dictionaries. Raises `SettingsError` when it does not hold."""
+    """The rows of a query, as dictionaries. Raises `SettingsError` for an invalid query."""
     import duckdb
 
     connection = connect(store)
     try:
-        found = connection.execute(text)
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        result = connection.execute(text)
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     except duckdb.Error as error:
         raise SettingsError(f"The query is invalid: {error}") from error
     finally:

@@ -1,11 +1,11 @@
-"""Copies of the decisions: SQLite files, whatever the database is, each verified once it is written.
+"""Copies of the decisions: SQLite files for every kind of database, each verified after writing.
 
-What belongs here: making a copy, telling a good one from a damaged one, and which old ones go. Not here: when a copy is
-made (`steps/decision_guard.py`), bringing one back (`restoring.py`).
+What belongs here: making and verifying copies, and which old ones to remove. Not here: when to make a copy
+(`steps/decision_guard.py`), restoring one (`restoring.py`).
 
-A copy is `decisions-TIME-EVENTS.sqlite3` and, written after it, `….json`: its SHA-256, its size, and of each category
-the number of events with their digest. SQLite is copied by its own backup interface, which is safe beside writers.
-PostgreSQL is read in one transaction and written as a SQLite file with the same tables.
+A copy is `decisions-TIME-EVENTS.sqlite3` and, written after it, a `.json` of the same name with SHA-256, size, and the
+number of events of each category with their digest. SQLite is copied by its backup interface, which is safe beside
+writers. PostgreSQL is read in one transaction and written as a SQLite file with the same tables.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 COPIES = "decisions-*.json"
 NEWEST_KEPT = 10
-DAYS_KEPT, WEEKS_KEPT = 14, 8  # one a day, one a week; older ones: one a month, for good
+DAYS_KEPT, WEEKS_KEPT = 14, 8  # one a day, then one a week; after that one a month, forever
 
 
 @dataclass(frozen=True)
-class Held:
-    """Events of one category in a database: how many, and their digest."""
+class CategoryEvents:
+    """The number of events of one category in a database, and their digest."""
 
     events: int
     digest: str
@@ -42,27 +42,27 @@ class Held:
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy. `at` is when it was made, `database` the identity of what it is a copy of."""
+    """One copy, made at `at`; `database` is the identity of its source."""
 
     file: Path
     at: str
     bytes: int
     sha256: str
     database: str | None
-    categories: Mapping[str, Held]
+    categories: Mapping[str, CategoryEvents]
 
     @property
     def events(self) -> int:
-        return sum(held.events for held in self.categories.values())
+        return sum(category.events for category in self.categories.values())
 
 
-def contents(log: Reader) -> dict[str, Held]:
-    """What a database holds of each category."""
-    return {slug: Held(last, log.digest(slug, last)) for slug, last in sorted(log.counts().items()) if last}
+def contents(log: Reader) -> dict[str, CategoryEvents]:
+    """The events of each category in a database."""
+    return {slug: CategoryEvents(last, log.digest(slug, last)) for slug, last in sorted(log.counts().items()) if last}
 
 
 def make_copy(log: Reader, target: Path, at: str) -> Copy:
-    """Copy a database to the file `target`, verified. Raises `BackupError`; then there is no `target`."""
+    """Copy a database to the file `target` and verify it. Raises `BackupError` and then leaves no `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     before = contents(log)
@@ -72,7 +72,7 @@ def make_copy(log: Reader, target: Path, at: str) -> Copy:
         else:
             _export(log, staged)  # pyright: ignore[reportArgumentType]  # the store is the only reader without a file
         copied = read_copy(staged, at)
-        short = [slug for slug, held in before.items() if count(copied, slug) < held.events]
+        short = [slug for slug, category in before.items() if count(copied, slug) < category.events]
         if short:
             raise BackupError(f"The copy {target} holds fewer decisions than its source in {', '.join(short)}.")
         _sync(staged)
@@ -86,34 +86,34 @@ def make_copy(log: Reader, target: Path, at: str) -> Copy:
 
 
 def read_copy(file: Path, at: str = "") -> Copy:
-    """What a copy holds, read from the file itself. Raises `BackupError` for one that is damaged or none."""
+    """The copy in a file, read from the file itself. Raises `BackupError` if it is missing or damaged."""
     if not file.is_file():
         raise BackupError(f"There is no copy {file}.")
     try:
         check_file(file)
         reader = SqliteFile(file)
-        held = contents(reader)
-        for slug in held:
-            reader.events(slug)  # every event can be read
+        categories = contents(reader)
+        for slug in categories:
+            reader.events(slug)  # raises if an event cannot be read
         identity = reader.identity() if file.stat().st_size else None
     except (DamagedDatabaseError, CurationDatabaseError) as error:
         raise BackupError(f"{file} is no usable copy of decisions: {error}") from error
     if not file.stat().st_size:
         raise BackupError(f"{file} is empty.")
-    return Copy(file, at, file.stat().st_size, _sha256(file), identity, held)
+    return Copy(file, at, file.stat().st_size, _sha256(file), identity, categories)
 
 
 def keep_copy(log: Reader, folder: Path, at: str) -> Copy | None:
-    """Copy the decisions into `folder` and thin out old copies; None where the newest copy holds the same.
+    """Copy the decisions into `folder` and thin out old copies. Returns None if the newest copy is equal.
 
     Raises `BackupError`.
     """
-    held = contents(log)
+    categories = contents(log)
     newest = next(iter(newest_first(folder)), None)
-    if not held or (newest is not None and dict(newest.categories) == held):
+    if not categories or (newest is not None and dict(newest.categories) == categories):
         return None
     moment = at.replace("-", "").replace(":", "")
-    name = f"decisions-{moment}-{sum(one.events for one in held.values()):06d}"
+    name = f"decisions-{moment}-{sum(category.events for category in categories.values()):06d}"
     file = folder / f"{name}.sqlite3"
     while file.exists():
         file = folder / f"{name}-{secrets.token_hex(3)}.sqlite3"
@@ -124,37 +124,37 @@ def keep_copy(log: Reader, folder: Path, at: str) -> Copy | None:
 
 
 def newest_first(folder: Path) -> list[Copy]:
-    """The copies in a folder by their records, whether or not the files are still good."""
-    found: list[Copy] = []
+    """The copies in a folder according to their records; does not verify the files."""
+    copies: list[Copy] = []
     for path in folder.glob(COPIES):
         try:
             values: dict[str, Any] = json.loads(path.read_bytes())
-            held = {slug: Held(**one) for slug, one in values.pop("categories").items()}
-            found.append(Copy(file=path.with_suffix(".sqlite3"), categories=held, **values))
-        except (ValueError, TypeError, KeyError, AttributeError):  # a record that is cut or not ours
+            categories = {slug: CategoryEvents(**entry) for slug, entry in values.pop("categories").items()}
+            copies.append(Copy(file=path.with_suffix(".sqlite3"), categories=categories, **values))
+        except (ValueError, TypeError, KeyError, AttributeError):  # a truncated record, or a file of somebody else
             continue
-    return sorted(found, key=lambda one: (one.at, one.events), reverse=True)
+    return sorted(copies, key=lambda copy: (copy.at, copy.events), reverse=True)
 
 
 def is_good(copy: Copy) -> bool:
-    """Whether the file is what was written."""
+    """Whether the file is unchanged since it was written."""
     return copy.file.is_file() and copy.file.stat().st_size == copy.bytes and _sha256(copy.file) == copy.sha256
 
 
 def thin_out(folder: Path, now: str) -> None:
-    """Remove copies that newer ones stand for."""
+    """Remove old copies whose decisions are in newer copies too."""
     copies = newest_first(folder)
-    kept = kept_of([one.at for one in copies], now)
+    kept = kept_of([copy.at for copy in copies], now)
     for place, (copy, keep) in enumerate(zip(copies, kept, strict=True)):
-        if not keep and any(_stands_for(newer, copy) for newer in copies[:place]):
+        if not keep and any(_replaces(newer, copy) for newer in copies[:place]):
             copy.file.with_suffix(".json").unlink(missing_ok=True)
             copy.file.unlink(missing_ok=True)
 
 
 def kept_of(moments: list[str], now: str) -> list[bool]:
-    """Which of the copies made at these moments (newest first) stay.
+    """Which of the copies made at these times (newest first) to keep.
 
-    The newest ten, then the newest of each day for two weeks, of each week for eight, and of each month for good.
+    The newest ten, then the newest of each day for two weeks, of each week for eight weeks, and of each month forever.
     """
     today, seen, kept = _time(now), set[str](), list[bool]()
     for place, moment in enumerate(moments):
@@ -171,10 +171,10 @@ def kept_of(moments: list[str], now: str) -> list[bool]:
     return kept
 
 
-def _stands_for(newer: Copy, older: Copy) -> bool:
+def _replaces(newer: Copy, older: Copy) -> bool:
     """Whether a newer copy of the same database holds as many decisions of every category."""
     return newer.database == older.database and all(
-        count(newer, slug) >= held.events for slug, held in older.categories.items()
+        count(newer, slug) >= category.events for slug, category in older.categories.items()
     )
 
 
@@ -189,11 +189,11 @@ def _copy_file(source: Path, target: Path) -> None:
         closing(sqlite3.connect(target)) as copy,
     ):
         origin.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without the two beside it
+        copy.execute("PRAGMA journal_mode = DELETE")  # a single file, without -wal and -shm
 
 
 def _export(store: "CurationStore", target: Path) -> None:
-    """All rows of another database as a SQLite file, as they stand at one moment."""
+    """Write all rows of another database to a SQLite file, from one consistent snapshot."""
     from sqlalchemy import create_engine, select, text
 
     from pipeline.storage.curation import tables as t
@@ -236,5 +236,5 @@ def _time(moment: str) -> datetime:
 
 
 def best(copies: Iterable[Copy]) -> Copy | None:
-    """The newest copy that is as it was written."""
-    return next((one for one in copies if is_good(one)), None)
+    """The newest copy that is undamaged."""
+    return next((copy for copy in copies if is_good(copy)), None)

@@ -1,7 +1,7 @@
-"""Events of one category → another: what a renamed category had decided goes on under its new name.
+"""Copies events of one category to another, so that a renamed category keeps its decisions.
 
-What belongs here: copying rows and counting their numbers on. Not here: whether two categories are one
-(`steps/renamed.py`), writing new events (`store.py`).
+What belongs here: copying rows and renumbering them. Not here: whether two categories are one (`steps/renamed.py`),
+writing new events (`store.py`).
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from pipeline.storage.curation.store import CurationStore
 
 
 def common_events(ours: Sequence[Event], theirs: Sequence[Event]) -> int:
-    """How many events two categories share from the first on: what one of them once got from the other."""
+    """How many events two categories share from the start, because they were copied from one to the other before."""
     count = 0
-    for one, other in zip(ours, theirs, strict=False):
-        if (one.at, one.actor, one.decision) != (other.at, other.actor, other.decision):
+    for own, copied in zip(ours, theirs, strict=False):
+        if (own.at, own.actor, own.decision) != (copied.at, copied.actor, copied.decision):
             break
         count += 1
     return count
 
 
 def copy_events(store: CurationStore, source: str, target: str) -> int:
-    """Add the events of `source` that `target` does not have after its own, with their states and flags.
+    """Append the events of `source` that `target` lacks, with their states and flags, in one transaction.
 
-    Returns how many there were. All of them are stored, or none.
+    Returns their number.
     """
     theirs = store.events(source)
     with store.transaction(target) as tx:
@@ -48,8 +48,10 @@ def _copy(
     connection: Connection, table: Any, source: str, target: str, after: int, shift: int, taken: set[str | None]
 ) -> None:
     rows: list[dict[str, Any]] = []
-    for found in connection.execute(select(table).where(table.c.category == source, table.c.number > after)).mappings():
-        row: dict[str, Any] = {**found, "category": target, "number": found["number"] + shift}
+    for original in connection.execute(
+        select(table).where(table.c.category == source, table.c.number > after)
+    ).mappings():
+        row: dict[str, Any] = {**original, "category": target, "number": original["number"] + shift}
         if row.get("kind") == "undo" and row["decision"]["event"] > after:
             row["decision"] = {**row["decision"], "event": row["decision"]["event"] + shift}
         if row.get("key") in taken:
@@ -62,11 +64,11 @@ def _copy(
 def _copy_flags(connection: Connection, source: str, target: str, after: int, shift: int) -> None:
     key = ("cluster", "kind", "key")
     here = connection.execute(select(t.flag).where(t.flag.c.category == target)).mappings()
-    known = {tuple(row[name] for name in key) for row in here}
+    present = {tuple(row[name] for name in key) for row in here}
     rows: list[dict[str, Any]] = []
-    for found in connection.execute(select(t.flag).where(t.flag.c.category == source)).mappings():
-        number = found["after_event"]
-        if tuple(found[name] for name in key) not in known:
-            rows.append({**found, "category": target, "after_event": number + shift if number > after else number})
+    for original in connection.execute(select(t.flag).where(t.flag.c.category == source)).mappings():
+        number = original["after_event"]
+        if tuple(original[name] for name in key) not in present:
+            rows.append({**original, "category": target, "after_event": number + shift if number > after else number})
     if rows:
         connection.execute(insert(t.flag), rows)

@@ -1,10 +1,10 @@
 """Reading the curation database: rows → events and flags.
 
-What belongs here: the queries, in SQL that SQLite and PostgreSQL share, and reading a SQLite file as it is. Not here:
-making, migrating and writing the database (`store.py`), what events mean (`curation/`).
+What belongs here: the queries, in SQL that SQLite and PostgreSQL share, and reading a SQLite file directly. Not here:
+creating, migrating and writing the database (`store.py`), the meaning of events (`curation/`).
 
-A command that only looks reads the file with the driver of the standard library: importing SQLAlchemy costs more than
-everything else that such a command does.
+Read-only commands use the SQLite driver of the standard library, because importing SQLAlchemy takes longer than all
+their other work.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 
 HEAD = "0003"  # the newest migration; a test holds it against the files
-READABLE = ("0001", "0002", HEAD)  # schemas in which everything that is asked here stands at the same place
+READABLE = ("0001", "0002", HEAD)  # schemas that the queries of this module work with
 WITHOUT_IDENTITY = ("0001", "0002")
 BUSY_SECONDS = 60.0
 
@@ -54,13 +54,13 @@ WHERE category = :category ORDER BY cluster, raised_at"""
 
 @dataclass
 class _Log:
-    """Events of a category as read so far; they never change, so only newer ones are read again."""
+    """The events of a category read so far. Events never change, so only newer ones are read later."""
 
     events: list[Event] = field(default_factory=list[Event])
 
 
 class Reader(ABC):
-    """What people decided, for reading. Thread-safe."""
+    """Read access to the decisions. Thread-safe."""
 
     file: Path | None = None  # where the decisions are, if they are in a SQLite file
     generation = 0  # counts how often that file was replaced by another one under this reader
@@ -71,26 +71,26 @@ class Reader(ABC):
         self._lock = Lock()
 
     def forget(self) -> None:
-        """Read everything again: the file is another one than before."""
+        """Drop what was read, because the file was replaced."""
         with self._lock:
             self._logs.clear()
             self.generation += 1
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Ask]:
-        """A consistent view of the database, for some questions."""
+        """A consistent snapshot of the database, for several queries."""
 
     def last(self, category: str) -> int:
-        """The number of a category's last event; 0 before the first."""
+        """The number of a category's last event; 0 if there is none."""
         with self._reading() as ask:
-            found = ask("SELECT last_event FROM category WHERE slug = :category", {"category": category})
-            return found[0][0] if found else 0
+            rows = ask("SELECT last_event FROM category WHERE slug = :category", {"category": category})
+            return rows[0][0] if rows else 0
 
     def identity(self) -> str | None:
-        """What tells this database from every other; None for one that is not made yet, or older than identities."""
+        """The unique id of this database; None if it does not exist yet or its schema has no ids."""
         with self._reading() as ask:
-            found = ask("SELECT version_num FROM alembic_version", {})
-            if not found or found[0][0] in WITHOUT_IDENTITY:
+            rows = ask("SELECT version_num FROM alembic_version", {})
+            if not rows or rows[0][0] in WITHOUT_IDENTITY:
                 return None
             return str(ask("SELECT id FROM identity", {})[0][0])
 
@@ -100,23 +100,23 @@ class Reader(ABC):
             return {str(slug): int(last) for slug, last in ask("SELECT slug, last_event FROM category", {})}
 
     def digest(self, category: str, upto: int) -> str:
-        """A digest of the first `upto` events of a category, the same in SQLite and PostgreSQL; they never change."""
+        """A digest of the first `upto` events of a category, the same in SQLite and PostgreSQL."""
         hasher = hashlib.blake2b(digest_size=16)
         with self._reading() as ask:
             for number, at, actor, why, decision in ask(_RAW, {"category": category, "upto": upto}):
-                row = [number, at, actor, why, _decoded(_json, decision)]
+                row = [number, at, actor, why, _decode(_json, decision)]
                 hasher.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode() + b"\n")
         return hasher.hexdigest()
 
     def events(self, category: str) -> Sequence[Event]:
-        """All events of a category, in their order."""
+        """All events of a category, oldest first."""
         with self._reading() as ask:
             return self._refresh(ask, category)
 
     def touching(
         self, category: str, *, cluster: str | None = None, image: str | None = None, limit: int = 1000
     ) -> list[Event]:
-        """The last `limit` events of one cluster, one image or the whole category, the newest first."""
+        """The last `limit` events of one cluster, one image or the whole category, newest first."""
         with self._reading() as ask:
             events = self._refresh(ask, category)
             if cluster is not None:
@@ -143,19 +143,19 @@ class Reader(ABC):
         touched: dict[int, list[str]] = {}
         for number, cluster in rows:
             touched.setdefault(number, []).append(cluster)
-        found: dict[str, int] = {}
+        last: dict[str, int] = {}
         for event in events:
             if isinstance(event.decision, Undo):
                 touched.setdefault(event.number, []).extend(touched.get(event.decision.event, ()))
-            found |= dict.fromkeys(touched.get(event.number, ()), event.number)
-        return found
+            last |= dict.fromkeys(touched.get(event.number, ()), event.number)
+        return last
 
     def excluded(self, category: str) -> dict[str, int]:
-        """Content hashes that people left out, with the number of the event."""
+        """Content hashes that people excluded, with the number of the event."""
         return fold(self.events(category)).excluded
 
     def flags(self, category: str) -> list[Flag]:
-        """Every flag that was ever raised; `curation/review.py` knows which of them still hold."""
+        """Every flag ever raised; `curation/review.py` decides which are still open."""
         with self._reading() as ask:
             return [Flag(*row) for row in ask(_FLAGS, {"category": category})]
 
@@ -166,15 +166,15 @@ class Reader(ABC):
             rows = ask(_EVENTS, newer)
             if rows:
                 states = self._states(ask, newer)
-                # a new list: what was handed out before does not grow under its reader
+                # a new list: lists that callers already have must not grow
                 log.events = log.events + [
-                    Event(number, at, actor, _decoded(_decision, decision), why, states.get(number, {}))
+                    Event(number, at, actor, _decode(_decision, decision), why, states.get(number, {}))
                     for number, at, actor, why, decision in rows
                 ]
             return log.events
 
     def _states(self, ask: Ask, newer: Mapping[str, Any]) -> dict[int, dict[str, ClusterState]]:
-        self._snapshots |= {name: _decoded(_unpack, members) for name, members in ask(_SNAPSHOTS, newer)}
+        self._snapshots |= {name: _decode(_unpack, members) for name, members in ask(_SNAPSHOTS, newer)}
         result: dict[int, dict[str, ClusterState]] = {}
         for number, cluster, name, description, status, snapshot in ask(_STATES, newer):
             members = self._snapshots.get(snapshot, frozenset())
@@ -183,7 +183,7 @@ class Reader(ABC):
 
 
 class SqliteFile(Reader):
-    """The decisions in a SQLite file as it lies there; one that does not exist holds none, and is not made."""
+    """The decisions in a SQLite file. A file that does not exist counts as empty and is not created."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class SqliteFile(Reader):
         self._inode: int | None = None
 
     def is_current(self) -> bool:
-        """Whether it can be read as it is: it is not there, or has a schema that this program reads.
+        """Whether the file can be read without migration: it does not exist, or has a readable schema.
 
         Raises `DamagedDatabaseError`.
         """
@@ -199,7 +199,7 @@ class SqliteFile(Reader):
         try:
             with self._reading() as ask:
                 return all(row[0] in READABLE for row in ask("SELECT version_num FROM alembic_version", {}))
-        except CurationDatabaseError:  # no such table, or no database at all: the store migrates, or says what is wrong
+        except CurationDatabaseError:  # no such table or no database: the store migrates it, or raises a clear error
             return False
 
     @contextmanager
@@ -212,12 +212,12 @@ class SqliteFile(Reader):
             if self._inode is not None:
                 self.forget()
             self._inode = inode
-        address = f"{self._file.resolve().as_uri()}?mode=rw"  # rw: as mode=ro, a file that a writer left open fails
+        address = f"{self._file.resolve().as_uri()}?mode=rw"  # mode=ro fails for a file that a killed writer left open
         try:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN")  # all questions see one state
+                connection.execute("BEGIN")  # all queries see the same state
                 if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
-                    yield lambda _sql, _values: []  # another process is making it at this moment
+                    yield lambda _sql, _values: []  # another process is creating it right now
                 else:
                     yield lambda sql, values: connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
@@ -225,7 +225,7 @@ class SqliteFile(Reader):
 
 
 def check_file(file: Path) -> None:
-    """Have SQLite check a file, without writing to it. One that is not there or empty passes: it holds no decisions.
+    """Let SQLite check a file, without writing to it. A missing or empty file passes.
 
     Raises `DamagedDatabaseError`.
     """
@@ -235,29 +235,29 @@ def check_file(file: Path) -> None:
         with closing(
             sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
         ) as connection:
-            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+            problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
     except sqlite3.OperationalError as error:
         if "malformed" not in str(error) and "disk I/O" not in str(error):
             raise CurationDatabaseError(f"The curation database {file} cannot be read: {error}.") from error
-        found = [str(error)]
+        problems = [str(error)]
     except sqlite3.DatabaseError as error:
-        found = [str(error)]
-    if found != ["ok"]:
-        said = "; ".join(" ".join(line.split()) for line in found)
-        raise DamagedDatabaseError(f"The curation database {file} is damaged, and was left as it is: {said}.")
+        problems = [str(error)]
+    if problems != ["ok"]:
+        problem_text = "; ".join(" ".join(line.split()) for line in problems)
+        raise DamagedDatabaseError(f"The curation database {file} is damaged, and was left as it is: {problem_text}.")
 
 
 def with_undos(numbers: set[int], events: Sequence[Event]) -> set[int]:
-    """The numbers, and those of the undos of them, of the undos of these, and so on."""
-    found = set(numbers)
-    for one in events:
-        if isinstance(one.decision, Undo) and one.decision.event in found:
-            found.add(one.number)
-    return found
+    """These event numbers and those of their undos, of the undos of these, and so on."""
+    result = set(numbers)
+    for event in events:
+        if isinstance(event.decision, Undo) and event.decision.event in result:
+            result.add(event.number)
+    return result
 
 
-def _decoded(decode: Callable[[Any], Any], stored: Any) -> Any:
-    """What a stored value holds. Raises `DamagedDatabaseError` for one that nobody can have written so."""
+def _decode(decode: Callable[[Any], Any], stored: Any) -> Any:
+    """Decode a stored value. Raises `DamagedDatabaseError` for an invalid one."""
     try:
         return decode(stored)
     except (zlib.error, UnicodeDecodeError, json.JSONDecodeError, ValidationError, TypeError) as error:
@@ -272,7 +272,7 @@ def _decision(value: Any) -> Any:
 
 
 def _json(value: Any) -> Any:
-    """PostgreSQL hands out JSON as values, SQLite as text."""
+    """PostgreSQL returns JSON as values, SQLite as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 

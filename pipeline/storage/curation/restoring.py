@@ -1,7 +1,7 @@
-"""A copy of the decisions → the database, in one step; what was there before is kept.
+"""Restores a copy of the decisions into the database in one step; the old database is kept aside.
 
-What belongs here: replacing a SQLite file, and rows of another database. Not here: making copies (`copies.py`), which
-copy, and whether replacing is allowed (`steps/backup.py`).
+What belongs here: replacing a SQLite file, and the rows of another database. Not here: making copies (`copies.py`),
+choosing the copy and deciding whether it may replace the present decisions (`steps/backup.py`).
 """
 
 import os
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
     from pipeline.storage.curation.store import CurationStore
 
 BESIDE = ("-wal", "-shm", "-journal")
-_OF_A_CATEGORY = (t.event_cluster, t.event_image, t.event_state, t.flag, t.event, t.category)  # as they may be deleted
+_OF_A_CATEGORY = (
+    t.event_cluster,
+    t.event_image,
+    t.event_state,
+    t.flag,
+    t.event,
+    t.category,
+)  # in an order that foreign keys allow for deletion
 
 
 def set_aside(file: Path, target: Path) -> Path:
-    """Keep a database file as it is, damaged or not, with what SQLite keeps beside it."""
+    """Copy a database file to `target`, damaged or not, with the files that SQLite keeps beside it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for ending in ("", *BESIDE):
         if Path(f"{file}{ending}").exists():
@@ -36,7 +43,7 @@ def set_aside(file: Path, target: Path) -> Path:
 
 
 def replace_file(copy: Path, file: Path) -> None:
-    """Put a copy in the place of a database file. Processes that have the old one open read the new one then."""
+    """Replace a database file with a copy. Processes with the old file open switch to the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     staged = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -44,7 +51,7 @@ def replace_file(copy: Path, file: Path) -> None:
         check_file(staged)
         with staged.open("rb") as opened:
             os.fsync(opened.fileno())
-        for ending in BESIDE:  # they belong to the old file, and would damage the new one
+        for ending in BESIDE:  # these belong to the old file and would damage the new one
             Path(f"{file}{ending}").unlink(missing_ok=True)
         staged.replace(file)
         sync_directory(file.parent)
@@ -53,7 +60,7 @@ def replace_file(copy: Path, file: Path) -> None:
 
 
 def replace_rows(copy: Path, store: "CurationStore", categories: list[str]) -> None:
-    """Put the events of these categories in the place of those in another database, all of them or none."""
+    """Replace the events of these categories in another database with those of a copy, in one transaction."""
     from pipeline.storage.curation.store import CurationStore as Store
 
     migrated = copy.with_name(f".{copy.name}.{secrets.token_hex(4)}.tmp")
@@ -79,7 +86,7 @@ def replace_rows(copy: Path, store: "CurationStore", categories: list[str]) -> N
 
 
 def is_damaged(file: Path) -> bool:
-    """Whether a database file is there and cannot be read."""
+    """Whether a database file exists but cannot be read."""
     try:
         check_file(file)
     except (DamagedDatabaseError, CurationDatabaseError):

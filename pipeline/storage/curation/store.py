@@ -1,11 +1,11 @@
-"""The curation store: makes and migrates the database, appends events, keeps flags. Many processes use it at once.
+"""The curation store: creates and migrates the database, appends events, keeps flags. Safe for many processes.
 
-What belongs here: connections, transactions, events → rows. Not here: rows → events (`reading.py`), what events mean
-(`curation/`), checking that ids exist and taking the state (`steps/curation.py`).
+What belongs here: connections, transactions, events → rows. Not here: rows → events (`reading.py`), the meaning of
+events (`curation/`), checking ids and recording the state of clusters (`steps/curation.py`).
 
-SQLite, beside everything else in the data directory, unless the settings name PostgreSQL. Writers of a category queue
-up (SQLite: one writer at a time; PostgreSQL: a lock on the category's row), so events have one order without gaps, and
-what was read inside a transaction still holds when it ends. An event may carry a key: the same key is stored once.
+The database is SQLite in the data directory unless the settings name PostgreSQL. Writers of a category wait for each
+other (SQLite: one writer at a time; PostgreSQL: a lock on the category's row). So the numbers of events have no gaps,
+and data read in a transaction is still current at its end. An event may have a key; a key is stored only once.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class CurationStore(Reader):
     """The events of one data directory, or of a database that several share."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        """Open (and, if need be, make or migrate) the database.
+        """Open the database; create or migrate it if needed.
 
         Raises `CurationDatabaseError`, `DamagedDatabaseError`, `SettingsError`.
         """
@@ -45,7 +45,7 @@ class CurationStore(Reader):
             check_file(self.file)
         self.engine = _engine(self.url)
         if self.file is not None:
-            listen.listen(self.engine, "checkout", self._is_the_same_file)
+            listen.listen(self.engine, "checkout", self._check_same_file)
         try:
             self._migrate()
         except DBAPIError as error:
@@ -64,7 +64,7 @@ class CurationStore(Reader):
         self.engine.dispose()
 
     def raise_flags(self, category: str, flags: Sequence[Flag], *, at: str) -> None:
-        """Keep the flags of a run; one that is there already stays as it is."""
+        """Store the flags of a run; existing flags do not change."""
         if not flags:
             return
         with self.transaction(category) as tx:
@@ -80,21 +80,21 @@ class CurationStore(Reader):
 
     @contextmanager
     def transaction(self, category: str) -> Generator["Transaction"]:
-        """Write events of a category; all of them are stored at the end, or none. Others wait meanwhile."""
+        """Write events of a category in one transaction. Other writers of the category wait."""
         with self.transactions([category]) as writing:
             yield writing[category]
 
     @contextmanager
     def transactions(self, categories: Sequence[str]) -> Generator[dict[str, "Transaction"]]:
-        """Write events of several categories in one transaction of the database, as `transaction` does of one."""
+        """Write events of several categories in one transaction of the database, like `transaction`."""
         if self.read_only:
             raise CurationDatabaseError("This view is read-only: no decisions can be stored.")
         try:
             with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
                 writing: dict[str, Transaction] = {}
-                for category in sorted(set(categories)):  # in one order, so that no two writers wait for each other
+                for category in sorted(set(categories)):  # sorted, so that no two writers deadlock
                     last = _last(connection, category, lock=True)
-                    events = list(self._refresh(_asking(connection), category))
+                    events = list(self._refresh(_ask_through(connection), category))
                     writing[category] = Transaction(connection, category, last, events)
                 yield writing
         except OperationalError as error:
@@ -107,14 +107,14 @@ class CurationStore(Reader):
     def _reading(self) -> Generator[Ask]:
         try:
             with self.engine.connect() as connection:
-                yield _asking(connection)
+                yield _ask_through(connection)
         except DBAPIError as error:
             raise CurationDatabaseError(
                 f"The curation database {self.name} cannot be read: {_first_line(error)}."
             ) from error
 
-    def _is_the_same_file(self, _: Any, record: Any, __: Any) -> None:
-        """What is written through a connection to a file that was deleted or replaced would be lost."""
+    def _check_same_file(self, _: Any, record: Any, __: Any) -> None:
+        """Refuse a connection to a file that was deleted or replaced: its writes would be lost."""
         file = Path(str(self.file))
         if not file.exists():
             raise CurationDatabaseError(
@@ -123,16 +123,16 @@ class CurationStore(Reader):
         inode = file.stat().st_ino
         if record.info.setdefault("inode", inode) != inode:
             self.forget()
-            raise DisconnectionError  # SQLAlchemy then opens the file that is there now
+            raise DisconnectionError  # makes SQLAlchemy open the present file
 
     def _migrate(self) -> None:
         with self.engine.connect() as connection:
-            found = _version(connection)
-        if found == HEAD or (self.read_only and found in READABLE):
+            version = _version(connection)
+        if version == HEAD or (self.read_only and version in READABLE):
             return
-        if found is not None and found > HEAD:
+        if version is not None and version > HEAD:
             raise NewerSchemaError(
-                f"The curation database {self.name} has schema {found}; this program knows {HEAD}. "
+                f"The curation database {self.name} has schema {version}; this program knows {HEAD}. "
                 "Upgrade image-cluster."
             )
         if self.read_only:
@@ -149,7 +149,7 @@ class CurationStore(Reader):
 
 @dataclass
 class Transaction:
-    """One writer of one category. `events` are all of its events, those of this transaction included."""
+    """One writer of one category. `events` are all events of the category, including those of this transaction."""
 
     connection: Connection
     category: str
@@ -164,7 +164,7 @@ class Transaction:
         return None if number is None else self.events[number - 1]
 
     def revision(self, cluster: str) -> int:
-        """As `CurationStore.revision`, as seen here."""
+        """`CurationStore.revision` within this transaction."""
         numbers = set(
             self.connection.scalars(
                 select(t.event_cluster.c.number).where(
@@ -184,7 +184,7 @@ class Transaction:
         key: str | None = None,
         state: Mapping[str, ClusterState] | None = None,
     ) -> Event:
-        """Store one event. Raises `ConflictError` for an undo of what is not there or is undone already."""
+        """Store one event. Raises `ConflictError` for an undo of an event that does not exist or is already undone."""
         if isinstance(decision, Undo):
             _check_undo(decision, self.events)
         number = self.last + 1
@@ -195,8 +195,8 @@ class Transaction:
         self.connection.execute(insert(t.event).values(row))
         self._touch(t.event_cluster, "cluster", decision.clusters_touched(), number)
         self._touch(t.event_image, "image", decision.images_touched(), number)
-        for cluster, held in (state or {}).items():
-            self._keep_state(number, cluster, held)
+        for cluster, cluster_state in (state or {}).items():
+            self._keep_state(number, cluster, cluster_state)
         changed = update(t.category).where(t.category.c.slug == self.category).values(last_event=number)
         self.connection.execute(changed)
         self.last = number
@@ -208,21 +208,21 @@ class Transaction:
         if rows:
             self.connection.execute(insert(table), rows)
 
-    def _keep_state(self, number: int, cluster: str, held: ClusterState) -> None:
-        data = "\n".join(sorted(held.members)).encode()
+    def _keep_state(self, number: int, cluster: str, state: ClusterState) -> None:
+        data = "\n".join(sorted(state.members)).encode()
         digest = hashlib.blake2b(data, digest_size=20).hexdigest()
         if self.connection.execute(select(t.snapshot.c.digest).where(t.snapshot.c.digest == digest)).first() is None:
             self.connection.execute(insert(t.snapshot).values(digest=digest, members=zlib.compress(data, 6)))
         self.connection.execute(
             insert(t.event_state).values(
-                category=self.category, number=number, cluster=cluster, name=held.name, description=held.description,
-                status=held.status, size=len(held.members), snapshot=digest,
+                category=self.category, number=number, cluster=cluster, name=state.name, description=state.description,
+                status=state.status, size=len(state.members), snapshot=digest,
             )
         )  # fmt: skip
 
 
 def migrate(connection: Connection, revision: str) -> None:
-    """Bring the database to a schema, forwards or back, within the connection's transaction."""
+    """Migrate the database to a schema, up or down, within the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 
@@ -234,7 +234,7 @@ def migrate(connection: Connection, revision: str) -> None:
 
 
 def database_url(file: Path, configured: str | None) -> str:
-    """Where decisions are kept: what is configured, else that SQLite file."""
+    """The address of the database: the configured one, else the SQLite file."""
     return configured or URL.create("sqlite", database=str(file)).render_as_string()
 
 
@@ -283,7 +283,7 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _asking(connection: Connection) -> Ask:
+def _ask_through(connection: Connection) -> Ask:
     return lambda sql, values: connection.execute(text(sql), values).all()
 
 
@@ -295,9 +295,9 @@ def _version(connection: Connection) -> str | None:
 
 def _last(connection: Connection, category: str, *, lock: bool = False) -> int:
     query = select(t.category.c.last_event).where(t.category.c.slug == category)
-    found = connection.scalar(query.with_for_update() if lock else query)
-    if found is not None or not lock:
-        return found or 0
+    number = connection.scalar(query.with_for_update() if lock else query)
+    if number is not None or not lock:
+        return number or 0
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 

@@ -1,11 +1,9 @@
 """The tables of the curation database.
 
-What belongs here: columns, keys and indexes. Not here: how they came to be on disk (`migrations/`, which a test holds
-against these), who reads and writes them (`reading.py`, `store.py`), what holds after all events
-(`curation/replay.py`: no table repeats it).
+What belongs here: columns, keys and indexes. Not here: creating them (`migrations/`; a test compares both), reading and
+writing them (`reading.py`, `store.py`), the state after all events (`curation/replay.py`; no table stores it).
 
-`event` is append-only. Numbers count within a category, so that a category's events have one order whatever the
-database.
+`event` is append-only. Numbers count within a category, so a category's events have the same order in every database.
 """
 
 from sqlalchemy import (
@@ -23,7 +21,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-identity = Table("identity", metadata, Column("id", String(40), primary_key=True))  # one row, made with the database
+identity = Table(
+    "identity", metadata, Column("id", String(40), primary_key=True)
+)  # one row, written when the database is created
 
 category = Table(
     "category",

@@ -1,6 +1,6 @@
-"""How Alembic runs our migrations: on the connection, and within the transaction, that the store hands over.
+"""Alembic's environment: runs the migrations on the connection and in the transaction of the store.
 
-What belongs here: that. Not here: the migrations themselves (`versions/`) and when they run (`store.py`).
+What belongs here: this set-up. Not here: the migrations (`versions/`), when they run (`store.py`).
 """
 
 from alembic import context
