@@ -14,7 +14,7 @@ from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.labels.contract import LABELS_SCHEMA, SUGGESTIONS_SCHEMA
-from pipeline.steps.features import asked_of, context_of, stored_space
+from pipeline.steps.features import context_of, space_request, stored_space
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
 from pipeline.steps.manifest import manifest, select_categories
@@ -130,7 +130,7 @@ def test_defaults_change_no_vector_and_no_digest(make: Make) -> None:
     project = make()
     reduced(project, "trip")
     images, fingerprint = embedded_images(project, "trip")
-    assert asked_of(project, "trip", images).inputs == []
+    assert space_request(project, "trip", images).inputs == []
     hashes = images["content_hash"].to_list()
     embeddings = project.vectors(fingerprint).read(hashes).astype(np.float32)
     same, effective = stored_space(project.store.require("trip", "reduced")).vectors(hashes, embeddings)
