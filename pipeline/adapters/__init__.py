@@ -1,1 +1,1 @@
-"""The outside world behind the protocols that stages declare: buckets and encoders. No Dagster here."""
+"""The outside world behind protocols: buckets, encoders and outlets. No Dagster here (`resources/`)."""

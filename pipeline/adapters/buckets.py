@@ -1,8 +1,7 @@
 """Opens the bucket that a URL names: a folder, s3://bucket/prefix or r2://bucket/prefix.
 
-What belongs here: reading the URL, and finding the credentials in the environment at the moment they are needed. Not
-here: what a bucket can do (`Bucket` in `stages/manifest/build.py`), S3 itself (`adapters/s3_bucket.py`) and folders
-(`adapters/folder_bucket.py`).
+What belongs here: parsing the URL, and reading credentials from the environment when they are needed. Not here: the
+interface of buckets (`Bucket` in `stages/manifest/build.py`), S3 (`s3_bucket.py`), folders (`folder_bucket.py`).
 """
 
 import os
@@ -37,11 +36,11 @@ def open_bucket(
 ) -> FolderBucket | ObstoreBucket:
     """The bucket at `url`; no request is made yet.
 
-    `concurrency` is how many objects `read_many` reads ahead, `timeout_seconds` how long one request may take,
-    `retries` how often it is made again at once after a transient error, and `retry_seconds` how long after that where
-    the server is busy, or silent though it answered before. `credentials` default to those in `environment`.
-    `skip_names` are left out of `folders`; `notice` is told what people should know meanwhile.
-    Raises `SettingsError` for a URL or endpoint that cannot be, `BucketError` where there are no credentials.
+    `concurrency` is the number of objects that `read_many` reads ahead, `timeout_seconds` the time limit of a request,
+    `retries` the number of quick retries after a transient error, and `retry_seconds` the time to keep trying after
+    those, if the server is busy or stopped answering. `credentials` default to those in `environment`. `skip_names` are
+    left out of `folders`; `notice` receives messages for people. Raises `SettingsError` for an invalid URL or endpoint,
+    `BucketError` if there are no credentials.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
@@ -92,7 +91,7 @@ def open_source(
     credentials: Credentials | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> FolderBucket | ObstoreBucket:
-    """The bucket that the settings name, with what is given here instead. Raises as `open_bucket`."""
+    """The bucket of the settings; arguments override them. Raises what `open_bucket` raises."""
     return open_bucket(
         url or source.url,
         endpoint_url=endpoint_url or source.endpoint_url,
@@ -135,10 +134,10 @@ def _endpoint(endpoint_url: str | None) -> str | None:
 def _region(url: str, region: str, endpoint_url: str | None, environment: Mapping[str, str]) -> str:
     if region != "auto" or endpoint_url:
         return region
-    found = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
-    if not found:
+    default = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if not default:
         raise SettingsError(f"{url} without an endpoint_url is at AWS, which needs a region, for example eu-west-1.")
-    return found
+    return default
 
 
 def _path_of(url: str) -> Path:

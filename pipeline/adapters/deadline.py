@@ -1,11 +1,10 @@
-"""A bucket of which every answer must come before a deadline, for callers that are ended by somebody else otherwise.
+"""A bucket with a deadline for all calls together, for callers that would otherwise be killed.
 
-What belongs here: the deadline. Not here: time-outs of single requests (`adapters/s3_bucket.py`), and what a caller
-does when nothing came (`automation.py`).
+What belongs here: the deadline. Not here: time-outs of single requests (`s3_store.py`), the reaction to a missed
+deadline (`automation.py`).
 
-A call that does not come back (a dead network share, a server that keeps the line open) cannot be ended from outside,
-so it is left to its thread. While it hangs, no further call is made to the same place: one thread is lost, not one
-per tick.
+A call that never returns (a dead network share, a server that keeps the connection open) cannot be stopped, so its
+thread is abandoned. While it hangs, no further call is made to the same place: one thread is lost, not one per tick.
 """
 
 import threading
@@ -23,9 +22,9 @@ _hanging: dict[str, threading.Thread] = {}
 
 
 class DeadlineBucket:
-    """What `open_bucket` opens, until `seconds` after this was made. Implements `Bucket`.
+    """The bucket that `open_bucket` opens, usable for `seconds` from now. Implements `Bucket`.
 
-    Every method raises `BucketUnreachableError` when the time is over.
+    Every method raises `BucketUnreachableError` once the time is over.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class DeadlineBucket:
     def pages(
         self, prefix: str = "", *, after: str | None = None, recursive: bool = True
     ) -> Iterator[list[ObjectInfo]]:
-        """As of the bucket; each page is waited for until the deadline."""
+        """As of the bucket; waits for each page until the deadline."""
         pages = self._within(lambda bucket: bucket.pages(prefix, after=after, recursive=recursive))
         while (page := self._within(lambda _: next(pages, None))) is not None:
             yield page
@@ -58,17 +57,17 @@ class DeadlineBucket:
         return self._within(lambda bucket: bucket.read(key))
 
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
-        """As of the bucket; each object is waited for until the deadline."""
-        found = self._within(lambda bucket: bucket.read_many(keys, most=most))
-        while (item := self._within(lambda _: next(found, None))) is not None:
+        """As of the bucket; waits for each object until the deadline."""
+        outcomes = self._within(lambda bucket: bucket.read_many(keys, most=most))
+        while (item := self._within(lambda _: next(outcomes, None))) is not None:
             yield item
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
-        """As of the bucket. One that took too long may still be written."""
+        """As of the bucket. After the deadline the object may still be written."""
         self._within(lambda bucket: bucket.write(key, data, content_type=content_type))
 
     def delete(self, key: str) -> None:
-        """As of the bucket. One that took too long may still be deleted."""
+        """As of the bucket. After the deadline the object may still be deleted."""
         self._within(lambda bucket: bucket.delete(key))
 
     def check(self) -> None:

@@ -1,11 +1,11 @@
 """A local folder as a bucket.
 
-What belongs here: walking, reading and atomic writing of files, and what their trouble means. Not here: what lies
-in one folder (`adapters/folder_entries.py`), which files are hidden or no images (`stages/manifest/keys.py`),
-choosing this class (`adapters/buckets.py`).
+What belongs here: walking, reading and atomic writing of files, and explaining their errors. Not here: the entries of
+one folder (`folder_entries.py`), which files are hidden or no images (`stages/manifest/keys.py`), choosing this class
+(`buckets.py`).
 
-Plain files and not obstore's LocalStore, which refuses a whole listing for one control character in a name and gives
-no order, so that a listing could not be resumed.
+Does not use obstore's LocalStore: that refuses a whole listing for one control character in a name, and its listings
+have no order, so they cannot be resumed.
 """
 
 import contextlib
@@ -44,9 +44,8 @@ _PERMANENT = frozenset(
 class FolderBucket:
     """The files below one folder. Implements `Bucket`.
 
-    A symbolic link is followed where `follow_links` allows it; one that leads back to a folder it lies in is passed
-    over. A name that is not UTF-8 is shown with its odd bytes as `\\xNN`, and is found again by that. What is left out
-    of `folders` is told to `notice`.
+    Symbolic links are followed if `follow_links` allows it, except links to a folder that contains them. A name that is
+    not UTF-8 has its other bytes as `\\xNN` in the key. `notice` receives what `folders` leaves out.
     """
 
     def __init__(
@@ -73,16 +72,16 @@ class FolderBucket:
         return FolderRules(Path(os.path.realpath(self._root)), self._skip_names, self._follow_links)
 
     def folders(self) -> list[str]:
-        """Names of the folders at the top that can be listed, sorted, hidden ones left out."""
+        """Names of the readable top folders, sorted, without hidden ones."""
         self.check()
         try:
             entries = self._rules.entries(self._root, "", ())
         except OSError as error:
-            raise self._trouble(error, "list") from None
+            raise self._explain(error, "list") from None
         return [entry.name.rstrip("/") for entry in entries if self._is_open(entry)]
 
     def _is_open(self, entry: Entry) -> bool:
-        """Whether a top folder holds a source's files; says why where it does not."""
+        """Whether a top folder belongs to the source; gives a notice with the reason if not."""
         if entry.kind in ("file", "skipped"):
             if entry.kind == "skipped" and skipped_part(entry.name, self._skip_names):
                 self._notice(f"Skipped in {self.url}: {entry.name} (source.skip_names).")
@@ -123,23 +122,23 @@ class FolderBucket:
             yield page
 
     def head(self, key: str) -> ObjectInfo | None:
-        """What a listing would say of one file; None where there is none."""
+        """The entry of one file in a listing; None if there is none."""
         path = self._path(key)
         try:
-            found = path.stat()
+            status = path.stat()
         except _GONE:
             self.check()
             return None
         except OSError as error:
-            raise self._trouble(error, f"look at {key!r}") from None
-        return _info(key, found) if stat.S_ISREG(found.st_mode) else None
+            raise self._explain(error, f"look at {key!r}") from None
+        return _info(key, status) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, key: str) -> bytes:
-        """The whole file. One that may not be read, or is a folder, counts as missing; only regular ones are opened."""
+        """The whole file. Opens regular files only; a folder or an unreadable file counts as missing."""
         return self._read(key, None)
 
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
-        """Files in the order of `keys`, read ahead by a bounded number; one file's trouble is a value."""
+        """Files in the order of `keys`, read ahead up to `concurrency`; an error of one file is a value."""
         return read_ahead(lambda key: self._read(key, most), keys, self._concurrency)
 
     def _read(self, key: str, most: int | None) -> bytes:
@@ -151,18 +150,18 @@ class FolderBucket:
         except FileTooLargeError as error:
             raise too_large(key, error.size, most or 0) from None
         except _GONE:
-            self.check()  # a disk that was unplugged must not look like images that were deleted
+            self.check()  # an unplugged disk must not look like deleted images
             raise ObjectMissingError(f"There is no {key!r} in {self.url} any more.") from None
         except (PermissionError, IsADirectoryError) as error:
             raise ObjectMissingError(f"{key!r} in {self.url} cannot be read: {error.strerror}.") from None
         except OSError as error:
-            raise self._trouble(error, f"read {key!r}") from None
+            raise self._explain(error, f"read {key!r}") from None
         if isinstance(data, str):
             raise ObjectUnusableError(f"{key!r} in {self.url} is {data}, not a regular file.")
         return data
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 a folder keeps no types
-        """Create or replace one file by renaming a finished one over it; makes the folders it needs."""
+        """Create or replace one file atomically; creates missing folders."""
         path = self._path(key)
         unfinished = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
         try:
@@ -174,24 +173,24 @@ class FolderBucket:
                 unfinished.unlink(missing_ok=True)
             _sync_folder(path.parent)
         except OSError as error:
-            raise self._trouble(error, f"write {key!r}") from None
+            raise self._explain(error, f"write {key!r}") from None
 
     def delete(self, key: str) -> None:
-        """Remove one file; not an error where there is none."""
+        """Remove one file; does nothing if it does not exist."""
         try:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:
-            raise self._trouble(error, f"delete {key!r}") from None
+            raise self._explain(error, f"delete {key!r}") from None
 
     def check(self) -> None:
-        """Raises `BucketError` where the folder is not there, may not be listed, or is our own."""
+        """Raises `BucketError` if the folder does not exist, cannot be listed, or belongs to a data directory."""
         try:
             with os.scandir(self._root):
                 pass
         except _GONE:
             raise BucketError(f"There is no folder {self._root}. Correct the url, or make the folder.") from None
         except OSError as error:
-            raise self._trouble(error, "list") from None
+            raise self._explain(error, "list") from None
         ours = inside_of_our_own(self._rules.root)
         if ours is not None:
             raise BucketError(
@@ -211,17 +210,17 @@ class FolderBucket:
     def _walk(
         self, folder: Path, prefix: str, after: str, above: tuple[tuple[int, int], ...], *, recursive: bool
     ) -> Iterator[ObjectInfo]:
-        """Files below `folder` whose key is greater than `after`, in order of key. One folder's trouble is an item."""
+        """Files below `folder` with keys after `after`, sorted by key. An unreadable subfolder is an item too."""
         try:
             place = folder.stat()
             here = (*above, (place.st_dev, place.st_ino))
             entries = self._rules.entries(folder, prefix, here)
         except _GONE:
-            self.check()  # it was deleted meanwhile, unless all of the source is gone
+            self.check()  # the folder was deleted meanwhile, unless the whole source is gone
             return
         except OSError as error:
             if not prefix:
-                raise self._trouble(error, "list") from None
+                raise self._explain(error, "list") from None
             yield ObjectInfo(prefix, "", 0, _EPOCH, error.strerror or str(error))
             return
         for entry in entries:
@@ -235,35 +234,35 @@ class FolderBucket:
                     yield info
 
     def _object(self, key: str, entry: Entry) -> ObjectInfo | None:
-        """What a listing says of anything but an open folder; None for a file that was deleted meanwhile."""
+        """The item of a listing for a file or a closed folder; None for a file that was deleted meanwhile."""
         if entry.kind != "file":
             return ObjectInfo(key, "", 0, _EPOCH, entry.reason)
         try:
-            found = os.lstat(entry.path)
-            if stat.S_ISLNK(found.st_mode) and not self._rules.leads_out(entry.path):
-                with contextlib.suppress(OSError):  # it leads nowhere: its trouble gets told when it is read
-                    found = os.stat(entry.path)  # noqa: PTH116 a DirEntry's path is text
+            status = os.lstat(entry.path)
+            if stat.S_ISLNK(status.st_mode) and not self._rules.leads_out(entry.path):
+                with contextlib.suppress(OSError):  # a broken link: reading it will give the error
+                    status = os.stat(entry.path)  # noqa: PTH116 a DirEntry's path is text
         except _GONE:
             return None
         except OSError as error:
             return ObjectInfo(key, "", 0, _EPOCH, error.strerror or str(error))
-        return _info(key, found)
+        return _info(key, status)
 
-    def _trouble(self, error: OSError, doing: str) -> BucketError | BucketUnreachableError:
-        said = f"Cannot {doing} in folder {self.url}: {error.strerror or error}."
+    def _explain(self, error: OSError, doing: str) -> BucketError | BucketUnreachableError:
+        message = f"Cannot {doing} in folder {self.url}: {error.strerror or error}."
         if isinstance(error, PermissionError):
-            return BucketError(f"{said} Give this user the right to do so.")
+            return BucketError(f"{message} Give this user the right to do so.")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return BucketError(f"{said} Free some space; what was there before is untouched.")
+            return BucketError(f"{message} Free some space; what was there before is untouched.")
         if error.errno in _PERMANENT:
-            return BucketError(said)
-        return BucketUnreachableError(f"{said} Is the disk or share still connected?")
+            return BucketError(message)
+        return BucketUnreachableError(f"{message} Is the disk or share still connected?")
 
 
-def _info(key: str, found: os.stat_result) -> ObjectInfo:
-    # No inode in the ETag: FUSE mounts (sshfs, rclone) hand out new ones, and everything would look changed for ever.
-    etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
-    return ObjectInfo(key, etag, found.st_size, _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000))
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    # No inode in the ETag: FUSE mounts (sshfs, rclone) change it, and every file would always look changed.
+    etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+    return ObjectInfo(key, etag, status.st_size, _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
 
 
 def _bytes_of(key: str) -> bytes:

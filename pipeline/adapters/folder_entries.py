@@ -1,8 +1,8 @@
-"""What lies in one folder of a source: files, folders to walk, what is skipped, and what may not be looked at.
+"""The entries of one folder of a source: files, folders to walk, skipped and closed ones.
 
-What belongs here: telling the entries of a folder apart, links that lead elsewhere, our own data directory, and opening
-nothing but regular files. Not here: the walk over folders, keys and errors for people (`adapters/folder_bucket.py`),
-which names are a system's (`stages/manifest/keys.py`).
+What belongs here: the kinds of entries, links out of the source, recognising our own data directory, and opening only
+regular files. Not here: walking folders, keys and error messages (`folder_bucket.py`), names of system files
+(`stages/manifest/keys.py`).
 """
 
 import json
@@ -22,9 +22,9 @@ _KINDS = {
 
 
 class Entry(NamedTuple):
-    """One entry. `name` is as shown in keys, with a closing slash for all but files, and sorts as the keys below it.
+    """One entry. `name` is its part of a key, with a final slash except for files, so that entries sort like keys.
 
-    file: an object, regular or not; folder: to be walked; skipped: a system's folder, or our own; closed: a folder
+    Kinds: file, an object, regular or not; folder, to be walked; skipped, a system folder or our own; closed, a folder
     that is not walked, for `reason`.
     """
 
@@ -36,24 +36,24 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderRules:
-    """Which entries of a source are looked at. `root` is the source without links in its path."""
+    """The rules for which entries of a source are read. `root` is the source with links resolved."""
 
     root: Path
     skip_names: Sequence[str]
     follow_links: Literal["inside", "all"]
 
     def leads_out(self, path: str | Path) -> bool:
-        """Whether a path ends up outside of the source, and may not."""
+        """Whether a path leads out of the source although `follow_links` forbids it."""
         return self.follow_links == "inside" and not Path(os.path.realpath(path)).is_relative_to(self.root)
 
     def entries(self, folder: str | Path, prefix: str, above: Sequence[tuple[int, int]]) -> list[Entry]:
-        """The entries of `folder` in the order of the keys below it; `above` are the places that it lies in.
+        """The entries of `folder` in the order of their keys; `above` are (device, inode) of the folders around it.
 
-        A link back to a place above is left out. Raises `OSError` where the folder cannot be listed.
+        Leaves out links to a folder in `above`. Raises `OSError` if the folder cannot be listed.
         """
         own = OWN_NAMES if is_data_directory(folder) else frozenset[str]()
-        with os.scandir(folder) as found:
-            entries = [self._entry(entry, prefix, own, above) for entry in found]
+        with os.scandir(folder) as listing:
+            entries = [self._entry(entry, prefix, own, above) for entry in listing]
         return sorted(entry for entry in entries if entry is not None)
 
     def _entry(
@@ -73,7 +73,7 @@ class FolderRules:
         return Entry(f"{name}/", entry.path, "folder")
 
     def holds_only_our_own(self, folder: str | Path) -> bool:
-        """Whether a folder is a data directory of ours with nothing of anybody else's in it."""
+        """Whether a folder is a data directory of this program without foreign files."""
         if not is_data_directory(folder):
             return False
         return all(
@@ -83,7 +83,7 @@ class FolderRules:
 
 
 def is_data_directory(folder: str | Path) -> bool:
-    """Whether a folder is a data directory of this program, whichever run made it."""
+    """Whether a folder is a data directory of this program."""
     path = Path(folder, MARKER)
     try:
         marker: object = json.loads(path.read_bytes()[:1000]) if path.is_file() else None
@@ -93,9 +93,9 @@ def is_data_directory(folder: str | Path) -> bool:
 
 
 def inside_of_our_own(folder: Path) -> Path | None:
-    """The data directory whose own files a folder belongs to; None for one that people may read from.
+    """The data directory that a folder is a part of; None if it may be a source.
 
-    `originals` is where `download` puts copies to be read by a later run.
+    `originals` may be one: a later run can read the copies that `download` puts there.
     """
     for part, parent in zip((folder, *folder.parents), folder.parents):  # noqa: B905 the last parent has none
         if part.name in OWN_NAMES - {"originals"} and is_data_directory(parent):
@@ -104,22 +104,23 @@ def inside_of_our_own(folder: Path) -> Path | None:
 
 
 def read_regular(path: str | Path, most: int | None) -> bytes | str:
-    """The bytes of a regular file, or in words what it is instead. Raises `OSError`; `FileTooLargeError` over `most`.
+    """The bytes of a regular file, or in words its kind if it is not one. Raises `OSError`, and `FileTooLargeError` if
+    it has more than `most` bytes.
 
-    A pipe without a writer would keep a reader waiting for ever, so nothing else is opened, and what was swapped in
-    between is opened without waiting.
+    Only regular files are opened, because a pipe without a writer would block forever. O_NONBLOCK covers a file that
+    was replaced by a pipe after the check.
     """
     kind = _irregular(Path(path).stat())
     if kind:
         return kind
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        kind = _irregular(found)
+        status = os.fstat(descriptor)
+        kind = _irregular(status)
         if kind:
             return kind
-        if most is not None and found.st_size > most:
-            raise FileTooLargeError(found.st_size)
+        if most is not None and status.st_size > most:
+            raise FileTooLargeError(status.st_size)
         data = file.read() if most is None else file.read(most + 1)
         if most is not None and len(data) > most:
             raise FileTooLargeError(len(data))
@@ -127,7 +128,7 @@ def read_regular(path: str | Path, most: int | None) -> bytes | str:
 
 
 class FileTooLargeError(Exception):
-    """A file is larger than what was to be read; holds its bytes."""
+    """A file has more bytes than allowed; `size` is their number."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -135,7 +136,7 @@ class FileTooLargeError(Exception):
 
 
 def shown(name: str) -> str:
-    """A file name as text that can be stored; bytes that are not UTF-8 appear as \\xNN."""
+    """A file name as valid text; bytes that are not UTF-8 appear as \\xNN."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -143,8 +144,8 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return False  # looked at again where it is read, which tells the reason
+        return False  # reading it later gives the reason
 
 
-def _irregular(found: os.stat_result) -> str:
-    return _KINDS.get(stat.S_IFMT(found.st_mode), "")
+def _irregular(status: os.stat_result) -> str:
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "")

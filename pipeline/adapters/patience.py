@@ -1,7 +1,7 @@
-"""Tries a request again: a few times at once, then for minutes where waiting can help.
+"""Retries of requests: a few quick ones, then for minutes if waiting can help.
 
-What belongs here: how often, how long and with which pauses a request is made again, and telling people about it.
-Not here: which errors can pass (`adapters/s3_errors.py`) and making requests (`adapters/s3_bucket.py`).
+What belongs here: number, duration and pauses of retries, and notices about them. Not here: which errors are transient
+(`s3_errors.py`), making requests (`s3_requests.py`).
 """
 
 import random
@@ -15,17 +15,17 @@ from pipeline.errors import BucketUnreachableError
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
-TELL_SECONDS = 15.0
+NOTICE_SECONDS = 15.0
 
 T = TypeVar("T")
 
 
 class Patience:
-    """Makes requests to one server, from several threads at once.
+    """Makes requests to one server, with retries. Thread-safe.
 
-    `retries` further tries follow soon. After those, a server that answers but is busy, or that is silent though it
-    answered before, is asked for another `seconds`. A silent server that never answered is not waited for: the endpoint
-    may be wrong. Once `seconds` went by in vain, later requests get the `retries` only, until one succeeds.
+    After `retries` quick retries, requests are repeated for another `seconds` if the server is busy, or is silent but
+    answered before. A server that never answered gets no such time, because the endpoint may be wrong. Once `seconds`
+    have passed without success, later requests get only the quick retries, until one succeeds.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class Patience:
         self._clock = clock
         self._sleep = sleep
         self._answered = False
-        self._in_vain = False
-        self._told_at: float | None = None
-        self._telling = threading.Lock()
+        self._gave_up = False
+        self._noticed_at: float | None = None
+        self._notice_lock = threading.Lock()
 
     def ask(self, request: Callable[[], T]) -> T:
-        """What `request` returns. Raises its errors; `BucketUnreachableError` once there was no use in waiting."""
+        """The result of `request`. Raises its errors; `BucketUnreachableError` only after the retries."""
         tries, since = 0, self._clock()
         while True:
             try:
@@ -58,12 +58,12 @@ class Patience:
                 if tries < self._retries:
                     left = LONGEST_PAUSE_SECONDS
                 elif (left := since + self._seconds - now) > 0 and self._may_wait(error):
-                    self._tell(error, left, now)
+                    self._notify(error, left, now)
                 else:
-                    self._in_vain = tries > self._retries or self._in_vain
+                    self._gave_up = tries > self._retries or self._gave_up
                     raise
             else:
-                self._answered, self._in_vain = True, False
+                self._answered, self._gave_up = True, False
                 return answer
             self._sleep(min(_pause(tries), left))
             tries += 1
@@ -71,18 +71,18 @@ class Patience:
                 since = self._clock()
 
     def _may_wait(self, error: BucketUnreachableError) -> bool:
-        return not self._in_vain and (self._answered or isinstance(error, BusyError))
+        return not self._gave_up and (self._answered or isinstance(error, BusyError))
 
-    def _tell(self, error: BucketUnreachableError, left: float, now: float) -> None:
-        """Once in a while, however many readers wait."""
-        with self._telling:
-            if self._told_at is not None and now - self._told_at < TELL_SECONDS:
+    def _notify(self, error: BucketUnreachableError, left: float, now: float) -> None:
+        """Give a notice every `NOTICE_SECONDS`, for all waiting threads together."""
+        with self._notice_lock:
+            if self._noticed_at is not None and now - self._noticed_at < NOTICE_SECONDS:
                 return
-            self._told_at = now
+            self._noticed_at = now
         self._notice(f"{error} Trying again for up to {left:.0f} s (source.retry_seconds) …")
 
 
 def _pause(tries: int) -> float:
-    """Seconds: doubled with each try, and random by half, or all readers would come back at the same moment."""
+    """Seconds to wait: doubled with each try, and random between half and all of it, to spread the threads out."""
     longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(tries, 10))
     return longest * random.uniform(0.5, 1)

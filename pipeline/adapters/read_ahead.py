@@ -1,8 +1,10 @@
-"""Reads many objects in order, a bounded number ahead, whatever the bucket is.
+"""Reads many objects in order, a bounded number ahead, from any bucket.
 
-What belongs here: the look-ahead and which trouble is one object's own. Not here: reading one object (the buckets).
-Threads around blocking reads, because they measured faster than an event loop: 2,055 against 1,393 objects of 60 KB a
-second at 16 at once, both from a local S3 server on two cores.
+What belongs here: the look-ahead, and which errors concern one object only. Not here: reading one object
+(`folder_bucket.py`, `s3_bucket.py`).
+
+It uses threads with blocking reads, which measured faster than an event loop: 2,055 against 1,393 objects of 60 KB per
+second with 16 at once, from a local S3 server on two cores.
 """
 
 from collections import deque
@@ -21,14 +23,14 @@ Outcome = bytes | ObjectMissingError | BucketUnreachableError
 
 
 class BadKeyError(BucketError):
-    """A key that no object of this bucket can have: it leaves the bucket or cannot be addressed."""
+    """A key that no object of this bucket can have, because it leads out of the bucket or cannot be addressed."""
 
 
 def read_ahead(read: Callable[[str], bytes], keys: Iterable[str], concurrency: int) -> Iterator[tuple[str, Outcome]]:
-    """Pairs of key and bytes, or the object's own trouble, in the order of `keys`.
+    """Pairs of key and bytes, or of key and the error of this object, in the order of `keys`.
 
-    `keys` is pulled as results are taken: at most `concurrency` objects are being read or wait to be taken.
-    Raises `BucketError` where the bucket as a whole says no.
+    `keys` is consumed as results are taken: at most `concurrency` objects are being read or waiting. Raises
+    `BucketError` if the bucket as a whole fails.
     """
 
     def attempt(key: str) -> Outcome:
@@ -51,11 +53,11 @@ def read_ahead(read: Callable[[str], bytes], keys: Iterable[str], concurrency: i
             first, future = waiting.popleft()
             yield first, future.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # a caller that stops early does not wait for what it left
+        pool.shutdown(wait=False, cancel_futures=True)  # a caller that stops early does not wait for pending reads
 
 
 def too_large(key: str, size: int, most: int) -> ObjectTooLargeError:
-    """What is said of an object of `size` bytes that is not read because `most` may be."""
+    """The error for an object of `size` bytes where only `most` are allowed."""
     return ObjectTooLargeError(
         f"{key!r} has {size / 1e6:,.1f} MB, more than images.max_megabytes = {most / 1e6:g}; it was not read."
     )

@@ -84,10 +84,10 @@ class ObstoreBucket:
 
     def folders(self) -> list[str]:
         """Names of the folders at the top, sorted, hidden ones left out."""
-        found = self._level("")
-        if not found.objects and not found.folders:
+        top = self._level("")
+        if not top.objects and not top.folders:
             self._doubt_emptiness()
-        names = sorted(folder.removesuffix("/") for folder in found.folders)
+        names = sorted(folder.removesuffix("/") for folder in top.folders)
         nameless = [name for name in names if name in ("", ".", "..")]
         if nameless:
             shown = ", ".join(f"{name}/…" for name in nameless)
@@ -105,10 +105,10 @@ class ObstoreBucket:
         """Objects in the folder `prefix` in ascending order of key; one request per page of 1,000."""
         folder, nothing = f"{prefix.strip('/')}/" if prefix.strip("/") else "", True
         if recursive:
-            found = self._listing(folder, after)
+            listing = self._listing(folder, after)
         else:
-            found = iter([page] if (page := sorted(self._level(folder).objects)) else [])
-        for listed in found:
+            listing = iter([page] if (page := sorted(self._level(folder).objects)) else [])
+        for listed in listing:
             # rclone and some others give the key `after` itself once more, or ignore it.
             page = [info for info in listed if after is None or info.key > after]
             nothing = False
@@ -137,11 +137,11 @@ class ObstoreBucket:
         checked = _checked(key, self.url)
 
         def get(store: "S3Store") -> bytes:
-            found = store.get(checked)
-            size = found.meta["size"]
+            response = store.get(checked)
+            size = response.meta["size"]
             if most is not None and size > most:
                 raise too_large(key, size, most)
-            return bytes(found.bytes())
+            return bytes(response.bytes())
 
         return self._ask(f"read {key!r}", get, key)
 
@@ -167,13 +167,13 @@ class ObstoreBucket:
         """What lies directly in a folder."""
         if not self._exactly:
             try:
-                found = self._ask("list", lambda store: store.list_with_delimiter(folder.rstrip("/") or None))
+                response = self._ask("list", lambda store: store.list_with_delimiter(folder.rstrip("/") or None))
             except BadKeyError:
                 self._list_exactly()
             else:
-                if all(found["common_prefixes"]):
-                    folders = [f"{name}/" for name in found["common_prefixes"]]
-                    return ListedPage([_info(meta) for meta in found["objects"]], folders)
+                if all(response["common_prefixes"]):
+                    folders = [f"{name}/" for name in response["common_prefixes"]]
+                    return ListedPage([_info(meta) for meta in response["objects"]], folders)
                 self._list_exactly()  # an empty name: keys begin with a slash, which obstore drops
         pages = list(self._exact_pages(folder, None, recursive=False))
         return ListedPage([info for page in pages for info in page.objects],
@@ -212,8 +212,8 @@ class ObstoreBucket:
                 stream = None  # it is asked for once more, after the last key that was seen
                 raise
 
-        while (found := self._ask("list", fetch)) is not None:
-            page = [_info(meta) for meta in found]
+        while (batch := self._ask("list", fetch)) is not None:
+            page = [_info(meta) for meta in batch]
             if self._names_other_objects(page, folder, last if last != after else None, first=last == after):
                 raise BadKeyError("The listing is out of order.")
             if last != after:
@@ -317,14 +317,14 @@ class ObstoreBucket:
         first = text.split("\n", 1)[0][:300]
         where = f"Cannot {doing} in {self.url} (endpoint {self._endpoint})"
         if isinstance(error, (InvalidPathError, ValueError)) or "invalid path" in first:
-            said = f"{where}: it holds a key that cannot be addressed ({first}). Rename or delete that object."
-            return BadKeyError(self._clean(said))
+            message = f"{where}: it holds a key that cannot be addressed ({first}). Rename or delete that object."
+            return BadKeyError(self._clean(message))
         if is_unexplained(text):
             text = self._reason() or text
-        kind, said = meaning(text, first, one_object=key is not None, region=self._region)
-        if not said:
+        kind, message = meaning(text, first, one_object=key is not None, region=self._region)
+        if not message:
             return ObjectMissingError(f"There is no {key!r} in {self.url} any more.")
-        return kind(self._clean(f"{where}: {said}"))
+        return kind(self._clean(f"{where}: {message}"))
 
     def _reason(self) -> str | None:
         """Why the server refuses, in its own words, where the request that it refused could not be told."""

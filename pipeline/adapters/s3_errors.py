@@ -1,7 +1,7 @@
-"""What an error of S3 means for people: its class, what happened, and what to do about it.
+"""S3 errors → our errors: their class, what happened, and what to do about it.
 
-What belongs here: reading the texts and codes of errors. Not here: making requests (`adapters/s3_bucket.py`) and trying
-them again (`adapters/patience.py`).
+What belongs here: parsing the texts and codes of errors. Not here: making requests (`s3_requests.py`), retries
+(`patience.py`).
 """
 
 import re
@@ -29,7 +29,7 @@ _ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
-# Some servers say these with 400 or 403.
+# some servers send these codes with status 400 or 403
 _TRANSIENT_CODES = frozenset(
     {
         "InternalError", "OperationAborted", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
@@ -38,14 +38,14 @@ _TRANSIENT_CODES = frozenset(
     }
 )  # fmt: skip
 _PERMANENT_STATUS = frozenset({501, 505})
-# The trouble of one object: archived, or encrypted with a key that we have not.
+# errors of one object: archived, or encrypted with a key that we do not have
 _UNUSABLE = re.compile(
     r"<Code>(InvalidObjectState|KMS\.\w+|InvalidEncryption\w*)</Code>|[Ss]erver [Ss]ide [Ee]ncryption"
 )
 
 
 class BusyError(BucketUnreachableError):
-    """The server answered, but not now: throttling or an error of its own."""
+    """The server answered but cannot serve the request now: throttling or an internal error."""
 
 
 class _Answer(NamedTuple):
@@ -55,7 +55,9 @@ class _Answer(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "_Answer":
-        status, code, message = (found[1] if (found := of.search(text)) else "" for of in (_STATUS, _CODE, _MESSAGE))
+        status, code, message = (
+            match[1] if (match := pattern.search(text)) else "" for pattern in (_STATUS, _CODE, _MESSAGE)
+        )
         return cls(int(status) if status else None, code, message)
 
     def __str__(self) -> str:
@@ -70,7 +72,7 @@ class _Answer(NamedTuple):
 
 
 def is_unexplained(text: str) -> bool:
-    """Whether the server refused without its reason: a HEAD's answer has no body, and obstore hides a redirect's."""
+    """Whether a refusal has no reason: responses to HEAD have no body, and obstore hides the body of a redirect."""
     answer = _Answer.of(text)
     refused = answer.status is not None and answer.status != 404 and not answer.is_transient
     return "Received redirect" in text or (refused and not answer.code)
@@ -82,10 +84,10 @@ def has_reason(text: str) -> bool:
 
 
 def meaning(text: str, first: str, *, one_object: bool, region: str) -> tuple[type[ImageClusterError], str]:
-    """The class of an error, and what happened and what to do about it. `first` is the first line of `text`."""
+    """The class of an error, and a text with its cause and remedy. `first` is the first line of `text`."""
     answer = _Answer.of(text)
     if answer.status is not None:
-        return _answered(answer, text, one_object=one_object, region=region)
+        return _explain_answer(answer, text, one_object=one_object, region=region)
     if "not found" in first:
         return ObjectMissingError, ""
     if "invalid list response" in first or "redirect" in first.lower():
@@ -98,7 +100,9 @@ def meaning(text: str, first: str, *, one_object: bool, region: str) -> tuple[ty
     return BucketUnreachableError, f"no answer ({reason}). Check the network and the endpoint, or try later.{slow}"
 
 
-def _answered(answer: _Answer, text: str, *, one_object: bool, region: str) -> tuple[type[ImageClusterError], str]:
+def _explain_answer(
+    answer: _Answer, text: str, *, one_object: bool, region: str
+) -> tuple[type[ImageClusterError], str]:
     if answer.code == "NoSuchBucket" or (answer.status == 404 and not one_object):
         return BucketError, f"there is no such bucket ({answer}). Correct the url or the endpoint."
     if answer.status == 404:
@@ -124,8 +128,8 @@ def _refusal(answer: _Answer, text: str, region: str) -> str:
 
 
 def _network_reason(text: str) -> str:
-    """What the network said, out of debug output, which holds it only there."""
-    known = {
+    """The network error, extracted from obstore's debug output, its only source."""
+    reasons = {
         "ConnectionRefused": "connection refused", "Could not connect": "connection refused",
         "dns error": "the host's name is not known", "failed to lookup": "the host's name is not known",
         "TimedOut": "timed out", "timed out": "timed out", "kind: Timeout": "timed out", "Read timeout": "timed out",
@@ -133,4 +137,4 @@ def _network_reason(text: str) -> str:
         "IncompleteMessage": "the connection broke off", "Connection was closed": "the connection broke off",
     }  # fmt: skip
     unknown = text.split("\n", 1)[0].rsplit(" - ", 1)[-1][:120]
-    return next((plain for sign, plain in known.items() if sign in text), unknown)
+    return next((plain for sign, plain in reasons.items() if sign in text), unknown)

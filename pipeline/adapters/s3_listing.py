@@ -1,10 +1,10 @@
-"""Listing of an S3 bucket with every key exactly as it is, for buckets that hold keys which obstore cannot say.
+"""Exact listing of an S3 bucket through boto3, for buckets with keys that obstore cannot represent.
 
-What belongs here: pages of a listing through boto3. Not here: when it is needed, and what its errors mean for people
-(`adapters/s3_bucket.py`), which keys can be asked for (`stages/manifest/keys.py`).
+What belongs here: pages of a listing through boto3. Not here: when it is needed (`s3_pages.py`), explaining its errors
+(`s3_requests.py`), which keys can be requested (`stages/manifest/keys.py`).
 
-obstore refuses a whole page for one key with an empty part, and drops slashes at both ends of a key, so that it names
-another object. boto3 lists such keys; it is slower, and so the exception.
+obstore refuses a whole page for one key with an empty part, and drops slashes at both ends of a key, which then names
+another object. boto3 lists such keys but is slower, so it is used only if needed.
 """
 
 from collections.abc import Callable
@@ -18,19 +18,19 @@ PAGE = 1000
 
 
 class ListedPage(NamedTuple):
-    """Objects and, of a listing of one level, the folders beside them; keys are relative to the bucket's prefix."""
+    """Objects and, if one level was listed, its folders; keys are relative to the bucket's prefix."""
 
     objects: list[ObjectInfo]
     folders: list[str]
-    token: str | None = None  # of the page after it; None where this is the last
+    token: str | None = None  # of the next page; None for the last one
 
 
 class ListingRefusedError(Exception):
-    """The server's answer in the form of obstore's: status, code and message; or the network's trouble."""
+    """The server's answer in obstore's format (status, code, message), or the network error."""
 
 
 class ExactListing:
-    """Lists one bucket. Makes each request once. Shows nothing of its credentials when printed."""
+    """Lists one bucket, without retries. Its repr shows no credentials."""
 
     def __init__(
         self, bucket: str, prefix: str, endpoint: str, region: str, credentials: Any, timeout_seconds: float
@@ -46,9 +46,9 @@ class ExactListing:
         return f"ExactListing({self._bucket!r}, {self._base!r})"
 
     def page(self, folder: str, after: str | None, token: str | None, *, recursive: bool) -> ListedPage:
-        """The next page of what lies in `folder` (with a closing slash, or empty), keys greater than `after` only.
+        """The next page of `folder` (with a final slash, or empty), only keys greater than `after`.
 
-        `token` is that of the page before. Raises `ListingRefusedError`.
+        `token` comes from the previous page. Raises `ListingRefusedError`.
         """
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
@@ -67,9 +67,10 @@ class ExactListing:
             raise ListingRefusedError(str(error)) from None
 
     def _answer(self, request: dict[str, Any]) -> ListedPage:
-        """The keys come percent-encoded, since XML has no control characters.
+        """Request a page with percent-encoded keys, because XML cannot hold control characters.
 
-        S3 says so in its answer. Of a server that does not, a key with a % in it may be meant so: it is asked again.
+        S3 confirms the encoding in its answer. If a server does not and a key has a %, the page is requested again
+        without encoding.
         """
         from botocore.exceptions import ClientError
         from botocore.parsers import ResponseParserError
@@ -84,7 +85,7 @@ class ExactListing:
         except (
             ResponseParserError,
             ClientError,
-        ):  # the keys as they are make no XML, which boto3 tells as a status 500
+        ):  # the plain keys are not valid XML, which boto3 reports as status 500
             return _page(coded, len(self._base), unquote)
 
     @cached_property
@@ -114,29 +115,29 @@ class ExactListing:
 
 
 def _stay_in_region(context: dict[str, Any], **_: Any) -> None:
-    """Tell boto3 that it was redirected already: it would look for the bucket's region without end at some servers."""
+    """Tell boto3 that it was redirected already: with some servers it would look for the region forever."""
     context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _refusal(response: Any) -> str:
-    said, about = response.get("Error", {}), response.get("ResponseMetadata", {})
-    region = said.get("Region") or about.get("HTTPHeaders", {}).get("x-amz-bucket-region", "")
+    error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
+    region = error.get("Region") or metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", "")
     where = f"<Region>{region}</Region>" if region else ""
-    code, message = said.get("Code", ""), said.get("Message", "")
-    # boto3 takes the status for the code where the answer has no body
+    code, message = error.get("Code", ""), error.get("Message", "")
+    # boto3 uses the status as the code if the answer has no body
     named = "" if code.isdigit() else f"<Code>{code}</Code>"
-    return f"status code: {about.get('HTTPStatusCode', '')}\n{named}<Message>{message}</Message>{where}"
+    return f"status code: {metadata.get('HTTPStatusCode', '')}\n{named}<Message>{message}</Message>{where}"
 
 
 def _names(answer: Any) -> list[str]:
     objects, folders = answer.get("Contents", []), answer.get("CommonPrefixes", [])
-    return [found["Key"] for found in objects] + [found["Prefix"] for found in folders]
+    return [entry["Key"] for entry in objects] + [entry["Prefix"] for entry in folders]
 
 
 def _page(answer: Any, base: int, decoded: Callable[[str], str]) -> ListedPage:
     objects = [
-        ObjectInfo(decoded(found["Key"])[base:], found.get("ETag", "").strip('"'), found["Size"], found["LastModified"])
-        for found in answer.get("Contents", [])
+        ObjectInfo(decoded(entry["Key"])[base:], entry.get("ETag", "").strip('"'), entry["Size"], entry["LastModified"])
+        for entry in answer.get("Contents", [])
     ]
-    folders = [decoded(found["Prefix"])[base:] for found in answer.get("CommonPrefixes", [])]
+    folders = [decoded(entry["Prefix"])[base:] for entry in answer.get("CommonPrefixes", [])]
     return ListedPage(objects, folders, answer.get("NextContinuationToken") if answer.get("IsTruncated") else None)

@@ -108,7 +108,7 @@ def test_a_stream_through_a_real_model_keeps_images_and_vectors_together(lite0: 
 def test_a_second_start_reads_the_converted_model_and_gives_the_same_bits(
     lite0: Encoder, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_open_anew", lambda *_: pytest.fail("it was converted again"))
+    monkeypatch.setattr(registry, "_load_and_convert", lambda *_: pytest.fail("it was converted again"))
     again = open_encoder(LITE0, device="cpu", cache_dir=cache)
     assert (again.fingerprint, again.dimension, again.device) == (lite0.fingerprint, lite0.dimension, lite0.device)
     np.testing.assert_array_equal(vectors(again), vectors(lite0))

@@ -1,1 +1,1 @@
-"""Models that turn images into vectors: `registry.py` opens one, one file per family finds it, `runtime.py` runs it."""
+"""Models that turn images into vectors: `registry.py` opens one, a file per family loads it, `runtime.py` runs it."""

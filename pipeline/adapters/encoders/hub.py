@@ -1,10 +1,10 @@
 """Weights from the Hugging Face hub: fetched once, then read from its cache, with or without a network.
 
-What belongs here: asking whether the hub answers, and turning its many failures into one error. Not here: which
-weights.
+What belongs here: checking whether the hub answers, and turning its many failures into one error. Not here: which
+weights to load (`openclip.py`, `timm_models.py`).
 
-Left to itself the hub's client tries for 47 seconds per file before it says that there is no network. Here one short
-request decides; without an answer the client is told to look into its cache only, which it does at once.
+Without a network, the hub's client tries for 47 seconds per file. Here one short request decides; if the hub does not
+answer, the client uses only its cache, at once.
 """
 
 import importlib
@@ -22,7 +22,7 @@ PROBE_SECONDS = 5.0
 
 @contextmanager
 def hub(spec: str) -> Generator[None]:
-    """Within this context open_clip and timm may fetch weights. Raises `EncoderError` when they are not to be had."""
+    """A context in which open_clip and timm may fetch weights. Raises `EncoderError` if they are unavailable."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import constants
 
@@ -47,7 +47,7 @@ def hub(spec: str) -> Generator[None]:
 
 
 def _answers() -> bool:
-    """Whether the hub says anything at all; urllib, because it honours proxies and does not try again."""
+    """Whether the hub answers at all. Uses urllib, which honours proxies and does not retry."""
     from huggingface_hub import constants
 
     if not constants.ENDPOINT.startswith(("https://", "http://")):
@@ -63,7 +63,7 @@ def _answers() -> bool:
 
 
 def _client_error() -> type[Exception]:
-    """The base of what the hub's HTTP client raises; which library that is has changed more than once."""
+    """The base class of errors of the hub's HTTP client, whose library has changed more than once."""
     from huggingface_hub.utils import get_session
 
     client = importlib.import_module(type(get_session()).__module__.split(".")[0])

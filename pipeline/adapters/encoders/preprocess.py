@@ -1,10 +1,11 @@
-"""How a model wants its images: resized, cropped and normalised, exactly as the library that trained it does.
+"""Preprocessing of images for a model: resize, crop and normalise, exactly like the library that trained it.
 
-What belongs here: the description of a preprocessing, and the part of it that happens per image (resize and crop, on
-integers). Normalisation is part of the model's own graph (`runtime.py`). Not here: what each family asks for.
+What belongs here: the description of a preprocessing, and the part that is done per image (resize and crop of uint8).
+Not here: normalisation, which is part of the model's graph (`runtime.py`), the preprocessing of each family
+(`packaged.py`, `openclip.py`, `timm_models.py`).
 
-The crop grid matters more than the filter: resizing to whole pixels and cropping on whole pixels, as the reference
-does, keeps the vector (cosine 1.0000); a fractional centre box gives 0.9977.
+The crop grid matters more than the filter: resizing and cropping to whole pixels, like the reference, gives the same
+vector (cosine 1.0000); a fractional centre box gives 0.9977.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ import numpy as np
 from pipeline.errors import EncoderError
 from pipeline.stages.images.decode import resize
 
-# A longer strip is cut to its middle before it is resized. It would be cropped to its middle afterwards anyway, but an
-# image of 10,000 x 1 pixels would take gigabytes in between.
+# A longer strip is cut to its middle before resizing. The crop would do that anyway, but resizing 10,000 x 1 pixels
+# would take gigabytes.
 LONGEST_STRIP = 16
 
 
@@ -24,8 +25,8 @@ LONGEST_STRIP = 16
 class Preprocessing:
     """Resize, centre crop, then (values - mean) / std, on the scale 0 to 255.
 
-    `mode` shortest scales the shorter side to `resize[0]` and keeps the shape; squash scales to `resize` (height,
-    width).
+    The mode `shortest` scales the shorter side to `resize[0]` and keeps the aspect ratio; `squash` scales to `resize`
+    (height, width).
     """
 
     mode: Literal["shortest", "squash"]
@@ -39,7 +40,7 @@ class Preprocessing:
         """Uint8 [h, w, 3] → uint8 [3, crop height, crop width], contiguous. Thread-safe."""
         if self.mode == "shortest":
             pixels = _middle_of_strip(pixels)
-            height, width = _scaled(pixels.shape[0], pixels.shape[1], self.resize[0])
+            height, width = _scaled_size(pixels.shape[0], pixels.shape[1], self.resize[0])
         else:
             height, width = self.resize
         resized = resize(pixels, height, width, self.interpolation)
@@ -52,9 +53,9 @@ def checked(
     *, model: str, mode: str, resize: tuple[int, int], crop: tuple[int, int], interpolation: str,
     mean: tuple[float, ...], std: tuple[float, ...],
 ) -> Preprocessing:  # fmt: skip
-    """The preprocessing that a library's own configuration describes; mean and std on its scale 0 to 1.
+    """The preprocessing of a library's configuration, whose mean and std are on the scale 0 to 1.
 
-    Raises `EncoderError` for one that this program does not do exactly.
+    Raises `EncoderError` for one that this program cannot reproduce exactly.
     """
     problem = None
     if mode not in ("shortest", "squash"):
@@ -76,8 +77,8 @@ def checked(
     )  # fmt: skip
 
 
-def _scaled(height: int, width: int, shorter: int) -> tuple[int, int]:
-    """The reference's rounding: the longer side is cut, not rounded, to a whole number."""
+def _scaled_size(height: int, width: int, shorter: int) -> tuple[int, int]:
+    """Height and width with the rounding of the reference, which truncates the longer side."""
     if width <= height:
         return int(shorter * height / width), shorter
     return shorter, int(shorter * width / height)

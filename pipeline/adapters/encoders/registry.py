@@ -1,7 +1,7 @@
-"""The names of encoders, and the one door through which an encoder is opened.
+"""The names of encoders, and opening one.
 
-What belongs here: reading a spec, and going from a spec to a running encoder. Not here: what is particular to a family
-(`packaged.py`, `openclip.py`, `timm_models.py`), devices and execution (`runtime.py`), stored models (`ircache.py`).
+What belongs here: parsing a spec, and opening its encoder. Not here: the families (`packaged.py`, `openclip.py`,
+`timm_models.py`), devices and execution (`runtime.py`), stored models (`ircache.py`).
 """
 
 import difflib
@@ -26,12 +26,12 @@ FAMILIES = {
     "timm": "timm:MODEL[@CHECKPOINT]",
 }
 _OPENING = threading.Lock()  # tracing a model is not safe from two threads
-CODE = 1  # raised when what is stored for a model, or how it is made, changes
+CODE = 1  # increase when the stored form of a model or its conversion changes
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A spec in parts; `weights` is a tag, a path, or None for the model's own."""
+    """The parts of a spec; `weights` is a tag, a path, or None for the model's own weights."""
 
     family: str
     model: str
@@ -43,7 +43,7 @@ class Spec:
 
 
 def parse_spec(spec: str) -> Spec:
-    """Take a spec apart. Raises `UnknownNameError` for families and packaged names that do not exist."""
+    """Parse a spec. Raises `UnknownNameError` for unknown families and packaged names."""
     family, colon, rest = spec.partition(":")
     if family not in FAMILIES or not colon or not rest:
         near = difflib.get_close_matches(family, FAMILIES, n=1) or [
@@ -64,61 +64,63 @@ def parse_spec(spec: str) -> Spec:
 
 
 def spec_identity(spec: str) -> str:
-    """A text that changes whenever the fingerprint of `spec` may have changed, had without loading anything.
+    """A text that changes whenever the fingerprint of `spec` may change. Loads nothing.
 
-    Raises `UnknownNameError` and `EncoderError`, for instance for a checkpoint that is not there.
+    Raises `UnknownNameError` and `EncoderError`, for instance for a missing checkpoint.
     """
-    found = encoder_source(spec)
-    parts = [str(CODE), spec, *(f"{name} {version(name)}" for name in found.libraries)]
-    if found.weights is not None:
-        status = found.weights.stat()
-        parts.append(f"{found.weights.resolve()} {status.st_size} {status.st_mtime_ns}")
+    source = encoder_source(spec)
+    parts = [str(CODE), spec, *(f"{name} {version(name)}" for name in source.libraries)]
+    if source.weights is not None:
+        status = source.weights.stat()
+        parts.append(f"{source.weights.resolve()} {status.st_size} {status.st_mtime_ns}")
     return " | ".join(parts)
 
 
 def open_encoder(spec: str, *, device: str = "auto", cache_dir: Path | None = None, threads: int = 0) -> Encoder:
-    """Load a model and make it ready to run.
+    """Load a model, ready to run.
 
-    On a CPU the converted model is kept below `cache_dir`; packaged and local weights then start without torch.
+    On a CPU the converted model is cached below `cache_dir`; packaged and local weights then start without torch.
     `threads` 0 means all usable cores. Raises `UnknownNameError`, `EncoderError`.
     """
     with _OPENING:
         return _open(encoder_source(spec), runtime.choose_device(device), cache_dir, threads)
 
 
-def _open(found: Source, device: str, cache_dir: Path | None, threads: int) -> Encoder:
+def _open(source: Source, device: str, cache_dir: Path | None, threads: int) -> Encoder:
     runtime.block_telemetry()
-    weights = file_digest(found.weights) if found.weights is not None else None
+    weights = file_digest(source.weights) if source.weights is not None else None
     cache = ModelCache(cache_dir / "encoders") if cache_dir is not None and device == "cpu" else None
-    card = cache.read(_key(found, weights)) if cache and weights else None
+    card = cache.read(_key(source, weights)) if cache and weights else None
     if cache and card and weights:
-        runner = runtime.OpenVinoRunner(cache.model(_key(found, weights)), threads)
+        runner = runtime.OpenVinoRunner(cache.model(_key(source, weights)), threads)
         return runtime.ModelEncoder(
-            found.spec, card.dimension, card.fingerprint, runner.device, card.preprocessing, runner
+            source.spec, card.dimension, card.fingerprint, runner.device, card.preprocessing, runner
         )
-    return _open_anew(found, device, weights, cache, threads)
+    return _load_and_convert(source, device, weights, cache, threads)
 
 
-def _open_anew(found: Source, device: str, weights: str | None, cache: ModelCache | None, threads: int) -> Encoder:
+def _load_and_convert(
+    source: Source, device: str, weights: str | None, cache: ModelCache | None, threads: int
+) -> Encoder:
     if device == "cpu":
-        use_one_thread()  # torch only loads and traces here; beside OpenVINO's threads its own stall both
-    loaded = found.load()
+        use_one_thread()  # torch only loads and traces here; its threads would slow OpenVINO's down
+    loaded = source.load()
     identity = weights or module_digest(loaded.module)
-    fingerprint = _fingerprint(found, identity, loaded.preprocessing)
+    fingerprint = _fingerprint(source, identity, loaded.preprocessing)
     module = runtime.with_normalisation(loaded.module, loaded.preprocessing)
     dimension = runtime.dimension_of(module, loaded.preprocessing.crop)
     converted = runtime.convert(module, loaded.preprocessing.crop) if device == "cpu" else None
     if converted is None:
         runner: runtime.Runner = runtime.TorchRunner(module, device, threads)
-        return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
+        return runtime.ModelEncoder(source.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
     if cache and weights:
-        cache.write(_key(found, weights), Card(dimension, fingerprint, loaded.preprocessing), converted)
+        cache.write(_key(source, weights), Card(dimension, fingerprint, loaded.preprocessing), converted)
     runner = runtime.OpenVinoRunner(converted, threads)
-    return runtime.ModelEncoder(found.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
+    return runtime.ModelEncoder(source.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
 
 
 def encoder_source(spec: str) -> Source:
-    """Where a spec's model comes from, unopened. Raises `UnknownNameError` and `EncoderError`."""
+    """The source of a spec's model, without loading it. Raises `UnknownNameError` and `EncoderError`."""
     parsed = parse_spec(spec)
     if parsed.family == "packaged":
         return packaged.source(spec, parsed.model)
@@ -127,14 +129,14 @@ def encoder_source(spec: str) -> Source:
     return timm_models.source(spec, parsed.model, parsed.weights)
 
 
-def _key(found: Source, weights: str) -> str:
-    """The name of the converted model: weights, architecture, and every version that may change the conversion."""
-    versions = [f"{name} {version(name)}" for name in (*found.libraries, "openvino")]
-    return _digest([CODE, found.architecture, found.feature, weights, *versions])
+def _key(source: Source, weights: str) -> str:
+    """The cache key of the converted model: weights, architecture, and all versions that may change the conversion."""
+    versions = [f"{name} {version(name)}" for name in (*source.libraries, "openvino")]
+    return _digest([CODE, source.architecture, source.feature, weights, *versions])
 
 
-def _fingerprint(found: Source, weights: str, preprocessing: Preprocessing) -> str:
-    return _digest([found.architecture, found.feature, weights, asdict(preprocessing)])
+def _fingerprint(source: Source, weights: str, preprocessing: Preprocessing) -> str:
+    return _digest([source.architecture, source.feature, weights, asdict(preprocessing)])
 
 
 def _digest(value: object) -> str:

@@ -1,7 +1,7 @@
-"""Where and how a model runs: OpenVINO on a CPU, torch on a GPU.
+"""Running a model: OpenVINO on a CPU, torch on a GPU.
 
-What belongs here: choosing a device, converting, running, and keeping these libraries from reporting home. Not here:
-which model (`registry.py`), what it wants its input to look like (`preprocess.py`).
+What belongs here: choosing a device, converting, running, and blocking the telemetry of these libraries. Not here:
+which model (`registry.py`), preprocessing (`preprocess.py`).
 """
 
 import ctypes
@@ -44,18 +44,17 @@ class ModelEncoder:
         return self.preprocessing.prepare(pixels)
 
     def encode(self, batch: np.ndarray) -> np.ndarray:
-        """Uint8 [n, 3, H, W] → float32 [n, dimension], rows of length 1; a row without direction stays as it is."""
+        """Uint8 [n, 3, H, W] → float32 [n, dimension], rows of length 1; a zero row stays zero."""
         vectors = self.runner.run(batch)
         with np.errstate(all="ignore"):
             return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
 
 
 def block_telemetry() -> None:
-    """Keep OpenVINO, the hub's client and their relatives from sending anything; called before they are imported.
+    """Block the telemetry of OpenVINO, the hub's client and similar libraries; to be called before their import.
 
-    OpenVINO's converter reports its use to a web analytics service unless the package openvino_telemetry is missing. To
-    this process it is missing from here on, and where OpenVINO was imported before, its reporter is replaced by the
-    stub that OpenVINO itself falls back to.
+    OpenVINO's converter reports its use to a web analytics service if the package openvino_telemetry exists. This hides
+    the package from the process. If OpenVINO was imported before, its reporter is replaced by OpenVINO's own stub.
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DO_NOT_TRACK"] = "1"
@@ -73,15 +72,15 @@ def block_telemetry() -> None:
 
 
 def choose_device(device: str) -> str:
-    """cpu, cuda or mps for auto and for itself. Raises `EncoderError` when the one asked for is not there."""
+    """The device to use, cpu, cuda or mps, given one of these or auto. Raises `EncoderError` if it is unavailable."""
     if device == "cpu" or (device == "auto" and not _may_have_gpu()):
         return "cpu"  # decided without importing torch
     import torch
 
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
-        return next((name for name, there in found.items() if there), "cpu")
-    if not found.get(device, False):
+        return next((name for name, there in available.items() if there), "cpu")
+    if not available.get(device, False):
         raise EncoderError(
             f"encoder.device is {device}, but torch {torch.__version__} finds no such device. Set it to auto or cpu, "
             "or install a build of torch for this device."
@@ -90,7 +89,7 @@ def choose_device(device: str) -> str:
 
 
 def describe(device: str) -> str:
-    """What `choose_device` returned, in words."""
+    """A device in words, with its precision."""
     if device == "cpu":
         return f"CPU (OpenVINO, {'bf16' if _precision() == 'bf16' else 'fp32'})"
     if device == "cuda":
@@ -101,7 +100,7 @@ def describe(device: str) -> str:
 
 
 def with_normalisation(module: Any, preprocessing: Preprocessing) -> Any:
-    """The module that takes uint8 images and normalises them itself: a quarter of the bytes to move."""
+    """A module that takes uint8 images and normalises them itself, so that a quarter of the bytes are moved."""
     import torch
 
     class Normalised(torch.nn.Module):
@@ -118,7 +117,7 @@ def with_normalisation(module: Any, preprocessing: Preprocessing) -> Any:
 
 
 def dimension_of(module: Any, size: tuple[int, int]) -> int:
-    """Numbers per vector, by trying. Raises `EncoderError` for a model that returns anything else."""
+    """Numbers per vector, measured by a trial run. Raises `EncoderError` if the model returns no vectors."""
     import torch
 
     with torch.inference_mode():
@@ -129,14 +128,14 @@ def dimension_of(module: Any, size: tuple[int, int]) -> int:
 
 
 def convert(module: Any, size: tuple[int, int]) -> Any | None:
-    """The torch module as an OpenVINO model, None where OpenVINO cannot express it."""
+    """The torch module as an OpenVINO model, None if OpenVINO cannot convert it."""
     block_telemetry()
     import openvino
     import torch
 
     example = torch.zeros((1, 3, *size), dtype=torch.uint8)
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns of every constant shape, and the shape is constant
+        warnings.simplefilter("ignore")  # tracing warns of every constant shape, which is intended here
         try:
             model: Any = openvino.convert_model(
                 module, example_input=example, input=[openvino.PartialShape([1, 3, *size])]
@@ -147,10 +146,10 @@ def convert(module: Any, size: tuple[int, int]) -> Any | None:
 
 
 class OpenVinoRunner:
-    """One image per request, as many requests at a time as cores, one core each.
+    """Runs one image per request and one request per core.
 
-    A batch of 1 is as fast as any other here (165 images/s against 158 to 176 for 4 to 32), needs the least memory,
-    lets decoding threads take their turn between images, and makes a vector independent of its neighbours, bit for bit.
+    A batch of 1 is as fast as larger ones (165 images/s against 158 to 176 for 4 to 32), needs the least memory, lets
+    decoding threads run between images, and makes vectors independent of the batch, bit for bit.
     """
 
     def __init__(self, model: Any, threads: int) -> None:
@@ -169,11 +168,11 @@ class OpenVinoRunner:
                 "NUM_STREAMS": streams,
                 "INFERENCE_NUM_THREADS": streams,
                 "INFERENCE_PRECISION_HINT": precision,
-                "ENABLE_CPU_PINNING": False,  # pinned threads cannot give way to the decoding threads beside them
+                "ENABLE_CPU_PINNING": False,  # pinned threads would block the decoding threads
             },
         )
         self._queue: Any = openvino.AsyncInferQueue(self._compiled, streams)
-        self._queue.set_callback(_keep)
+        self._queue.set_callback(_store_result)
         self._dimension = int(self._compiled.outputs[0].shape[1])
         self.device = describe("cpu")
 
@@ -186,13 +185,13 @@ class OpenVinoRunner:
         return result
 
 
-def _keep(request: Any, place: tuple[np.ndarray, int]) -> None:
+def _store_result(request: Any, place: tuple[np.ndarray, int]) -> None:
     result, index = place
     result[index] = request.get_output_tensor(0).data[0]
 
 
 class TorchRunner:
-    """The module itself, on CUDA in half precision, on MPS and on a CPU in full."""
+    """Runs the torch module: on CUDA in half precision, on MPS and CPU in full precision."""
 
     def __init__(self, module: Any, device: str, threads: int) -> None:
         import torch
@@ -223,16 +222,16 @@ class TorchRunner:
         return vectors.float().cpu().numpy()
 
     def _pinned(self, images: Any) -> Any:
-        """The batch in host memory that the device reads by itself; kept, as pinning costs more than copying."""
+        """The batch in pinned host memory. The memory is reused, because pinning costs more than copying."""
         if self._host is None or len(self._host) < len(images):
             self._host = self._torch.empty(images.shape, dtype=images.dtype, pin_memory=True)
         host = self._host[: len(images)]
-        host.copy_(images)  # free again by now: `run` waits for its result
+        host.copy_(images)  # no longer in use: `run` waited for the last result
         return host
 
 
 def _precision() -> str:
-    """bf16 only where the processor has it: elsewhere it is emulated, and slower."""
+    """bf16 if the processor supports it, else f32, because emulated bf16 is slower."""
     block_telemetry()
     import openvino
 
@@ -247,7 +246,7 @@ def _cuda_precision() -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Whether there is a driver that is worth asking torch about, which takes seconds to import."""
+    """Whether there is a GPU driver at all; otherwise torch, which takes seconds to import, need not be asked."""
     if sys.platform == "darwin" or Path("/dev/kfd").exists():
         return True
     try:
@@ -258,7 +257,7 @@ def _may_have_gpu() -> bool:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep big freed blocks: torch on a CPU takes them anew per layer, 2 to 5 times slower."""
+    """Make glibc keep large freed blocks: torch on a CPU allocates them per layer, otherwise 2 to 5 times slower."""
     if sys.platform != "linux":
         return
     try:

@@ -1,6 +1,7 @@
-"""What a family of encoders hands over: where the weights are, and how to load them.
+"""The interface between families of encoders and the runtime: where the weights are, and how to load them.
 
-What belongs here: the two small records between families and runtime, and identities of weights. Not here: any family.
+What belongs here: the two records that families return, and digests of weights. Not here: the families (`packaged.py`,
+`openclip.py`, `timm_models.py`).
 """
 
 from collections.abc import Callable
@@ -24,8 +25,8 @@ class Loaded:
 class Source:
     """A model that can be loaded.
 
-    `weights` is its file where that is known without loading: then a second start needs neither torch nor the family's
-    library. `libraries` are the distributions whose version may change what is loaded. `load` raises `EncoderError` and
+    `weights` is its file, if known without loading; then a second start needs neither torch nor the family's library.
+    `libraries` are the distributions whose version may change the loaded model. `load` raises `EncoderError` and
     `UnknownNameError`.
     """
 
@@ -47,7 +48,7 @@ def file_digest(path: Path) -> str:
 
 
 def module_digest(module: Any) -> str:
-    """BLAKE2b over a torch module's tensors by name, hexadecimal: the identity of weights that came from a hub."""
+    """BLAKE2b over a torch module's tensors by name, hexadecimal; identifies weights from a hub."""
     digest = blake2b(digest_size=16)
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())

@@ -1,7 +1,7 @@
-"""The text towers of CLIP, SigLIP and their relatives: words → vectors in the space of the images.
+"""The text towers of CLIP, SigLIP and similar models: words → vectors in the space of the images.
 
-What belongs here: which encoders can read, loading that side, running it. Not here: the image towers (`openclip.py`).
-A text is short and comes one at a time, so it is run by torch on the CPU.
+What belongs here: which encoders have a text tower, loading and running it. Not here: the image towers (`openclip.py`).
+Texts are short and come one at a time, so torch runs them on the CPU.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ TEXT_FAMILIES = ("open_clip",)
 
 
 class TextEncoder:
-    """An opened text side."""
+    """A loaded text tower."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self._model, self._tokenizer = model, tokenizer
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Float32 [n, dimension], rows of length 1. A text longer than the model reads is cut off."""
+        """Float32 [n, dimension], rows of length 1. Truncates a text that is too long for the model."""
         import torch
 
         with torch.inference_mode():
@@ -34,7 +34,7 @@ class TextEncoder:
 
 
 def open_text_encoder(spec: str) -> TextEncoder:
-    """The text side of an encoder. Raises `EncoderError` for one that has none, and when its weights cannot be had."""
+    """The text tower of an encoder. Raises `EncoderError` if it has none, or its weights are unavailable."""
     parsed = parse_spec(spec)
     if parsed.family not in TEXT_FAMILIES:
         raise EncoderError(f"{spec} has no text encoder. These have one: {', '.join(TEXT_FAMILIES)}.")

@@ -1,6 +1,6 @@
-"""DINOv2, ConvNeXt, ViT and hundreds more, by timm.
+"""DINOv2, ConvNeXt, ViT and hundreds more, through timm.
 
-What belongs here: loading a model by name, from the hub or from a checkpoint, without its classifier, and its own
+What belongs here: loading a model by name, from the hub or from a checkpoint, without its classifier, and its
 preprocessing. Not here: running it (`runtime.py`).
 """
 
@@ -38,7 +38,7 @@ def _load(spec: str, name: str, weights: Path | None) -> Loaded:
         detail = " ".join(str(error).split())[:300]
         raise EncoderError(f"The checkpoint {weights} does not fit {name}: {detail}") from error
     preprocessing = _preprocessing(spec, model)
-    # only now: timm loads loosely, and so without noticing a wrong checkpoint, when the classifier is left out at once
+    # only now: if created without classifier, timm loads loosely and accepts a wrong checkpoint
     model.reset_classifier(0)
     return Loaded(model.eval(), preprocessing)
 
@@ -62,8 +62,8 @@ def _check(spec: str, name: str) -> None:
 
     if timm.is_model(name.split(".", maxsplit=1)[0]):
         return
-    known: list[str] = timm.list_models() + timm.list_models(pretrained=True)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    models: list[str] = timm.list_models() + timm.list_models(pretrained=True)
+    near = difflib.get_close_matches(name, models, n=3, cutoff=0.4)
     raise UnknownNameError(f"{spec}: timm has no model {name!r}. Near: {', '.join(near) or 'none'}.")
 
 

@@ -1,1 +1,1 @@
-"""Outlets: the places beside the data directory that a published set is written to."""
+"""Outlets: further places, beside the data directory, that published sets are written to."""

@@ -1,11 +1,10 @@
 """The database outlet: clusters and images as rows in SQLite or PostgreSQL, replaced per category in one transaction.
 
-What belongs here: the tables, reading a database's address, and writing a published document as rows. Not here: which
-version is published (`steps/publish.py`) and the database of people's decisions (`storage/`), which is another one.
+What belongs here: the tables, parsing a database address, and writing a published document as rows. Not here: which
+version is published (`steps/publish.py`), the database of decisions (`storage/curation/`).
 
-Rows come from clusters.json, so that a database never says anything else than the file. A reader sees the old rows of a
-category or the new ones; a failure at any row leaves the old ones. Passwords never appear in a message: those of
-drivers are cleaned before they are shown.
+Rows come from clusters.json, so database and file always agree. Readers see the old rows of a category or the new ones;
+a failure at any row leaves the old ones. Passwords never appear in a message: driver messages are cleaned first.
 """
 
 import json
@@ -44,25 +43,25 @@ from pipeline.settings import without_secrets
 
 ROWS_PER_INSERT = 1000
 ANSWER_SECONDS = 60
-BUSY_SECONDS = 30  # how long SQLite waits for another program that writes
+BUSY_SECONDS = 30  # how long SQLite waits for another writer
 
 Row = dict[str, Any]
 
 
 class DatabaseOutlet:
-    """Tables `clusters`, `images` and `publications` behind one address, their names beginning with `prefix`."""
+    """The tables `clusters`, `images` and `publications` of a database; `prefix` comes before their names."""
 
     def __init__(self, url: str, *, prefix: str = "") -> None:
-        """Raises `SettingsError` for an address that cannot be. Nothing is connected yet."""
+        """Raises `SettingsError` for an invalid address. Does not connect yet."""
         self.shown = without_secrets(url)
         self._url, self._arguments = _connection(url, self.shown)
         self._metadata = MetaData()
         self._clusters, self._images, self._publications = tables(self._metadata, prefix)
 
     def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:  # noqa: ARG002 rows go by category
-        """Replace the rows of the set's category. A no-op where this very version is there.
+        """Replace the rows of the set's category. Does nothing if they are of this version already.
 
-        Raises `OutletUnreachableError` where the database does not answer, `OutletError` where it says no.
+        Raises `OutletUnreachableError` if the database does not answer, `OutletError` if it refuses.
         """
         document = json.loads(files["clusters.json"])
         try:
@@ -74,8 +73,8 @@ class DatabaseOutlet:
             finally:
                 engine.dispose()
         except SQLAlchemyError as error:
-            raise self._trouble(error) from None
-        except OSError as error:  # pg8000 lets the socket's own errors through
+            raise self._explain(error) from None
+        except OSError as error:  # pg8000 does not wrap socket errors
             raise OutletUnreachableError(f"{self.shown} does not answer: {error}. Nothing in it was changed.") from None
 
     def _engine(self) -> Engine:
@@ -86,11 +85,11 @@ class DatabaseOutlet:
         return engine
 
     def _make_tables(self, engine: Engine) -> None:
-        """Make what is missing. Refuses tables of these names that are not ours: we delete rows from them."""
-        found = inspect(engine)
+        """Create missing tables. Refuses foreign tables of these names, because rows are deleted from them."""
+        database = inspect(engine)
         for table in self._metadata.sorted_tables:
-            if found.has_table(table.name):
-                there = {column["name"] for column in found.get_columns(table.name)}
+            if database.has_table(table.name):
+                there = {column["name"] for column in database.get_columns(table.name)}
                 lacking = [column.name for column in table.columns if column.name not in there]
                 if lacking:
                     raise OutletError(
@@ -112,12 +111,12 @@ class DatabaseOutlet:
         _insert(connection, self._images, image_rows(document))
         connection.execute(insert(publications), publication_row(document, version))
 
-    def _trouble(self, error: SQLAlchemyError) -> OutletError | OutletUnreachableError:
+    def _explain(self, error: SQLAlchemyError) -> OutletError | OutletUnreachableError:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        said = without_secrets(str(cause)).replace(self._url.password or "\0", "***")
-        if isinstance(error, DBAPIError) and _may_pass(error):
-            return OutletUnreachableError(f"{self.shown} does not answer: {said}. Nothing in it was changed.")
-        return OutletError(f"{self.shown} refused the rows: {said}. Its previous content is unchanged.")
+        message = without_secrets(str(cause)).replace(self._url.password or "\0", "***")
+        if isinstance(error, DBAPIError) and _is_transient(error):
+            return OutletUnreachableError(f"{self.shown} does not answer: {message}. Nothing in it was changed.")
+        return OutletError(f"{self.shown} refused the rows: {message}. Its previous content is unchanged.")
 
 
 def tables(metadata: MetaData, prefix: str) -> tuple[Table, Table, Table]:
@@ -168,12 +167,13 @@ def tables(metadata: MetaData, prefix: str) -> tuple[Table, Table, Table]:
 
 def cluster_rows(document: Mapping[str, Any]) -> Iterator[Row]:
     """The rows of `clusters`, in the document's order."""
-    for one in document["clusters"]:
+    for cluster in document["clusters"]:
         yield {
-            "id": one["id"], "category": _text(document["category"]), "slug": one["slug"],
-            "aliases": one.get("aliases", []), "name": _text(one["name"]), "description": _text(one["description"]),
-            "status": one["status"], "needs_review": one["needsReview"], "images_count": one["size"],
-            "cohesion": one["cohesion"], "representative_key": _text(one["representativeImage"]["key"]),
+            "id": cluster["id"], "category": _text(document["category"]), "slug": cluster["slug"],
+            "aliases": cluster.get("aliases", []), "name": _text(cluster["name"]),
+            "description": _text(cluster["description"]), "status": cluster["status"],
+            "needs_review": cluster["needsReview"], "images_count": cluster["size"], "cohesion": cluster["cohesion"],
+            "representative_key": _text(cluster["representativeImage"]["key"]),
         }  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def image_rows(document: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def publication_row(document: Mapping[str, Any], version: str) -> Row:
-    """The one row of `publications` of this category: what is in the other two, and from when."""
+    """The row of this category in `publications`: version, time and summary of the rows in the other tables."""
     return {"category": _text(document["category"]), "version": version, "generated_at": document["generatedAt"],
             "encoder": document["model"]["encoder"], **document["summary"]}  # fmt: skip
 
@@ -205,7 +205,7 @@ def _image(image: Mapping[str, Any]) -> Row:
 
 
 def _text(value: str | None) -> str | None:
-    r"""Text that a database takes: no NUL, and lone surrogates (keys that are not UTF-8) as \\udcXX."""
+    r"""Text that a database accepts: NUL and lone surrogates (from keys that are not UTF-8) as \x00 and \\udcXX."""
     return None if value is None else value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
@@ -219,21 +219,21 @@ def _insert(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
 
 
 def _rows_from_json(connection: Connection, table: Table) -> TextClause:
-    """An INSERT of a chunk of rows that travels as one value.
+    """An INSERT of a chunk of rows that are sent as one value.
 
-    pg8000 sends the rows of an executemany one by one, a round trip for each; a statement with 11,000 values takes over
-    a second to put together.
+    pg8000 sends the rows of an executemany one by one, with a round trip each; building a statement with 11,000 values
+    takes over a second.
     """
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(column.name) for column in table.columns)
     name = quote(table.name)
-    return text(  # nothing but our own names, quoted
+    return text(  # contains only our own names, quoted
         f"INSERT INTO {name} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))"  # noqa: S608
     )
 
 
 def _connection(url: str, shown: str) -> tuple[URL, dict[str, Any]]:
-    """The address as SQLAlchemy takes it, and the driver's own arguments."""
+    """The address for SQLAlchemy, and the arguments for the driver."""
     try:
         made = make_url(url)
         if made.get_backend_name() in ("postgres", "postgresql"):
@@ -272,30 +272,30 @@ def _postgresql(made: URL, shown: str) -> tuple[URL, dict[str, Any]]:
 
 
 def _tls(*, verify: bool, host: bool) -> ssl.SSLContext:
-    """What libpq's sslmode means: require encrypts and asks no certificate, verify-ca and verify-full do."""
+    """The TLS context for libpq's sslmode: require does not check certificates, verify-ca and verify-full do."""
     context = ssl.create_default_context()
     context.check_hostname = host
     context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     return context
 
 
-def _may_pass(error: DBAPIError) -> bool:
-    """Whether trying again may help: a connection that broke, a database that is starting, busy or locked."""
+def _is_transient(error: DBAPIError) -> bool:
+    """Whether a retry may help: the connection broke, or the database is starting, busy or locked."""
     from sqlalchemy.exc import InterfaceError, OperationalError
 
-    said = str(error.orig)
+    message = str(error.orig)
     # pg8000 gives the server's SQLSTATE: 08 connection, 40 conflict, 53 resources, 57 shut down or starting
     return (
         error.connection_invalidated
-        or any(f"'C': '{state}" in said for state in ("08", "40", "53", "57"))
-        or (isinstance(error, (InterfaceError, OperationalError)) and "'C': '" not in said and "locked" in said)
-        or (isinstance(error, InterfaceError) and "'C': '" not in said)
+        or any(f"'C': '{state}" in message for state in ("08", "40", "53", "57"))
+        or (isinstance(error, (InterfaceError, OperationalError)) and "'C': '" not in message and "locked" in message)
+        or (isinstance(error, InterfaceError) and "'C': '" not in message)
     )
 
 
 def _strict_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.isolation_level = None  # the driver's own BEGIN comes late and commits before DDL
+    connection.isolation_level = None  # the driver would begin late and commit before DDL
 
 
 def _begin_immediately(connection: Connection) -> None:

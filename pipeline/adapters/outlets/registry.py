@@ -1,7 +1,7 @@
 """Opens the outlet that a URL names: a folder, a bucket or a database.
 
-What belongs here: reading the URL, and what every outlet can do. Not here: how a set is placed in a folder or a bucket
-(`storage/publications.py`) and what a database's tables hold (`database.py`).
+What belongs here: parsing the URL, and the interface of outlets. Not here: writing a set to a folder or a bucket
+(`storage/publications.py`), the tables in a database (`database.py`).
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from pipeline.storage.publications import publish_to_bucket, publish_to_folder
 
 
 class Outlet(Protocol):
-    """A place that a published set is written to. Readers of it see the set before or this one, never a mixture."""
+    """A place that published sets are written to. Readers see the old set or the new one, never a mixture."""
 
     def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:
-        """Let readers see this set. Placing what is there already changes nothing. Any failure leaves the old set."""
+        """Show this set to readers. Does nothing if it is already there. Any failure leaves the old set."""
         ...
 
 
 def open_outlet(outlet: OutletSettings, source: SourceSettings) -> Outlet:
     """The outlet of these settings; nothing is written yet.
 
-    A bucket takes its endpoint, time-out and retries from the source where it has none of its own. Raises
-    `SettingsError` for an address that cannot be.
+    A bucket without endpoint, time-out or retries takes those of the source. Raises `SettingsError` for an invalid
+    address.
     """
     scheme, separator, _ = outlet.url.partition("://")
     if not separator:
@@ -57,7 +57,7 @@ def open_outlet(outlet: OutletSettings, source: SourceSettings) -> Outlet:
 
 @dataclass(frozen=True)
 class FolderOutlet:
-    """A folder: `root/SLUG` is a link that is swung to the new set in one step."""
+    """A folder: the link `root/SLUG` moves to the new set in one step."""
 
     root: Path
 
@@ -68,7 +68,7 @@ class FolderOutlet:
 
 @dataclass(frozen=True)
 class BucketOutlet:
-    """A bucket: the set below `SLUG/versions/VERSION/`, then `SLUG/clusters.json`."""
+    """A bucket: writes the set below `SLUG/versions/VERSION/`, then `SLUG/clusters.json`."""
 
     bucket: Bucket
 
