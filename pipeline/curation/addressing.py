@@ -3,8 +3,8 @@
 What belongs here: the order in which ids and names are compared, and refusing a name that fits several. Not here:
 suggesting similar names for an unknown one (`checks.py`, `service/problems.py`).
 
-A decision that reaches the wrong cluster is worse than a refused one. So a cluster is found by its exact id, else by
-its exact name, else by an id or name that differs in case or blanks only, and each time only if one cluster fits.
+A decision about the wrong cluster is worse than a refused one. So a cluster is found by its exact id, else by its exact
+name, else by an id or name that differs only in case or blanks, and only if exactly one cluster matches.
 """
 
 import unicodedata
@@ -16,9 +16,9 @@ NO_REDIRECTS: Mapping[str, str] = {}
 
 
 def cluster_ids(given: str, names: Mapping[str, str | None], redirects: Mapping[str, str] = NO_REDIRECTS) -> list[str]:
-    """The ids of the clusters that `given` fits equally well, sorted.
+    """The ids of the clusters that `given` matches equally well, sorted.
 
-    `names` are the clusters that exist, by id; `redirects` leads from ids that were merged away to present ones.
+    `names` maps the id of every cluster to its name; `redirects` maps ids that were merged away to present ones.
     """
     present = redirects.get(given, given)
     if present in names:
@@ -36,22 +36,22 @@ def cluster_ids(given: str, names: Mapping[str, str | None], redirects: Mapping[
 def choose_cluster(
     given: str, names: Mapping[str, str | None], redirects: Mapping[str, str] = NO_REDIRECTS
 ) -> str | None:
-    """The id of the one cluster that `given` fits; None when it fits none.
+    """The id of the only cluster that `given` matches; None if there is none.
 
-    Raises `AmbiguousNameError`, with the ids and names of all candidates, when it fits several.
+    Raises `AmbiguousNameError`, with the ids and names of all candidates, if it matches several.
     """
-    found = cluster_ids(given, names, redirects)
-    if len(found) > 1:
-        shown = ", ".join(f"{cluster} (“{names[cluster] or 'unnamed'}”)" for cluster in found)
+    candidates = cluster_ids(given, names, redirects)
+    if len(candidates) > 1:
+        shown = ", ".join(f"{cluster} (“{names[cluster] or 'unnamed'}”)" for cluster in candidates)
         raise AmbiguousNameError(
-            f"{given!r} fits {len(found)} clusters: {shown}. Nothing was done. Use the id of the one you mean.",
-            candidates=tuple(found),
+            f"{given!r} fits {len(candidates)} clusters: {shown}. Nothing was done. Use the id of the one you mean.",
+            candidates=tuple(candidates),
         )
-    return found[0] if found else None
+    return candidates[0] if candidates else None
 
 
 def _composed(text: str) -> str:
-    """An accented letter as one character: keyboards, files and terminals write it in two ways."""
+    """Accented letters as one character each, because keyboards, files and terminals write them in two ways."""
     return unicodedata.normalize("NFC", text)
 
 

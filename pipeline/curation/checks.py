@@ -16,10 +16,10 @@ from pipeline.errors import DecisionError, UnknownNameError
 
 
 def checked(decision: Decision, curated: Curated) -> Decision:
-    """The decision with clusters by their present ids.
+    """The decision with the present ids of its clusters.
 
-    Raises `UnknownNameError` and `AmbiguousNameError` for clusters, `DecisionError` for what changes nothing or does
-    not fit.
+    Raises `UnknownNameError` and `AmbiguousNameError` for clusters, `DecisionError` if the decision is impossible or
+    changes nothing.
     """
     match decision:
         case d.Merge():
@@ -44,13 +44,13 @@ def checked(decision: Decision, curated: Curated) -> Decision:
 def check_images(
     decision: Decision, category: str, images: Collection[str], left_out: Callable[[], Collection[str]]
 ) -> None:
-    """Raises `UnknownNameError` for images that are neither among `images` nor, where that is enough, `left_out`.
+    """Raises `UnknownNameError` for images not in `images`; those of Include and Untag may also be in `left_out`.
 
-    `left_out` is called only when it is needed: it replays all events.
+    `left_out` replays all events, so it is called only if needed.
     """
     touched = decision.images_touched()
     missing = [image for image in touched if image not in images]
-    if missing and isinstance(decision, (d.Include, d.Untag)):  # what was left out is not among the computed ones
+    if missing and isinstance(decision, (d.Include, d.Untag)):  # excluded images are not computed
         others = left_out()
         missing = [image for image in missing if image not in others]
     if missing:
@@ -63,20 +63,25 @@ def check_images(
 
 
 def known_cluster(curated: Curated, cluster: str) -> CuratedCluster:
-    """One cluster by its id, one that was merged into it, or its name. Raises with the nearest ids, or all that fit."""
-    found = choose_cluster(cluster, curated.names, curated.redirects)
-    if found is not None:
-        return curated.clusters[found]
-    names = {one.name.casefold(): one.id for one in curated.clusters.values() if one.name}
+    """One cluster by its id, its name, or the id of a cluster that was merged into it.
+
+    Raises `UnknownNameError` with the nearest ids, `AmbiguousNameError` with all matches.
+    """
+    cluster_id = choose_cluster(cluster, curated.names, curated.redirects)
+    if cluster_id is not None:
+        return curated.clusters[cluster_id]
+    names = {named.name.casefold(): named.id for named in curated.clusters.values() if named.name}
     near = difflib.get_close_matches(cluster, curated.clusters, n=3, cutoff=0.4)
-    near += [names[one] for one in difflib.get_close_matches(cluster.casefold(), names, n=2, cutoff=0.5)]
-    shown = ", ".join(f"{one} ({curated.clusters[one].name or 'unnamed'})" for one in dict.fromkeys(near))
+    near += [names[name] for name in difflib.get_close_matches(cluster.casefold(), names, n=2, cutoff=0.5)]
+    shown = ", ".join(
+        f"{cluster_id} ({curated.clusters[cluster_id].name or 'unnamed'})" for cluster_id in dict.fromkeys(near)
+    )
     hint = f"The nearest: {shown}." if shown else "`image-cluster clusters list` shows them all."
     raise UnknownNameError(f"There is no cluster {cluster!r} among {len(curated.clusters)}. {hint}")
 
 
 def _merge(decision: d.Merge, curated: Curated) -> d.Merge:
-    clusters = list(dict.fromkeys(known_cluster(curated, one).id for one in decision.clusters))
+    clusters = list(dict.fromkeys(known_cluster(curated, cluster).id for cluster in decision.clusters))
     home = known_cluster(curated, decision.into).id
     if not set(clusters) - {home}:
         raise DecisionError(f"A merge joins at least two clusters; these are all {home} already.")

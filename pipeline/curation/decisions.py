@@ -1,10 +1,9 @@
 """The decisions that people make, as small validated values, and the events that record them.
 
-What belongs here: one class per kind of decision, what each touches, and the event around it. Not here: what a decision
-does to the clusters (`replay.py`), where events are stored (`storage/curation/`), whether the ids exist
-(`checks.py`).
+What belongs here: one class per kind of decision, the clusters and images that each touches, and the event around it.
+Not here: the effect of a decision (`replay.py`), storing events (`storage/curation/`), whether ids exist (`checks.py`).
 
-Decisions about images name content hashes, so a rename, a move or a copy of the file keeps them.
+Decisions about images name content hashes, so they survive renaming, moving and copying files.
 """
 
 import unicodedata
@@ -22,7 +21,7 @@ _TURNS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def one_line(text: str) -> str:
-    """`text` without control characters and needless blanks. Raises ValueError when nothing is left."""
+    """`text` without control characters and extra blanks. Raises ValueError if nothing is left."""
     clean = " ".join("".join(" " if _unseen(sign) else sign for sign in text).split())
     if not clean:
         raise ValueError("is empty")
@@ -30,7 +29,7 @@ def one_line(text: str) -> str:
 
 
 def several_lines(text: str) -> str:
-    """`text` with plain line ends and without control characters. Raises ValueError when nothing is left."""
+    """`text` with plain line ends and without control characters. Raises ValueError if nothing is left."""
     lines = text.replace("\r\n", "\n").split("\n")
     clean = "\n".join("".join(" " if _unseen(sign) else sign for sign in line).rstrip() for line in lines).strip()
     if not clean:
@@ -39,7 +38,7 @@ def several_lines(text: str) -> str:
 
 
 def _unseen(sign: str) -> bool:
-    """Control characters, lone surrogates, and what turns the direction of writing: none belongs in a name."""
+    """Whether a character must not be in a name: control characters, lone surrogates, changes of writing direction."""
     return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in _TURNS
 
 
@@ -55,8 +54,8 @@ Status = Literal["active", "unusable", "hidden"]
 class _Decision(BaseModel):
     """Base of all decisions.
 
-    Each kind has two methods: `clusters_touched`, the clusters whose history it belongs to, and `images_touched`, the
-    content hashes whose history it belongs to. Neither stands here, so that a kind without them fails type checking.
+    Each kind has two methods, `clusters_touched` and `images_touched`: the clusters and content hashes whose history
+    contains the decision. The base does not define them, so that a kind without them fails type checking.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,14 +82,14 @@ class _OfImages(_Decision):
 
 
 class Rename(_OfCluster):
-    """Give a cluster a name; None takes the name away."""
+    """Name a cluster; None removes the name."""
 
     kind: Literal["rename"] = "rename"
     name: Name | None
 
 
 class Describe(_OfCluster):
-    """Say what a cluster shows; None takes the description away."""
+    """Describe a cluster; None removes the description."""
 
     kind: Literal["describe"] = "describe"
     description: Text | None
@@ -104,13 +103,13 @@ class SetStatus(_OfCluster):
 
 
 class Review(_OfCluster):
-    """The cluster has been looked at as it is now."""
+    """Mark the present state of a cluster as reviewed."""
 
     kind: Literal["review"] = "review"
 
 
 class Merge(_Decision):
-    """These clusters are one: from now on all of them are `into`."""
+    """Merge these clusters into `into`, now and in later runs."""
 
     kind: Literal["merge"] = "merge"
     clusters: Annotated[tuple[ClusterId, ...], Field(min_length=1, max_length=1000)]
@@ -124,7 +123,7 @@ class Merge(_Decision):
 
 
 class Split(_OfCluster):
-    """These images of a cluster are a cluster of their own, with the id `new_cluster`."""
+    """Split these images off a cluster into the new cluster `new_cluster`."""
 
     kind: Literal["split"] = "split"
     images: Images
@@ -139,7 +138,7 @@ class Split(_OfCluster):
 
 
 class Move(_OfImages):
-    """These images belong to that cluster; None: to none."""
+    """Move these images to a cluster; None leaves them unclustered."""
 
     kind: Literal["move"] = "move"
     to: ClusterId | None
@@ -149,7 +148,7 @@ class Move(_OfImages):
 
 
 class Exclude(_OfImages):
-    """Leave these images out before clustering."""
+    """Exclude these images from clustering."""
 
     kind: Literal["exclude"] = "exclude"
 
@@ -161,7 +160,7 @@ class Include(_OfImages):
 
 
 class ChooseRepresentative(_OfCluster):
-    """This image stands for the cluster; None: the computed one does."""
+    """Choose the representative of a cluster; None goes back to the computed one."""
 
     kind: Literal["representative"] = "representative"
     image: ContentHash | None
@@ -192,7 +191,7 @@ class Note(_OfCluster):
 
 
 class Pair(_Decision):
-    """Two images belong together, or do not: what ratings teach."""
+    """Rate whether two images belong together."""
 
     kind: Literal["pair"] = "pair"
     a: ContentHash
@@ -207,13 +206,13 @@ class Pair(_Decision):
 
 
 class KeepBoth(_OfImages):
-    """These images are no duplicates of each other."""
+    """Mark images as not duplicates of each other."""
 
     kind: Literal["keep_both"] = "keep_both"
 
 
 class Undo(_Decision):
-    """Take back the event of that number. An undo can be undone."""
+    """Undo the event with this number. An undo can be undone."""
 
     kind: Literal["undo"] = "undo"
     event: Annotated[int, Field(ge=1)]
@@ -225,18 +224,18 @@ class Undo(_Decision):
         return ()
 
 
-# The closed union. Whoever tells kinds apart ends its `match` with `assert_never`: a new kind then fails type checking
-# in every place that has to know it.
+# The closed union. A `match` over kinds ends with `assert_never`, so a new kind fails type checking wherever it must be
+# handled.
 Decision = (
     Rename | Describe | SetStatus | Review | Merge | Split | Move | Exclude | Include | ChooseRepresentative | Tag
     | Untag | Note | Pair | KeepBoth | Undo
 )  # fmt: skip
-IMAGE_FIELDS = ("images", "image", "a", "b")  # of any kind: those that hold content hashes
+IMAGE_FIELDS = ("images", "image", "a", "b")  # the fields of any kind that hold content hashes
 _ADAPTER: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])
 
 
 def kinds_of(union: Any) -> tuple[str, ...]:
-    """The names of the kinds in a union of decisions, as they stand in stored events."""
+    """The names of the kinds in a union of decisions, as in stored events."""
     return tuple(member.model_fields["kind"].default for member in get_args(union))
 
 
@@ -250,7 +249,7 @@ def parse_decision(value: Any) -> Decision:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """A cluster at the moment of a decision; `members` are content hashes."""
+    """A cluster at the time of a decision; `members` are content hashes."""
 
     name: str | None
     status: str
@@ -260,9 +259,9 @@ class ClusterState:
 
 @dataclass(frozen=True)
 class Event:
-    """One decision as it was made. `number` counts from 1 within its category, without gaps.
+    """One recorded decision. `number` counts from 1 within its category, without gaps.
 
-    `state` holds the clusters that it touched as they were just before it.
+    `state` holds the touched clusters as they were just before the event.
     """
 
     number: int
@@ -274,9 +273,9 @@ class Event:
 
 
 def active_events(events: Sequence[Event]) -> list[Event]:
-    """The events that hold, in their order: no undone one, and no undo.
+    """The events in force, in their order: without undone events and without undos.
 
-    Of an undo of an undo the first event holds again.
+    If an undo is undone, its event is in force again.
     """
     undone: set[int] = set()
     for event in reversed(events):
@@ -286,7 +285,7 @@ def active_events(events: Sequence[Event]) -> list[Event]:
 
 
 def is_undone(events: Sequence[Event], number: int) -> bool:
-    """Whether the event of that number is taken back."""
+    """Whether the event with this number is undone."""
     undone: set[int] = set()
     for event in reversed(events):
         if isinstance(event.decision, Undo) and event.number not in undone:

@@ -1,11 +1,11 @@
-"""Events → clusters with people's decisions applied: replay over the computed clusters.
+"""Replays decisions over the computed clusters.
 
-What belongs here: what each decision does, and when it has to wait. Not here: the decisions (`decisions.py`), why a
-cluster asks to be reviewed (`review.py`), storing (`storage/curation/`).
+What belongs here: the effect of each decision, and when it must wait. Not here: the decisions (`decisions.py`), why a
+cluster needs a review (`review.py`), storing (`storage/curation/`).
 
-A pure function of the computed clusters and the events, computed again each time, so nothing drifts. A decision that
-cannot be applied now is listed with the reason and applies again when it can. The cost depends on the number of
-decisions; clusters without decisions are passed through.
+The result is a pure function of computed clusters and events, so nothing drifts. A decision that cannot be applied now
+is listed with the reason and applies again when it can. The cost depends on the number of decisions; clusters without
+decisions pass through unchanged.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from typing import assert_never
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import Event
 
-# The kinds of which the replay looks at the members that a cluster had before the event. Others are not read.
+# The kinds for which the replay needs the members of a cluster before the event; those of other kinds are not read.
 ReadsMembers = d.Rename | d.Review | d.Merge
-ADOPTS = 0.5  # overlap (Jaccard) above which a computed cluster is what people split off before it was found
+ADOPTS = 0.5  # overlap (Jaccard) above which a new computed cluster is the one that people split off earlier
 
 
 @dataclass(frozen=True)
 class Computed:
-    """Clusters as computed: ids and content hashes. `former` holds the last members of clusters that are gone."""
+    """The computed clusters, as ids and content hashes. `former` holds the last members of clusters that ended."""
 
     clusters: Mapping[str, frozenset[str]]
     unclustered: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class CuratedCluster:
-    """One cluster as people want it. `merged` are the other ids that it answers to."""
+    """One cluster after all decisions. `merged` are the ids that were merged into it."""
 
     id: str
     members: frozenset[str]
@@ -57,7 +57,7 @@ class CuratedCluster:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A decision that does not fit at present: the event's number, the reason, and who holds its images now."""
+    """A decision that cannot be applied now: the event's number, the reason, and the cluster that has its images."""
 
     number: int
     reason: str
@@ -66,7 +66,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Curated:
-    """The whole of it; `clusters` by id, `placed` the cluster of each image that people or merges moved."""
+    """All clusters after all decisions. `placed` maps images that people moved to their clusters."""
 
     clusters: Mapping[str, CuratedCluster]
     unclustered: frozenset[str]
@@ -83,13 +83,13 @@ class Curated:
         return {cluster.id: cluster.name for cluster in self.clusters.values()}
 
     def find(self, cluster: str) -> CuratedCluster | None:
-        """The cluster of that id, also by an id that was merged into it."""
+        """The cluster with this id, or the one that it was merged into."""
         return self.clusters.get(self.redirects.get(cluster, cluster))
 
 
 @dataclass
 class Fold:
-    """What the events say, one after the other, before it meets the clusters."""
+    """The state after all events, before it is applied to the clusters."""
 
     name: dict[str, tuple[int, str | None]] = field(default_factory=dict[str, "tuple[int, str | None]"])
     former_names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -107,27 +107,27 @@ class Fold:
     baseline: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
     def resolve(self, cluster: str) -> str:
-        """The id that a cluster goes by after people's merges."""
+        """The id of a cluster after all merges by people."""
         while cluster in self.redirect:
             cluster = self.redirect[cluster]
         return cluster
 
     def names(self) -> frozenset[str]:
-        """Ids that have a name now."""
+        """The ids of named clusters."""
         return frozenset(cluster for cluster, (_, name) in self.name.items() if name is not None)
 
     def add(self, event: Event) -> None:
-        """Take in the next event that holds."""
+        """Apply the next event in force."""
         match event.decision:
             case d.Rename(cluster=cluster, name=name):
                 self._name(event.number, cluster, name)
-                self._looked_at(event, event.decision)
+                self._mark_reviewed(event, event.decision)
             case d.Describe(cluster=cluster, description=text):
                 self.description[cluster] = (event.number, text)
             case d.SetStatus(cluster=cluster, status=status):
                 self.status[cluster] = (event.number, status)
             case d.Review():
-                self._looked_at(event, event.decision)
+                self._mark_reviewed(event, event.decision)
             case d.ChooseRepresentative(cluster=cluster, image=image):
                 self.representative[cluster] = (event.number, image)
             case d.Merge():
@@ -139,9 +139,9 @@ class Fold:
             case d.Exclude() | d.Include() | d.Tag() | d.Untag():
                 self._images(event.number, event.decision)
             case d.Note() | d.Pair() | d.KeepBoth():
-                pass  # says nothing about clusters
+                pass  # does not affect clusters
             case d.Undo():
-                pass  # `active_events` has taken it into account
+                pass  # `active_events` handles it
             case _:
                 assert_never(event.decision)
 
@@ -168,19 +168,19 @@ class Fold:
             self.former_names.setdefault(cluster, []).append(was)
         self.name[cluster] = (number, name)
 
-    def _looked_at(self, event: Event, decision: d.Rename | d.Review) -> None:
+    def _mark_reviewed(self, event: Event, decision: d.Rename | d.Review) -> None:
         self.reviewed[decision.cluster] = event.number
         self.baseline |= _members_before(event, decision, [decision.cluster])
 
     def _merge(self, event: Event, merge: d.Merge) -> None:
         self.merges.append((event.number, merge))
         others = [cluster for cluster in merge.clusters if cluster != merge.into]
-        self.redirect.pop(merge.into, None)  # what was merged away before is now the one that stays
+        self.redirect.pop(merge.into, None)  # a cluster that was merged away before can be the target now
         for cluster in others:
             self.redirect[cluster] = merge.into
-        known = [self.name[cluster][1] for cluster in others if self.name.get(cluster, (0, None))[1] is not None]
-        if self.name.get(merge.into, (0, None))[1] is None and len(known) == 1:
-            self._name(event.number, merge.into, known[0])
+        names = [self.name[cluster][1] for cluster in others if self.name.get(cluster, (0, None))[1] is not None]
+        if self.name.get(merge.into, (0, None))[1] is None and len(names) == 1:
+            self._name(event.number, merge.into, names[0])
         if merge.into in self.baseline:
             taken_in = _members_before(event, merge, others).values()
             self.baseline[merge.into] = self.baseline[merge.into].union(*taken_in)
@@ -206,19 +206,19 @@ class Fold:
             self.baseline[move.to] |= images
 
     def _forget(self, images: frozenset[str]) -> None:
-        """What people take out of a cluster is no change that they have to be asked about."""
+        """Remove these images from all baselines: a change by people needs no review."""
         for cluster, members in self.baseline.items():
             if members & images:
                 self.baseline[cluster] = members - images
 
 
 def _members_before(event: Event, decision: ReadsMembers, clusters: Sequence[str]) -> dict[str, frozenset[str]]:  # noqa: ARG001  # its type is the check
-    """The members of clusters just before an event of one of the kinds of which these are read from the database."""
+    """The members of clusters just before an event, for the kinds whose members are read from the database."""
     return {cluster: event.state[cluster].members for cluster in clusters if cluster in event.state}
 
 
 def fold(events: Sequence[Event]) -> Fold:
-    """What all events that hold say together."""
+    """The state after all events in force."""
     folded = Fold()
     for event in d.active_events(events):
         folded.add(event)
@@ -226,69 +226,69 @@ def fold(events: Sequence[Event]) -> Fold:
 
 
 def replay(computed: Computed, events: Sequence[Event]) -> Curated:
-    """The clusters as people want them. `events` are those of one category, in the order of their numbers.
+    """The clusters after all decisions. `events` are those of one category, sorted by number.
 
-    Every image of `computed` is afterwards in one cluster, unclustered or excluded.
+    Every image of `computed` ends up in one cluster, unclustered or excluded.
     """
-    said = fold(events)
+    folded = fold(events)
     home = computed.home
-    _adopt(said, computed)
-    live = {said.resolve(cluster) for cluster in computed.clusters}
-    live |= {said.resolve(cluster) for cluster, (_, split) in said.splits.items()
+    _adopt(folded, computed)
+    live = {folded.resolve(cluster) for cluster in computed.clusters}
+    live |= {folded.resolve(cluster) for cluster, (_, split) in folded.splits.items()
              if any(image in home for image in split.images)}  # fmt: skip
-    placed = {image: _target(targets, said, live, home[image]) for image, targets in said.places.items()
-              if image in home and image not in said.excluded}  # fmt: skip
-    excluded = frozenset(image for image in said.excluded if image in home)
-    members, loose = _members(computed, said, placed, excluded)
-    clusters = {cluster: _cluster(cluster, images, said) for cluster, images in sorted(members.items()) if images}
+    placed = {image: _target(targets, folded, live, home[image]) for image, targets in folded.places.items()
+              if image in home and image not in folded.excluded}  # fmt: skip
+    excluded = frozenset(image for image in folded.excluded if image in home)
+    members, loose = _members(computed, folded, placed, excluded)
+    clusters = {cluster: _cluster(cluster, images, folded) for cluster, images in sorted(members.items()) if images}
     return Curated(
         clusters=clusters,
         unclustered=loose,
         excluded=excluded,
-        tags={image: tuple(sorted(tags)) for image, tags in said.tags.items() if tags},
-        waiting=tuple(sorted(_waiting(said, computed, clusters, placed), key=lambda one: one.number)),
-        redirects={cluster: said.resolve(cluster) for cluster in said.redirect},
+        tags={image: tuple(sorted(tags)) for image, tags in folded.tags.items() if tags},
+        waiting=tuple(sorted(_find_waiting(folded, computed, clusters, placed), key=lambda waiting: waiting.number)),
+        redirects={cluster: folded.resolve(cluster) for cluster in folded.redirect},
         placed=placed,
         events=events[-1].number if events else 0,
     )
 
 
-def _adopt(said: Fold, computed: Computed) -> None:
-    """A computed cluster that is what people split off before goes by the id that it got then."""
-    spoken_for = {*said.name, *said.status, *said.description, *said.reviewed}
-    for new, (_, split) in said.splits.items():
+def _adopt(folded: Fold, computed: Computed) -> None:
+    """Give a computed cluster the id of a split if it has the images that people split off."""
+    spoken_for = {*folded.name, *folded.status, *folded.description, *folded.reviewed}
+    for new, (_, split) in folded.splits.items():
         images = frozenset(image for image in split.images if image in computed.home)
-        found = Counter(computed.home[image] for image in images)
-        for cluster, common in found.most_common(1):
-            if cluster is None or cluster in spoken_for or cluster in said.redirect:
+        homes = Counter(computed.home[image] for image in images)
+        for cluster, common in homes.most_common(1):
+            if cluster is None or cluster in spoken_for or cluster in folded.redirect:
                 continue
-            if cluster in (split.cluster, said.resolve(new)):  # the second: people merged the split into it
+            if cluster in (split.cluster, folded.resolve(new)):  # the second if people merged the split into it
                 continue
             if common / len(computed.clusters[cluster] | images) > ADOPTS:
-                said.redirect[cluster] = new
+                folded.redirect[cluster] = new
 
 
-def _target(targets: list[str | None], said: Fold, live: set[str], home: str | None) -> str | None:
+def _target(targets: list[str | None], folded: Fold, live: set[str], home: str | None) -> str | None:
     for target in reversed(targets):
         if target is None:
             return None
-        if said.resolve(target) in live:
-            return said.resolve(target)
-    return None if home is None else said.resolve(home)
+        if folded.resolve(target) in live:
+            return folded.resolve(target)
+    return None if home is None else folded.resolve(home)
 
 
 def _members(
-    computed: Computed, said: Fold, placed: Mapping[str, str | None], excluded: frozenset[str]
+    computed: Computed, folded: Fold, placed: Mapping[str, str | None], excluded: frozenset[str]
 ) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
     members: dict[str, frozenset[str]] = {}
     for cluster, images in computed.clusters.items():
-        resolved = said.resolve(cluster)
+        resolved = folded.resolve(cluster)
         members[resolved] = members[resolved] | images if resolved in members else images
     leaving: dict[str | None, set[str]] = {}
     coming: dict[str | None, set[str]] = {}
     for image in [*placed, *excluded]:
         home = computed.home[image]
-        source = None if home is None else said.resolve(home)
+        source = None if home is None else folded.resolve(home)
         if image in excluded:
             leaving.setdefault(source, set()).add(image)
         elif placed[image] != source:
@@ -302,32 +302,32 @@ def _members(
     return members, frozenset(loose)
 
 
-def _cluster(cluster: str, members: frozenset[str], said: Fold) -> CuratedCluster:
-    representative = said.representative.get(cluster, (0, None))[1]
-    merged = tuple(sorted(other for other in said.redirect if said.resolve(other) == cluster))
-    names = [name for one in (cluster, *merged) for name in said.former_names.get(one, [])]
-    names += [name for one in merged if (name := said.name.get(one, (0, None))[1]) is not None]
-    current = said.name.get(cluster, (0, None))[1]
+def _cluster(cluster: str, members: frozenset[str], folded: Fold) -> CuratedCluster:
+    representative = folded.representative.get(cluster, (0, None))[1]
+    merged = tuple(sorted(other for other in folded.redirect if folded.resolve(other) == cluster))
+    names = [name for other in (cluster, *merged) for name in folded.former_names.get(other, [])]
+    names += [name for other in merged if (name := folded.name.get(other, (0, None))[1]) is not None]
+    current = folded.name.get(cluster, (0, None))[1]
     return CuratedCluster(
         id=cluster,
         members=members,
         name=current,
-        description=said.description.get(cluster, (0, None))[1],
-        status=said.status.get(cluster, (0, "active"))[1],
+        description=folded.description.get(cluster, (0, None))[1],
+        status=folded.status.get(cluster, (0, "active"))[1],
         representative=representative if representative in members else None,
         former_names=tuple(name for name in dict.fromkeys(names) if name != current),
         merged=merged,
-        reviewed=said.reviewed.get(cluster),
-        baseline=said.baseline.get(cluster),
-        made_by_people=cluster in said.splits,
+        reviewed=folded.reviewed.get(cluster),
+        baseline=folded.baseline.get(cluster),
+        made_by_people=cluster in folded.splits,
     )
 
 
-def _waiting(
-    said: Fold, computed: Computed, clusters: Mapping[str, CuratedCluster], placed: Mapping[str, str | None]
+def _find_waiting(
+    folded: Fold, computed: Computed, clusters: Mapping[str, CuratedCluster], placed: Mapping[str, str | None]
 ) -> list[Waiting]:
-    where = {image: cluster.id for cluster in clusters.values() for image in cluster.members} if _may_wait(
-        said, clusters) else {}  # fmt: skip
+    where = {image: cluster.id for cluster in clusters.values() for image in cluster.members} if _any_may_wait(
+        folded, clusters) else {}  # fmt: skip
     result: list[Waiting] = []
 
     def gone(number: int, cluster: str, what: str) -> None:
@@ -337,47 +337,47 @@ def _waiting(
         result.append(Waiting(number, f"{what}: cluster {cluster} is not there{tail}", now[0][0] if now else None))
 
     settings = [
-        *((n, c, f"the name “{v}”") for c, (n, v) in said.name.items() if v is not None),
-        *((n, c, "the description") for c, (n, v) in said.description.items() if v is not None),
-        *((n, c, f"the status {v}") for c, (n, v) in said.status.items() if v != "active"),
+        *((n, c, f"the name “{v}”") for c, (n, v) in folded.name.items() if v is not None),
+        *((n, c, "the description") for c, (n, v) in folded.description.items() if v is not None),
+        *((n, c, f"the status {v}") for c, (n, v) in folded.status.items() if v != "active"),
     ]
     for number, cluster, what in settings:
-        if cluster not in clusters and cluster not in said.redirect:
+        if cluster not in clusters and cluster not in folded.redirect:
             gone(number, cluster, what)
-    for cluster, (number, image) in said.representative.items():
-        if image is None or cluster in said.redirect:
+    for cluster, (number, image) in folded.representative.items():
+        if image is None or cluster in folded.redirect:
             continue
         if cluster not in clusters:
             gone(number, cluster, "the chosen representative")
         elif image not in clusters[cluster].members:
             result.append(Waiting(number, f"the chosen representative {image} is not in {cluster} now", cluster))
-    for number, merge in said.merges:
-        result += _merge_waits(number, merge, said, computed, where)
-    for number, split in said.splits.values():
+    for number, merge in folded.merges:
+        result += _merge_waits(number, merge, folded, computed, where)
+    for number, split in folded.splits.values():
         if not any(image in computed.home for image in split.images):
             result.append(Waiting(number, f"none of the {len(split.images)} images that were split off is there"))
-    for number, move in said.moves:
-        result += _move_waits(number, move, said, computed, clusters, placed)
+    for number, move in folded.moves:
+        result += _move_waits(number, move, folded, computed, clusters, placed)
     return result
 
 
-def _may_wait(said: Fold, clusters: Mapping[str, CuratedCluster]) -> bool:
-    touched = {*said.name, *said.description, *said.status, *said.representative}
-    touched |= {cluster for _, merge in said.merges for cluster in merge.clusters_touched()}
+def _any_may_wait(folded: Fold, clusters: Mapping[str, CuratedCluster]) -> bool:
+    touched = {*folded.name, *folded.description, *folded.status, *folded.representative}
+    touched |= {cluster for _, merge in folded.merges for cluster in merge.clusters_touched()}
     return any(cluster not in clusters for cluster in touched)
 
 
 def _merge_waits(
-    number: int, merge: d.Merge, said: Fold, computed: Computed, where: Mapping[str, str]
+    number: int, merge: d.Merge, folded: Fold, computed: Computed, where: Mapping[str, str]
 ) -> list[Waiting]:
-    """A merge waits when none of what it joins is there, unless the clustering has joined it by itself."""
+    """A merge waits if none of its other clusters exists, unless the clustering itself merged them."""
     others = [cluster for cluster in merge.clusters if cluster != merge.into]
-    if any(cluster in computed.clusters or cluster in said.splits for cluster in others):
+    if any(cluster in computed.clusters or cluster in folded.splits for cluster in others):
         return []
-    into = said.resolve(merge.into)
+    into = folded.resolve(merge.into)
     for cluster in others:
         there = [where[image] for image in computed.former.get(cluster, ()) if image in where]
-        if there and sum(one == into for one in there) * 2 >= len(there):
+        if there and sum(cluster_now == into for cluster_now in there) * 2 >= len(there):
             return []
     return [Waiting(number, f"the merge into {merge.into}: {', '.join(others) or 'nothing else'} is not there")]
 
@@ -385,18 +385,18 @@ def _merge_waits(
 def _move_waits(
     number: int,
     move: d.Move,
-    said: Fold,
+    folded: Fold,
     computed: Computed,
     clusters: Mapping[str, CuratedCluster],
     placed: Mapping[str, str | None],
 ) -> list[Waiting]:
-    current = [image for image in move.images if said.places[image][-1] == move.to and image not in said.excluded]
+    current = [image for image in move.images if folded.places[image][-1] == move.to and image not in folded.excluded]
     if not current:
-        return []  # later decisions took its place
+        return []  # replaced by later decisions
     here = [image for image in current if image in computed.home]
     if not here:
         return [Waiting(number, f"none of the {len(current)} moved images is there")]
-    if move.to is not None and said.resolve(move.to) not in clusters:
+    if move.to is not None and folded.resolve(move.to) not in clusters:
         at = placed[here[0]]
         return [Waiting(number, f"{len(here)} images were moved to cluster {move.to}, which is not there", at)]
     return []

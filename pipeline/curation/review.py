@@ -3,8 +3,8 @@
 What belongs here: the reasons, as pure functions. Not here: replaying decisions (`replay.py`), storing flags
 (`storage/curation/`).
 
-There are two kinds of reason. A change since the last review is found by comparing. An event of one run (a split, a
-merge, a birth, a decision that had to wait) is a flag that the run sets and a later review clears.
+There are two kinds of reasons. A change since the last review is found by comparing. An event of one run (a split, a
+merge, a birth, a decision that has to wait) is a flag that the run raises and a later review clears.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,9 +17,9 @@ Fates = Mapping[str, tuple[str, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Flag:
-    """A reason that a run raised. A cluster gets one with the same `key` once only, however often the run is repeated.
+    """A reason that a run raised. A cluster gets a `key` only once, even if the run is repeated.
 
-    `after_event` is the number of the last event at that moment.
+    `after_event` is the number of the last event at that time.
     """
 
     cluster: str
@@ -30,7 +30,7 @@ class Flag:
 
 
 def change_since_review(cluster: CuratedCluster) -> tuple[frozenset[str], frozenset[str], float]:
-    """Images that came and went since the cluster was last looked at, and their share (1 − Jaccard) of both states."""
+    """Images added and removed since the last review of the cluster, and their share (1 − Jaccard) of both states."""
     if cluster.baseline is None:
         return frozenset(), frozenset(), 0.0
     came, went = cluster.members - cluster.baseline, cluster.baseline - cluster.members
@@ -50,7 +50,7 @@ def raise_flags(
 ) -> list[Flag]:
     """The flags of one run. `fates` are those of `stages/identities/matching.py`: id → (fate, parents).
 
-    `named` are the ids with a name before the run, `run` says which run it is. On the first one everything is new, so
+    `named` are the ids with a name before the run, `run` identifies the run. In the first run everything is new, so
     nothing is flagged as new.
     """
     flags: list[Flag] = []
@@ -69,17 +69,18 @@ def raise_flags(
         elif fate == "born" and not first_run and len(home.members) >= new_size:
             flags.append(Flag(home.id, "new", f"is new, with {len(home.members)} images", run))
     flags += [
-        Flag(one.cluster, "waiting", f"a decision waits: {one.reason}", f"waiting-{one.number}")
-        for one in curated.waiting
-        if one.cluster is not None and one.cluster in curated.clusters
+        Flag(waiting.cluster, "waiting", f"a decision waits: {waiting.reason}", f"waiting-{waiting.number}")
+        for waiting in curated.waiting
+        if waiting.cluster is not None and waiting.cluster in curated.clusters
     ]
     lost = sorted(set(died) & set(named) & set(curated.clusters))
-    flags += [Flag(one, "died", "was not found any more by the clustering", run) for one in lost]
+    flags += [Flag(cluster, "died", "was not found any more by the clustering", run) for cluster in lost]
     return flags
 
 
 def reasons(curated: Curated, flags: Sequence[Flag], *, change: float) -> dict[str, list[str]]:
-    """Cluster id → why it asks to be reviewed, for those that do. `change` is the share from which a named one asks."""
+    """Cluster id → why it needs a review, for clusters that do. `change` is the share of changed images above which a
+    named cluster needs one."""
     result: dict[str, list[str]] = {}
     for flag in flags:
         cluster = curated.find(flag.cluster)

@@ -1,7 +1,7 @@
-"""Suggested names for a cluster, from the keys of its images: shown, but never published as names.
+"""Suggested names for a cluster, from the texts of its images: shown, but never published as names.
 
-What belongs here: words in keys and groups, and which of them are typical of a cluster. Not here: showing them
-(`commands/clusters.py`, the service).
+What belongs here: the words of keys, groups and captions, and which are typical of a cluster. Not here: showing them
+(`commands/clusters.py`, `service/`).
 
 Class-based TF-IDF: Grootendorst (2022), "BERTopic: Neural topic modeling with a class-based TF-IDF procedure".
 """
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-LEAST_SHARE = 0.3  # a word that fewer of the images carry says little about their cluster
+LEAST_SHARE = 0.3  # least share of a cluster's images that must have a word
 _NOISE = frozenset(
     ("img", "dsc", "dscn", "image", "images", "photo", "photos", "picture", "pic", "file", "copy", "original", "thumb")
 )
@@ -20,7 +20,7 @@ _NOISE = frozenset(
 
 @dataclass(frozen=True)
 class Carried:
-    """What one image carries in words: its key, its group (a country), and what manifest.json says of it."""
+    """The texts of one image: its key, its group (a country), and its caption in manifest.json."""
 
     key: str
     group: str | None = None
@@ -28,7 +28,7 @@ class Carried:
 
 
 def suggest(clusters: Mapping[str, Iterable[Carried]], category: str, *, words: int = 3) -> dict[str, str]:
-    """Cluster id → a suggested name, for the clusters of which their images say something that the rest does not."""
+    """Cluster id → a suggested name, for clusters whose image texts differ from the rest."""
     counted = {name: _count(images, category) for name, images in clusters.items()}
     total: Counter[str] = Counter()
     for _, count in counted.values():
@@ -49,7 +49,7 @@ def suggest(clusters: Mapping[str, Iterable[Carried]], category: str, *, words: 
 
 
 def _is_code(word: str) -> bool:
-    """A country by itself is where a type is found, and no name for it."""
+    """Whether a word is a country code, which alone is no name for a cluster."""
     return len(word) == 2 and word.isupper()
 
 
@@ -64,13 +64,13 @@ def _count(images: Iterable[Carried], category: str) -> tuple[int, Counter[str]]
 
 
 def _words(image: Carried, own: set[str]) -> set[str]:
-    """The words of an image, each once; a group that is a two-letter code stays whole."""
+    """The words of an image, each once; a two-letter group is kept as a code."""
     stem = image.key.rsplit(".", 1)[0]
-    found = {
+    words = {
         word
         for word in re.findall(r"[^\W\d_]{3,}", f"{stem} {image.caption}".casefold())
         if word not in own and word not in _NOISE and not (image.group and word == image.group.casefold())
     }
-    if re.search(r"[0-9a-f]{12,}", stem):  # a hash in the name: its letters are no words
-        found = {word for word in found if not re.fullmatch(r"[a-f]+", word)}
-    return found | ({image.group.upper() if len(image.group) == 2 else image.group} if image.group else set())
+    if re.search(r"[0-9a-f]{12,}", stem):  # the name contains a hash, whose letters are not words
+        words = {word for word in words if not re.fullmatch(r"[a-f]+", word)}
+    return words | ({image.group.upper() if len(image.group) == 2 else image.group} if image.group else set())
