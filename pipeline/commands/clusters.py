@@ -1,6 +1,6 @@
-"""`image-cluster clusters …`: look at the clusters, and decide about them.
+"""`image-cluster clusters …`: show clusters, and decide about them.
 
-What belongs here: arguments and what is printed. Not here: what a decision does (`curation/`), how it is stored
+What belongs here: arguments and output. Not here: the effect of a decision (`curation/replay.py`), storing it
 (`steps/curation.py`).
 """
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pipeline.curation.decisions import Decision
     from pipeline.steps.project import Project
 
-_about = options(
+_category_options = options(
     click.option("--category", help="The category; optional if there is only one."),
     where_options,
 )
-_deciding = options(
-    _about,
+_decision_options = options(
+    _category_options,
     click.option("--why", help="The reason, stored in the history."),
     click.option("--actor", help="Who decides. [your login name]"),
 )
@@ -43,8 +43,8 @@ def clusters() -> None:
     """
 
 
-def _opened(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand the command the slug of the one category that it is about."""
+def _with_slug(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass the slug of the chosen category to the command."""
 
     @wraps(function)
     def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
@@ -58,15 +58,15 @@ def _opened(function: Callable[..., Any]) -> Callable[..., Any]:
 def _decide(
     project: "Project", slug: str, *decisions: "Decision", why: str | None, actor: str | None, as_json: bool
 ) -> None:
-    """Store the decisions, all or none, and print each."""
+    """Store the decisions in one transaction, and print each."""
     from getpass import getuser
 
     made = project.curation.decide_all({slug: decisions}, actor=actor or getuser(), why=why)
     for event in made[slug]:
-        _say(project, slug, event, as_json=as_json)
+        _print_event(project, slug, event, as_json=as_json)
 
 
-def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
+def _print_event(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
     from pipeline.console import print_json
     from pipeline.steps.library_view.history import describe, event_row
 
@@ -80,8 +80,8 @@ def _say(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
     )
 
 
-def _checked(kind: str, **values: Any) -> "Decision":
-    """The decision, with what is wrong about a value said in one line."""
+def _parse(kind: str, **values: Any) -> "Decision":
+    """The validated decision. Raises `DecisionError` with all problems in one line."""
     from pydantic import ValidationError
 
     from pipeline.curation.decisions import parse_decision
@@ -98,8 +98,8 @@ def _checked(kind: str, **values: Any) -> "Decision":
 @click.option("--review", is_flag=True, help="Only clusters that need a review.")
 @click.option("--unnamed", is_flag=True, help="Only clusters without a name.")
 @click.option("--sort", type=click.Choice(["size", "name", "id", "cohesion"]), default="size", show_default=True)
-@_about
-@_opened
+@_category_options
+@_with_slug
 def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, sort: str, as_json: bool) -> None:
     """List the clusters, the largest first, with a suggested name if there is none.
 
@@ -122,8 +122,8 @@ def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, so
 
 @clusters.command()
 @click.argument("cluster")
-@_about
-@_opened
+@_category_options
+@_with_slug
 def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
     """Show one cluster: its names, why it needs a review, its images and its history.
 
@@ -134,23 +134,23 @@ def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
     from pipeline.console import print_json, print_rows
     from pipeline.steps.library_view.listing import cluster_detail
 
-    found = cluster_detail(project, slug, cluster)
+    detail = cluster_detail(project, slug, cluster)
     if as_json:
-        print_json(found)
+        print_json(detail)
         return
-    for name, value in found.items():
+    for name, value in detail.items():
         if name not in ("images", "history") and value not in (None, [], ""):
             click.echo(f"{name:15} {', '.join(map(str, value)) if isinstance(value, list) else value}")
     click.echo("")
-    print_rows(found["images"])
-    if found["history"]:
+    print_rows(detail["images"])
+    if detail["history"]:
         click.echo("")
-        print_rows(found["history"])
+        print_rows(detail["history"])
 
 
 def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        return clusters.command(name)(options(*arguments, _deciding)(_opened(function)))
+        return clusters.command(name)(options(*arguments, _decision_options)(_with_slug(function)))
 
     return decorate
 
@@ -163,13 +163,13 @@ def rename(project: "Project", slug: str, cluster: str, name: str | None, **give
     Example:
       image-cluster clusters rename c-7k3m9qwx "White Cylindrical" --category bollards
     """
-    _decide(project, slug, _checked("rename", cluster=_id(project, slug, cluster), name=name), **given)
+    _decide(project, slug, _parse("rename", cluster=_id(project, slug, cluster), name=name), **given)
 
 
 @_command("describe", click.argument("cluster"), click.argument("text", required=False))
 def describe(project: "Project", slug: str, cluster: str, text: str | None, **given: Any) -> None:
     """Describe a cluster; without TEXT, remove its description."""
-    decision = _checked("describe", cluster=_id(project, slug, cluster), description=text)
+    decision = _parse("describe", cluster=_id(project, slug, cluster), description=text)
     _decide(project, slug, decision, **given)
 
 
@@ -177,13 +177,13 @@ def describe(project: "Project", slug: str, cluster: str, text: str | None, **gi
     ["active", "unusable", "hidden"])))  # fmt: skip
 def status(project: "Project", slug: str, cluster: str, value: str, **given: Any) -> None:
     """Set whether a cluster is for the website: active, unusable (not a type at all) or hidden (not now)."""
-    _decide(project, slug, _checked("status", cluster=_id(project, slug, cluster), status=value), **given)
+    _decide(project, slug, _parse("status", cluster=_id(project, slug, cluster), status=value), **given)
 
 
 @_command("review", click.argument("names", metavar="CLUSTER...", nargs=-1, required=True))
 def review(project: "Project", slug: str, names: tuple[str, ...], **given: Any) -> None:
     """Mark clusters as reviewed. They need a review again when they change."""
-    _decide(project, slug, *(_checked("review", cluster=_id(project, slug, name)) for name in names), **given)
+    _decide(project, slug, *(_parse("review", cluster=_id(project, slug, name)) for name in names), **given)
 
 
 @_command("merge", click.argument("into"), click.argument("others", nargs=-1, required=True))
@@ -195,7 +195,7 @@ def merge(project: "Project", slug: str, into: str, others: tuple[str, ...], **g
       image-cluster clusters merge c-7k3m9qwx c-2bd4t6vz --category bollards
     """
     home = _id(project, slug, into)
-    decision = _checked("merge", clusters=[home, *(_id(project, slug, one) for one in others)], into=home)
+    decision = _parse("merge", clusters=[home, *(_id(project, slug, name) for name in others)], into=home)
     _decide(project, slug, decision, **given)
 
 
@@ -215,7 +215,7 @@ def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], 
 
     chosen = content_hashes(project, slug, images)
     new = new_cluster_id(slug, chosen, project.curation.store.last(slug))
-    decision = _checked("split", cluster=_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
+    decision = _parse("split", cluster=_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
     _decide(project, slug, decision, **given)
 
 
@@ -230,7 +230,7 @@ def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **give
     from pipeline.steps.library_view.listing import content_hashes
 
     target = None if to == "none" else _id(project, slug, to)
-    _decide(project, slug, _checked("move", images=content_hashes(project, slug, images), to=target), **given)
+    _decide(project, slug, _parse("move", images=content_hashes(project, slug, images), to=target), **given)
 
 
 @_command("representative", click.argument("cluster"), click.argument("image", required=False))
@@ -239,7 +239,7 @@ def representative(project: "Project", slug: str, cluster: str, image: str | Non
     from pipeline.steps.library_view.listing import content_hashes
 
     chosen = None if image is None else content_hashes(project, slug, [image])[0]
-    decision = _checked("representative", cluster=_id(project, slug, cluster), image=chosen)
+    decision = _parse("representative", cluster=_id(project, slug, cluster), image=chosen)
     _decide(project, slug, decision, **given)
 
 
@@ -248,7 +248,7 @@ def _about_images(kind: str, *extra: str) -> Callable[..., None]:
         from pipeline.steps.library_view.listing import content_hashes
 
         values = {name: given.pop(name) for name in extra}
-        _decide(project, slug, _checked(kind, images=content_hashes(project, slug, images), **values), **given)
+        _decide(project, slug, _parse(kind, images=content_hashes(project, slug, images), **values), **given)
 
     return run
 
@@ -270,7 +270,7 @@ for _kind, _help in _TEXTS.items():
 @_command("note", click.argument("cluster"), click.argument("text"))
 def note(project: "Project", slug: str, cluster: str, text: str, **given: Any) -> None:
     """Add a remark to the history of a cluster."""
-    _decide(project, slug, _checked("note", cluster=_id(project, slug, cluster), text=text), **given)
+    _decide(project, slug, _parse("note", cluster=_id(project, slug, cluster), text=text), **given)
 
 
 @_command("undo", click.argument("number", type=click.IntRange(min=1), required=False))
@@ -278,14 +278,14 @@ def undo(project: "Project", slug: str, number: int | None, why: str | None, act
     """Undo the decision with NUMBER (see history), or the last one in force. An undo can be undone."""
     from getpass import getuser
 
-    _say(project, slug, project.curation.undo(slug, number, actor=actor or getuser(), why=why), as_json=as_json)
+    _print_event(project, slug, project.curation.undo(slug, number, actor=actor or getuser(), why=why), as_json=as_json)
 
 
 @clusters.command()
 @click.argument("cluster", required=False)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most rows.")
-@_about
-@_opened
+@_category_options
+@_with_slug
 def history(project: "Project", slug: str, cluster: str | None, limit: int, as_json: bool) -> None:
     """List decisions, the newest first, of one cluster or of the whole category.
 
@@ -301,18 +301,20 @@ def history(project: "Project", slug: str, cluster: str | None, limit: int, as_j
 
 
 @clusters.command()
-@_about
-@_opened
+@_category_options
+@_with_slug
 def waiting(project: "Project", slug: str, as_json: bool) -> None:
     """List decisions that cannot be applied at present, with the reason. They apply again when they can."""
     from pipeline.console import print_json, print_rows
 
-    held = project.curation.curated(slug).waiting
-    rows = [{"event": one.number, "reason": one.reason, "cluster": one.cluster} for one in held]
+    decisions = project.curation.curated(slug).waiting
+    rows = [
+        {"event": decision.number, "reason": decision.reason, "cluster": decision.cluster} for decision in decisions
+    ]
     (print_json if as_json else print_rows)(rows)
 
 
 def _id(project: "Project", slug: str, cluster: str) -> str:
-    """The id of a cluster that is given by id or by name. Raises with the nearest right ones."""
+    """The id of a cluster given by id or name. Raises `UnknownNameError` with the nearest ids."""
 
     return project.curation.cluster(slug, cluster).id

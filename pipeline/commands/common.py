@@ -1,7 +1,7 @@
-"""What the commands share: options, opening the project that they describe, errors as one clear message.
+"""Shared by all commands: options, opening the project, errors as one clear message.
 
-What belongs here: arguments that more than one command takes. Not here: a command (`cli.py` and the files beside this
-one). Everything heavy is imported inside functions.
+What belongs here: arguments of more than one command. Not here: the commands (`cli.py` and the files beside this one).
+Heavy modules are imported inside functions.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,7 @@ clustering_options = options(
 
 
 def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Open the project that the options describe and hand it on; close the progress bars whatever happens."""
+    """Open the project of the options and pass it to the command; always close the progress bars."""
 
     @wraps(function)
     def wrapper(*, settings_file: Path | None, quiet: bool, **given: Any) -> Any:
@@ -101,7 +101,7 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
-    """The settings file with the command's options over it, checked as a whole."""
+    """The settings file with the command's options applied, validated as a whole."""
     from pydantic import ValidationError
 
     from pipeline.settings import Settings, load_settings
@@ -136,7 +136,7 @@ def console_of(project: "Project") -> "Console":
 
 
 def stored_slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
-    """Slugs of the stored categories that are named, or of all. Raises when there is none."""
+    """Slugs of the named categories, by default of all stored ones. Raises `MissingArtifactError` if there are none."""
     from pipeline.errors import MissingArtifactError
     from pipeline.storage.layout import read_slugs
 
@@ -151,7 +151,7 @@ def stored_slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
 
 
 def print_each(project: "Project", slugs: list[str], work: "Callable[[str], list[Report]]", *, as_json: bool) -> None:
-    """Do the work for each category and print a row for each of its reports. Raises at the end where one failed."""
+    """Do the work for each category and print a row per report. Raises at the end if a category failed."""
     from pipeline.console import print_json, print_rows
     from pipeline.steps.each import each_category, raise_failures
 
@@ -164,7 +164,7 @@ def print_each(project: "Project", slugs: list[str], work: "Callable[[str], list
         for report in reports
     ]  # fmt: skip
     if as_json:
-        print_json([*rows, *(one.summary() for one in failures)])
+        print_json([*rows, *(failure.summary() for failure in failures)])
     else:
         counts = [", ".join(f"{number:,} {name}" for name, number in row.pop("counts").items()) for row in rows]
         print_rows([{**row, "counts": text} for row, text in zip(rows, counts, strict=True)])

@@ -1,6 +1,6 @@
 """`image-cluster duplicates`: which images are the same picture, which one to keep and why.
 
-What belongs here: the command. Not here: finding duplicates (`stages/duplicates/groups.py`), what the document holds
+What belongs here: the command. Not here: finding duplicates (`stages/duplicates/groups.py`), the document
 (`stages/published/duplicates.py`).
 """
 
@@ -42,14 +42,14 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
     from pipeline.steps.duplicates import duplicates_document
 
     slug = project.slug_of(category)
-    found = find(project, slug).counts
+    counts = find(project, slug).counts
     document = duplicates_document(project, slug, levels or ("exact", "near"))
     console_of(project).close()
     project.talk.notice(
-        f"{found['images']:,} images: {found['exact_images']:,} in {found['exact_groups']:,} groups of exact copies, "
-        f"{found['near_images']:,} in {found['near_groups']:,} groups of near copies, {found['similar_images']:,} in "
-        f"{found['similar_groups']:,} groups that are only similar. {found['proposed_to_go']:,} could be removed, "
-        f"{found['bytes_saved'] / 1e6:,.1f} MB. Nothing was deleted."
+        f"{counts['images']:,} images: {counts['exact_images']:,} in {counts['exact_groups']:,} groups of exact "
+        f"copies, {counts['near_images']:,} in {counts['near_groups']:,} groups of near copies, "
+        f"{counts['similar_images']:,} in {counts['similar_groups']:,} groups that are only similar. "
+        f"{counts['proposed_to_go']:,} could be removed, {counts['bytes_saved'] / 1e6:,.1f} MB. Nothing was deleted."
     )
     if as_json:
         print_json(document)

@@ -1,7 +1,6 @@
-"""The commands that keep what people decided: backup, restore, carry-over.
+"""The commands that preserve decisions: backup, restore, carry-over.
 
-What belongs here: their arguments and what they print. Not here: the work (`steps/backup.py`,
-`steps/renamed.py`).
+What belongs here: arguments and output. Not here: the work (`steps/backup.py`, `steps/renamed.py`).
 """
 
 from pathlib import Path
@@ -63,7 +62,7 @@ def backup(project: "Project", file: Path | None, as_json: bool) -> None:
 
     made = copy_out(project, file)
     if as_json:
-        figures = {slug: held.events for slug, held in made.categories.items()}
+        figures = {slug: events.events for slug, events in made.categories.items()}
         print_json({"file": str(made.file), "at": made.at, "decisions": made.events, "categories": figures,
                     "bytes": made.bytes, "sha256": made.sha256})  # fmt: skip
     else:

@@ -1,7 +1,7 @@
-"""`image-cluster pairs`: saying of two images whether they belong together.
+"""`image-cluster pairs`: rating whether two images belong together.
 
-What belongs here: the arguments of the commands. Not here: the file of ratings (`steps/pairs.py`) and what ratings
-teach (`stages/features/metric_learning.py`).
+What belongs here: arguments and output. Not here: the file of ratings (`steps/pairs.py`), learning from ratings
+(`stages/features/metric_learning.py`).
 """
 
 from pathlib import Path
@@ -31,13 +31,13 @@ def pairs() -> None:
 
 
 @pairs.command("add")
-@click.argument("one")
-@click.argument("other")
+@click.argument("first", metavar="ONE")
+@click.argument("second", metavar="OTHER")
 @click.option("--same/--different", "same", required=True, default=None, help="Whether they belong together.")
 @category_options
 @where_options
 @with_project
-def add(project: "Project", one: str, other: str, same: bool, categories: tuple[str, ...], as_json: bool) -> None:
+def add(project: "Project", first: str, second: str, same: bool, categories: tuple[str, ...], as_json: bool) -> None:
     """Rate two images, each given by key, id or content hash.
 
     \b
@@ -45,7 +45,7 @@ def add(project: "Project", one: str, other: str, same: bool, categories: tuple[
       image-cluster pairs add bollards/de/de-001-800w.webp bollards/at/at-004-800w.webp --same
       image-cluster pairs add bollards/de/de-001-800w.webp bollards/fr/fr-002-800w.webp --different
     """
-    _added(project, categories, [(one, other, same)], as_json=as_json)
+    _add_and_print(project, categories, [(first, second, same)], as_json=as_json)
 
 
 @pairs.command("import")
@@ -62,7 +62,7 @@ def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json
     """
     from pipeline.steps.pairs import read_pairs
 
-    _added(project, categories, read_pairs(file, required="FILE"), as_json=as_json)
+    _add_and_print(project, categories, read_pairs(file, required="FILE"), as_json=as_json)
 
 
 @pairs.command("list")
@@ -79,7 +79,7 @@ def list_(project: "Project", categories: tuple[str, ...], as_json: bool) -> Non
     (print_json if as_json else print_rows)(rows)
 
 
-def _added(
+def _add_and_print(
     project: "Project", categories: tuple[str, ...], rows: list[tuple[str, str, bool]], *, as_json: bool
 ) -> None:
     from pipeline.console import print_json
@@ -87,9 +87,9 @@ def _added(
 
     slugs = stored_slugs(project, categories)
     path = add_pairs(project, slugs, rows)
-    held = {project.category_of(slug): len(pairs_of(project, slug)) for slug in slugs}
+    ratings = {project.category_of(slug): len(pairs_of(project, slug)) for slug in slugs}
     if as_json:
-        print_json({"added": len(rows), "pairs": held, "file": str(path)})
+        print_json({"added": len(rows), "pairs": ratings, "file": str(path)})
     else:
-        counted = ", ".join(f"{number} in {category}" for category, number in held.items() if number)
+        counted = ", ".join(f"{number} in {category}" for category, number in ratings.items() if number)
         click.echo(f"{len(rows)} added; ratings now: {counted} ({path})")

@@ -1,7 +1,7 @@
-"""The commands around what is published: publish, changes, rollback.
+"""The commands for publications: publish, changes, rollback.
 
-What belongs here: their arguments and what they print. Not here: the work (`steps/publish.py`,
-`steps/published_sets.py`), and how the commands share options (`common.py`).
+What belongs here: arguments and output. Not here: the work (`steps/publish.py`, `steps/published_sets.py`), shared
+options (`common.py`).
 """
 
 import sys
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def stop_where_held(reports: Iterable["Report"], failures: "Sequence[Failure]" = ()) -> None:
-    """Say plainly what was not published, and why. Raises `PublishHeldError` (exit code 3) where there is any.
+    """Report results that were held back, and why. Raises `PublishHeldError` (exit code 3) if there are any.
 
-    Where other categories failed it only says so: `raise_failures` then decides the exit code.
+    If other categories failed it only prints: `raise_failures` then decides the exit code.
     """
-    held = [_why_held(report) for report in reports if "held" in report.facts]
-    if held and failures:
-        click.echo("\n".join(held), err=True)
-    elif held:
-        raise PublishHeldError("\n".join(held))
+    texts = [_held_text(report) for report in reports if "held" in report.facts]
+    if texts and failures:
+        click.echo("\n".join(texts), err=True)
+    elif texts:
+        raise PublishHeldError("\n".join(texts))
 
 
-def _why_held(report: "Report") -> str:
+def _held_text(report: "Report") -> str:
     facts, folder = report.facts, report.path
     data = folder.parent.parent if folder else Path("data")
     place = "" if data == Path("data") else f" --out {data}"
@@ -93,7 +93,7 @@ def publish(
             _accept_losses(project, slugs)
         reports, failures = each_category(project, slugs, lambda slug: step(project, slug))
         console_of(project).close()
-        failed = [one.summary() for one in failures] if as_json else []
+        failed = [failure.summary() for failure in failures] if as_json else []
         _print([*(_report_row(report) for report in reports), *failed], as_json=as_json, empty="")
         stop_where_held(reports, failures)
         raise_failures(failures, len(reports))
@@ -120,11 +120,11 @@ def changes(project: "Project", categories: tuple[str, ...], since: str | None, 
     from pipeline.console import print_json
     from pipeline.steps.published_sets import changes_since, markdown
 
-    found = [changes_since(project, slug, since) for slug in _slugs(project, categories)]
+    documents = [changes_since(project, slug, since) for slug in _slugs(project, categories)]
     if as_json:
-        print_json(found)
+        print_json(documents)
         return
-    text = "\n".join(markdown(one) for one in found)
+    text = "\n".join(markdown(document) for document in documents)
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
@@ -180,7 +180,7 @@ def _accept(project: "Project", slug: str, version: str, *, as_json: bool) -> No
 
 
 def _slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
-    """The categories that are named, or all that are published."""
+    """The named categories, by default all published ones."""
     named = stored_slugs(project, categories)
     if categories:
         return named
@@ -203,14 +203,14 @@ def _candidate_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]
     return [
         {
             "category": project.category_of(slug),
-            "candidate": one.version,
-            "at": one.at,
-            "clusters": one.summary["clusters"],
-            "unclustered": one.summary["unclustered"],
-            "why": "; ".join(concern["text"] for concern in one.concerns),
-            "page": str(published_set(project.layout.published, slug, one.version) / PAGE),
+            "candidate": candidate.version,
+            "at": candidate.at,
+            "clusters": candidate.summary["clusters"],
+            "unclustered": candidate.summary["unclustered"],
+            "why": "; ".join(concern["text"] for concern in candidate.concerns),
+            "page": str(published_set(project.layout.published, slug, candidate.version) / PAGE),
         }
-        for slug, one in candidates(project, slugs).items()
+        for slug, candidate in candidates(project, slugs).items()
     ]
 
 
@@ -220,16 +220,16 @@ def _history_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]]:
     return [
         {
             "category": project.category_of(slug),
-            "version": one.version,
-            "at": one.at,
-            "event": one.event,
-            "now": "*" if one is history.current else "",
-            **{name: one.summary[name] for name in ("images", "clusters", "unclustered")},
-            "headline": one.headline,
+            "version": publication.version,
+            "at": publication.at,
+            "event": publication.event,
+            "now": "*" if publication is history.current else "",
+            **{name: publication.summary[name] for name in ("images", "clusters", "unclustered")},
+            "headline": publication.headline,
         }
         for slug in slugs
         for history in [read_history(project.layout.published, slug)]
-        for one in reversed(history.publications)
+        for publication in reversed(history.publications)
     ]
 
 

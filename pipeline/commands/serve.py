@@ -1,6 +1,6 @@
 """`image-cluster serve`: the REST API and its pages over one data directory.
 
-What belongs here: options, the socket, start and end. Not here: the application (`service/`). Everything heavy is
+What belongs here: options, the socket, starting and stopping. Not here: the application (`service/`). Heavy modules are
 imported inside the command.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """A port number; auto is 0, for which the system chooses a free one."""
+    """A port number; `auto` gives 0, for which the system chooses a free port."""
     if value is None:
         return None
     if value == "auto":
@@ -85,7 +85,7 @@ def serve(
 
 
 def _listen(host: str, port: int) -> "socket.socket":
-    """A socket that listens. Raises `SettingsError` saying why it cannot be had."""
+    """A listening socket. Raises `SettingsError` with the reason if that is impossible."""
     import socket
 
     from pipeline.errors import SettingsError
@@ -117,7 +117,7 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
     url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
 
     class Server(uvicorn.Server):
-        """Says where it is once it answers."""
+        """A server that prints its address when it is ready."""
 
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
@@ -137,6 +137,6 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
         limit_concurrency=512,
         proxy_headers=False,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down already, and then raises the signal again
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again after its shutdown
         Server(config).run(sockets=[listening])
     project.talk.notice("Stopped.")

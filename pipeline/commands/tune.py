@@ -1,7 +1,7 @@
-"""`image-cluster tune`: what each granularity would make of a category, and taking one over.
+"""`image-cluster tune`: comparing granularities for a category, and setting one.
 
-What belongs here: the arguments, the table on stdout, what to do next on stderr. Not here: the sweep
-(`stages/tuning/`), storing it and changing the settings file (`steps/tune.py`).
+What belongs here: arguments, the table on stdout, the next step on stderr. Not here: the sweep (`stages/tuning/`),
+storing it and changing the settings file (`steps/tune.py`).
 """
 
 import shlex
@@ -82,7 +82,7 @@ def tune(
         _print_json(report, rows)
     else:
         _print_table(rows)
-    _tell(project, report, rows, html)
+    _print_notices(project, report, rows, html)
     if value is not None:
         _apply(
             project,
@@ -139,7 +139,7 @@ def _print_json(report: "Report", rows: list[dict[str, Any]]) -> None:
     print_json({"category": report.category, **facts, "report": str(_page(report)), "settings": rows})
 
 
-def _tell(project: "Project", report: "Report", rows: list[dict[str, Any]], html: Path | None) -> None:
+def _print_notices(project: "Project", report: "Report", rows: list[dict[str, Any]], html: Path | None) -> None:
     for note in report.facts["notes"]:
         project.talk.notice(note)
     best = next((row for row in rows if row["best"]), None)
@@ -194,7 +194,7 @@ def _again(category: str) -> str:
 
 
 def _where() -> str:
-    """The options of this call that the next one needs as well."""
+    """The options of this call that the next command needs too."""
     given = click.get_current_context().params
     names = {"--out": given.get("out"), "--settings": given.get("settings_file")}
     return "".join(f" {name} {shlex.quote(str(value))}" for name, value in names.items() if value is not None)
