@@ -1,8 +1,8 @@
-"""The `image-cluster` command: options in, the same steps as the assets, data on stdout and talk on stderr.
+"""The `image-cluster` command: the same steps as the assets, data on stdout and notices on stderr.
 
-What belongs here: arguments, and which step a command calls. Not here: any computing, and Dagster, which the commands
-`dev` and `demo` start as a process of its own. Everything heavy is imported inside the command that needs it. Groups
-of commands (`clusters`, `tune`, `serve`, …) have files of their own in `commands/`.
+What belongs here: arguments, and which step a command calls. Not here: computing (`steps/`), groups of commands such as
+`clusters`, `tune` and `serve` (`commands/`), Dagster, which `dev` and `demo` start as a separate process. Heavy modules
+are imported inside the command that needs them.
 """
 
 import sys
@@ -86,7 +86,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
     elif done.finished:
         for summary in summaries:
             print_summary(summary)
-    stop_where_held([one.reports["published"] for one in done.finished], done.failures)
+    stop_where_held([category_run.reports["published"] for category_run in done.finished], done.failures)
     raise_failures(done.failures, len(done.finished))
 
 

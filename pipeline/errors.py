@@ -1,7 +1,7 @@
-"""Every kind of trouble that a user can be told about, one class per kind, each saying what to do next.
+"""The expected errors, one class per kind; their texts say what to do next.
 
-What belongs here: exception classes whose text is meant for people. Not here: rejected images (they are rows with a
-reason, `stages/images/decode.py`) and bugs (they stay ordinary Python exceptions and show a traceback).
+What belongs here: exception classes whose text is meant for people. Not here: rejected images, which are rows with a
+reason (`stages/images/decode.py`), and bugs, which stay ordinary Python exceptions with a traceback.
 """
 
 
@@ -12,11 +12,11 @@ class ImageClusterError(Exception):
 
 
 class PermanentError(ImageClusterError):
-    """Trying again without changing something gives the same answer."""
+    """Trying again without a change fails again."""
 
 
 class TransientError(ImageClusterError):
-    """The same call may succeed later: a time-out, a connection that dropped, a server that is busy."""
+    """The same call may succeed later: a time-out, a dropped connection, a busy server."""
 
 
 class SettingsError(PermanentError):
@@ -26,7 +26,7 @@ class SettingsError(PermanentError):
 
 
 class UnknownNameError(SettingsError):
-    """A name (encoder, reducer, clusterer, category, cluster) is not one of those that exist."""
+    """There is no encoder, reducer, clusterer, category or cluster with this name."""
 
 
 class AmbiguousNameError(SettingsError):
@@ -38,7 +38,7 @@ class AmbiguousNameError(SettingsError):
 
 
 class BucketError(PermanentError):
-    """The bucket answered no: it does not exist, or the credentials are wrong."""
+    """The bucket refused: it does not exist, or the credentials are wrong."""
 
 
 class BucketUnreachableError(TransientError):
@@ -46,32 +46,32 @@ class BucketUnreachableError(TransientError):
 
 
 class ObjectMissingError(PermanentError):
-    """An object that a listing named is gone. One image's trouble, never a run's. `status` is that of its row."""
+    """A listed object is gone. Concerns one image, never the whole run; `status` is that of its row."""
 
     status = "missing"
 
 
 class ObjectUnusableError(ObjectMissingError):
-    """An object is there, but nobody may open it: a pipe, a link that leads elsewhere, a key that cannot be asked for.
+    """An object exists but cannot be opened: a pipe, a link out of the source, a key that cannot be requested.
 
-    Asking again gives the same answer as long as its listing stays the same.
+    Reading it again fails again until its listing changes.
     """
 
     status = "unreadable"
 
 
 class ObjectTooLargeError(ObjectMissingError):
-    """An object is larger than what may be read."""
+    """An object is larger than the limit."""
 
     status = "too_large"
 
 
 class EncoderError(PermanentError):
-    """The encoder cannot be had: no such name, no weights, no hub."""
+    """The encoder is unavailable: unknown name, no weights, no hub."""
 
 
 class MissingArtifactError(PermanentError):
-    """A stage was asked to run before the one that feeds it."""
+    """A stage ran before the stage that produces its input."""
 
 
 class NewerSchemaError(PermanentError):
@@ -79,7 +79,7 @@ class NewerSchemaError(PermanentError):
 
 
 class CategoriesFailedError(PermanentError):
-    """Some of several categories failed; the others were finished. The text names each with its reason."""
+    """Some categories failed; the others were finished. The text names each with its reason."""
 
     def __init__(self, text: str, *, exit_code: int = 1) -> None:
         super().__init__(text)
@@ -87,37 +87,37 @@ class CategoriesFailedError(PermanentError):
 
 
 class FactsMismatchError(PermanentError):
-    """What a link recorded beside its tables is not what this version reads. The text names every wrong field."""
+    """The recorded facts of an artefact do not match their model. The text names every wrong field."""
 
 
 class AllImagesRejectedError(PermanentError):
-    """Not one image of a category could be read; nothing downstream would mean anything."""
+    """No image of a category could be read, so the later stages would have no input."""
 
 
 class TooFewImagesError(PermanentError):
-    """There are too few images for what was asked."""
+    """There are too few images for this command."""
 
 
 class PublishRefusedError(PermanentError):
-    """What would be published does not hold (schema, counts); what is published stays in place."""
+    """The new document is invalid (schema, counts); the current publication stays in place."""
 
 
 class PublishHeldError(PublishRefusedError):
-    """A new result was held back for a person to look at; what is published stays in place."""
+    """A new result was held back for a person to check; the current publication stays in place."""
 
     exit_code = 3
 
 
 class CandidateError(SettingsError):
-    """A candidate or version that was named cannot be accepted or rolled back to."""
+    """The named candidate or version cannot be accepted or rolled back to."""
 
 
 class OutletError(PermanentError):
-    """An outlet said no: its old set stays in place."""
+    """An outlet refused; its old set stays in place."""
 
 
 class OutletUnreachableError(TransientError):
-    """An outlet did not answer: its old set stays in place."""
+    """An outlet did not answer; its old set stays in place."""
 
 
 class DemoError(PermanentError):
@@ -125,37 +125,37 @@ class DemoError(PermanentError):
 
 
 class ConflictError(PermanentError):
-    """Someone else decided something about the same thing in the meantime, or it is decided already."""
+    """Someone else made a decision about the same cluster meanwhile, or the decision was already made."""
 
 
 class DecisionError(PermanentError):
-    """A decision does not hold: it names what is not there, or says nothing new."""
+    """A decision is invalid: it names something unknown, or changes nothing."""
 
     exit_code = 2
 
 
 class CurationDatabaseError(TransientError):
-    """The database of what people decide does not answer. Nothing was stored."""
+    """The database of decisions does not answer. Nothing was stored."""
 
 
 class DamagedDatabaseError(PermanentError):
-    """The database of what people decide is cut, overwritten or unreadable. Nothing was written to it."""
+    """The database of decisions is truncated, overwritten or unreadable. Nothing was written to it."""
 
 
 class LostDecisionsError(PermanentError):
-    """There are fewer or other decisions than the last publication was made from. Nothing was published."""
+    """Decisions behind the last publication are missing or different. Nothing was published."""
 
 
 class BackupError(PermanentError):
-    """A copy of the decisions is damaged, not there, or not what it should be. Nothing was changed."""
+    """A copy of the decisions is damaged, missing or the wrong one. Nothing was changed."""
 
 
 class DamagedFileError(PermanentError):
-    """A file of the data directory is cut, overwritten or unreadable. It was left as it is."""
+    """A file of the data directory is truncated, overwritten or unreadable. It was left unchanged."""
 
 
 class DamagedArtifactError(DamagedFileError):
-    """A stored result is damaged. `slug` and `name` say which; a run heals what can be computed again."""
+    """The artefact `name` of category `slug` is damaged; a run repairs it if it can be computed again."""
 
     def __init__(self, text: str, *, slug: str, name: str) -> None:
         super().__init__(text)

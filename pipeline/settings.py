@@ -1,8 +1,8 @@
 """Every setting of the product: its type, bounds, unit, default and meaning, in one place.
 
-What belongs here: the parameter class of each stage, the root `Settings`, and how they are read from one YAML file and
-the environment. Not here: what a setting does (`stages/`), and secrets, which come from the environment only and are
-read by `adapters/buckets.py` when they are needed. Imports nothing of the product but `errors`.
+What belongs here: the parameter class of each stage, the root `Settings`, and reading them from one YAML file and the
+environment. Not here: what a setting does (`stages/`), secrets, which `adapters/buckets.py` reads from the environment
+when they are needed. Imports nothing of the product but `errors`.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from pipeline.errors import SettingsError
 DEFAULT_FILE = Path("image-cluster.yaml")
 FILE_VARIABLE = "IMAGE_CLUSTER_SETTINGS"
 
-# What operating systems, NAS boxes and photo tools keep beside photos; never what a person would call a folder.
+# Names of files and folders that operating systems, NAS boxes and photo tools put beside photos.
 SKIP_NAMES = (
     ".*", "@eaDir", "@tmp", "@Recycle", "@Recently-Snapshot", "@__thumb", "@sharebin", "@GMT-*", "#recycle",
     "#snapshot", "~snapshot", "$RECYCLE.BIN", "System Volume Information", "FOUND.0??", "lost+found", "__MACOSX",
@@ -29,20 +29,20 @@ SKIP_NAMES = (
 )  # fmt: skip
 
 
-# of a source; a bucket that is opened without settings has the same
+# defaults of a source, also for a bucket that is opened without settings
 CONCURRENCY = 16
 TIMEOUT_SECONDS = 30.0
 RETRIES = 4
 
 
 def without_secrets(text: str) -> str:
-    """`text` with the password of every address in it replaced by ***, and query values that name a secret too."""
+    """`text` with passwords in addresses, and secret values in their queries, replaced by ***."""
     text = re.sub(r"(://[^:/@\s]*):[^\s]*@", r"\1:***@", text)
     return re.sub(r"(?i)([?&][^=&\s]*(?:password|secret|token|key)[^=&\s]*=)[^&\s'\"]+", r"\1***", text)
 
 
 class Params(BaseModel):
-    """Base of every parameter class: unknown names are refused, values never change after reading."""
+    """Base of every parameter class: refuses unknown names; values never change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -516,15 +516,15 @@ class Settings(Params):
 
 
 def settings_path(environment: Mapping[str, str] | None = None) -> Path:
-    """The settings file that applies: `IMAGE_CLUSTER_SETTINGS`, else `image-cluster.yaml` in the working directory."""
+    """The settings file: `IMAGE_CLUSTER_SETTINGS`, else `image-cluster.yaml` in the working directory."""
     return Path((os.environ if environment is None else environment).get(FILE_VARIABLE) or DEFAULT_FILE)
 
 
 def load_settings(path: Path | None = None) -> Settings:
     """Read and check the settings.
 
-    `path` None means the file of `settings_path()`, and the defaults where there is none.
-    Raises `SettingsError` naming file, line, the value found and the nearest right word.
+    `path` None means the file of `settings_path()`, or the defaults if there is none. Raises `SettingsError` naming
+    file, line, the value and the nearest valid name.
     """
     chosen = settings_path() if path is None else path
     if not chosen.exists():
@@ -537,7 +537,7 @@ def load_settings(path: Path | None = None) -> Settings:
 
 
 def parse_settings(text: str, name: str = "settings") -> Settings:
-    """Settings from YAML text; `name` is what errors call it. Raises `SettingsError`."""
+    """Settings from YAML text; `name` is the file in errors. Raises `SettingsError`."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document: Any = yaml.safe_load(text)
@@ -561,25 +561,25 @@ def _explain(name: str, node: "yaml.Node | None", problem: Any) -> str:
     where = f"{name}, line {line}: " if line else f"{name}: "
     path = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        known = _names_at(location[:-1])
-        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+        names = _names_at(location[:-1])
+        near = difflib.get_close_matches(location[-1], names, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(names)}."
         return f"{where}there is no setting {path}. {hint}"
     return without_secrets(f"{where}{path} is {problem['input']!r}: {problem['msg']}.")
 
 
 def _line_of(node: Any, location: list[str]) -> int:
-    """Line (from 1) of the deepest part of `location` that the document holds; 0 when there is none."""
+    """Line (from 1) of the deepest part of `location` that the document contains; 0 if there is none."""
     line = 0
     for part in location:
         if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
             node = node.value[int(part)]
             line = node.start_mark.line + 1 if node.start_mark else line
         elif isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == part]
-            if not found:
+            entries = [(key, value) for key, value in node.value if key.value == part]
+            if not entries:
                 break
-            key, node = found[0]
+            key, node = entries[0]
             line = key.start_mark.line + 1 if key.start_mark else line
         else:
             break

@@ -1,7 +1,7 @@
-"""The commented image-cluster.yaml, made from the parameter classes, so that no setting is described twice.
+"""The commented image-cluster.yaml, generated from the parameter classes, so that no setting is described twice.
 
-What belongs here: turning `settings.py` into text, and changing one value in a text that people wrote. Not here: any
-setting.
+What belongs here: turning settings into text, and changing one value in a text that people wrote. Not here: the
+settings (`settings.py`).
 """
 
 import json
@@ -40,10 +40,10 @@ def settings_text(changed: dict[str, dict[str, Any]] | None = None) -> str:
 
 
 def with_value(text: str, section: str, knob: str, value: str, *, name: str = "settings") -> str:
-    """The text of a settings file with one knob at `value` (plain YAML), every other character as it was.
+    """The text of a settings file with one setting changed to `value` (plain YAML) and nothing else.
 
-    Raises `SettingsError`, `name` being the file, where the text or the value does not hold, or where the text is
-    written in a way that cannot be changed in one place.
+    `name` is the file in errors. Raises `SettingsError` if the text or the value is invalid, or if the text is written
+    in a way that cannot be changed in one place.
     """
     before = parse_settings(text, name=name).model_dump()
     changed = _changed(text, section, knob, value)
@@ -59,15 +59,15 @@ def with_value(text: str, section: str, knob: str, value: str, *, name: str = "s
 def _changed(text: str, section: str, knob: str, value: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    held = _entry(root, section)
-    if held is None:
+    entry = _entry(root, section)
+    if entry is None:
         gap = "" if not text or text.endswith("\n") else newline
         return f"{text}{gap}{newline if text else ''}{section}:{newline}  {knob}: {value}{newline}"
-    key, node = held
-    found = _entry(node, knob)
-    if found is not None:
-        old = found[1]
-        space = "" if old.start_mark.index > found[0].end_mark.index + 1 else " "
+    key, node = entry
+    value_entry = _entry(node, knob)
+    if value_entry is not None:
+        old = value_entry[1]
+        space = "" if old.start_mark.index > value_entry[0].end_mark.index + 1 else " "
         return f"{text[: old.start_mark.index]}{space}{value}{text[old.end_mark.index :]}"
     line = f"{knob}: {value}"
     if isinstance(node, yaml.MappingNode) and node.flow_style:
@@ -76,7 +76,7 @@ def _changed(text: str, section: str, knob: str, value: str) -> str:
     if isinstance(node, yaml.MappingNode):
         first = node.value[0][0].start_mark
         return f"{text[: first.index]}{line}{newline}{' ' * first.column}{text[first.index :]}"
-    end = text.find("\n", key.end_mark.index)  # an empty section, or one whose knobs are all commented out
+    end = text.find("\n", key.end_mark.index)  # an empty section, or one with only comments
     at = len(text) if end < 0 else end + 1
     gap = newline if end < 0 else ""
     return f"{text[:at]}{gap}  {line}{newline}{text[at:]}"
@@ -111,8 +111,8 @@ def _comment(field: FieldInfo, indent: str) -> list[str]:
 
 
 def _bounds(field: FieldInfo) -> str:
-    choices = [str(one) for part in (field.annotation, *get_args(field.annotation)) if get_origin(part) is Literal
-               for one in get_args(part)]  # fmt: skip
+    choices = [str(choice) for part in (field.annotation, *get_args(field.annotation)) if get_origin(part) is Literal
+               for choice in get_args(part)]  # fmt: skip
     if choices:
         return " | ".join(choices)
     parts: list[str] = []

@@ -1,8 +1,8 @@
-"""What concerns the machine and its libraries, not images.
+"""The machine and its libraries, not images.
 
 - `cpu.py`: how many cores this process may use.
-- `jit.py`: loops that numba compiles; `numba_cache.py`: where what it compiles is kept.
-- `torch_threads.py`: torch kept to one core in threads beside which others work.
+- `jit.py`: loops compiled by numba; `numba_cache.py`: the disk cache of UMAP's compiled functions.
+- `torch_threads.py`: limiting torch to one core per thread.
 
-Imports nothing of ours.
+Imports nothing from the rest of the product.
 """

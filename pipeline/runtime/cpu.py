@@ -1,9 +1,9 @@
-"""How many cores there are to work with.
+"""The number of cores that this process may use.
 
-What belongs here: what the affinity of the process and the limits of its container leave. Not here: how many threads
-of which kind are made of them.
+What belongs here: the affinity of the process and the limits of its container. Not here: numbers of threads (the
+modules that start them).
 
-A container that may use 4 of 64 cores still sees 64; as many threads would take turns on 4, and each hold an image.
+A container that may use 4 of 64 cores still sees 64; 64 threads would share 4 cores and each hold an image in memory.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-MOST_READERS = 8  # threads that read memory at a time: more do not read it any faster
+MOST_READERS = 8  # threads that read memory at a time; more are no faster
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
@@ -24,9 +24,9 @@ def usable_cores(cgroup: Path = CGROUP) -> int:
 
 
 def tell_libraries(environment: MutableMapping[str, str], cgroup: Path = CGROUP) -> None:
-    """Where a quota grants fewer cores than are to be seen, tell the libraries that count for themselves.
+    """Limit the threads of numerical libraries if a quota grants fewer cores than are visible.
 
-    Each reads its variable when it is first imported; one that is set already is somebody's wish.
+    Each library reads its variable when it is first imported. Variables that are already set do not change.
     """
     cores = usable_cores(cgroup)
     if cores < _visible():
@@ -39,7 +39,7 @@ def _visible() -> int:
 
 
 def _quota(cgroup: Path) -> float | None:
-    """Cores that the scheduler grants, None where it sets no limit: cgroups version 2, else version 1."""
+    """Cores that cgroups grant, None if there is no limit; version 2, else version 1."""
     limit = _words(cgroup / "cpu.max") or [
         *_words(cgroup / "cpu" / "cpu.cfs_quota_us"), *_words(cgroup / "cpu" / "cpu.cfs_period_us")
     ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Loops that numba compiles when they are first called.
+"""Loops that numba compiles at their first call.
 
-What belongs here: how a loop is compiled. Not here: any loop. numba takes half a second to import, so that only what
-works on thousands of images asks for it.
+What belongs here: how a loop is compiled. Not here: the loops (`stages/`). Importing numba takes half a second, so only
+code for thousands of images uses it.
 """
 
 import functools
@@ -13,8 +13,7 @@ R = TypeVar("R")
 
 
 def compiled(loop: Callable[P, R]) -> Callable[P, R]:
-    """`loop`, which must be a module's own function, compiled: other threads run beside it, and what was compiled is
-    kept on disk, where there is a place for it, for the next process."""
+    """The compiled `loop`, a module-level function. It releases the GIL, and is cached on disk if possible."""
     return cast("Callable[P, R]", _compiled(loop))
 
 
@@ -25,5 +24,5 @@ def _compiled(loop: Callable[..., Any]) -> Any:
     library: Any = numba
     try:
         return library.njit(nogil=True, cache=True)(loop)
-    except RuntimeError:  # no folder that may be written to
+    except RuntimeError:  # no writable folder for the cache
         return library.njit(nogil=True)(loop)

@@ -1,9 +1,9 @@
-"""UMAP's compiled functions, kept on disk between processes.
+"""A disk cache for UMAP's compiled functions.
 
-What belongs here: the one switch that numba lacks. UMAP compiles its loops at the first call of every process (15 to 25
-seconds, longer than the work itself on a small library) because it does not ask numba to cache them; with the cache the
-second process needs half a second and returns the same numbers. Not here: calling UMAP
-(`stages/reduced/projection.py`).
+What belongs here: turning on numba's cache for UMAP. Not here: calling UMAP (`stages/reduced/projection.py`).
+
+UMAP does not ask numba to cache its loops, so every process compiles them (15 to 25 seconds, more than the work itself
+takes on a small library). With the cache the second process needs half a second and returns the same numbers.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def import_umap_cached(folder: Path) -> None:
-    """Import UMAP so that numba stores what it compiles below `folder`. Does nothing when UMAP is imported already."""
+    """Import UMAP with numba's cache below `folder`. Does nothing if UMAP is already imported."""
     if "umap" in sys.modules:
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
-"""Torch kept to one core in threads beside which others work.
+"""Limits torch to one core per thread, for threads that run beside others.
 
-What belongs here: how a thread says that torch may use one core, and loading torch under that rule. Not here: how many
-threads there are (`cpu.py`), what they do.
+What belongs here: setting the limit, and loading torch with it. Not here: the number of threads (`cpu.py`).
 """
 
 import sys
@@ -12,10 +11,10 @@ _THREAD = threading.local()
 
 
 def use_one_thread() -> None:
-    """Keep torch to one core in this thread.
+    """Limit torch to one core in this thread.
 
-    Loading torch takes seconds, and a run whose images Pillow decodes and nobody resizes never needs it. So where torch
-    is not loaded yet, the limit is set when this thread first asks for it.
+    Loading torch takes seconds, and some runs never need it. If torch is not loaded yet, `load_torch` sets the limit
+    later.
     """
     _THREAD.limited = "torch" in sys.modules
     if _THREAD.limited:
@@ -25,7 +24,7 @@ def use_one_thread() -> None:
 
 
 def load_torch() -> Any:
-    """Torch, loaded at the first use and limited to one core where `use_one_thread` asked for it."""
+    """Torch, loaded at the first use, with the limit of `use_one_thread` in this thread."""
     import torch
 
     if not getattr(_THREAD, "limited", True):
