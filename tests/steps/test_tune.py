@@ -94,10 +94,10 @@ def test_another_granularity_leaves_embeddings_and_reduced_alone_and_searches_no
 
 def test_neighbours_from_the_cache_give_the_same_groups(bench: Bench) -> None:
     project = bench.project()
-    found = labels_step.points(project, project.store.require("bollards", "reduced"))
+    points = labels_step.read_points(project, project.store.require("bollards", "reduced"))
     params = project.settings.labels
-    again = labelling.group(found.vectors, params, neighbours=found.neighbours())
-    assert (again.groups == labelling.group(found.vectors, params).groups).all()
+    again = labelling.group(points.vectors, params, neighbours=points.neighbours())
+    assert (again.groups == labelling.group(points.vectors, params).groups).all()
 
 
 def test_families_keep_their_ids_and_reach_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
