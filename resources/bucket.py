@@ -14,7 +14,7 @@ from dagster_aws.s3.resources import ResourceWithS3Configuration
 from pydantic import Field
 
 from pipeline.adapters.buckets import open_source
-from pipeline.adapters.s3_bucket import Credentials
+from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import BucketError, SettingsError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.build import Bucket

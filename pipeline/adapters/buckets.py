@@ -11,7 +11,8 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from pipeline.adapters.folder_bucket import FolderBucket
-from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
+from pipeline.adapters.s3_bucket import ObstoreBucket
+from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import BucketError, SettingsError
 from pipeline.settings import CONCURRENCY, RETRIES, SKIP_NAMES, TIMEOUT_SECONDS, SourceSettings
 

@@ -16,7 +16,8 @@ import pytest
 from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.folder_bucket import FolderBucket
 from pipeline.adapters.read_ahead import read_ahead
-from pipeline.adapters.s3_bucket import Credentials, ObstoreBucket
+from pipeline.adapters.s3_bucket import ObstoreBucket
+from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import (
     BucketError,
     BucketUnreachableError,
