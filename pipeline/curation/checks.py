@@ -10,8 +10,8 @@ from typing import assert_never
 
 from pipeline.curation import decisions as d
 from pipeline.curation.addressing import choose_cluster
+from pipeline.curation.clusters import Curated, CuratedCluster
 from pipeline.curation.decisions import Decision
-from pipeline.curation.replay import Curated, CuratedCluster
 from pipeline.errors import DecisionError, UnknownNameError
 
 

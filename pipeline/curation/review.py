@@ -10,7 +10,7 @@ merge, a birth, a decision that has to wait) is a flag that the run raises and a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.curation.replay import Curated, CuratedCluster
+from pipeline.curation.clusters import Curated, CuratedCluster
 
 Fates = Mapping[str, tuple[str, tuple[str, ...]]]
 

@@ -17,8 +17,9 @@ import polars as pl
 
 from pipeline.curation import decisions as d
 from pipeline.curation.checks import check_images, checked, known_cluster
+from pipeline.curation.clusters import Computed, Curated, CuratedCluster
 from pipeline.curation.decisions import ClusterState, Decision, Event
-from pipeline.curation.replay import Computed, Curated, CuratedCluster, replay
+from pipeline.curation.replay import replay
 from pipeline.curation.review import reasons
 from pipeline.errors import ConflictError, DamagedDatabaseError, DecisionError
 from pipeline.stages.contract import columns
@@ -198,7 +199,7 @@ class Curation:
 
     def named(self, slug: str) -> frozenset[str]:
         """Ids of computed clusters that have a name, merged ones included."""
-        from pipeline.curation.replay import fold
+        from pipeline.curation.fold import fold
 
         return fold(self.checked(slug).events(slug)).names()
 

@@ -1,8 +1,8 @@
 """Small libraries and what people decided about them, for the tests of this folder."""
 
 from pipeline.curation import decisions as d
+from pipeline.curation.clusters import Computed
 from pipeline.curation.decisions import Event
-from pipeline.curation.replay import Computed
 
 
 def images(text: str) -> frozenset[str]:

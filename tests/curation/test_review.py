@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from pipeline.curation import decisions as d
+from pipeline.curation.clusters import Curated
 from pipeline.curation.decisions import ClusterState, Event
-from pipeline.curation.replay import Curated, replay
+from pipeline.curation.replay import replay
 from pipeline.curation.review import Flag, change_since_review, raise_flags, reasons
 from tests.curation.library import TWO, events, images, library
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.curation.replay import ReadsMembers
+from pipeline.curation.fold import ReadsMembers
 
 ROOT = Path(__file__).parents[2]
 NAMES = {member.__name__ for member in get_args(d.Decision)}

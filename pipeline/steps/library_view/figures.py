@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.curation.replay import Computed, Curated
+from pipeline.curation.clusters import Computed, Curated
 from pipeline.stages.contract import columns
 from pipeline.stages.representatives.contract import MEMBERS_SCHEMA
 from pipeline.steps.project import Project

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 
 import polars as pl
 
-from pipeline.curation.replay import Curated
+from pipeline.curation.clusters import Curated
 from pipeline.stages.published.document import share
 from pipeline.steps.curation import Curation
 from pipeline.steps.library_view.figures import RANKS, Figures, changed_clusters, figures_of

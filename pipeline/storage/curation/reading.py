@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.curation.decisions import ClusterState, Event, Undo, kinds_of, parse_decision
-from pipeline.curation.replay import ReadsMembers, fold
+from pipeline.curation.fold import ReadsMembers, fold
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 

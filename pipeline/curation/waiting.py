@@ -1,0 +1,95 @@
+"""Decisions that wait because they cannot be applied to the present clusters.
+
+What belongs here: when each decision has to wait, and why. Not here: applying decisions (`replay.py`), flags for a
+review (`review.py`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from pipeline.curation import decisions as d
+from pipeline.curation.clusters import Computed, CuratedCluster, Waiting
+from pipeline.curation.fold import Fold
+
+
+def find_waiting(
+    folded: Fold, computed: Computed, clusters: Mapping[str, CuratedCluster], placed: Mapping[str, str | None]
+) -> list[Waiting]:
+    """The decisions that cannot be applied to these clusters, each with the reason, sorted by event.
+
+    `clusters` are those after all decisions, `placed` the clusters of moved images.
+    """
+    where = {image: cluster.id for cluster in clusters.values() for image in cluster.members} if _any_may_wait(
+        folded, clusters) else {}  # fmt: skip
+    result: list[Waiting] = []
+
+    def gone(number: int, cluster: str, what: str) -> None:
+        now = Counter(where[image] for image in computed.former.get(cluster, ()) if image in where).most_common(3)
+        text = ", ".join(f"{count} in {name}" for name, count in now)
+        tail = f"; of its images {text} now" if now else ""
+        result.append(Waiting(number, f"{what}: cluster {cluster} is not there{tail}", now[0][0] if now else None))
+
+    settings = [
+        *((n, c, f"the name “{v}”") for c, (n, v) in folded.name.items() if v is not None),
+        *((n, c, "the description") for c, (n, v) in folded.description.items() if v is not None),
+        *((n, c, f"the status {v}") for c, (n, v) in folded.status.items() if v != "active"),
+    ]
+    for number, cluster, what in settings:
+        if cluster not in clusters and cluster not in folded.redirect:
+            gone(number, cluster, what)
+    for cluster, (number, image) in folded.representative.items():
+        if image is None or cluster in folded.redirect:
+            continue
+        if cluster not in clusters:
+            gone(number, cluster, "the chosen representative")
+        elif image not in clusters[cluster].members:
+            result.append(Waiting(number, f"the chosen representative {image} is not in {cluster} now", cluster))
+    for number, merge in folded.merges:
+        result += _merge_waits(number, merge, folded, computed, where)
+    for number, split in folded.splits.values():
+        if not any(image in computed.home for image in split.images):
+            result.append(Waiting(number, f"none of the {len(split.images)} images that were split off is there"))
+    for number, move in folded.moves:
+        result += _move_waits(number, move, folded, computed, clusters, placed)
+    return sorted(result, key=lambda decision: decision.number)
+
+
+def _any_may_wait(folded: Fold, clusters: Mapping[str, CuratedCluster]) -> bool:
+    touched = {*folded.name, *folded.description, *folded.status, *folded.representative}
+    touched |= {cluster for _, merge in folded.merges for cluster in merge.clusters_touched()}
+    return any(cluster not in clusters for cluster in touched)
+
+
+def _merge_waits(
+    number: int, merge: d.Merge, folded: Fold, computed: Computed, where: Mapping[str, str]
+) -> list[Waiting]:
+    """A merge waits if none of its other clusters exists, unless the clustering itself merged them."""
+    others = [cluster for cluster in merge.clusters if cluster != merge.into]
+    if any(cluster in computed.clusters or cluster in folded.splits for cluster in others):
+        return []
+    into = folded.resolve(merge.into)
+    for cluster in others:
+        there = [where[image] for image in computed.former.get(cluster, ()) if image in where]
+        if there and sum(cluster_now == into for cluster_now in there) * 2 >= len(there):
+            return []
+    return [Waiting(number, f"the merge into {merge.into}: {', '.join(others) or 'nothing else'} is not there")]
+
+
+def _move_waits(
+    number: int,
+    move: d.Move,
+    folded: Fold,
+    computed: Computed,
+    clusters: Mapping[str, CuratedCluster],
+    placed: Mapping[str, str | None],
+) -> list[Waiting]:
+    current = [image for image in move.images if folded.places[image][-1] == move.to and image not in folded.excluded]
+    if not current:
+        return []  # replaced by later decisions
+    here = [image for image in current if image in computed.home]
+    if not here:
+        return [Waiting(number, f"none of the {len(current)} moved images is there")]
+    if move.to is not None and folded.resolve(move.to) not in clusters:
+        at = placed[here[0]]
+        return [Waiting(number, f"{len(here)} images were moved to cluster {move.to}, which is not there", at)]
+    return []
