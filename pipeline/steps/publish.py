@@ -94,9 +94,7 @@ def _build_result(project: Project, slug: str) -> _Result:
     document = documents.build_document(view, generated_at=project.now())
     schema.validate(document)
     digest = twins.digest_with(documents.content_digest(document), published_duplicates(project, slug))
-    largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
-    counts = {**document["summary"], "largest": largest}
-    return _Result(view, document, {"digest": digest, "counts": counts, "settings": document["settings"]})
+    return _Result(view, document, {"digest": digest, "counts": _counts(document), "settings": document["settings"]})
 
 
 def _inputs_digest(project: Project, slug: str) -> str:
@@ -174,6 +172,11 @@ def _new_result(
         show_readers(project, slug, history, name, "published", digest, headline, summary)
 
 
+def _counts(document: Mapping[str, Any]) -> dict[str, int]:
+    """The summary of a document, and the size of its largest cluster."""
+    return {**document["summary"], "largest": max((cluster["size"] for cluster in document["clusters"]), default=0)}
+
+
 def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
     images = counts["clustered"] + counts["unclustered"]
     return guard.holds_most(counts["largest"], images, project.settings.published.max_cluster_share, slug)
@@ -228,10 +231,9 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
         return project.thumbnails.read(value) if value else None
 
     alike = published_duplicates(project, slug)
-    largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
     rendered = page.render_page(
         document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
-        warning=_warning(project, slug, {**document["summary"], "largest": largest}),
+        warning=_warning(project, slug, _counts(document)),
     )  # fmt: skip
     companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}
     return {
