@@ -26,6 +26,7 @@ from pipeline.commands.common import (
     where_options,
     with_project,
 )
+from pipeline.commands.doctor import doctor
 from pipeline.commands.duplicates import duplicates
 from pipeline.commands.keeping import backup, carry_over, restore
 from pipeline.commands.pairs import pairs
@@ -309,6 +310,7 @@ main.add_command(backup)
 main.add_command(carry_over)
 main.add_command(changes)
 main.add_command(clusters)
+main.add_command(doctor)
 main.add_command(duplicates)
 main.add_command(pairs)
 main.add_command(publish)

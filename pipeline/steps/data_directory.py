@@ -117,3 +117,23 @@ class DataDirectory:
             yield
         finally:
             file_lock.release()
+
+    @contextmanager
+    def lock_if_free(self, slug: str) -> Generator[bool]:
+        """Hold a category unless somebody else does; yields whether it is held. Makes no file."""
+        from filelock import FileLock, Timeout
+
+        path = self.layout.lock(slug)
+        if not path.exists() or not os.access(path, os.W_OK):  # never run, or a directory that cannot be written
+            yield True
+            return
+        file_lock = FileLock(path)
+        try:
+            file_lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            file_lock.release()

@@ -124,7 +124,7 @@ class _Work:
             batch_size=params.batch_size,
             threads=params.decode_threads,
             thumbnail_pixels=self.project.settings.images.thumbnail_pixels,
-            skip=self.with_vector.__contains__,
+            skip=self._is_known,
             images=self.images,
             on_notice=self.project.talk.notice,
         )
@@ -139,6 +139,10 @@ class _Work:
             # also after Ctrl-C, so that finished work is kept
             self._flush()
             self.seconds = perf_counter() - started
+
+    def _is_known(self, image: str) -> bool:
+        """Whether neither a vector nor a thumbnail is to be made of an image."""
+        return image in self.with_vector and self.project.thumbnails.has(image)
 
     def _take(self, outcome: Outcome[str], row: dict[str, Any]) -> None:
         if outcome.token != row["key"]:

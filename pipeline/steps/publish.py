@@ -22,7 +22,7 @@ from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
 from pipeline.storage.artifacts import digest as digest_of
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import file_digest, write_atomically
 from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_document, read_history, write_history
 from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, published_set
 from pipeline.storage.publications import drop_old_sets, linked_version, stage_set, swing
@@ -160,7 +160,8 @@ def _new_result(
     if history.held is not None:
         concerns.append(guard.Concern("rolled_back", history.held, {}))
     name = history.next_version(digest)
-    stage_set(root, slug, name, _files(project, slug, document, changes))
+    folder = stage_set(root, slug, name, _files(project, slug, document, changes))
+    history.files[name] = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     headline, summary = news.headline(changes), dict(document["summary"])
     if concerns:
         history.candidate = Candidate(

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import DamagedArtifactError, FactsMismatchError, MissingArtifactError, NewerSchemaError
 from pipeline.stages.contract import SEEN, StageFacts
-from pipeline.storage.files import sync_directory, sync_file, write_atomically
+from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
 from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
 
 F = TypeVar("F", bound=StageFacts)
@@ -38,7 +38,8 @@ LOST = {"identities": " and gives its clusters new ids"}  # what computing again
 class Provenance:
     """The origin of a version: fingerprint of its inputs, effective parameters, and time.
 
-    `facts` are plain JSON; `Artifact.facts` parses them.
+    `facts` are plain JSON; `Artifact.facts` parses them. `digests`: file name → digest of each file; empty for versions
+    from before digests were recorded, and for those that were taken up again after damage.
     """
 
     version: str
@@ -47,6 +48,7 @@ class Provenance:
     params: dict[str, Any] = field(default_factory=dict[str, Any])
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
     rows: dict[str, int] = field(default_factory=dict[str, int])
+    digests: dict[str, str] = field(default_factory=dict[str, str])
     schema_version: int = SCHEMA_VERSION
 
 
@@ -153,6 +155,7 @@ class ArtifactStore:
                 params=dict(params or {}),
                 facts=facts.stored() if facts else {},
                 rows={table: frame.height for table, (frame, _) in tables.items()},
+                digests=_digests(target),
             )
             write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
@@ -196,7 +199,7 @@ class ArtifactStore:
             facts = {name: value for name, value in source.provenance.facts.items() if name != SEEN}
             provenance = replace(
                 source.provenance, version=target.name, fingerprint=fingerprint, created_at=created_at, facts=facts,
-                rows=rows,
+                rows=rows, digests=_digests(target),
             )  # fmt: skip
             write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
@@ -256,6 +259,10 @@ def _damaged(slug: str, name: str, what: str, error: Exception) -> DamagedArtifa
         "and of cluster ids the version before is taken up again.",
         slug=slug, name=name,
     )  # fmt: skip
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.name: file_digest(path) for path in sorted(folder.iterdir())}
 
 
 def _sync_all(folder: Path) -> None:

@@ -4,6 +4,7 @@ What belongs here: writing bytes so that no reader, crash or full disk leaves ha
 modules beside this file).
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -37,6 +38,12 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise DamagedFileError(f"{path} is damaged: it holds no JSON object. {remedy}")
     return values  # pyright: ignore[reportUnknownVariableType]
+
+
+def file_digest(path: Path) -> str:
+    """Digest of a file's bytes (BLAKE2b, 16 bytes, hexadecimal), read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def sync_file(path: Path) -> None:

@@ -90,7 +90,8 @@ class History:
 
     `held` is set by a rollback: every new result waits until a person accepts one. `outlets` maps the address of each
     outlet, without secrets, to its last version. `decisions` are those of the last result, None in older records.
-    `losses` are those that people accepted.
+    `losses` are those that people accepted. `files`: version of a kept set → digest of each of its files; empty for
+    sets from before digests were recorded.
     """
 
     publications: list[Publication] = field(default_factory=list[Publication])
@@ -99,6 +100,7 @@ class History:
     outlets: dict[str, str] = field(default_factory=dict[str, str])
     decisions: DecisionRecord | None = None
     losses: list[Loss] = field(default_factory=list[Loss])
+    files: dict[str, dict[str, str]] = field(default_factory=dict[str, "dict[str, str]"])
 
     @property
     def current(self) -> Publication | None:
@@ -155,6 +157,8 @@ def read_decisions(root: Path, slug: str) -> DecisionRecord | None:
 
 def write_history(root: Path, slug: str, history: History) -> None:
     """Store the record in one step."""
+    kept = {*history.versions(), *([history.candidate.version] if history.candidate else [])}
+    history.files = {version: digests for version, digests in history.files.items() if version in kept}
     values = {"schemaVersion": HISTORY_VERSION, **asdict(history)}
     write_atomically(published_record(root, slug), json.dumps(values, indent=1, ensure_ascii=False).encode() + b"\n")
 
@@ -178,6 +182,7 @@ def _parse(values: dict[str, Any], path: Path) -> History:
         outlets=dict(values["outlets"]),
         decisions=DecisionRecord(**decisions) if decisions else None,
         losses=[Loss(**loss) for loss in values.get("losses", [])],
+        files=dict(values.get("files", {})),
     )
 
 

@@ -1,10 +1,11 @@
 """Thumbnails by content hash, one small file each, written when an image is first decoded.
 
-What belongs here: storing and reading thumbnail bytes. Not here: making them (`stages/images/decode.py`). A run with
-nothing to embed does not restore a deleted thumbnail; pages then show the image without a picture.
+What belongs here: storing and reading thumbnail bytes. Not here: making them (`stages/images/decode.py`). A deleted
+thumbnail is made again when its image is read again: see `image-cluster doctor --repair`.
 """
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -26,6 +27,14 @@ class ThumbnailStore:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         temporary.write_bytes(data)
         temporary.replace(path)
+
+    def has(self, content_hash: str) -> bool:
+        """Whether there is one."""
+        return self.path(content_hash).exists()
+
+    def stored(self) -> Iterator[Path]:
+        """The files of all thumbnails; each is named by its content hash."""
+        return (path for path in self.root.glob("*/*") if not path.name.startswith("."))
 
     def read(self, content_hash: str) -> bytes | None:
         path = self.path(content_hash)

@@ -13,15 +13,16 @@ fixed-size binary column 9 times (200,000 × 512).
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import MissingArtifactError
+from pipeline.errors import DamagedFileError, MissingArtifactError
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.storage.files import sync_directory, sync_file, write_atomically
 
@@ -71,13 +72,25 @@ class VectorStore:
 
     def _rows(self) -> pl.DataFrame:
         """Like `index`, but with a row for each copy of a hash, in the order of the parts."""
-        frames = pl.collect_all(
-            pl.scan_parquet(path, glob=False, row_index_name="row").select(
-                "content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64)
+        with self._naming_the_way_on():
+            frames = pl.collect_all(
+                pl.scan_parquet(path, glob=False, row_index_name="row").select(
+                    "content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64)
+                )
+                for number, path in enumerate(self._parts().values())
             )
-            for number, path in enumerate(self._parts().values())
-        )
         return pl.concat(frames) if frames else pl.DataFrame(schema=INDEX_SCHEMA)
+
+    @contextmanager
+    def _naming_the_way_on(self) -> Generator[None]:
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError, ValueError, EOFError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DamagedFileError(
+                f"A part of the vectors in {self.root} is damaged ({said}). Run `image-cluster doctor --repair`, which "
+                "removes it; the next run embeds its images again."
+            ) from error
 
     def _parts(self) -> dict[str, Path]:
         """Name of each part below `root` → its Parquet file, sorted."""
@@ -114,7 +127,8 @@ class VectorStore:
             )
         if not places:
             return np.empty((0, self.dimension() or 0), dtype=np.float16)
-        stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in places]
+        with self._naming_the_way_on():
+            stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in places]
         result = np.empty((len(hashes), stored[0].shape[1]), dtype=np.float16)
 
         def copy(number: int, start: int) -> None:
@@ -140,7 +154,8 @@ class VectorStore:
         files = {name: self.root / f"{name}.hashes.npy" for name in self._parts()}
         if not all(path.exists() for path in files.values()):
             return None  # parts of an earlier version of this program
-        mapped: dict[str, Any] = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
+        with self._naming_the_way_on():
+            mapped: dict[str, Any] = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
         if len(hashes) > FEW * sum(map(len, mapped.values())):
             return None
         wanted = np.array([value.encode() for value in hashes])

@@ -1,0 +1,234 @@
+"""What is asked of one category, whose lock the caller holds.
+
+What belongs here: the questions and their answers in words. Not here: looking at files (`storage/integrity.py`,
+`storage/leftovers.py`), the whole directory (`whole.py`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.errors import DamagedArtifactError, LostDecisionsError, MissingArtifactError
+from pipeline.stages.contract import columns
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
+from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, LEDGER_SCHEMA, MEMBERS_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
+from pipeline.steps.curation import Curation
+from pipeline.steps.decision_guard import counted
+from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
+from pipeline.steps.project import Project
+from pipeline.storage import integrity
+from pipeline.storage import leftovers as left
+from pipeline.storage.artifacts import Artifact
+from pipeline.storage.healing import heal, pointer_is_gone
+from pipeline.storage.history import History, read_history
+from pipeline.storage.layout import published_set
+from pipeline.storage.publications import linked_version, swing
+
+NAMES = ("manifest", "images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives",
+         "similarity", "tuning")  # fmt: skip
+_LEDGER = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members", "into")
+_UNFINISHED = "a run was begun and not finished: the next one goes on from there"
+
+
+def results(project: Project, slug: str) -> Iterator[Finding]:
+    """Every pointer leads to a version, and every file of it is as it was written."""
+    whole = files = 0
+    for name in NAMES:
+        mend = partial(heal, project.store, slug, name)
+        try:
+            artifact = project.store.current(slug, name)
+        except DamagedArtifactError as error:
+            yield _fault("results", slug, str(error).partition(". ")[0], mend)
+            continue
+        if artifact is None:
+            if name == "identities" and pointer_is_gone(project.store, slug, name):
+                yield _fault("results", slug, f"nothing says which version of {name} is current", mend)
+            continue
+        if fault := integrity.artifact_fault(artifact):
+            yield _fault("results", slug, f"{name}: {fault}", mend)
+            continue
+        whole += 1
+        files += len(artifact.provenance.digests) or len(artifact.provenance.rows)
+    yield Finding("results", slug, "ok", f"{whole} results with {files} files are as they were written")
+
+
+def ids(project: Project, slug: str) -> Iterator[Finding]:
+    """The ledger of cluster ids is readable, and says of each cluster that it is alive, once."""
+    stored = project.store.current(slug, "identities")
+    if stored is None:
+        yield Finding("ids", slug, "ok", "nothing is clustered yet")
+        return
+    ledger = stored.table("ledger", _LEDGER, list(_LEDGER))
+    clusters = stored.table("clusters", CLUSTERS_SCHEMA, ["cluster_id"])["cluster_id"].to_list()
+    members = stored.table("members", MEMBERS_SCHEMA, ["image_id", "cluster_id"])
+    alive = ledger.filter("alive")["cluster_id"].to_list()
+    faults = [
+        f"{name} stands in it {count} times" for name, count in Counter(ledger["cluster_id"]).items() if count > 1
+    ]
+    if sorted(alive) != sorted(clusters):
+        faults.append(f"it has {len(alive):,} living ids for {len(clusters):,} clusters")
+    if strangers := set(members["cluster_id"].drop_nulls()) - set(clusters):
+        faults.append(f"images belong to {len(strangers):,} clusters that are not there")
+    if members["image_id"].n_unique() != members.height:
+        faults.append("an image belongs to two clusters")
+    if faults:
+        remedy = "bring categories/" + slug + "/identities back from a backup of the data directory"
+        yield Finding("ids", slug, "fault", f"the ledger is wrong: {'; '.join(faults[:5])}", remedy)
+        return
+    text = f"{len(alive):,} living ids and {ledger.height - len(alive):,} former ones, each once"
+    yield Finding("ids", slug, "ok", text)
+
+
+def counts(project: Project, slug: str) -> Iterator[Finding]:
+    """Every image that came in is accounted for: listed, read, and published with a place or a reason."""
+    manifest, images = (project.store.current(slug, name) for name in ("manifest", "images"))
+    if manifest is None or images is None:
+        yield Finding("counts", slug, "ok", _UNFINISHED if manifest else "nothing is read yet")
+        return
+    rows = images.table("images", IMAGES_SCHEMA, ["image_id", "key", "status"])
+    listed = manifest.table("manifest", MANIFEST_SCHEMA, ["image_id", "change"]).filter(pl.col("change") != "removed")
+    newer, faults = False, list[str]()
+    if set(listed["image_id"]) != set(rows["image_id"]):
+        newer = _made(manifest) >= _made(images)
+        if not newer:
+            faults.append(f"{listed.height:,} images are listed, and {rows.height:,} are accounted for")
+    version = linked_version(project.layout.published, slug)
+    if version is not None and not integrity.set_fault(project.layout.published, slug, version, History()):
+        made_at, keys = integrity.published_keys(project.layout.published, slug, version)
+        if sorted(keys) != rows["key"].sort().to_list():
+            newer |= _made(images) >= made_at
+            if _made(images) < made_at:
+                faults.append(f"{rows.height:,} images were read, and {len(keys):,} are published")
+    if faults:
+        yield _fault("counts", slug, "; ".join(faults), partial(heal, project.store, slug, "images"))
+        return
+    ok = rows.filter(pl.col("status") == "ok").height
+    text = f"{rows.height:,} images = {ok:,} usable + {rows.height - ok:,} set aside"
+    yield Finding("counts", slug, "ok", f"{text}; {_UNFINISHED}" if newer else text)
+
+
+def vectors(project: Project, slug: str) -> Iterator[Finding]:
+    """Every part holds vectors of length 1 under hashes that agree, and every usable image has one."""
+    parts = integrity.vector_parts(project.layout, slug)
+    for part in parts:
+        if fault := integrity.vector_part_fault(part):
+            yield _fault("vectors", slug, fault, partial(_drop_part, part))
+    stored = project.store.current(slug, "embeddings")
+    if stored is None:
+        yield Finding("vectors", slug, "ok", "nothing is embedded yet")
+        return
+    table = stored.table("embeddings", EMBEDDINGS_SCHEMA)
+    fingerprint = str(table["fingerprint"][0]) if table.height else ""
+    known = integrity.embedded_hashes(project.layout, fingerprint) if fingerprint else set[str]()
+    if lacking := set(table["content_hash"]) - known:
+        mend = partial(heal, project.store, slug, "embeddings")
+        yield _fault("vectors", slug, f"{len(lacking):,} of {table.height:,} images have no vector", mend)
+        return
+    yield Finding("vectors", slug, "ok", f"{table.height:,} images have a vector, in {len(parts):,} parts")
+
+
+def contents(project: Project, slug: str) -> Iterator[Finding]:
+    """What tells which bytes show which image is readable."""
+    parts = integrity.content_parts(project.layout, slug)
+    faults = {part: fault for part in parts if (fault := integrity.content_part_fault(part))}
+    for part, fault in faults.items():
+        yield Finding(
+            "contents", slug, "fault", fault,
+            f"bring it back from a backup of the data directory, or remove it: {REPAIR}", partial(_drop_content, part),
+        )  # fmt: skip
+    if not faults:
+        yield Finding("contents", slug, "ok", f"{len(parts):,} parts are readable")
+
+
+def published(project: Project, slug: str) -> Iterator[Finding]:
+    """Readers see a set that is complete and as it was published; those that are kept are, too."""
+    root = project.layout.published
+    history = read_history(root, slug)
+    linked = linked_version(root, slug)
+    faults = {version: fault for version in history.versions()
+              if (fault := integrity.set_fault(root, slug, version, history))}  # fmt: skip
+    for version, fault in faults.items():
+        yield _fault("published", slug, fault, partial(_withdraw, root, slug, version, history))
+    if linked is None and history.current is not None:
+        mend = partial(_show, root, slug, history.current.version)
+        yield _fault("published", slug, f"readers see nothing: {root / slug} leads nowhere", mend)
+    elif not faults:
+        kept = len(history.versions())
+        yield Finding("published", slug, "ok", f"{linked} is complete, {kept} kept" if linked else "nothing yet")
+
+
+def leftovers(project: Project, slug: str) -> Iterator[Finding]:
+    """Nothing is left of processes that were stopped."""
+    paths = left.of_category(project.layout, slug, read_history(project.layout.published, slug))
+    if not paths:
+        yield Finding("leftovers", slug, "ok", "none")
+        return
+    text = f"{len(paths):,} files of a stopped process, the first {paths[0]}"
+    yield Finding("leftovers", slug, "fault", text, REPAIR, partial(_sweep, paths))
+
+
+def decisions(project: Project, slug: str) -> Iterator[Finding]:
+    """No decision that was published from is missing, and all of them replay."""
+    curation = Curation(project, read_only=True)
+    try:
+        events = curation.checked(slug).events(slug)
+        if [event.number for event in events] != list(range(1, len(events) + 1)):
+            remedy = "image-cluster restore latest"
+            yield Finding("decisions", slug, "fault", f"the numbers of {counted(len(events))} have gaps", remedy)
+            return
+        waiting = len(curation.curated(slug).waiting)
+    except LostDecisionsError as error:
+        text, _, remedy = str(error).partition("\n")
+        yield Finding("decisions", slug, "fault", text, remedy)
+    except MissingArtifactError:
+        yield Finding("decisions", slug, "ok", "nothing is read yet")
+    else:
+        yield Finding("decisions", slug, "ok", f"{counted(len(events))}, replayed; {waiting} waiting")
+    finally:
+        curation.close()
+
+
+def _fault(check: str, slug: str, text: str, mend: "partial[str]") -> Finding:
+    return Finding(check, slug, "fault", text, f"{REPAIR}, then {RUN}", mend)
+
+
+def _made(artifact: Artifact) -> str:
+    return artifact.provenance.created_at
+
+
+def _drop_part(part: Path) -> str:
+    integrity.remove_part(part)
+    return "the part was removed; the next run embeds its images again"
+
+
+def _drop_content(part: Path) -> str:
+    part.unlink(missing_ok=True)
+    return "it was removed; the files that it told of are recognised by key and look"
+
+
+def _sweep(paths: list[Path]) -> str:
+    return f"{left.remove(paths):,} were removed"
+
+
+def _show(root: Path, slug: str, version: str) -> str:
+    swing(root, slug, version)
+    return f"readers see {version} again"
+
+
+def _withdraw(root: Path, slug: str, version: str, history: History) -> str:
+    """Remove a damaged set. Where it is the one that readers see, they get the newest whole one before it."""
+    shown = linked_version(root, slug) == version
+    left.remove([published_set(root, slug, version)])
+    whole = [one for one in history.versions() if one != version and not integrity.set_fault(root, slug, one, history)]
+    if not shown:
+        return "the set was removed"
+    if not whole:
+        left.remove([root / slug])
+        return "the set was removed, and there is none before it: readers see nothing until the next run"
+    swing(root, slug, whole[-1])
+    return f"the set was removed; readers see {whole[-1]} until the next run"

@@ -1,0 +1,131 @@
+"""What is asked of a data directory as a whole: what tells its version, the decisions' database and its copies,
+thumbnails, and what no category owns.
+
+What belongs here: the questions and their answers in words. Not here: one category (`category.py`), looking at files
+(`storage/integrity.py`, `storage/leftovers.py`).
+"""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from pipeline.errors import DamagedArtifactError, DamagedFileError
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.steps.curation import Curation
+from pipeline.steps.decision_guard import counted
+from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
+from pipeline.steps.project import Project
+from pipeline.storage import integrity
+from pipeline.storage import leftovers as left
+from pipeline.storage.curation import copies
+from pipeline.storage.healing import heal
+from pipeline.storage.layout import Layout, open_layout, read_renames, read_slugs
+
+
+def directory(root: Path) -> Finding:
+    """The files at the top are readable. Raises `NewerSchemaError`."""
+    layout = Layout(root)
+    if not layout.marker.exists():
+        return Finding("directory", "", "fault", f"{layout.marker} is gone", f"{REPAIR}, or the next run, writes it",
+                       partial(_mark, root))  # fmt: skip
+    try:
+        open_layout(root)
+        slugs, renames = read_slugs(layout), read_renames(layout)
+    except DamagedFileError as error:
+        text, _, remedy = str(error).partition(". ")
+        return Finding("directory", "", "fault", text, remedy)
+    renamed = f", {len(renames)} renamed" if renames else ""
+    return Finding("directory", "", "ok", f"{root} holds {len(slugs)} categories{renamed}")
+
+
+def database(project: Project, _: str) -> Iterator[Finding]:
+    """The database of decisions is sound, and so are its copies. Raises what opening it raises."""
+    curation = Curation(project, read_only=True)
+    try:
+        events = sum(curation.log.counts().values())
+    finally:
+        curation.close()
+    yield Finding("decisions", "", "ok", f"the database is sound and holds {counted(events)}")
+    kept = copies.newest_first(project.layout.copies)
+    damaged = [copy.file for copy in kept if not copies.is_good(copy)]
+    for file in damaged:
+        yield Finding("copies", "", "fault", f"{file} is not as it was written or gone",
+                      f"remove {file.with_suffix('.json')}, then: image-cluster backup")  # fmt: skip
+    if not damaged:
+        yield Finding("copies", "", "ok", f"{len(kept)} copies of the decisions are good")
+
+
+def thumbnails(project: Project, _: str) -> Iterator[Finding]:
+    """Every usable image has a thumbnail that is whole, and none is without an image."""
+    wanted = {slug: _usable(project, slug) for slug in read_slugs(project.layout)}
+    needed = set[str]().union(*wanted.values())
+    stored = list(project.thumbnails.stored())
+    cut = [path for path in stored if not integrity.is_whole_picture(path)]
+    lacking = (needed - {path.name for path in stored}) | (needed & {path.name for path in cut})
+    if cut or lacking:
+        slugs = [slug for slug, hashes in wanted.items() if hashes & lacking]
+        text = f"{len(lacking):,} images have no whole thumbnail, {len(cut):,} thumbnails are damaged"
+        mend = partial(_make_again, project, slugs, cut)
+        yield Finding("thumbnails", "", "fault", text, f"{REPAIR}, then {RUN}", mend)
+    known = needed | _remembered(project)
+    orphans = [path for path in stored if path.name not in known and left.is_old(path, time.time())]
+    if orphans:
+        yield Finding(
+            "thumbnails", "", "fault", f"{len(orphans):,} belong to no image", REPAIR, partial(_sweep, orphans)
+        )
+    elif not cut and not lacking:
+        yield Finding("thumbnails", "", "ok", f"{len(needed):,} images have one")
+
+
+def leftovers(project: Project, _: str) -> Iterator[Finding]:
+    """Nothing is left, outside the categories, of processes that were stopped an hour ago or earlier."""
+    paths = left.shared(project.layout, time.time())
+    if paths:
+        text = f"{len(paths):,} files of a stopped process, the first {paths[0]}"
+        yield Finding("leftovers", "", "fault", text, REPAIR, partial(_sweep, paths))
+    else:
+        yield Finding("leftovers", "", "ok", "none")
+
+
+def _usable(project: Project, slug: str) -> set[str]:
+    try:
+        stored = project.store.current(slug, "images")
+        if stored is None:
+            return set()
+        table = stored.table("images", IMAGES_SCHEMA, ["content_hash", "status"])
+    except DamagedArtifactError:  # told of that category
+        return set()
+    return set(table.filter(table["status"] == "ok")["content_hash"])
+
+
+def _remembered(project: Project) -> set[str]:
+    """Images that are not there now and may come back: their vectors are kept, or an unfinished run has read them."""
+    known = set[str]()
+    for slug in read_slugs(project.layout):
+        known |= integrity.journal_hashes(project.layout, slug)
+        try:
+            stored = project.store.current(slug, "embeddings")
+            table = stored.table("embeddings", EMBEDDINGS_SCHEMA) if stored is not None else None
+        except DamagedArtifactError:
+            continue
+        for fingerprint in set(table["fingerprint"]) if table is not None else ():
+            known |= integrity.embedded_hashes(project.layout, fingerprint)
+    return known
+
+
+def _mark(root: Path) -> str:
+    open_layout(root)
+    return "it was written"
+
+
+def _make_again(project: Project, slugs: list[str], cut: list[Path]) -> str:
+    left.remove(cut)
+    for slug in slugs:
+        heal(project.store, slug, "images")
+    return f"the next run reads the images of {', '.join(slugs) or 'no category'} again and makes them"
+
+
+def _sweep(paths: list[Path]) -> str:
+    return f"{left.remove(paths):,} were removed"

@@ -1,0 +1,181 @@
+"""Whether stored files are what was written: each question answers with what is wrong, or with nothing.
+
+What belongs here: results, parts of vectors and contents, published sets, thumbnails. Not here: what stopped processes
+left behind (`leftovers.py`), the decisions (`curation/reading.py`), what is done about it (`steps/doctor.py`).
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipeline.errors import PublishRefusedError
+from pipeline.stages.images.identity import CONTENTS_SCHEMA
+from pipeline.stages.published import duplicates, schema
+from pipeline.stages.published.document import content_digest, decode
+from pipeline.storage.artifacts import Artifact
+from pipeline.storage.files import file_digest
+from pipeline.storage.history import DIGEST_LETTERS, History
+from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, TABLE_SUFFIX, Layout, published_set
+
+HASH = r"^[0-9a-f]{32}$"
+LENGTH_TOLERANCE = 0.01  # of a vector of length 1 in float16, whose rounding changes it by less than a thousandth
+ROWS_AT_ONCE = 16_384
+_UNREADABLE = (pl.exceptions.PolarsError, OSError, ValueError, EOFError)
+_STARTS = (b"\xff\xd8", b"RIFF", b"\x89PNG")  # JPEG, and what earlier versions wrote
+
+
+def artifact_fault(artifact: Artifact) -> str:
+    """What is wrong with the files of a stored version; empty where nothing is."""
+    recorded = artifact.provenance
+    if not artifact.folder.is_dir():
+        return f"{artifact.folder} is gone"
+    if fault := _digest_fault(artifact.folder, recorded.digests):
+        return fault
+    for table, rows in recorded.rows.items():
+        path = artifact.folder / f"{table}{TABLE_SUFFIX}"
+        try:
+            height = pl.read_parquet(path, glob=False).height
+        except _UNREADABLE as error:
+            return f"{path} cannot be read: {_first_line(error)}"
+        if height != rows:
+            return f"{path} has {height:,} rows, but {rows:,} were written"
+    return ""
+
+
+def vector_parts(layout: Layout, slug: str) -> list[Path]:
+    """The parts of a category's vectors, of every encoder."""
+    return _visible(layout.root.glob(f"vectors/*/{slug}/*{TABLE_SUFFIX}"))
+
+
+def vector_part_fault(part: Path) -> str:
+    """What is wrong with one part: its hashes twice, and a vector of length 1 for each; empty where nothing is."""
+    try:
+        hashes = pl.read_parquet(part, glob=False)["content_hash"]
+        vectors = np.load(part.with_suffix(".npy"), mmap_mode="r")
+        listed = part.with_suffix(".hashes.npy")
+        if listed.exists() and np.load(listed).astype(str).tolist() != hashes.to_list():
+            return f"{listed} and {part} list different images"
+        if len(vectors) != len(hashes):
+            return f"{part.with_suffix('.npy')} has {len(vectors):,} vectors for {len(hashes):,} images"
+        for start in range(0, len(vectors), ROWS_AT_ONCE):
+            lengths = np.linalg.norm(vectors[start : start + ROWS_AT_ONCE].astype(np.float32), axis=1)
+            if not (np.abs(lengths - 1) < LENGTH_TOLERANCE).all():
+                return f"{part.with_suffix('.npy')} holds vectors that are not of length 1"
+    except _UNREADABLE as error:
+        return f"{part} cannot be read: {_first_line(error)}"
+    return ""
+
+
+def embedded_hashes(layout: Layout, fingerprint: str) -> set[str]:
+    """The images that have a vector of this encoder, in parts that can be read."""
+    return _hashes(_visible(layout.vectors(fingerprint).glob(f"*/*{TABLE_SUFFIX}")))
+
+
+def journal_hashes(layout: Layout, slug: str) -> set[str]:
+    """The images in the journal of a run that has not finished, in parts that can be read."""
+    return _hashes(_visible(layout.journal(slug).glob(f"*{TABLE_SUFFIX}")))
+
+
+def remove_part(part: Path) -> None:
+    """Remove a part of the vectors; the file that makes it a part goes first."""
+    for path in (part, part.with_suffix(".npy"), part.with_suffix(".hashes.npy")):
+        path.unlink(missing_ok=True)
+
+
+def content_parts(layout: Layout, slug: str) -> list[Path]:
+    """The parts that tell which bytes show which image."""
+    return _visible(layout.contents.glob(f"{slug}/*{TABLE_SUFFIX}"))
+
+
+def content_part_fault(part: Path) -> str:
+    """What is wrong with one of `content_parts`; empty where nothing is."""
+    try:
+        rows = pl.read_parquet(part, glob=False).match_to_schema(CONTENTS_SCHEMA)
+    except _UNREADABLE as error:
+        return f"{part} cannot be read: {_first_line(error)}"
+    wrong = rows.filter(
+        ~pl.all_horizontal(pl.col(name).str.contains(HASH).fill_null(value=False) for name in rows.columns)
+    )
+    return f"{part} has {wrong.height:,} rows that are no hashes" if wrong.height else ""
+
+
+def set_fault(root: Path, slug: str, version: str, history: History) -> str:
+    """What is wrong with a published set: files, their digests, and what clusters.json says; empty where nothing is."""
+    folder = published_set(root, slug, version)
+    recorded = history.files.get(version, {})
+    if fault := _digest_fault(folder, recorded):
+        return fault
+    for name in (DOCUMENT, CHANGES, PAGE):
+        if not (folder / name).exists():
+            return f"{folder / name} is gone"
+    if recorded and (strange := {path.name for path in folder.iterdir()} - set(recorded)):
+        return f"{folder} holds files that were not published: {', '.join(sorted(strange)[:5])}"
+    return _document_fault(folder, version)
+
+
+def _document_fault(folder: Path, version: str) -> str:
+    try:
+        document = decode((folder / DOCUMENT).read_bytes())
+        schema.validate(document)
+        digest = content_digest(document)
+        alike = folder / duplicates.FILE
+        if alike.exists():
+            digest = duplicates.digest_with(digest, decode(alike.read_bytes()))
+    except PublishRefusedError as error:
+        return f"{folder / DOCUMENT}: {_first_line(error)}"
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        return f"{folder / DOCUMENT} cannot be read: {_first_line(error)}"
+    if not version.endswith(f"-{digest[:DIGEST_LETTERS]}"):
+        return f"{folder / DOCUMENT} does not say what the name of its set says (digest {digest[:DIGEST_LETTERS]})"
+    return ""
+
+
+def is_whole_picture(path: Path) -> bool:
+    """Whether a thumbnail has the beginning of a picture and, where its format has one, the end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(8)
+        file.seek(max(0, size - 2))
+        tail = file.read(2)
+    if head.startswith(b"\xff\xd8"):
+        return tail == b"\xff\xd9"
+    if head.startswith(b"RIFF"):
+        return int.from_bytes(head[4:8], "little") + 8 <= size
+    return head.startswith(_STARTS)
+
+
+def _digest_fault(folder: Path, digests: dict[str, str]) -> str:
+    for name, digest in digests.items():
+        path = folder / name
+        if not path.exists():
+            return f"{path} is gone"
+        if file_digest(path) != digest:
+            return f"{path} is not as it was written"
+    return ""
+
+
+def _visible(paths: Iterator[Path]) -> list[Path]:
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _hashes(paths: list[Path]) -> set[str]:
+    hashes: set[str] = set()
+    for path in paths:
+        with contextlib.suppress(*_UNREADABLE):
+            hashes |= set(pl.read_parquet(path, glob=False, columns=["content_hash"])["content_hash"].drop_nulls())
+    return hashes
+
+
+def published_keys(root: Path, slug: str, version: str) -> tuple[str, list[str]]:
+    """When clusters.json of a set was made, and the key of every image that it accounts for."""
+    document = json.loads((published_set(root, slug, version) / DOCUMENT).read_bytes())
+    images = [image for cluster in document["clusters"] for image in cluster["images"]]
+    return document["generatedAt"], [one["key"] for one in [*images, *document["unclustered"], *document["rejected"]]]

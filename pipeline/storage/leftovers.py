@@ -1,0 +1,97 @@
+"""What stopped processes left behind: files that were never renamed, versions that never became current.
+
+What belongs here: finding such files by their names, and removing them. Not here: whether a process still writes them
+(whoever asks holds the category, or waits an hour), damaged files (`integrity.py`).
+"""
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.storage.history import History
+from pipeline.storage.layout import TABLE_SUFFIX, Layout, published_record, published_sets
+from pipeline.storage.publications import linked_version
+
+# The names that files have before they are renamed: see files.py, thumbnails.py, vectors.py, and the journal
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.tmp)?|\..+\.tmp\.(npy|hashes\.npy|parquet)|\.\d{6}-[0-9a-f]{8}\.parquet")
+SECONDS = 3600.0  # what no lock protects is left over where nobody wrote to it for so long
+
+
+def of_category(layout: Layout, slug: str, history: History) -> list[Path]:
+    """What is left over of one category. Only whoever holds the category can tell."""
+    return sorted(
+        {
+            *_temporary(layout.lock(slug).parent.rglob(".*")),
+            *_versions(layout, slug),
+            *_vectors(layout, slug),
+            *_temporary((layout.contents / slug).glob(".*")),
+            *_sets(layout, slug, history),
+            *_temporary(layout.last_published(slug).parent.glob(f".{slug}.json.*")),
+        }
+    )
+
+
+def shared(layout: Layout, now: float) -> list[Path]:
+    """What is left over where all categories write; `now` in seconds since 1970."""
+    places = (
+        layout.root.glob(".*"), layout.cache.rglob(".*"), layout.thumbnails.glob("*/.*"), layout.copies.glob(".*"),
+        layout.service_database.parent.glob(".*"),
+    )  # fmt: skip
+    found = (path for place in places for path in _temporary(place))
+    return sorted(path for path in found if is_old(path, now))
+
+
+def is_old(path: Path, now: float) -> bool:
+    """Whether nobody wrote to a file for so long that no process can be at it."""
+    try:
+        return now - path.lstat().st_mtime > SECONDS
+    except FileNotFoundError:  # it was renamed meanwhile
+        return False
+
+
+def remove(paths: Iterable[Path]) -> int:
+    """Remove files, links and folders; returns how many."""
+    count = 0
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        count += 1
+    return count
+
+
+def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if _TEMPORARY.fullmatch(path.name))
+
+
+def _versions(layout: Layout, slug: str) -> Iterator[Path]:
+    """Versions after the current one: written, and never made current."""
+    for pointer in layout.lock(slug).parent.glob("*/current.json"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged pointer is a fault of its own
+            current = json.loads(pointer.read_bytes())["version"]
+            yield from (path for path in pointer.parent.iterdir() if path.name.isdigit() and path.name > current)
+
+
+def _vectors(layout: Layout, slug: str) -> Iterator[Path]:
+    """Arrays without the file that makes them a part."""
+    for folder in layout.root.glob(f"vectors/*/{slug}"):
+        yield from _temporary(folder.glob(".*"))
+        for path in folder.glob("*.npy"):
+            name = path.name.removesuffix(".npy").removesuffix(".hashes")
+            if not path.name.startswith(".") and not (folder / f"{name}{TABLE_SUFFIX}").exists():
+                yield path
+
+
+def _sets(layout: Layout, slug: str, history: History) -> Iterator[Path]:
+    """Sets that were staged and neither shown nor kept as a candidate, and links that were never swung."""
+    root = layout.published
+    sets = published_sets(root, slug)
+    kept = {*history.versions(), linked_version(root, slug), history.candidate.version if history.candidate else None}
+    if sets.exists():
+        yield from (path for path in sets.iterdir() if path.name not in kept)
+    yield from _temporary(root.glob(f".{slug}.*"))
+    yield from _temporary(published_record(root, slug).parent.glob(f".{slug}.json.*"))
