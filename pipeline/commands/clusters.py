@@ -4,16 +4,17 @@ What belongs here: arguments and output. Not here: the effect of a decision (`cu
 (`steps/curation.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from pipeline.commands.common import Group, console_of, options, where_options, with_project
 
 if TYPE_CHECKING:
-    from pipeline.curation.decisions import Decision
+    from pipeline.curation.decisions import Decision, Event
     from pipeline.steps.project import Project
 
 _category_options = options(
@@ -59,11 +60,16 @@ def _decide(
     project: "Project", slug: str, *decisions: "Decision", why: str | None, actor: str | None, as_json: bool
 ) -> None:
     """Store the decisions in one transaction, and print each."""
+    for event in _store(project, slug, decisions, why=why, actor=actor):
+        _print_event(project, slug, event, as_json=as_json)
+
+
+def _store(
+    project: "Project", slug: str, decisions: "Sequence[Decision]", *, why: str | None, actor: str | None
+) -> "list[Event]":
     from getpass import getuser
 
-    made = project.curation.decide_all({slug: decisions}, actor=actor or getuser(), why=why)
-    for event in made[slug]:
-        _print_event(project, slug, event, as_json=as_json)
+    return project.curation.decide_all({slug: decisions}, actor=actor or getuser(), why=why)[slug]
 
 
 def _print_event(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
@@ -217,6 +223,80 @@ def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], 
     new = new_cluster_id(slug, chosen, project.curation.store.last(slug))
     decision = _parse("split", cluster=_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
     _decide(project, slug, decision, **given)
+
+
+@_command(
+    "create",
+    click.argument("name"),
+    click.argument("images", metavar="IMAGE...", nargs=-1),
+    click.option("--from", "listing", type=click.File(), help="A file with an image on each line; - for stdin."),
+)
+def create(
+    project: "Project", slug: str, name: str, images: tuple[str, ...], listing: TextIO | None, **given: Any
+) -> None:
+    """Make a new cluster called NAME out of images, wherever they are now.
+
+    \b
+    Examples:
+      image-cluster clusters create "Wet posts" bollards/de/de-001-800w.webp bollards/nl/nl-004-800w.webp
+      image-cluster similar bollards/de/de-001-800w.webp --json | jq -r '.[].key' > wet.txt
+      image-cluster clusters create "Wet posts" --from wet.txt
+    """
+    from pipeline.steps.curation import new_cluster_id
+    from pipeline.steps.library_view.listing import content_hashes
+
+    listed = [line.strip() for line in listing if line.strip()] if listing else []
+    if not images and not listed:
+        raise click.UsageError("Name the images, or give a file with one on each line: --from FILE.")
+    chosen = content_hashes(project, slug, [*images, *listed])
+    new = new_cluster_id(slug, chosen, project.curation.log.last(slug))
+    _decide(project, slug, _parse("create", images=chosen, new_cluster=new, name=name), **given)
+
+
+@_command(
+    "adopt",
+    click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.option("--folders", is_flag=True, help="Every folder is a kind, and its name that of the cluster."),
+    click.option("--dry-run", is_flag=True, help="Only say what would be decided."),
+)
+def adopt(
+    project: "Project", slug: str, file: Path | None, folders: bool, dry_run: bool, as_json: bool, **given: Any
+) -> None:
+    """Take over kinds that you sorted elsewhere: from folders, or from a CSV file.
+
+    FILE has a header and a row per image: a column `key` (or `image_id`, or `filename`), a column `cluster`, and, if
+    you like, `tags` separated by `;`. A computed cluster that is mostly one kind gets its name; otherwise the images
+    become a new cluster. All of it is stored, or nothing. Each decision can be undone.
+
+    \b
+    Examples:
+      image-cluster clusters adopt --folders --dry-run
+      image-cluster clusters adopt names.csv --why "from the old catalogue"
+    """
+    from dataclasses import asdict
+
+    from pipeline.console import print_json, print_rows
+    from pipeline.steps.adopt import adopt_file, adopt_folders
+
+    if folders == (file is not None):
+        raise click.UsageError("Give either a CSV file or --folders.")
+    plan = adopt_folders(project, slug) if file is None else adopt_file(project, slug, file)
+    if not dry_run and plan.decisions:
+        _store(project, slug, plan.decisions, **given)
+    rows = [asdict(kind) for kind in plan.kinds]
+    if as_json:
+        unfit = {"unknown": plan.unknown, "contradicting": plan.contradicting}
+        print_json(
+            {"clusters": rows, "tags": plan.tags, **unfit, "decisions": len(plan.decisions), "stored": not dry_run}
+        )
+    else:
+        print_rows(rows)
+    talk = console_of(project).notice
+    for images, what in ((plan.unknown, "are not here"), (plan.contradicting, "have two kinds; the first one holds")):
+        if images:
+            talk(f"{len(images)} of the given images {what}, for example {images[0]}.")
+    done = "Would be stored" if dry_run else "Stored"
+    talk(f"{done}: {len(plan.decisions)} decisions about {len(rows)} clusters and {len(plan.tags)} tags.")
 
 
 @_command("move", _images, click.option("--to", required=True, help="A cluster, or none to leave them unclustered."))

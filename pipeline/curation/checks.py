@@ -15,7 +15,7 @@ from pipeline.curation.decisions import Decision
 from pipeline.errors import DecisionError, UnknownNameError
 
 
-def checked(decision: Decision, curated: Curated) -> Decision:
+def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911  # one return for each kind
     """The decision with the present ids of its clusters.
 
     Raises `UnknownNameError` and `AmbiguousNameError` for clusters, `DecisionError` if the decision is impossible or
@@ -26,6 +26,8 @@ def checked(decision: Decision, curated: Curated) -> Decision:
             return _merge(decision, curated)
         case d.Split():
             return _split(decision, curated)
+        case d.Create():
+            return _create(decision, curated)
         case d.Move(to=to):
             return decision if to is None else decision.model_copy(update={"to": known_cluster(curated, to).id})
         case d.ChooseRepresentative(cluster=cluster, image=image):
@@ -86,6 +88,16 @@ def _merge(decision: d.Merge, curated: Curated) -> d.Merge:
     if not set(clusters) - {home}:
         raise DecisionError(f"A merge joins at least two clusters; these are all {home} already.")
     return decision.model_copy(update={"clusters": tuple(clusters), "into": home})
+
+
+def _create(decision: d.Create, curated: Curated) -> d.Create:
+    images = frozenset(decision.images)
+    sources = [cluster for cluster in curated.clusters.values() if cluster.members & images]
+    if len(sources) == 1 and sources[0].members == images:
+        raise DecisionError(
+            f"These {len(images)} images are the cluster {sources[0].id} already. To name it, rename it."
+        )
+    return decision.model_copy(update={"clusters": tuple(cluster.id for cluster in sources)})
 
 
 def _split(decision: d.Split, curated: Curated) -> d.Split:

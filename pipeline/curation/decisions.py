@@ -137,6 +137,21 @@ class Split(_OfCluster):
         return self.images
 
 
+class Create(_OfImages):
+    """Make these images a cluster of their own, with the id `new_cluster`, wherever they are now.
+
+    `clusters` are the ones that the images come from. Storing the decision fills them in.
+    """
+
+    kind: Literal["create"] = "create"
+    new_cluster: ClusterId
+    name: Name | None = None
+    clusters: tuple[ClusterId, ...] = ()
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return (self.new_cluster, *self.clusters)
+
+
 class Move(_OfImages):
     """Move these images to a cluster; None leaves them unclustered."""
 
@@ -227,9 +242,10 @@ class Undo(_Decision):
 # The closed union. A `match` over kinds ends with `assert_never`, so a new kind fails type checking wherever it must be
 # handled.
 Decision = (
-    Rename | Describe | SetStatus | Review | Merge | Split | Move | Exclude | Include | ChooseRepresentative | Tag
-    | Untag | Note | Pair | KeepBoth | Undo
+    Rename | Describe | SetStatus | Review | Merge | Split | Create | Move | Exclude | Include | ChooseRepresentative
+    | Tag | Untag | Note | Pair | KeepBoth | Undo
 )  # fmt: skip
+NewCluster = Split | Create  # the kinds that make a cluster out of images
 IMAGE_FIELDS = ("images", "image", "a", "b")  # the fields of any kind that hold content hashes
 _ADAPTER: TypeAdapter[Decision] = TypeAdapter(Annotated[Decision, Field(discriminator="kind")])
 

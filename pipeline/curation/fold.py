@@ -26,7 +26,7 @@ class Fold:
     representative: dict[str, tuple[int, str | None]] = field(default_factory=dict[str, "tuple[int, str | None]"])
     redirect: dict[str, str] = field(default_factory=dict[str, str])
     merges: list[tuple[int, d.Merge]] = field(default_factory=list["tuple[int, d.Merge]"])
-    splits: dict[str, tuple[int, d.Split]] = field(default_factory=dict[str, "tuple[int, d.Split]"])
+    made: dict[str, tuple[int, d.NewCluster]] = field(default_factory=dict[str, "tuple[int, d.NewCluster]"])
     moves: list[tuple[int, d.Move]] = field(default_factory=list["tuple[int, d.Move]"])
     places: dict[str, list[str | None]] = field(default_factory=dict[str, "list[str | None]"])
     excluded: dict[str, int] = field(default_factory=dict[str, int])
@@ -60,8 +60,8 @@ class Fold:
                 self.representative[cluster] = (event.number, image)
             case d.Merge():
                 self._merge(event, event.decision)
-            case d.Split():
-                self._split(event, event.decision)
+            case d.Split() | d.Create():
+                self._make(event, event.decision)
             case d.Move():
                 self._move(event, event.decision)
             case d.Exclude() | d.Include() | d.Tag() | d.Untag():
@@ -113,16 +113,16 @@ class Fold:
             taken_in = _members_before(event, merge, others).values()
             self.baseline[merge.into] = self.baseline[merge.into].union(*taken_in)
 
-    def _split(self, event: Event, split: d.Split) -> None:
-        images = frozenset(split.images)
-        self.splits[split.new_cluster] = (event.number, split)
-        for image in split.images:
-            self.places.setdefault(image, []).append(split.new_cluster)
-        if split.name is not None:
-            self._name(event.number, split.new_cluster, split.name)
+    def _make(self, event: Event, decision: d.NewCluster) -> None:
+        images = frozenset(decision.images)
+        self.made[decision.new_cluster] = (event.number, decision)
+        for image in decision.images:
+            self.places.setdefault(image, []).append(decision.new_cluster)
+        if decision.name is not None:
+            self._name(event.number, decision.new_cluster, decision.name)
         self._forget(images)
-        self.reviewed[split.new_cluster] = event.number
-        self.baseline[split.new_cluster] = images
+        self.reviewed[decision.new_cluster] = event.number
+        self.baseline[decision.new_cluster] = images
 
     def _move(self, event: Event, move: d.Move) -> None:
         images = frozenset(move.images)

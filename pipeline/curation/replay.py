@@ -11,12 +11,13 @@ decisions pass through unchanged.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed, Curated, CuratedCluster
 from pipeline.curation.decisions import Event
 from pipeline.curation.fold import Fold, fold
 from pipeline.curation.waiting import find_waiting
 
-ADOPTS = 0.5  # overlap (Jaccard) above which a new computed cluster is the one that people split off earlier
+ADOPTS = 0.5  # overlap (Jaccard) above which a new computed cluster is the one that people made earlier
 
 
 def replay(computed: Computed, events: Sequence[Event]) -> Curated:
@@ -28,8 +29,8 @@ def replay(computed: Computed, events: Sequence[Event]) -> Curated:
     home = computed.home
     _adopt(folded, computed)
     live = {folded.resolve(cluster) for cluster in computed.clusters}
-    live |= {folded.resolve(cluster) for cluster, (_, split) in folded.splits.items()
-             if any(image in home for image in split.images)}  # fmt: skip
+    live |= {folded.resolve(cluster) for cluster, (_, decision) in folded.made.items()
+             if any(image in home for image in decision.images)}  # fmt: skip
     placed = {image: _target(targets, folded, live, home[image]) for image, targets in folded.places.items()
               if image in home and image not in folded.excluded}  # fmt: skip
     excluded = frozenset(image for image in folded.excluded if image in home)
@@ -48,15 +49,16 @@ def replay(computed: Computed, events: Sequence[Event]) -> Curated:
 
 
 def _adopt(folded: Fold, computed: Computed) -> None:
-    """Give a computed cluster the id of a split if it has the images that people split off."""
+    """Give a computed cluster the id of a cluster that people made if it has most of the same images."""
     spoken_for = {*folded.name, *folded.status, *folded.description, *folded.reviewed}
-    for new, (_, split) in folded.splits.items():
-        images = frozenset(image for image in split.images if image in computed.home)
+    for new, (_, decision) in folded.made.items():
+        sources = (decision.cluster,) if isinstance(decision, d.Split) else decision.clusters
+        images = frozenset(image for image in decision.images if image in computed.home)
         homes = Counter(computed.home[image] for image in images)
         for cluster, common in homes.most_common(1):
             if cluster is None or cluster in spoken_for or cluster in folded.redirect:
                 continue
-            if cluster in (split.cluster, folded.resolve(new)):  # the second if people merged the split into it
+            if cluster in (*sources, folded.resolve(new)):  # the last if people merged what they made into it
                 continue
             if common / len(computed.clusters[cluster] | images) > ADOPTS:
                 folded.redirect[cluster] = new
@@ -113,5 +115,5 @@ def _cluster(cluster: str, members: frozenset[str], folded: Fold) -> CuratedClus
         merged=merged,
         reviewed=folded.reviewed.get(cluster),
         baseline=folded.baseline.get(cluster),
-        made_by_people=cluster in folded.splits,
+        made_by_people=cluster in folded.made,
     )

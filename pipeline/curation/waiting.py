@@ -46,9 +46,10 @@ def find_waiting(
             result.append(Waiting(number, f"the chosen representative {image} is not in {cluster} now", cluster))
     for number, merge in folded.merges:
         result += _merge_waits(number, merge, folded, computed, where)
-    for number, split in folded.splits.values():
-        if not any(image in computed.home for image in split.images):
-            result.append(Waiting(number, f"none of the {len(split.images)} images that were split off is there"))
+    for number, decision in folded.made.values():
+        if not any(image in computed.home for image in decision.images):
+            what = "that were split off" if isinstance(decision, d.Split) else "of the new cluster"
+            result.append(Waiting(number, f"none of the {len(decision.images)} images {what} is there"))
     for number, move in folded.moves:
         result += _move_waits(number, move, folded, computed, clusters, placed)
     return sorted(result, key=lambda decision: decision.number)
@@ -65,7 +66,7 @@ def _merge_waits(
 ) -> list[Waiting]:
     """A merge waits if none of its other clusters exists, unless the clustering itself merged them."""
     others = [cluster for cluster in merge.clusters if cluster != merge.into]
-    if any(cluster in computed.clusters or cluster in folded.splits for cluster in others):
+    if any(cluster in computed.clusters or cluster in folded.made for cluster in others):
         return []
     into = folded.resolve(merge.into)
     for cluster in others:

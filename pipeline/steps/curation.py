@@ -250,7 +250,7 @@ def database_of(data: DataDirectory) -> tuple[str, Path | None]:
 
 
 def new_cluster_id(slug: str, images: Collection[str], number: int) -> str:
-    """An id for images that people split off. `number` of the last event separates two splits of the same images."""
+    """An id for images that people make a cluster. `number` of the last event separates two of the same images."""
     from pipeline.stages.identities.matching import id_letters
 
     return f"p-{id_letters('split', slug, str(number), *sorted(images))}"

@@ -83,6 +83,7 @@ def test_every_decision_can_be_made_and_is_told_in_the_history(run: Run) -> None
         ["describe", one, "All red"], ["status", two, "hidden"], ["review", one, two], ["note", one, "Look again"],
         ["tag", "night", *keys[:2]], ["untag", "night", keys[0]], ["representative", one, keys[3]],
         ["move", keys[0], "--to", two], ["move", keys[1], "--to", "none"], ["split", one, *keys[4:6], "--name", "Wet"],
+        ["create", "Dry", keys[6], keys[8]],
         ["exclude", keys[7], "--actor", "bob"], ["include", keys[7]], ["merge", one, two],
     ]  # fmt: skip
     for command in commands:

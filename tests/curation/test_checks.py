@@ -44,6 +44,10 @@ def test_an_unknown_cluster_is_refused_with_the_nearest_one() -> None:
             d.Split(cluster="c", images=("5",), new_cluster="p-1"),
             d.Split(cluster="b", images=("5",), new_cluster="p-1"),
         ),
+        (
+            d.Create(images=("1", "5"), new_cluster="p-1"),
+            d.Create(images=("1", "5"), new_cluster="p-1", clusters=("a", "b")),
+        ),
         (d.Exclude(images=("1",)), d.Exclude(images=("1",))),
     ],
 )
@@ -57,6 +61,7 @@ def test_a_decision_is_kept_with_the_present_ids_of_its_clusters(given: Decision
         (d.Merge(clusters=("b", "c"), into="b"), "these are all b already"),
         (d.Split(cluster="a", images=("1", "5"), new_cluster="p-1"), "1 of the 2 images are not in a, for example 5"),
         (d.Split(cluster="b", images=("5", "6", "7", "8"), new_cluster="p-1"), "a split must leave at least one"),
+        (d.Create(images=("5", "6", "7", "8"), new_cluster="p-1"), "are the cluster b already. To name it, rename it"),
         (d.ChooseRepresentative(cluster="a", image="5"), "5 is not in cluster a"),
     ],
 )

@@ -59,6 +59,8 @@ def test_a_decision_says_which_clusters_and_images_it_touches() -> None:
     assert (merge.clusters_touched(), merge.images_touched()) == (("b", "a"), ())
     split = d.Split(cluster="a", images=("1", "2"), new_cluster="p-1")
     assert (split.clusters_touched(), split.images_touched()) == (("a", "p-1"), ("1", "2"))
+    made = d.Create(images=("1", "2"), new_cluster="p-1", clusters=("a", "b"))
+    assert (made.clusters_touched(), made.images_touched()) == (("p-1", "a", "b"), ("1", "2"))
     assert d.Move(images=("1",), to=None).clusters_touched() == ()
     assert d.ChooseRepresentative(cluster="a", image=None).images_touched() == ()
     assert d.Pair(a="1", b="2", same=True).images_touched() == ("1", "2")

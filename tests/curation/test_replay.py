@@ -87,6 +87,23 @@ def test_a_split_that_was_merged_into_what_the_clustering_made_of_it_ends() -> N
     assert found.redirects == {"p-1": "b"}
 
 
+def test_images_from_anywhere_become_a_cluster_that_stays_through_the_next_clustering() -> None:
+    made = events(d.Create(images=("3", "5", "8"), new_cluster="p-1", name="Pale", clusters=("a", "b")))
+    found = replay(TWO, made)
+    assert members(found) == {"a": images("1 2 4"), "b": images("6 7"), "p-1": images("3 5 8")}
+    assert (found.clusters["p-1"].name, found.clusters["p-1"].made_by_people) == ("Pale", True)
+    assert found.unclustered == images("9")
+    again = library(c="1 2 3", e="4 5 6", loose="7 8 9")
+    assert members(replay(again, made))["p-1"] == images("3 5 8")
+
+
+def test_a_computed_cluster_that_is_what_people_made_takes_its_id_but_never_one_that_they_took_from() -> None:
+    made = events(d.Create(images=("1", "2", "3", "8"), new_cluster="p-1", clusters=("a",)))
+    assert members(replay(TWO, made)) == {"a": images("4"), "b": images("5 6 7"), "p-1": images("1 2 3 8")}
+    found = replay(library(c="1 2 3 8 10", b="5 6 7", loose="4 9"), made)
+    assert members(found) == {"b": images("5 6 7"), "p-1": images("1 2 3 8 10")}
+
+
 def test_moved_images_stay_where_people_put_them() -> None:
     moved = events(d.Move(images=("1",), to="b"), d.Move(images=("2",), to=None), d.Move(images=("8",), to="a"))
     found = replay(TWO, moved)
@@ -132,6 +149,12 @@ simple: Any = st.one_of(
     st.builds(d.Review, cluster=some_id),
     st.builds(d.Merge, clusters=st.lists(some_id, min_size=1, max_size=3).map(tuple), into=some_id),
     st.builds(d.Split, cluster=some_id, images=some_images, new_cluster=st.sampled_from(["p-1", "p-2"])),
+    st.builds(
+        d.Create,
+        images=some_images,
+        new_cluster=st.sampled_from(["p-1", "p-2"]),
+        clusters=st.lists(some_id, max_size=2).map(tuple),
+    ),
     st.builds(d.Move, images=some_images, to=st.one_of(st.none(), some_id)),
     st.builds(d.Exclude, images=some_images),
     st.builds(d.Include, images=some_images),

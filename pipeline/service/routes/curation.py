@@ -14,7 +14,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from pydantic import Field, ValidationError
 
-from pipeline.curation.decisions import IMAGE_FIELDS, KINDS, Decision, Event, Undo, active_events, parse_decision
+from pipeline.curation.decisions import (
+    IMAGE_FIELDS,
+    KINDS,
+    Decision,
+    Event,
+    NewCluster,
+    Undo,
+    active_events,
+    kinds_of,
+    parse_decision,
+)
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import ClusterDetail, Shape
 from pipeline.service.problems import Problem, unknown
@@ -24,6 +34,7 @@ from pipeline.steps.curation import new_cluster_id
 
 router = APIRouter(tags=["decisions"])
 SHOWN_IMAGES = 20
+NEW_CLUSTER_KINDS = kinds_of(NewCluster)
 MOST_AT_ONCE = 1000  # decisions in one transaction
 
 Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Who decides.")]
@@ -223,7 +234,7 @@ def _history(
 
 
 def _decision(service: Service, slug: str, value: dict[str, Any]) -> Decision:
-    """The decision with content hashes in place of image ids; a split gets the id of its new cluster."""
+    """The decision with content hashes in place of image ids; a kind that makes a cluster gets its id here."""
     if value.get("kind") not in KINDS:
         raise unknown("kind of decision", str(value.get("kind")), KINDS, hint=f"Kinds: {', '.join(KINDS)}.")
     given = dict(value)
@@ -233,7 +244,7 @@ def _decision(service: Service, slug: str, value: dict[str, Any]) -> Decision:
             given[field] = list(dict.fromkeys(_hash(service, slug, image_id) for image_id in named))
         elif named is not None:
             given[field] = _hash(service, slug, named)
-    if given["kind"] == "split" and "new_cluster" not in given and isinstance(given.get("images"), list):
+    if given["kind"] in NEW_CLUSTER_KINDS and "new_cluster" not in given and isinstance(given.get("images"), list):
         given["new_cluster"] = new_cluster_id(slug, given["images"], service.decisions().store.last(slug))
     return _parse_decision(given)
 

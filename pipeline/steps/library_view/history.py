@@ -48,6 +48,8 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"merged {', '.join(source for source in clusters if source != into)} into {into}"
         case d.Split(cluster=cluster, images=images, new_cluster=new, name=name):
             return f"split {_many(images)} off {cluster} as {f'“{name}” ' if name else ''}{new}"
+        case d.Create(images=images, new_cluster=new, name=name):
+            return f"made {_many(images)} a cluster of their own, {f'“{name}” ' if name else ''}{new}"
         case d.Move(images=images, to=to):
             return f"moved {_many(images)} to {to or 'unclustered'}"
         case d.ChooseRepresentative(cluster=cluster, image=image):

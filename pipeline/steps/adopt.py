@@ -1,0 +1,122 @@
+"""Names and tags that images have elsewhere (a CSV file, their folders) → decisions about the clusters here.
+
+What belongs here: reading what was given and matching it to the images of a category. Not here: which cluster a kind
+becomes (`curation/adoption.py`), storing (`curation.py` beside this file).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.curation import decisions as d
+from pipeline.curation.adoption import Adopted, adopt
+from pipeline.curation.decisions import Decision
+from pipeline.errors import DecisionError
+from pipeline.steps.curation import new_cluster_id
+from pipeline.steps.library_view.listing import images_table
+from pipeline.steps.project import Project
+
+IMAGE_COLUMNS = ("key", "image_id", "content_hash", "file", "filename", "path", "image")
+NAME_COLUMNS = ("cluster", "cluster_name", "name", "kind", "label", "class")
+TAG_COLUMNS = ("tags", "keywords")
+TAG_SEPARATOR = ";"
+_NAME: TypeAdapter[str] = TypeAdapter(d.Name)
+_TAG: TypeAdapter[str] = TypeAdapter(d.TagName)
+
+
+@dataclass
+class Adoption:
+    """What would be decided: a row per kind, the decisions, and what of the input fits no image."""
+
+    kinds: list[Adopted] = field(default_factory=list[Adopted])
+    tags: dict[str, int] = field(default_factory=dict[str, int])
+    decisions: list[Decision] = field(default_factory=list[Decision])
+    unknown: list[str] = field(default_factory=list[str])
+    contradicting: list[str] = field(default_factory=list[str])
+
+
+def adopt_folders(project: Project, slug: str) -> Adoption:
+    """The innermost folder is the kind: `birds/Herons/7.jpg` of the category `birds` goes to the cluster “Herons”.
+
+    Images that lie in the category's own folder keep their cluster. Raises `DecisionError` where all of them do.
+    """
+    grouped = images_table(project, slug).filter(pl.col("group").is_not_null())
+    rows = [(key, key.split("/")[-2], "") for key in grouped["key"]]
+    if not rows:
+        raise DecisionError(f"The images of {slug} lie in no folders of their own, so there is nothing to adopt.")
+    return _adoption(project, slug, rows)
+
+
+def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
+    """Names and tags from a CSV file with a header: a column for the image, one for its cluster, one for its tags.
+
+    The image is a key, an id, a content hash, or a file name that only one image has. Tags are separated by `;`.
+    Raises `DecisionError` for a file that does not say this.
+    """
+    try:
+        table = pl.read_csv(file, infer_schema=False, encoding="utf8-lossy")
+    except pl.exceptions.PolarsError as error:
+        raise DecisionError(f"{file} is not a CSV file with a header: {str(error).splitlines()[0]}") from error
+    columns = {name.strip().lower(): name for name in table.columns}
+    image, cluster, tags = (
+        next((columns[name] for name in names if name in columns), None)
+        for names in (IMAGE_COLUMNS, NAME_COLUMNS, TAG_COLUMNS)
+    )
+    if image is None or (cluster is None and tags is None):
+        raise DecisionError(
+            f"{file} needs a column for the image ({', '.join(IMAGE_COLUMNS)}) and one for its cluster "
+            f"({', '.join(NAME_COLUMNS)}) or its tags ({', '.join(TAG_COLUMNS)}); it has {', '.join(table.columns)}."
+        )
+    wanted = [pl.col(name).fill_null("") if name else pl.lit("") for name in (image, cluster, tags)]
+    rows = table.select(column.alias(f"column_{number}") for number, column in enumerate(wanted))
+    return _adoption(project, slug, rows.iter_rows())
+
+
+def _adoption(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) -> Adoption:
+    result = Adoption()
+    hashes = _hashes(images_table(project, slug))
+    curated = project.curation.curated(slug)
+    kind_of: dict[str, str] = {}
+    tagged: dict[str, dict[str, None]] = {}
+    for image, kind, tags in rows:
+        content = hashes.get(image)
+        if content is None or content in curated.excluded:
+            result.unknown.append(image)
+            continue
+        for tag in filter(None, (text.strip() for text in tags.split(TAG_SEPARATOR))):
+            if tag not in curated.tags.get(content, ()):
+                tagged.setdefault(_valid(_TAG, tag, "tag"), {})[content] = None
+        if kind.strip():
+            name = _valid(_NAME, kind, "name")
+            if kind_of.setdefault(content, name) != name:
+                result.contradicting.append(image)
+    kinds: dict[str, list[str]] = {}
+    for content, name in kind_of.items():
+        kinds.setdefault(name, []).append(content)
+    last = project.curation.log.last(slug)
+    result.kinds, result.decisions = adopt(
+        kinds, curated, lambda images, number: new_cluster_id(slug, images, last + number)
+    )
+    result.decisions += [d.Tag(images=tuple(images), tag=tag) for tag, images in tagged.items()]
+    result.tags = {tag: len(images) for tag, images in tagged.items()}
+    return result
+
+
+def _hashes(images: pl.DataFrame) -> Mapping[str, str]:
+    """Key, id, content hash, or a file name that only one image has → content hash."""
+    rows = list(images.select("content_hash", "image_id", "key").iter_rows())
+    short = Counter(key.rsplit("/", 1)[-1] for _, _, key in rows)
+    found = {name: content for content, _, key in rows if short[name := key.rsplit("/", 1)[-1]] == 1}
+    return found | {name: row[0] for row in rows for name in row}
+
+
+def _valid(adapter: TypeAdapter[str], text: str, what: str) -> str:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise DecisionError(f"Nothing was decided: the {what} {text[:80]!r}: {problem}.") from error
