@@ -92,8 +92,9 @@ def test_every_decision_can_be_made_and_is_told_in_the_history(run: Run) -> None
     rows = json.loads(run("history", "--json").stdout)
     assert len(rows) == len(commands) + 1
     assert {row["actor"] for row in rows} > {"bob"}
-    (wet, merged) = sorted(listed(run), key=lambda row: row["size"])
-    assert (wet["name"], wet["size"], merged["size"]) == ("Wet", 2, 21)
+    *made, merged = sorted(listed(run), key=lambda row: row["size"])
+    assert {(row["name"], row["size"]) for row in made} == {("Wet", 2), ("Dry", 2)}
+    assert merged["size"] == 19
     assert run("waiting", "--json").stdout.strip() == "[]"
 
 
@@ -137,3 +138,51 @@ def test_listing_clusters_imports_nothing_heavy_and_makes_no_database(run: Run, 
     assert lines[-1] == "heavy: []"
     assert len(lines) == 1 + 2 + 1
     assert (tmp_path / "data" / "curation.sqlite3").exists() == decided
+
+
+def test_images_listed_in_a_file_become_a_cluster(run: Run, tmp_path: Path) -> None:
+    one, two = (row["id"] for row in listed(run))
+    keys = [json.loads(run("show", cluster, "--json").stdout)["images"][0]["key"] for cluster in (one, two)]
+    (tmp_path / "wet.txt").write_text("\n".join(keys) + "\n", encoding="utf-8")
+    done = run("create", "Wet posts", "--from", str(tmp_path / "wet.txt"))
+    assert done.exit_code == 0, done.output
+    assert "made 2 images a cluster of their own, “Wet posts” p-" in done.stdout
+    assert sorted(image["key"] for image in json.loads(run("show", "Wet posts", "--json").stdout)["images"]) == keys
+    assert run("create", "Nothing").exit_code == 2
+
+
+def test_names_and_tags_of_another_tool_are_adopted_from_a_csv_file(run: Run, tmp_path: Path) -> None:
+    one, two = (row["id"] for row in listed(run))
+    keys = {cluster: [image["key"] for image in json.loads(run("show", cluster, "--json").stdout)["images"]]
+            for cluster in (one, two)}  # fmt: skip
+    lines = ["Filename,Label,Keywords"]
+    lines += [f"{key.rsplit('/', 1)[-1]},Red post,night; wet" for key in keys[one]]
+    lines += [f"{key},Pale," for key in keys[two][:3]]
+    file = tmp_path / "names.csv"
+    file.write_text("\n".join([*lines, "no-such.jpg,Pale,"]), encoding="utf-8")
+    before = run("adopt", str(file), "--dry-run")
+    assert before.exit_code == 0, before.output
+    assert json.loads(run("history", "--json").stdout) == []
+    done = run("adopt", str(file))
+    assert done.exit_code == 0, done.output
+    assert done.stdout == before.stdout
+    assert "1 of the given images are not here, for example no-such.jpg" in done.stderr
+    assert {(row["name"], row["size"]) for row in listed(run)} == {("Red post", 12), ("Pale", 3), (None, 9)}
+    assert next(row["id"] for row in listed(run) if row["name"] == "Red post") == one
+    again = json.loads(run("adopt", str(file), "--json").stdout)
+    assert again["decisions"] == 0
+
+
+def test_folders_are_adopted_as_clusters(run: Run) -> None:
+    done = run("adopt", "--folders")
+    assert done.exit_code == 0, done.output
+    assert [(row["name"], row["size"]) for row in listed(run)] == [("de", 24)]
+
+
+def test_a_file_that_does_not_say_what_to_adopt_is_refused(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("a,b\n1,2\n", encoding="utf-8")
+    done = run("adopt", str(file))
+    assert done.exit_code == 2
+    assert "needs a column for the image" in done.stderr
+    assert run("adopt").exit_code == 2

@@ -42,7 +42,8 @@ def test_the_matches_over_decisions_are_found() -> None:
 
 def test_the_kinds_stand_in_stored_events_by_these_names() -> None:
     assert sorted(d.KINDS) == sorted((
-        "rename", "describe", "status", "review", "merge", "split", "move", "exclude", "include", "representative",
+        "rename", "describe", "status", "review", "merge", "split", "create", "move", "exclude", "include",
+        "representative",
         "tag", "untag", "note", "pair", "keep_both", "undo"))  # fmt: skip
     assert d.kinds_of(ReadsMembers) == ("rename", "review", "merge")
 

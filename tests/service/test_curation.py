@@ -112,6 +112,18 @@ def test_images_are_split_off_and_named_by_one_event(site: Site) -> None:
         assert len(client.get("/categories/bollards/history").json()["items"]) == 1
 
 
+def test_images_of_several_clusters_become_one_and_every_one_of_them_tells_it(site: Site) -> None:
+    with site.serve() as client:
+        clusters = [cluster["id"] for cluster in client.clusters()[:2]]
+        images = [client.ids(cluster=cluster)[0] for cluster in clusters]
+        body = {"decision": {"kind": "create", "images": images, "name": "Both"}}
+        client.post("/categories/bollards/decisions", json=body).raise_for_status()
+        assert client.ids(cluster="Both") == images
+        for cluster in ("Both", *clusters):
+            (event,) = client.get(f"/clusters/{cluster}/history").json()["items"]
+            assert (event["decision"]["kind"], sorted(event["decision"]["clusters"])) == ("create", sorted(clusters))
+
+
 def test_the_same_request_twice_is_one_decision(site: Site) -> None:
     with site.serve() as client:
         cluster = client.clusters()[0]["id"]
