@@ -22,11 +22,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import Settings
-from pipeline.stages.identities import matching as identity
-from pipeline.stages.images import decode as imaging
+from pipeline.stages.identities import contract as identity
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
-from pipeline.stages.reduced import projection as reducing
-from pipeline.stages.representatives import ranking as representing
+from pipeline.stages.reduced import contract as reducing
+from pipeline.stages.representatives import contract as representing
+from pipeline.stages.similarity import contract as similarity
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.project import Project
 from pipeline.storage.layout import write_slugs
@@ -79,14 +80,14 @@ def library(root: Path, count: int) -> None:
         {
             "images": (
                 filled(
-                    imaging.IMAGES_SCHEMA,
+                    IMAGES_SCHEMA,
                     **base,
                     status=["ok"] * len(ids),
                     content_hash=hashes,
                     width=[800] * len(ids),
                     height=[600] * len(ids),
                 ),
-                imaging.IMAGES_SCHEMA,
+                IMAGES_SCHEMA,
             )
         },
     )
@@ -131,7 +132,7 @@ def library(root: Path, count: int) -> None:
             "clusters": (filled(schema, cluster_id=sizes["cluster_id"], size=sizes["len"]), schema),
             "members": (ranks, representing.MEMBERS_SCHEMA),
         },
-        facts={"dimension": 2},
+        facts=representing.Facts(dimension=2),
     )
     schema = reducing.reduced_schema(0)
     places = {"image_id": ids, "content_hash": hashes, "x": rng.normal(size=len(ids)), "y": rng.normal(size=len(ids))}
@@ -148,14 +149,14 @@ def library(root: Path, count: int) -> None:
                 schema,
             )
         },
-        facts={"dimension": 0},
+        facts=reducing.Facts(embeddings="bench", dimension=0),
     )
     table = pl.DataFrame({"row": range(len(ids)), "image_id": ids, "content_hash": hashes, "key": keys})
     write(
         "similarity",
-        {"ids": (table.cast({"row": pl.Int64}), searching.IDS_SCHEMA)},
+        {"ids": (table.cast({"row": pl.Int64}), similarity.IDS_SCHEMA)},
         files={"index.faiss": searching.build(vectors)},
-        facts={"embeddings": "bench"},
+        facts=similarity.Facts(embeddings="bench"),
     )
 
 
