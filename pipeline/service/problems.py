@@ -4,7 +4,7 @@ What belongs here: the document, and the status of each class of error. Not here
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -103,12 +103,17 @@ def _expected(request: Request, error: Exception) -> Response:
     return response(request, status_of(error), slug, str(error), **more)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
-    problems: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
-    shown = [
-        {"where": ".".join(str(part) for part in problem["loc"]), "problem": str(problem["msg"])}
+def invalid_values(problems: Sequence[Any], *, skip: int = 0) -> list[dict[str, str]]:
+    """The first validation errors of pydantic as where and problem, without the first `skip` parts of where."""
+    return [
+        {"where": ".".join(str(part) for part in problem["loc"][skip:]), "problem": str(problem["msg"])}
         for problem in problems[:SHOWN_ERRORS]
     ]
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    problems: list[Any] = list(error.errors()) if isinstance(error, RequestValidationError) else []
+    shown = invalid_values(problems)
     first = f"{shown[0]['where']}: {shown[0]['problem']}" if shown else "The request is invalid"
     rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     detail = f"{first}{rest}. See {request.scope.get('root_path', '')}/api/v1/openapi.json."

@@ -15,7 +15,7 @@ from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Service
 from pipeline.service.models import ImagePage, image_shapes
 from pipeline.service.paging import cut
-from pipeline.service.problems import Problem, unknown
+from pipeline.service.problems import Problem, invalid_values, unknown
 from pipeline.steps.library_view.snapshot import Snapshot
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -101,9 +101,7 @@ def read_json(model: type[Model], data: bytes) -> Model:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        problems = [
-            {"where": ".".join(map(str, problem["loc"])), "problem": problem["msg"]} for problem in error.errors()[:20]
-        ]
+        problems = invalid_values(error.errors())
         first = f"{problems[0]['where']}: {problems[0]['problem']}".removeprefix(": ")
         raise Problem(422, "invalid-request", f"{first}.", errors=problems) from error
 

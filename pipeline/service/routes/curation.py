@@ -27,7 +27,7 @@ from pipeline.curation.decisions import (
 )
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import ClusterDetail, Shape
-from pipeline.service.problems import Problem, unknown
+from pipeline.service.problems import Problem, invalid_values, unknown
 from pipeline.service.routes.clusters import detail
 from pipeline.service.routes.common import Cluster, Id, Slug, category_of, cluster_of, image_of
 from pipeline.steps.curation import new_cluster_id
@@ -253,10 +253,7 @@ def _parse_decision(value: dict[str, Any]) -> Decision:
     try:
         return parse_decision(value)
     except ValidationError as error:
-        problems = [
-            {"where": ".".join(map(str, problem["loc"][1:])), "problem": problem["msg"]}
-            for problem in error.errors()[:20]
-        ]
+        problems = invalid_values(error.errors(), skip=1)
         first = f"{problems[0]['where'] or 'decision'}: {problems[0]['problem']}"
         raise Problem(422, "invalid-decision", f"{first}.", errors=problems) from error
 

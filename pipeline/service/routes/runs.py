@@ -16,7 +16,7 @@ from sse_starlette.sse import EventSourceResponse
 from pipeline.service.context import Service, Shared
 from pipeline.service.database import moment
 from pipeline.service.models import RunList, RunShape, Shape
-from pipeline.service.problems import Problem
+from pipeline.service.problems import Problem, invalid_values
 from pipeline.service.routes.common import Id, category_of
 from pipeline.service.runs import OPEN, Row
 from pipeline.settings import (
@@ -147,9 +147,7 @@ def _settings(service: Service, changed: dict[str, dict[str, Any]]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = [
-            {"where": ".".join(map(str, problem["loc"])), "problem": problem["msg"]} for problem in error.errors()[:20]
-        ]
+        problems = invalid_values(error.errors())
         raise Problem(
             422, "invalid-settings", f"{problems[0]['where']}: {problems[0]['problem']}.", errors=problems
         ) from error
