@@ -1,28 +1,22 @@
 """The review page: one self-contained HTML file that shows every cluster as a contact sheet.
 
 What belongs here: what the page shows and how many thumbnails it has. How it looks is in page.html.j2, page.css and
-page.js; the part about types and countries is in places.html.j2, places.css and places.js. Not here: making thumbnails
-(`stages/images/decode.py`), the page on which people decide (`service/page/`). This page can be mailed, opens from a
-disk, and changes nothing.
+page.js; the part about types and countries is in places.html.j2, places.css and places.js. Not here: data URIs and the
+content policy (`html.py`), making thumbnails (`stages/images/decode.py`), the page on which people decide
+(`service/page/`). This page can be mailed, opens from a disk, and changes nothing.
 """
 
-import base64
-import functools
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import resources
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+from pipeline.stages.published import html
 from pipeline.stages.published.document import Json
 from pipeline.stages.published.news import headline
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
+PACKAGE = "pipeline.stages.published"
 _MAX_REJECTED_ROWS = 1000
 _MAX_TWINS = 24
 _MAX_TWIN_IMAGES = 4
@@ -82,19 +76,19 @@ def render_page(
     """
 
     def source(key: str) -> str | None:
-        return data_uri(thumbnails(key))
+        return html.data_uri(thumbnails(key))
 
     def full(key: str) -> str | None:
         return _safe_url(full_image_url(key)) if full_image_url else None
 
-    style, script = _asset("page.css") + _asset("places.css"), _asset("page.js") + _asset("places.js")
-    stream = _template().stream(
+    style, script = _files("page.css", "places.css"), _files("page.js", "places.js")
+    stream = html.template(PACKAGE).stream(
         **_content(document, changes, page_images, duplicates),
         source=source,
         full=full,
         style=style,
         script=script,
-        policy=_policy(style, script),
+        policy=html.content_policy(style, script),
         warning=warning,
     )
     stream.enable_buffering(_PIECES_PER_CHUNK)
@@ -122,7 +116,7 @@ def _content(
         "countries": _countries(document),
         "names": {cluster["id"]: cluster["name"] or cluster["id"] for cluster in named},
         "numbers": _numbers(document),
-        "made": _format_time(document["generatedAt"]),
+        "made": html.readable_time(document["generatedAt"]),
         "news": headline(changes) if changes else "",
         "died": [entry for entry in entries.values() if entry["fate"] == "died"],
         "settings": [*_flatten(document["model"], "model"), *_flatten(document["settings"])],
@@ -140,17 +134,6 @@ def share_out(budget: int, representatives: Sequence[int], sizes: Sequence[int])
     for wanted in (firsts, representatives, sizes):
         shown = _fill(budget, shown, wanted)
     return shown
-
-
-def data_uri(image: bytes | None) -> str | None:
-    """The bytes of an image as a data URI; None for bytes of an unknown format."""
-    if image is None:
-        return None
-    kinds = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif"}
-    kind = next((name for magic, name in kinds.items() if image.startswith(magic)), None)
-    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
-        kind = "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}" if kind else None
 
 
 def _fill(budget: int, shown: Sequence[int], wanted: Sequence[int]) -> list[int]:
@@ -225,10 +208,6 @@ def _numbers(document: Json) -> Json:
     return summary | {f"{name}Share": f"{100 * count / images if images else 0:.1f} %" for name, count in share.items()}
 
 
-def _format_time(time: str) -> str:
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").removeprefix("0")
-
-
 def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
     """Nested settings as rows of (dotted name, value)."""
     if isinstance(value, dict):
@@ -246,25 +225,5 @@ def _safe_url(url: str | None) -> str | None:
     return url if url and urlsplit(url.strip()).scheme.lower() in ("", "http", "https", "file") else None
 
 
-def _policy(style: str, script: str) -> str:
-    """The content security policy: nothing may be fetched, and only this style and script are allowed."""
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-@functools.cache
-def _asset(name: str) -> str:
-    return resources.files("pipeline.stages.published").joinpath(name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _template() -> "Template":
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_asset)
-    )
-    return environment.get_template("page.html.j2")
+def _files(*names: str) -> str:
+    return "".join(html.asset(PACKAGE, name) for name in names)

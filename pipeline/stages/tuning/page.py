@@ -4,23 +4,16 @@ What belongs here: the content of the report. How it looks is in page.html.j2 an
 the figures (`trials.py`), the rows of clusters (`sheets.py`), thumbnails (`steps/tune.py`).
 """
 
-import base64
-import functools
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.stages.published.page import data_uri
+from pipeline.stages.published import html
 from pipeline.stages.tuning.chart import charts
 from pipeline.stages.tuning.sheets import Card, Sheets
 from pipeline.stages.tuning.trials import Trial
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
+PACKAGE = "pipeline.stages.tuning"
 NEW = "born"  # the fate of a cluster that no cluster of today continues
 
 
@@ -46,8 +39,7 @@ class Content:
 
 def render(content: Content, thumbnail: Callable[[int], bytes | None]) -> str:
     """The page. `thumbnail` returns the encoded picture of a point, or None; it is called once per picture shown."""
-    style = _asset("page.css")
-    policy = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = html.asset(PACKAGE, "page.css")
 
     def title(trial: Trial, card: Card) -> dict[str, Any]:
         survival = trial.survival
@@ -57,18 +49,18 @@ def render(content: Content, thumbnail: Callable[[int], bytes | None]) -> str:
         return {"text": content.names.get(identity.cluster_id), "new": identity.fate == NEW, "id": identity.cluster_id}
 
     def picture(point: int) -> str | None:
-        return data_uri(thumbnail(point))
+        return html.data_uri(thumbnail(point))
 
-    return _template().render(
+    return html.template(PACKAGE).render(
         content=content,
-        made=datetime.fromisoformat(content.made).strftime("%d %B %Y, %H:%M UTC").removeprefix("0"),
+        made=html.readable_time(content.made),
         sheets=content.sheets,
         charts=charts(content.trials),
         title=title,
         picture=picture,
         words=_words(content.sheets.trials),
         style=style,
-        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{policy}'; base-uri 'none'; form-action 'none'",
+        policy=html.content_policy(style),
     )
 
 
@@ -78,16 +70,3 @@ def _words(trials: Sequence[Trial]) -> list[str]:
     if now is None:
         return ["Granularity"] * len(trials)
     return ["Coarser" if number < now else "Finer" if number > now else "Now" for number in range(len(trials))]
-
-
-@functools.cache
-def _asset(name: str) -> str:
-    return resources.files("pipeline.stages.tuning").joinpath(name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_asset("page.html.j2"))

@@ -121,20 +121,6 @@ def test_an_image_without_a_thumbnail_keeps_its_place_and_its_key():
     assert "bollards/de/de-2-800w.webpno thumbnail" in outline.text
 
 
-@pytest.mark.parametrize(
-    ("start", "kind"),
-    [(b"\xff\xd8\xff\xe0", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF89a", "gif"), (b"RIFF\0\0\0\0WEBP", "webp")],
-)
-def test_the_format_of_a_thumbnail_is_read_from_its_bytes(start: bytes, kind: str):
-    assert page.data_uri(start) == f"data:image/{kind};base64,{base64.b64encode(start).decode()}"
-
-
-def test_bytes_of_an_unknown_format_are_not_shown():
-    assert page.data_uri(b"<svg onload=alert(1)>") is None
-    assert page.data_uri(b"") is None
-    assert page.data_uri(None) is None
-
-
 def evil_library() -> LibraryView:
     """A library in which every text that comes from outside is hostile."""
     images = [document.ImageRef("i", f"{EVIL}/{number}", EVIL, EVIL + str(number)) for number in range(3)]
