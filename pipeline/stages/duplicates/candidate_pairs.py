@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.stages.duplicates.contract import AGREED_SCHEMA, COMPARED_SCHEMA
+from pipeline.stages.principal_axes import principal_axes
 
 TILE = 32_768  # contents that a block is compared with at once
 BLOCK = 256  # contents queried at once: bounds memory when thousands are alike
@@ -226,6 +227,4 @@ def _principal_directions(vectors: np.ndarray) -> np.ndarray:
     if dimension <= PROJECTED:
         return np.eye(dimension, dtype=np.float32)
     sample = vectors[:: max(1, len(vectors) // SAMPLE)].astype(np.float32)
-    sample -= sample.mean(axis=0)
-    _, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64))
-    return np.ascontiguousarray(directions[:, -PROJECTED:], dtype=np.float32)
+    return np.ascontiguousarray(principal_axes(sample, PROJECTED)[0])

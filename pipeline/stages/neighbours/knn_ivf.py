@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.runtime.cpu import usable_cores
 from pipeline.runtime.jit import compiled
+from pipeline.stages.principal_axes import principal_axes
 
 CELL = 100  # images per cell on average; the work grows with n * probes * CELL
 PLANE = 128  # principal components in which cells are made and ranked; comparisons use all dimensions
@@ -81,10 +82,7 @@ def _principal_components(data: np.ndarray) -> np.ndarray:
     if data.shape[1] <= PLANE:
         return data
     rows = np.unique(np.linspace(0, len(data) - 1, LEARNT).astype(np.int64))
-    sample = data[rows]
-    mean = sample.mean(axis=0)
-    sample -= mean
-    axes = np.linalg.eigh(sample.T @ sample)[1][:, : -PLANE - 1 : -1]
+    axes, mean = principal_axes(data[rows], PLANE)
     # (data - mean) @ axes, without a second copy of the data
     return np.ascontiguousarray(data @ axes - mean @ axes, dtype=np.float32)
 
