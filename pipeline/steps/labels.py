@@ -18,10 +18,12 @@ from pipeline.stages.identities import superclusters as family
 from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.labels import suggestions as suggesting
 from pipeline.stages.labels.community.clusterer import NEIGHBOURS
+from pipeline.stages.labels.community.null_model import CLEAR, modularity_ratio
 from pipeline.stages.labels.community.prior_partition import History
 from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, NONE, SUGGESTIONS_SCHEMA, Facts
 from pipeline.stages.labels.grouping import Grouping
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
+from pipeline.stages.published.guard import no_clear_kinds
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.stages.reduced.contract import reduced_schema
 from pipeline.steps import incremental
@@ -32,7 +34,7 @@ from pipeline.steps.stage import Made, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
-CODE = 6  # increase when the same inputs give another result
+CODE = 7  # increase when the same inputs give another result
 SEARCHED = 3000  # up to this many images, searching is faster than reading the cache
 
 
@@ -127,10 +129,13 @@ def labels(project: Project, slug: str) -> Report:
         rows = table.rename({"counts_as": "content_hash"}).select(list(BASE_SCHEMA))
         further = incremental.tables_after_full(project, source, plan, rows, points.embeddings)
         facts = _figures(joined) | further["facts"]
+        ratio = modularity_ratio(points.vectors, params.seed) if params.method == "community" else None
+        facts["modularity_ratio"] = ratio
         # only present if something was collapsed, so that other published documents do not change
         fewer = points.frame["content_hash"].n_unique() - len(points.hashes)
         effective = grouping.effective | ({"near_duplicates_collapsed": fewer} if fewer else {})
         effective |= source.facts(ReducedFacts).space_effective
+        effective |= {"modularity_ratio": round(ratio, 3)} if ratio is not None else {}
         tables = {"labels": (joined, LABELS_SCHEMA), **further["tables"]}
         if suggested is not None:
             rows = counted.join(suggested, on="counts_as", maintain_order="left").drop("counts_as")
@@ -155,7 +160,7 @@ def _figures(joined: pl.DataFrame) -> dict[str, Any]:
     clustered = joined.filter(pl.col("raw_group").is_not_null())
     largest = clustered.group_by("raw_group").len()["len"].max() if clustered.height else 0
     return {"groups": clustered["raw_group"].n_unique(), "unclustered": joined.height - clustered.height,
-            "largest": largest, "images": joined.height,
+            "largest": largest, "images": joined.height, "median_probability": clustered["probability"].median(),
             "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
 
 
@@ -167,6 +172,7 @@ def _place_new_images(project: Project, points: Points, current: Artifact, plan:
     joined = counted.join(table, on="counts_as", how="left", maintain_order="left").drop("counts_as")
     tables = {"labels": (joined, LABELS_SCHEMA), **placed.tables}
     facts = _figures(joined) | placed.facts
+    facts["modularity_ratio"] = current.facts(Facts).modularity_ratio
     if "suggestions" in current.provenance.rows:
         rows = current.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
         tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
@@ -175,6 +181,15 @@ def _place_new_images(project: Project, points: Points, current: Artifact, plan:
     if pairs is not None:
         facts["pairs_kept"] = kept_pairs(joined, pairs)
     return Made(tables, current.provenance.params, Facts(**facts))
+
+
+def warning_about_kinds(project: Project, slug: str) -> str:
+    """A sentence for people if the library has no clear kinds, else empty."""
+    current = project.store.current(slug, "labels")
+    facts = current.facts(Facts) if current is not None else None
+    if facts is None or facts.modularity_ratio is None or facts.modularity_ratio >= CLEAR:
+        return ""
+    return no_clear_kinds(facts.images, facts.unclustered, facts.median_probability)
 
 
 def _history(current: Artifact | None, plan: incremental.Plan, hashes: list[str], weight: float) -> History | None:

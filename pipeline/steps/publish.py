@@ -18,6 +18,7 @@ from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
+from pipeline.steps.labels import warning_about_kinds
 from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
@@ -180,7 +181,9 @@ def _counts(document: Mapping[str, Any]) -> dict[str, int]:
 
 def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
     images = counts["clustered"] + counts["unclustered"]
-    return guard.holds_most(counts["largest"], images, project.settings.published.max_cluster_share, slug)
+    limit = project.settings.published.max_cluster_share
+    large = guard.holds_most(counts["largest"], images, limit, slug)
+    return " ".join(filter(None, [large, warning_about_kinds(project, slug)]))
 
 
 def _clear_candidate(project: Project, slug: str, history: History) -> None:

@@ -115,6 +115,20 @@ def test_one_cluster_that_holds_most_images_is_published_with_the_command_that_s
     assert warning in (tmp_path / "data/published/bollards/clusters.html").read_text(encoding="utf-8")
 
 
+def test_a_library_without_kinds_is_published_with_the_sentence_that_it_has_none(tmp_path: Path) -> None:
+    root = tmp_path / "library/bollards"
+    root.mkdir(parents=True)
+    colours = np.random.default_rng(0).integers(0, 256, size=(80, 2, 2, 3), dtype=np.uint8)
+    for number, quarters in enumerate(colours):
+        Image.fromarray(quarters.repeat(30, axis=0).repeat(40, axis=1)).save(root / f"{number:03d}.png")
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    warning = bench.run()["bollards"]["warning"]
+    assert warning.startswith("No clear kinds: these 80 images")
+    assert "membership probability: median 0." in warning
+    assert warning in (tmp_path / "data/published/bollards/clusters.html").read_text(encoding="utf-8")
+    assert bench.document()["settings"]["clusterer"]["modularity_ratio"] < 1.03
+
+
 def test_a_second_run_reads_nothing_and_changes_no_byte(bench: Bench) -> None:
     bench.run()
     before = {path: path.read_bytes() for path in (bench.data / "published" / "bollards").iterdir()}

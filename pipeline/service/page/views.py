@@ -18,6 +18,7 @@ from pipeline.service.page import members, walls
 from pipeline.service.page.render import Missing, PageRoute, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
 from pipeline.stages.published.guard import holds_most
+from pipeline.steps.labels import warning_about_kinds
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import Snapshot
 
@@ -116,7 +117,8 @@ def map_page(service: Shared, slug: str) -> HTMLResponse:
 def _warning(service: Service, snapshot: Snapshot) -> str:
     images = sum(len(snapshot.rows_by_state.get(state, ())) for state in ("clustered", "unclustered"))
     largest = max((cluster["size"] for cluster in snapshot.clusters.values()), default=0)
-    return holds_most(largest, images, service.project.settings.published.max_cluster_share, snapshot.slug)
+    large = holds_most(largest, images, service.project.settings.published.max_cluster_share, snapshot.slug)
+    return " ".join(filter(None, [large, warning_about_kinds(service.project, snapshot.slug)]))
 
 
 def _has_decisions(service: Service, snapshot: Snapshot) -> bool:

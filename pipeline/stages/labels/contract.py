@@ -51,7 +51,8 @@ class Facts(StageFacts):
     """Counts of images and groups; how this version was made and why; what changed since the last full clustering.
 
     `inputs` is a digest of all that the version is made from but the mode. `accepted` and `pairs_kept` are there where
-    suggestions are accepted and pairs are rated.
+    suggestions are accepted and pairs are rated. `modularity_ratio`: see `community/null_model.py`, of the last full
+    clustering. `median_probability`: of the clustered images.
     """
 
     groups: int
@@ -71,3 +72,5 @@ class Facts(StageFacts):
     compared: int = 0
     accepted: int | None = None
     pairs_kept: int | None = None
+    modularity_ratio: float | None = None
+    median_probability: float | None = None

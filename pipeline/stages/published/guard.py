@@ -96,6 +96,13 @@ def holds_most(largest: int, images: int, limit: float, slug: str) -> str:
             f"See finer levels side by side: image-cluster tune {slug}")  # fmt: skip
 
 
+def no_clear_kinds(images: int, unclustered: int, median_probability: float | None) -> str:
+    """What people are told where a library's images look like one blob: its clusters divide what has no borders."""
+    sure = "" if median_probability is None else f"membership probability: median {median_probability:.2f}; "
+    return (f"No clear kinds: these {images:,} images fall into clusters hardly better than images without kinds do "
+            f"({sure}{unclustered / max(images, 1):.0%} unclustered).")  # fmt: skip
+
+
 def _one_large_cluster(
     previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, shaped_by_people: Collection[str]
 ) -> Iterator[Concern]:

@@ -16,7 +16,8 @@ from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
 from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
 from pipeline.stages.labels.community.resolution import STEP, USUAL, granularity_of, resolution_of, value_of
-from pipeline.stages.labels.community.structure import absorbed, consensus, exactly, voters
+from pipeline.stages.labels.community.stability import item_consensus
+from pipeline.stages.labels.community.structure import absorbed, consensus, exactly, leiden_runs, voters
 from pipeline.stages.labels.contract import NONE
 from pipeline.stages.labels.grouping import Grouping, no_groups, numbered_by_size
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
@@ -61,7 +62,8 @@ def group_communities(
     searched = graph if known is None else recalled(graph, known)
     smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / 3)))
     if n_clusters is None:
-        usual = absorbed(searched, consensus(searched, USUAL, seed), smallest)
+        runs = leiden_runs(searched, USUAL, seed)
+        usual = absorbed(searched, consensus(searched, USUAL, seed, runs), smallest)
         strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
         kept = _without_noise(usual, strange.score, kept=0)
         value = value_of(params.granularity, granularity_of(USUAL))
@@ -74,6 +76,7 @@ def group_communities(
     else:
         wanted = max(1, min(n_clusters, n))
         exact, resolution = exactly(searched, wanted, seed)
+        runs = leiden_runs(searched, USUAL, seed)
         strange = strangeness(data, neighbours, exact, isolated=noise_ratio)
         groups = _without_noise(exact, strange.score, kept=2)
         effective["n_clusters"] = wanted
@@ -87,7 +90,9 @@ def group_communities(
         effective |= {"memory": known.weight, "remembered": known.known}
     # a member that the exact number of clusters had to keep is no stranger to its cluster
     score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
-    probability = calibrated(membership(graph, groups), score)
+    if resolution < USUAL:  # what `auto` parts is one broader group; finer groups lie inside those of `auto`
+        runs = leiden_runs(searched, resolution, seed)
+    probability = calibrated(membership(graph, groups), score, item_consensus(groups, runs))
     parents = _parents(groups, above)
     if len(np.unique(parents)) == len(parents):
         parents = coarser(data, groups, seed)

@@ -122,6 +122,10 @@ def membership(graph: "sparse.csr_matrix", groups: np.ndarray) -> np.ndarray:
     return np.where(total > 0, own / np.maximum(total, 1e-12), 0.0)
 
 
-def calibrated(share: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """The chance that a member is of the same kind as most of its group, float32 [n], from `membership` and score."""
-    return (np.clip(share, 0.0, 1.0) ** CALIBRATION * (score < 0.5)).astype(np.float32)
+def calibrated(share: np.ndarray, score: np.ndarray, consensus: np.ndarray | float = 1.0) -> np.ndarray:
+    """The chance that a member is of the same kind as most of its group, float32 [n].
+
+    From its share of edge weight inside the group (`membership`), its outlier score and its item consensus
+    (`stability.py`): where other runs would have made other groups, being in this one says little.
+    """
+    return (np.clip(share, 0.0, 1.0) ** CALIBRATION * consensus * (score < 0.5)).astype(np.float32)

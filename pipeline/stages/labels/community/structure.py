@@ -11,6 +11,7 @@ agree. Why this and not its relatives: docs/decisions/0002-default-clusterer.md.
 """
 
 import heapq
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -34,20 +35,28 @@ EDGE_BYTES = 64  # that a run holds for every edge
 SIDE_BY_SIDE = 2 << 30  # bytes that runs at the same time may hold together
 
 
-def consensus(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
-    """Labels int [n] of communities on which runs with different seeds agree."""
+def consensus(
+    graph: sparse.csr_matrix, resolution: float, seed: int, runs: Sequence[np.ndarray] | None = None
+) -> np.ndarray:
+    """Labels int [n] of communities on which `runs` with different seeds agree; they are made unless given."""
     if graph.nnz == 0:
         return np.arange(len(graph.indptr) - 1)
-    count = voters(len(graph.indptr) - 1)
+    runs = leiden_runs(graph, resolution, seed) if runs is None else runs
     edges = sparse.coo_matrix(graph)
     votes = np.zeros(len(edges.data))
-    threads = min(usable_cores(), count, max(1, SIDE_BY_SIDE // (EDGE_BYTES * graph.nnz)))
-    with ThreadPoolExecutor(threads, thread_name_prefix="leiden") as pool:
-        for labels in pool.map(partial(leiden, graph, resolution), range(seed + 1, seed + 1 + count)):
-            votes += inside(edges, labels)
-    weights = edges.data * (FAINT + (1 - FAINT) * votes / count)
+    for labels in runs:
+        votes += inside(edges, labels)
+    weights = edges.data * (FAINT + (1 - FAINT) * votes / len(runs))
     voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
     return connected(graph, leiden(voted, resolution, seed))
+
+
+def leiden_runs(graph: sparse.csr_matrix, resolution: float, seed: int) -> list[np.ndarray]:
+    """The labels int [n] of each of `voters` runs of Leiden with seeds of their own."""
+    count = voters(len(graph.indptr) - 1)
+    threads = min(usable_cores(), count, max(1, SIDE_BY_SIDE // (EDGE_BYTES * max(graph.nnz, 1))))
+    with ThreadPoolExecutor(threads, thread_name_prefix="leiden") as pool:
+        return list(pool.map(partial(leiden, graph, resolution), range(seed + 1, seed + 1 + count)))
 
 
 def voters(n: int) -> int:
