@@ -83,16 +83,34 @@ def test_enter_in_the_picker_takes_the_first_answer_to_what_was_typed_not_an_old
     assert [move["to"] for move in decided(served, "move")] == [wanted]
 
 
-def test_enter_in_the_picker_without_any_match_moves_nothing(shown: Page, served: Client) -> None:
+def test_enter_in_the_picker_without_any_match_merges_nothing(shown: Page, served: Client) -> None:
     open_first(shown, served)
-    shown.locator("#list .pick").nth(1).click()
-    shown.keyboard.press("v")
+    shown.keyboard.press("m")
     expect(shown.locator("#picker-list button").first).to_be_visible()
     shown.locator("#picker-input").fill("no cluster has this name")
     shown.keyboard.press("Enter")
     expect(shown.locator("#picker-list")).to_contain_text("No cluster name contains that.")
     expect(shown.locator("#picker")).to_be_visible()
-    assert decided(served, "move") == []
+    assert decided(served, "merge") == []
+
+
+def test_a_name_that_no_cluster_has_makes_a_new_cluster_of_the_selected_images(shown: Page, served: Client) -> None:
+    name = open_first(shown, served)
+    for tile in (1, 2):
+        shown.locator("#list .pick").nth(tile).click(modifiers=["Control"])
+    chosen = {shown.locator("#list [data-id]").nth(tile).get_attribute("data-id") for tile in (1, 2)}
+    shown.keyboard.press("v")
+    expect(shown.locator("#picker-list button").first).to_be_visible()
+    shown.locator("#picker-input").press_sequentially("Wet posts")
+    expect(shown.locator("#picker-list button")).to_have_count(1)
+    expect(shown.locator("#picker-list button")).to_contain_text("New cluster “Wet posts”")
+    shown.keyboard.press("Enter")
+    toast(shown, "Made 2 images the new cluster “Wet posts”")
+    (made,) = decided(served, "create")
+    assert (made["name"], made["clusters"], len(made["images"])) == ("Wet posts", [name], 2)
+    shown.get_by_role("link", name="Open").last.click()
+    expect(shown).to_have_url(re.compile(f"/cluster/{made['new_cluster']}$"))
+    assert chosen <= set(served.ids(cluster=made["new_cluster"]))
 
 
 @pytest.mark.parametrize("key", ["x", "v", "s", "p", "t"])

@@ -45,7 +45,7 @@ const review = () => decide([{ kind: "review", cluster: id }], `Reviewed “${na
 
 async function merge() {
   const into = await pickCluster(`Merge “${nameOf()}” into`, [id]);
-  if (into) await decide([{ kind: "merge", clusters: [id], into: into.id }], `Merged into “${into.name}”.`, { still: true }).then((made) => {
+  if (into?.id) await decide([{ kind: "merge", clusters: [id], into: into.id }], `Merged into “${into.name}”.`, { still: true }).then((made) => {
     if (made.length) location.href = `/c/${slug}/cluster/${into.id}`;
   });
 }

@@ -115,7 +115,7 @@ async function merge() {
     const card = cards(ids)[0];
     if (!card) return;
     const into = await pickCluster(`Merge “${nameOf(card)}” into`, ids);
-    if (into) await merged([...ids, into.id], into.id, into.name);
+    if (into?.id) await merged([...ids, into.id], into.id, into.name);
     return;
   }
   const sorted = cards(ids).sort((a, b) => Number(!!b.dataset.name) - Number(!!a.dataset.name) || Number(b.dataset.size) - Number(a.dataset.size));

@@ -3,7 +3,7 @@
 
 import { alertOf, api, base, made, many, the } from "./common.js";
 
-/** @typedef {{ id: string, name: string }} ClusterChoice */
+/** @typedef {{ id: string | null, name: string }} ClusterChoice with no id: a new cluster of that name */
 
 /** @param {HTMLDialogElement} dialog @returns {Promise<void>} */
 function shown(dialog) {
@@ -35,9 +35,10 @@ export async function ask({ title, text = "", label, value = "", ok = "OK", tags
  * Have a cluster chosen; null when cancelled.
  * @param {string} title
  * @param {string[]} [without] ids that are not offered
+ * @param {boolean} [orNew] whether a name that no cluster has may be chosen
  * @returns {Promise<ClusterChoice | null>}
  */
-export async function pickCluster(title, without = []) {
+export async function pickCluster(title, without = [], orNew = false) {
   const dialog = the("picker", HTMLDialogElement), input = the("picker-input", HTMLInputElement), list = the("picker-list", HTMLElement);
   the("picker-title", HTMLElement).textContent = title;
   /** @type {ClusterChoice | null} */
@@ -58,6 +59,8 @@ export async function pickCluster(title, without = []) {
     try {
       const found = await api(`${base}/clusters?${query}`, { signal });
       list.replaceChildren(...found.items.filter((/** @type {any} */ one) => !without.includes(one.id)).map(row));
+      const name = input.value.trim();
+      if (orNew && name && !found.items.some((/** @type {any} */ one) => one.name === name || one.id === name)) list.append(newRow(name));
       list.querySelector("button")?.classList.add("first");
       if (!list.children.length) list.append(made("li", "No cluster name contains that.", "soft"));
       if (wanted) list.querySelector("button")?.click();
@@ -77,6 +80,18 @@ export async function pickCluster(title, without = []) {
     text.append(made("small", `${many(one.size, "image")}${one.name ? "" : ", unnamed"}`));
     button.append(image, text);
     button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id }; dialog.close("ok"); });
+    item.append(button);
+    return item;
+  };
+  const newRow = (/** @type {string} */ name) => {
+    const item = made("li"), button = /** @type {HTMLButtonElement} */ (made("button"));
+    button.type = "button";
+    const sign = made("span", "+", "new-sign");
+    sign.setAttribute("aria-hidden", "true");
+    const text = made("span", `New cluster “${name}”`);
+    text.append(made("small", "no other cluster has this name"));
+    button.append(sign, text);
+    button.addEventListener("click", () => { chosen = { id: null, name }; dialog.close("ok"); });
     item.append(button);
     return item;
   };

@@ -91,10 +91,12 @@ document.addEventListener("dblclick", (event) => {
 
 // --- decisions about images -------------------------------------------------------------------------------------------
 
-/** @param {string[]} ids @param {string} to @param {string} name */
-export const move = (ids, to, name) =>
-  decide([{ kind: "move", images: ids, to }], `Moved ${many(ids.length, "image")} to “${name}”.`,
-    { link: { text: "Open", href: `/c/${slug}/cluster/${to}` } });
+/** Move images to a cluster, or make them a new one. @param {string[]} ids @param {import("./dialogs.js").ClusterChoice} to */
+export const move = (ids, to) => to.id === null
+  ? decide([{ kind: "create", images: ids, name: to.name }], `Made ${many(ids.length, "image")} the new cluster “${to.name}”.`,
+    { after: (made) => made[0] && { text: "Open", href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` } })
+  : decide([{ kind: "move", images: ids, to: to.id }], `Moved ${many(ids.length, "image")} to “${to.name}”.`,
+    { link: { text: "Open", href: `/c/${slug}/cluster/${to.id}` } });
 
 /** Tag, or take a tag off. @param {string[]} ids @param {string} tag @param {boolean} [off] */
 export async function tagImages(ids, tag, off = false) {
@@ -132,8 +134,8 @@ export function imageActions(chosen, clear, without = []) {
   /** @type {Record<string, () => void>} */
   const actions = {
     "move": withThem(async (ids) => {
-      const to = await pickCluster(`Move ${many(ids.length, "image")} to`, without);
-      return to && move(ids, to.id, to.name);
+      const to = await pickCluster(`Move ${many(ids.length, "image")} to a cluster, or to a new one`, without, true);
+      return to && move(ids, to);
     }),
     "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${many(ids.length, "image")} to unclustered.`)),
     "exclude": withThem((ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${many(ids.length, "image")}.`)),
@@ -150,7 +152,7 @@ export function imageActions(chosen, clear, without = []) {
     "o": ["Open large (also Enter, double click)", () => openViewer(currentItem())],
     "f": ["Find similar", () => actions["similar"]?.()],
     ...(readOnly ? {} : {
-      "v": /** @type {[string, () => void]} */ (["Move to another cluster", () => actions["move"]?.()]),
+      "v": /** @type {[string, () => void]} */ (["Move to another cluster, or to a new one", () => actions["move"]?.()]),
       "t": /** @type {[string, () => void]} */ (["Tag", () => actions["tag"]?.()]),
       "x": /** @type {[string, () => void]} */ (["Exclude", () => actions["exclude"]?.()]),
     }),

@@ -20,15 +20,15 @@ onRefresh(async () => { await showAgain(); await loadWaiting(); });
 /** @param {HTMLElement | null} item */
 async function accept(item) {
   const { id, near, nearName } = item?.dataset ?? {};
-  if (id && near) await move([id], near, nearName ?? near);
+  if (id && near) await move([id], { id: near, name: nearName ?? near });
 }
 document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-do]") : null;
   const item = /** @type {HTMLElement | null} */ (button?.closest("[data-id]") ?? null);
   if (button?.getAttribute("data-do") === "accept") await accept(item);
   if (button?.getAttribute("data-do") === "move" && item?.dataset.id) {
-    const to = await pickCluster("Move 1 image to");
-    if (to) await move([item.dataset.id], to.id, to.name);
+    const to = await pickCluster("Move 1 image to a cluster, or to a new one", [], true);
+    if (to) await move([item.dataset.id], to);
   }
 });
 
