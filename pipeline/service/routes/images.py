@@ -7,6 +7,7 @@ request. It is sent with the type of its decoded format, in a sandbox.
 """
 
 import io
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -43,6 +44,9 @@ Size = Annotated[int | None, Query(ge=SMALLEST, le=LARGEST, description="Longer 
 WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}, 304: {"description": "Unchanged."}}
 
 
+State = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
+
+
 @router.get("/images")
 def list_images(
     service: Shared,
@@ -50,11 +54,11 @@ def list_images(
     cluster: Annotated[str | None, Query(max_length=NAME_LENGTH)] = None,
     group: Annotated[str | None, Query(max_length=200)] = None,
     tag: Annotated[str | None, Query(max_length=60)] = None,
-    state: Annotated[Literal["clustered", "unclustered", "rejected", "excluded", "new"] | None, Query()] = None,
+    state: Annotated[list[State] | None, Query(description="Repeat it for several.", max_length=5)] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ImagePage:
-    """Images of a category: of a cluster (the most typical first), a group, a tag, a state, or of all these at once."""
+    """Images of a category: of a cluster (the most typical first), a group, a tag, states, or of all these at once."""
     snapshot = category_of(service, category)
     return page_of_images(service, snapshot, _rows(service, snapshot, cluster, group, tag, state), cursor, limit)
 
@@ -152,7 +156,12 @@ def _thumbnail(service: Any, request: Request, content_hash: str, size: int | No
 
 
 def _rows(
-    service: Any, snapshot: Snapshot, cluster: str | None, group: str | None, tag: str | None, state: str | None
+    service: Any,
+    snapshot: Snapshot,
+    cluster: str | None,
+    group: str | None,
+    tag: str | None,
+    states: Sequence[str] | None,
 ) -> list[int]:
     """Rows that match all filters, in the order of the first filter."""
     lists: list[list[int]] = []
@@ -165,8 +174,8 @@ def _rows(
         lists.append(snapshot.rows_by_group[group])
     if tag is not None:
         lists.append(snapshot.rows_by_tag.get(tag, []))
-    if state is not None:
-        lists.append(snapshot.rows_by_state.get(state, []))
+    if states:
+        lists.append(sorted({row for state in states for row in snapshot.rows_by_state.get(state, [])}))
     if not lists:
         return list(range(snapshot.frame.height))
     others = [set(rows) for rows in lists[1:]]

@@ -19,12 +19,12 @@ let question = drop.dataset.image ? { kind: "image", id: drop.dataset.image }
 const rated = new Map();
 /** @type {Map<string, import("./images.js").Picture>} */
 const known = new Map();
-let cursor = "";
+let cursor = "", total = 0;
 
 const selection = new Selection({});
 selection.onTiles();
 selection.actions = imageActions(() => selection.chosen(), () => selection.clear());
-onRefresh(() => look());
+onRefresh(() => look({ same: true }));
 
 for (const [name, value] of start) {
   const field = form.elements.namedItem(name);
@@ -43,24 +43,50 @@ const value = (name) => String(new FormData(form).get(name) ?? "");
 /** @type {AbortController | undefined} */
 let asking;
 
-/** Ask again with everything as it is set, and show the answer. */
-async function look() {
+/**
+ * Ask again with everything as it is set, and show the answer. Until it is there, nothing can be done with the results
+ * of another question: they are not what the page says that they are.
+ * @param {{ same?: boolean }} [options] same: what is shown answers this very question, and stays in use
+ */
+async function look({ same = false } = {}) {
   asking?.abort();
   asking = new AbortController();
   const { signal } = asking;
   showQuestion();
   stateInAddress();
+  if (!same) stale();
   list().setAttribute("aria-busy", "true");
+  covers(0);
   try {
     if (question.kind === "none") await browse(signal); else await similar(signal);
   } catch (error) {
     if (!signal.aborted) {
       alertOf(error);
+      cursor = "";
+      show([], 0);
       found.textContent = error instanceof Error ? error.message : "";
     }
   } finally {
     if (!signal.aborted) list().removeAttribute("aria-busy");
   }
+}
+
+function stale() {
+  list().inert = true;
+  selection.bar.hidden = true;
+  found.textContent = question.kind === "upload" ? "Comparing the picture …" : "Searching …";
+}
+
+/** How many images the actions on all results cover; 0 while that is unknown. @param {number} count */
+function covers(count) {
+  total = count;
+  const tagAll = document.getElementById("tag-all"), selectAll = the("select-shown", HTMLButtonElement), off = list().getAttribute("aria-busy") === "true";
+  if (tagAll instanceof HTMLButtonElement) {
+    tagAll.disabled = off;
+    if (!off) { tagAll.hidden = !count; tagAll.textContent = `Tag all ${count.toLocaleString("en")}…`; }
+  }
+  selectAll.disabled = off;
+  if (!off) { selectAll.hidden = !count; selectAll.textContent = `Select all ${count.toLocaleString("en")}`; }
 }
 
 /** @param {AbortSignal} signal */
@@ -80,7 +106,7 @@ async function similar(signal) {
   const answer = await api("/api/v1/similarity/find", { method: "POST", ...asked(options), signal });
   const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
   for (const id of disliked) { const image = known.get(id); if (image) tiles.push(rateable(image, null)); }
-  show(tiles);
+  show(tiles, answer.items.filter((/** @type {any} */ hit) => !disliked.includes(hit.image.image_id)).length);
   found.textContent = `${many(answer.items.length, "image")} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}${answer.recall < 1 ? `; such a search finds ${(100 * answer.recall).toFixed(1)} % of the true nearest` : ""}`;
   cursor = "";
   nothing(answer.items.length ? "" : "No image is that similar. Lower the slider, or remove a filter.");
@@ -95,23 +121,30 @@ function asked(options) {
   return { body };
 }
 
+/** The filters as a query, for the images that can be decided about: what was rejected has a view of its own.
+ *  @param {number} limit @param {string} [from] */
+function filtered(limit, from = "") {
+  const query = new URLSearchParams([["category", slug], ["limit", String(limit)], ["state", "clustered"], ["state", "unclustered"]]);
+  for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
+  if (from) query.set("cursor", from);
+  return query;
+}
+
 /** @param {AbortSignal} [signal] */
 async function browse(signal) {
-  const query = new URLSearchParams({ category: slug, limit: "120" });
-  for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
-  const page = await api(`/api/v1/images?${query}`, { signal });
-  show(page.items.map((/** @type {any} */ image) => remembered(image)));
+  const page = await api(`/api/v1/images?${filtered(120)}`, { signal });
+  show(page.items.map((/** @type {any} */ image) => remembered(image)), page.total);
   found.textContent = `${many(page.total, "image")}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
   cursor = page.cursor ?? "";
   nothing(page.total ? "" : "No image matches these filters.");
 }
 
 async function onward() {
-  if (!cursor || question.kind !== "none") return;
-  const query = new URLSearchParams({ category: slug, limit: "120", cursor });
+  if (!cursor || question.kind !== "none" || list().inert) return;
+  const signal = asking?.signal;
+  const query = filtered(120, cursor);
   cursor = "";
-  for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
-  const page = await api(`/api/v1/images?${query}`);
+  const page = await api(`/api/v1/images?${query}`, { signal });
   list().append(...page.items.map((/** @type {any} */ image) => remembered(image)));
   cursor = page.cursor ?? "";
   selection.show();
@@ -137,17 +170,20 @@ function rateable(image, score) {
   return tile;
 }
 
-/** @param {HTMLElement[]} tiles */
-function show(tiles) {
+/** @param {HTMLElement[]} tiles @param {number} count of all results, loaded or not */
+function show(tiles, count) {
   const focused = document.activeElement, id = /** @type {HTMLElement | null} */ (focused?.closest("#list [data-id]"))?.dataset.id;
   const part = focused?.className ?? "";
   list().replaceChildren(...tiles);
   nameCountries(list());
-  selection.show();
+  const anew = list().inert, ids = new Set(shownIds());
+  list().inert = false;
+  list().removeAttribute("aria-busy");
+  covers(count);
+  // of another question's results only those that are shown again stay selected
+  if (anew || count <= ids.size) selection.set([...selection.ids].filter((id) => ids.has(id))); else selection.show();
   const again = id ? tiles.find((one) => one.dataset.id === id) : undefined;
   if (again && part) /** @type {HTMLElement | null} */ (again.querySelector(`.${part.split(" ")[0]}`))?.focus({ preventScroll: true });
-  const tagAll = document.getElementById("tag-all");
-  if (tagAll) { tagAll.hidden = !tiles.length; tagAll.textContent = `Tag all ${shownIds().length}…`; }
 }
 
 /** @param {string} text */
@@ -196,7 +232,6 @@ async function bring(file) {
   if (!file) return;
   question = { kind: "upload", file, url: URL.createObjectURL(file) };
   rated.clear();
-  found.textContent = "Comparing the picture …";
   await look();
 }
 the("file", HTMLInputElement).addEventListener("change", (event) => void bring(/** @type {HTMLInputElement} */ (event.target).files?.[0]));
@@ -238,11 +273,11 @@ async function rate(id, liked) {
     rated.set(id, { liked, events: [] });
     const wanted = pairs(id, liked);
     const kept = wanted.length ? decide(wanted, liked ? "More like this one." : "Not like this one.", { still: true }) : undefined;
-    await look();
+    await look({ same: true });
     rated.get(id)?.events.push(...((await kept) ?? []).map((event) => event.number));
     return;
   }
-  await look();
+  await look({ same: true });
 }
 list().addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest(".rate button") : null;
@@ -265,26 +300,37 @@ function rateCurrent(liked) {
 
 document.getElementById("tag-all")?.addEventListener("click", async () => {
   const ids = await everything();
+  if (!ids.length) return;
   const tag = await askTag(`Tag all ${many(ids.length, "image")}`);
   if (!tag || !(await tagImages(ids, tag))) return;
   const filter = the("filter-tag", HTMLSelectElement);
   if (![...filter.options].some((one) => one.value === tag)) filter.add(new Option(tag, tag));
 });
 
-/** All results: of a question those shown, of filters alone every page. */
+/** All results: of a question those shown, of filters alone every page. Empty if another question came meanwhile. */
 async function everything() {
-  if (question.kind !== "none" || !cursor) return shownIds();
-  const ids = shownIds();
-  for (let next = cursor; next; ) {
-    const query = new URLSearchParams({ category: slug, limit: "1000", cursor: next });
-    for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
-    const page = await api(`/api/v1/images?${query}`);
-    ids.push(...page.items.map((/** @type {any} */ one) => one.image_id));
-    next = page.cursor ?? "";
+  if (list().inert) return [];
+  if (question.kind !== "none" || total <= shownIds().length) return shownIds();
+  const signal = asking?.signal;
+  /** @type {string[]} */
+  const ids = [];
+  try {
+    let next = "";
+    do {
+      const page = await api(`/api/v1/images?${filtered(1000, next)}`, { signal });
+      ids.push(...page.items.map((/** @type {any} */ one) => one.image_id));
+      next = page.cursor ?? "";
+    } while (next);
+  } catch (error) {
+    alertOf(error);
+    return [];
   }
   return [...new Set(ids)];
 }
-the("select-shown", HTMLElement).addEventListener("click", () => selection.set(shownIds()));
+the("select-shown", HTMLElement).addEventListener("click", async () => {
+  const ids = await everything();
+  if (ids.length) selection.set(ids);
+});
 
 keys({
   "/": ["Search", () => (document.getElementById("words") ?? the("filter-tag", HTMLElement)).focus()],

@@ -4,7 +4,7 @@
 
 import { alertOf, keys, nameCountries, the, toast } from "./common.js";
 
-const REGIONS = ["views", "head", "since", "found", "list", "more", "history", "nothing", "published"];
+const REGIONS = ["views", "head", "since", "found", "list", "more", "history", "nothing", "published", "select-all"];
 const MOST = 1000;
 
 /** The markup of each item as the server sent it: what did not change stays in place. @type {WeakMap<Element, string>} */
@@ -28,6 +28,9 @@ function told() {
   document.dispatchEvent(new CustomEvent("shown"));
 }
 
+/** The newest question to the server: the answer to an older one, if it comes later, is not shown. */
+let asked = 0;
+
 /**
  * Fetch the page again (at `url`) and put what is different into its place.
  * @param {URL} [url]
@@ -36,10 +39,13 @@ function told() {
 export async function showAgain(url = new URL(location.href), { whole = true } = {}) {
   const loaded = items().length, focus = placeOfFocus();
   if (whole && loaded) url.searchParams.set("limit", String(Math.min(MOST, Math.max(loaded, 20))));
+  const number = ++asked;
   const answer = await fetch(url);
+  if (number !== asked) return;
   if (answer.status === 404) { history.length > 1 ? history.back() : location.assign("/"); return; }
   if (!answer.ok) throw new Error(`The service answered ${answer.status}.`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (number !== asked) return;
   for (const id of REGIONS) {
     const now = document.getElementById(id), next = fresh.getElementById(id);
     if (!now || !next) continue;
@@ -170,6 +176,7 @@ export function currentItem() {
 }
 /** The current item if it is in sight. Else it is brought there and nothing is returned: a key decides on what is seen. */
 export function currentInSight() {
+  if (list().inert) { toast("The list is being fetched: wait for it."); return null; }
   const item = currentItem();
   if (!item) { toast("Nothing is selected. Click an item, or go to it with j and k."); return null; }
   const box = item.getBoundingClientRect(), middle = (box.top + box.bottom) / 2;

@@ -210,7 +210,7 @@ function choose(wanted) {
 
 /** @param {string[]} wanted */
 async function showTiles(wanted) {
-  const place = list(), title = the("picked-title", HTMLElement);
+  const place = list(), title = the("picked-title", HTMLElement), caught = caughtIds;
   title.hidden = !wanted.length;
   title.textContent = `Selected: ${many(wanted.length, "image")}`;
   the("picked-more", HTMLElement).textContent = wanted.length > TILES ? `The first ${TILES} are shown; actions apply to all.` : "";
@@ -219,7 +219,7 @@ async function showTiles(wanted) {
   const answer = await fetch(`/c/${slug}/tiles?${query}`);
   if (!answer.ok) throw new Error(`The selected images cannot be shown: ${answer.status}.`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (caughtIds.has(wanted[0] ?? "")) place.replaceChildren(...fresh.querySelectorAll(".tile"));
+  if (caughtIds === caught) place.replaceChildren(...fresh.querySelectorAll(".tile"));
   selection.show();
 }
 

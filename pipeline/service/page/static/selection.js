@@ -33,7 +33,7 @@ export class Selection {
 
   /** The selected, or else the current one if it is in sight. @returns {string[]} */
   chosen() {
-    if (this.ids.size) return [...this.ids];
+    if (this.ids.size && !list().inert) return [...this.ids];
     const id = currentInSight()?.dataset.id;
     return id ? [id] : [];
   }

@@ -38,13 +38,17 @@ const form = document.getElementById("accept-form");
 
 async function loadWaiting() {
   if (!form) return;
-  waiting = [];
+  waiting = []; // a part of the list would be accepted as if it were all
+  showCount();
+  /** @type {Waiting[]} */
+  const all = [];
   let cursor = "";
   do {
     const page = await api(`${base}/unclustered?limit=1000${cursor ? `&cursor=${cursor}` : ""}`);
-    waiting.push(...page.items);
+    all.push(...page.items);
     cursor = page.cursor ?? "";
   } while (cursor);
+  waiting = all;
   showCount();
 }
 
