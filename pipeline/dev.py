@@ -3,7 +3,6 @@
 What belongs here: starting and stopping. Not here: what they serve (`definitions.py`). Dagster is not imported.
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.dagster_home import dagster_environment
 from pipeline.errors import ImageClusterError
 
 WORKSPACE = "workspace.yaml"
@@ -25,7 +25,7 @@ def start(host: str, port: int, home: Path | None = None) -> int:
     folder = (home or Path.cwd()).resolve()
     if not (folder / WORKSPACE).exists():
         raise ImageClusterError(f"There is no {WORKSPACE} in {folder}. Run this in the folder of the project.")
-    environment = {**os.environ, "DAGSTER_HOME": str(folder)}
+    environment = dagster_environment(folder)
     bin_folder = Path(sys.executable).parent
     commands = [
         [str(bin_folder / "dagster-webserver"), "-h", host, "-p", str(port), "-w", WORKSPACE],

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from pipeline.console import Console, print_summary
+from pipeline.dagster_home import INSTANCE, dagster_environment
 from pipeline.errors import DemoError
 
 LIBRARIES = {"bollards": Path("demo-library"), "stamps": Path("demo-library-stamps")}
@@ -33,8 +34,8 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
     command = [sys.executable, "-m", "pipeline.dagster_run", "--settings", str(settings)]
     for category in categories:
         command += ["--category", category]
-    environment = {**os.environ, "DAGSTER_HOME": _dagster_home()}
     click.echo("Running the pipeline with Dagster …", err=True)
+    environment = dagster_environment(_dagster_home())
     finished = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     summaries: list[dict[str, Any]] = json.loads(finished.stdout) if finished.stdout.strip() else []
     for summary in summaries:
@@ -72,10 +73,6 @@ def _write_settings(library: str, root: Path, *, single: bool) -> Path:
     return path
 
 
-def _dagster_home() -> str:
+def _dagster_home() -> Path:
     """The checkout's Dagster instance, so that the web UI shows the demo's runs; else one in the data directory."""
-    if Path("dagster.yaml").exists():
-        return str(Path.cwd())
-    home = Path("data") / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    return str(home.resolve())
+    return Path.cwd() if Path(INSTANCE).exists() else Path("data") / "dagster"
