@@ -114,6 +114,21 @@ class ImageParams(Params):
         default="#ffffff", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour behind transparent pixels."
     )
     thumbnail_pixels: int = Field(default=192, ge=64, le=512, description="Longest side of the stored thumbnails.")
+    decode_megabytes: float = Field(
+        default=1000.0,
+        gt=0,
+        le=1_000_000,
+        description="Memory for pixels that are being decoded, shared by all threads. A large image waits; "
+        "one that needs more is decoded alone. Enough for one image of 99 megapixels or ten of 12. Raise it if "
+        "many cores decode large photographs.",
+    )
+    decode_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Time limit for a file whose decoder crashed or never ended in an earlier run; it is decoded in a "
+        "process of its own.",
+    )
 
 
 class EncoderParams(Params):

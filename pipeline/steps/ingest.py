@@ -18,14 +18,17 @@ import polars as pl
 from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA, Facts
 from pipeline.stages.embeddings.stream import Outcome, stream
+from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.decode import image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
+from pipeline.steps.decode_attempts import CarefulAttempts
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.attempts import DecodingLog
 from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
@@ -111,6 +114,13 @@ class _Work:
         """Read and embed the objects of these manifest rows, in their order."""
         if not todo.height:
             return
+        log = DecodingLog(self.project.layout.decoding(self.slug), self.project.layout.undecodable(self.slug))
+        try:
+            self._stream(todo, CarefulAttempts(log, self.project.settings.images))
+        finally:
+            log.close()
+
+    def _stream(self, todo: pl.DataFrame, attempts: Attempts) -> None:
         started = perf_counter()
         params = self.project.settings.encoder
         # opened before anything is read: without an encoder the reading would be in vain
@@ -126,6 +136,7 @@ class _Work:
             thumbnail_pixels=self.project.settings.images.thumbnail_pixels,
             skip=self._is_known,
             images=self.images,
+            attempts=attempts,
             on_notice=self.project.talk.notice,
         )
         try:

@@ -11,6 +11,8 @@ What belongs here: paths and the data directory's schema version. Not here: read
       categories/SLUG/ARTIFACT/current.json          which version is current, and how it came to be
       categories/SLUG/ARTIFACT/VERSION/TABLE.parquet
       categories/SLUG/.lock                          locked by the process that works on the category
+      categories/SLUG/images/decoding                what is being decoded; only during a run
+      categories/SLUG/images/undecodable.json        files whose decoder crashed or never ended
       categories/SLUG/images/journal/PART.parquet    rows of an unfinished run
       vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
       thumbnails/AB/HASH
@@ -157,6 +159,14 @@ class Layout:
     def journal_settings(self, slug: str) -> Path:
         """The digest of the settings of the journal."""
         return self.journal(slug) / "settings.digest"
+
+    def decoding(self, slug: str) -> Path:
+        """What is being decoded now, for a process that dies of it."""
+        return self.artifact(slug, "images") / "decoding"
+
+    def undecodable(self, slug: str) -> Path:
+        """Files that a process died of."""
+        return self.artifact(slug, "images") / "undecodable.json"
 
     def vectors(self, fingerprint: str) -> Path:
         return self.root / "vectors" / fingerprint

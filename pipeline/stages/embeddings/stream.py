@@ -4,12 +4,13 @@ What belongs here: the interface of an encoder, and the stream that feeds it. No
 (`adapters/encoders/`), decoding (`stages/images/decode.py`), reading objects and storing vectors (`steps/ingest.py`).
 
 A pool of threads decodes, one thread runs the forward pass, and the caller's thread reads ahead. Short queues connect
-them, so memory is bounded by a few batches of prepared images and one full-size image per decoding thread.
+them, so memory is bounded by a few batches of prepared images and the budget for full-size images
+(`stages/images/budget.py`).
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
@@ -20,6 +21,8 @@ from pipeline.errors import EncoderError, ImageClusterError, ObjectMissingError
 from pipeline.runtime.cpu import usable_cores
 from pipeline.runtime.torch_threads import use_one_thread
 from pipeline.settings import ImageParams
+from pipeline.stages.images.attempts import Attempts, Untracked
+from pipeline.stages.images.budget import PixelBudget
 from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, content_hash, decode, inspect, thumbnail
 
 T = TypeVar("T")
@@ -126,18 +129,21 @@ def stream(
     thumbnail_pixels: int | None,
     skip: Callable[[str], bool] | None = None,
     images: Images[T] | None = None,
+    attempts: Attempts | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Iterator[Outcome[T]]:
     """Yield one outcome per item, in order; each content hash is decoded and embedded once.
 
     An item's value is its bytes, or the exception that reading it raised: `ObjectMissingError` becomes a row, any other
     is raised after the outcomes of all earlier items. `skip(content_hash)` is true if the vector is known; `images`
-    maps a file to the known image that it shows. Both, and `on_notice`, are called on the caller's thread.
+    maps a file to the known image that it shows. Both, and `on_notice`, are called on the caller's thread. `attempts`
+    knows the files that an earlier run died of, which are decoded apart.
     `threads` 0 means one decoding thread per usable core, `batch_size` 0 a size that suits the device.
     Raises `EncoderError` if a single image does not fit into memory, or if the model returns no usable vector.
     """
     batch = batch_size or (CPU_BATCH if encoder is None or encoder.device.startswith("CPU") else GPU_BATCH)
     work = _Stream[T](image_params, encoder, batch, thumbnail_pixels, skip or _skip_none, images)
+    work.attempts, work.on_notice = attempts or work.attempts, on_notice or work.on_notice
     decoders = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode", initializer=use_one_thread)
     inference = ThreadPoolExecutor(1, thread_name_prefix="encode")
     window = WINDOW_PER_THREAD * (threads or usable_cores())
@@ -165,11 +171,16 @@ class _Stream(Generic[T]):
     thumbnail_pixels: int | None
     skip: Callable[[str], bool]
     images: Images[T] | None = None
+    attempts: Attempts = field(default_factory=Untracked)
+    on_notice: Callable[[str], None] = field(default=lambda _: None)
     failure: Exception | None = None
     notices: "SimpleQueue[str]" = field(default_factory=SimpleQueue[str])
     usable: set[str] = field(default_factory=set[str])  # contents whose outcome was an image
     recent: "dict[str, _Row[T]]" = field(default_factory=dict[str, "_Row[T]"])  # in progress, or one of `finished`
     finished: deque[str] = field(default_factory=deque[str])
+
+    def __post_init__(self) -> None:
+        self.budget = PixelBudget(int(self.params.decode_megabytes * 1e6))
 
     def in_order(
         self, items: Iterable[tuple[T, bytes | Exception]], pool: ThreadPoolExecutor, window: int
@@ -179,9 +190,19 @@ class _Stream(Generic[T]):
         for token, value in self._until_failure(items):
             ahead.append(self._start(token, value, pool))
             while ahead and (len(ahead) >= window or ahead[0].ready()):
-                yield self._resolve(ahead.popleft().wait())
+                yield self._resolve(self._waited_for(ahead.popleft()))
         while ahead:
-            yield self._resolve(ahead.popleft().wait())
+            yield self._resolve(self._waited_for(ahead.popleft()))
+
+    def _waited_for(self, row: _Row[T]) -> _Row[T]:
+        """The row once it is decoded. A decoder that seems never to end is reported: a thread cannot be stopped."""
+        limit = self.params.decode_seconds
+        if row.decoding is not None and not wait([row.decoding], timeout=limit).done:
+            self.on_notice(
+                f"{row.token} has been decoding for {limit:g} s. If this never ends, kill this run and start it again: "
+                "the next one decodes the file in a process of its own, with a time limit (images.decode_seconds)."
+            )
+        return row.wait()
 
     def _until_failure(self, items: Iterable[tuple[T, bytes | Exception]]) -> Iterator[tuple[T, bytes | Exception]]:
         try:
@@ -207,16 +228,18 @@ class _Stream(Generic[T]):
         return row
 
     def _decode(self, row: _Row[T], data: bytes) -> None:
-        if row.vector_known or row.repeated:
-            row.image = inspect(data, self.params, digest=row.name)
-            return
-        decoded = decode(data, self.params, digest=row.name)
-        if isinstance(decoded, Decoded):
-            row.image = decoded.info()
-            row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder else None
-            row.thumbnail = thumbnail(decoded.pixels, self.thumbnail_pixels) if self.thumbnail_pixels else None
-        else:
-            row.image = decoded
+        digest = row.digest or content_hash(data)
+        with self.budget.turn() as admit, self.attempts.during(digest):
+            if self.attempts.failed(digest):
+                decoded = self.attempts.apart(data, digest, row.name or digest)
+            elif row.vector_known or row.repeated:
+                decoded = inspect(data, self.params, digest=row.name, admit=admit)
+            else:
+                decoded = decode(data, self.params, digest=row.name, admit=admit)
+            row.image = decoded.info() if isinstance(decoded, Decoded) else decoded
+            if isinstance(decoded, Decoded) and not (row.vector_known or row.repeated):
+                row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder else None
+                row.thumbnail = thumbnail(decoded.pixels, self.thumbnail_pixels) if self.thumbnail_pixels else None
 
     def _resolve(self, row: _Row[T]) -> _Row[T]:
         """Set the decoded row's image to the known image that it shows; no forward pass if that has a vector.

@@ -21,23 +21,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageColor
+from PIL import Image
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
 from pipeline.stages.images import jpeg, png
+from pipeline.stages.images.budget import Admit, decoded_bytes
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.formats import DAMAGE, identify, one_line, read_exif
 from pipeline.stages.images.identity import pixel_hash
+from pipeline.stages.images.pixels import Shown, pillow_pixels
 
 # `max_megapixels` is checked before anything is decoded, and may be larger than Pillow's fixed limit.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # the row says what is wrong with a file
 
 _CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
-Shown = tuple[np.ndarray, np.ndarray | None]  # pixels on the background; opacity uint8 [h, w], None if all is opaque
-UNSEEN = 8  # of 255: a picture that differs nowhere by more from its background is invisible
-MID_GREY = (128, 128, 128)
 _EXIF_IN_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are readable before the pixels are decoded
 
 
@@ -93,13 +92,20 @@ def image_row(entry: Mapping[str, Any], image: ImageInfo | Rejected) -> dict[str
     return row | {"status": "ok"} | {name: getattr(image, name) for name in names}
 
 
-def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> Decoded | Rejected:
-    """Decode one image completely, or say why not. `digest` is `content_hash(data)` if known. Thread-safe."""
+def decode(
+    data: bytes, params: ImageParams, *, digest: str | None = None, admit: Admit | None = None
+) -> Decoded | Rejected:
+    """Decode one image completely, or say why not. `digest` is `content_hash(data)` if known. Thread-safe.
+
+    `admit` is called with the bytes of memory that the pixels need, before they are decoded, and may wait.
+    """
     digest = digest or content_hash(data)
     opened = _open(data, params, digest)
     if isinstance(opened, Rejected):
         return opened
     image, data = opened
+    if admit is not None:
+        admit(decoded_bytes(image))
     try:
         exif = read_exif(image) if image.format in _EXIF_IN_HEADER else None
         pixels, alpha = _decode_whole(image, data, params.background)
@@ -119,7 +125,9 @@ def decode(data: bytes, params: ImageParams, *, digest: str | None = None) -> De
     )  # fmt: skip
 
 
-def inspect(data: bytes, params: ImageParams, *, digest: str | None = None) -> ImageInfo | Rejected:
+def inspect(
+    data: bytes, params: ImageParams, *, digest: str | None = None, admit: Admit | None = None
+) -> ImageInfo | Rejected:
     """As `decode`, for bytes that are known to decode: skips the pixels if the header has everything else."""
     digest = digest or content_hash(data)
     opened = _open(data, params, digest)
@@ -127,7 +135,7 @@ def inspect(data: bytes, params: ImageParams, *, digest: str | None = None) -> I
         return opened
     image, _ = opened
     if image.format not in _EXIF_IN_HEADER:
-        decoded = decode(data, params, digest=digest)
+        decoded = decode(data, params, digest=digest, admit=admit)
         return decoded.info() if isinstance(decoded, Decoded) else decoded
     exif = read_exif(image)
     width, height = image.size if exif.orientation < 5 else image.size[::-1]
@@ -218,7 +226,7 @@ def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
         whole = checked.complete_picture(data) if checked is not None else None
         if whole is None:
             raise
-        return _decode_pillow(Image.open(io.BytesIO(whole), formats=("JPEG", "PNG")), background)
+        return pillow_pixels(Image.open(io.BytesIO(whole), formats=("JPEG", "PNG")), background)
     if checked is not None and checked.looks_cut(shown[0]) and not checked.is_complete(data):
         raise OSError("pixels are missing at the end")
     return shown
@@ -226,7 +234,7 @@ def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
 
 def _decode_as_it_is(image: Image.Image, data: bytes, background: str) -> Shown:
     pixels = _decode_fast(image, data)
-    return (pixels, None) if pixels is not None else _decode_pillow(image, background)
+    return (pixels, None) if pixels is not None else pillow_pixels(image, background)
 
 
 @functools.cache
@@ -262,53 +270,6 @@ def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
         return None  # Pillow reads more files, and its errors are clearer
     pixels = np.ascontiguousarray(decoded.permute(1, 2, 0).numpy())
     return pixels if pixels.shape == (image.height, image.width, 3) else None
-
-
-def _decode_pillow(image: Image.Image, background: str) -> Shown:
-    image.load()
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        grey = _to_eight_bits(np.asarray(image))
-        return np.ascontiguousarray(np.broadcast_to(grey[:, :, None], (*grey.shape, 3))), None
-    if image.mode == "LAB":
-        to_rgb = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
-        return np.array(ImageCms.applyTransform(image, to_rgb)), None
-    if not image.has_transparency_data:
-        return np.array(image.convert("RGB")), None
-    return _composite(image.convert("LA") if image.mode == "La" else image, background)
-
-
-def _composite(image: Image.Image, background: str) -> Shown:
-    """The image on the background, or on a contrasting one if it would be invisible, as a white icon on white."""
-    picture = image.convert("RGBA")
-    alpha = np.array(picture.getchannel("A"))
-    colour = ImageColor.getrgb(background)[:3]
-
-    def on(ground: tuple[int, ...]) -> np.ndarray:
-        canvas = Image.new("RGBA", picture.size, ground)
-        canvas.alpha_composite(picture)
-        return np.array(canvas.convert("RGB"))
-
-    pixels = on(colour)
-    seen = max(abs(int(edge) - colour[band]) for band in range(3) for edge in _range(pixels[..., band]))
-    drawn = int(alpha.max()) - int(alpha.min()) > UNSEEN
-    if seen <= UNSEEN and drawn:
-        pixels = on(MID_GREY if max(abs(value - 128) for value in colour) > 64 else (0, 0, 0))
-    return pixels, alpha if alpha.min() < 255 else None
-
-
-def _range(values: np.ndarray) -> tuple[int, int]:
-    return int(values.min()), int(values.max())
-
-
-def _to_eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values of 16 or 32 bits, or floating point, scaled to uint8; not clipped at 255."""
-    if values.dtype.itemsize == 2:
-        return (values >> 8).astype(np.uint8)
-    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(finite.max(initial=0.0))
-    whole = max(65535.0, top)
-    full = whole if values.dtype.kind != "f" else 1.0 if top <= 1.0 else max(255.0, top)
-    return np.clip(finite * (255.0 / full), 0, 255).astype(np.uint8)
 
 
 def _apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:

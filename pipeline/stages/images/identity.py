@@ -35,6 +35,7 @@ CONTENTS_SCHEMA = pl.Schema(
 COARSE, FINE = (32, 32), (96, 96)
 MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 20.0  # of 255: more than saving again changes, less than any crop does
 MOST_ASPECT = 0.02
+RESIZED_MEAN, RESIZED_COARSE = 5.0, 32.0  # resizing by other filters, sharpening and stronger compression change more
 
 
 def pixel_hash(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:
@@ -57,6 +58,15 @@ def near_equal(thumbnail: bytes, other: bytes) -> bool:
         coarse, fine = (_shrink(first, size) - _shrink(second, size) for size in (COARSE, FINE))
     alike = np.abs(coarse).mean() <= MOST_MEAN and np.abs(coarse).max() <= MOST_COARSE
     return bool(alike and np.abs(fine.mean(axis=2)).max() <= MOST_FINE)
+
+
+def same_in_another_size(thumbnail: bytes, other: bytes) -> bool:
+    """Whether two thumbnails show one picture that was resized: equal aspect, and equal look but for sharpness."""
+    with Image.open(io.BytesIO(thumbnail)) as first, Image.open(io.BytesIO(other)) as second:
+        if abs(first.width * second.height - second.width * first.height) > MOST_ASPECT * first.width * second.height:
+            return False
+        coarse = np.abs(_shrink(first, COARSE) - _shrink(second, COARSE))
+    return bool(coarse.mean() <= RESIZED_MEAN and coarse.max() <= RESIZED_COARSE)
 
 
 def _shrink(image: Image.Image, size: tuple[int, int]) -> np.ndarray:

@@ -139,7 +139,7 @@ def test_the_fast_path_returns_pillows_pixels(
     def refuse(*_: object) -> np.ndarray:
         raise AssertionError("Pillow was asked")
 
-    monkeypatch.setattr(images, "_decode_pillow", refuse)
+    monkeypatch.setattr(images, "pillow_pixels", refuse)
     assert isinstance(decode(data, PARAMS), Decoded)
 
 

@@ -1,0 +1,73 @@
+"""Memory by pixels: how many bytes a decode needs, and a budget that all decoders share.
+
+What belongs here: the estimate from the header, and waiting for one's turn. Not here: decoding (`decode.py`), threads
+(`stages/embeddings/stream.py`).
+
+A file of a few hundred kB may hold 99 megapixels. Threads that decode such files side by side would need gigabytes
+each, so each decode asks for its bytes once the header is read. Whoever came first gets them first: a large image is
+not passed by small ones for ever. An image that is larger than the whole budget is decoded alone.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from PIL import Image
+
+Admit = Callable[[int], None]
+
+_STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes per pixel in Pillow, else 4
+_SHOWN = 4  # RGB pixels and their opacity
+# What decoders hold beside that, in bytes per pixel: canvases and copies of WebP and AVIF, 32-bit planes of JPEG 2000
+_DECODER = {"WEBP": 12, "AVIF": 12, "JPEG2000": 16, "TIFF": 4, "GIF": 4, "ICO": 4}
+
+
+def decoded_bytes(image: Image.Image) -> int:
+    """The memory, in bytes, that decoding an opened image takes at its peak; nothing is decoded for it."""
+    stored = _STORED.get(image.mode, 4)
+    return image.width * image.height * (stored + _SHOWN + _DECODER.get(image.format or "", 0))
+
+
+class PixelBudget:
+    """At most `limit` bytes in flight, unless a single image needs more. Thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.in_flight = self.peak = 0
+        self._waiting: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self) -> Generator[Admit]:
+        """Yields a function that waits until that many bytes are free; they are given back at the end."""
+        taken = 0
+
+        def admit(needed: int) -> None:
+            nonlocal taken
+            self._take(needed)
+            taken += needed
+
+        try:
+            yield admit
+        finally:
+            if taken:
+                self._give_back(taken)
+
+    def _take(self, needed: int) -> None:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(needed))
+            self._waiting.popleft()
+            self.in_flight += needed
+            self.peak = max(self.peak, self.in_flight)
+            self._changed.notify_all()
+
+    def _fits(self, needed: int) -> bool:
+        return self.in_flight == 0 or self.in_flight + needed <= self.limit
+
+    def _give_back(self, taken: int) -> None:
+        with self._changed:
+            self.in_flight -= taken
+            self._changed.notify_all()

@@ -1,0 +1,37 @@
+"""Files that an earlier run died of: remembered on disk, decoded in a process of their own.
+
+What belongs here: joining the two. Not here: the files on disk (`storage/attempts.py`), the process
+(`adapters/decode_apart.py`).
+"""
+
+import threading
+from contextlib import AbstractContextManager
+
+from pipeline.adapters.decode_apart import decode_apart
+from pipeline.settings import ImageParams
+from pipeline.stages.images.decode import Decoded, Rejected
+from pipeline.storage.attempts import DecodingLog
+
+
+class CarefulAttempts:
+    """The `Attempts` of one category."""
+
+    def __init__(self, log: DecodingLog, params: ImageParams) -> None:
+        self._log, self._params = log, params
+        self._one_at_a_time = threading.Lock()  # its memory is in no budget
+
+    def during(self, digest: str) -> AbstractContextManager[None]:
+        """As of the log."""
+        return self._log.during(digest)
+
+    def failed(self, digest: str) -> bool:
+        """As of the log."""
+        return digest in self._log.failed
+
+    def apart(self, data: bytes, digest: str, name: str) -> Decoded | Rejected:
+        """Decode in a process of its own; what that survives is trusted again."""
+        with self._one_at_a_time:
+            decoded = decode_apart(data, self._params, digest=name, seconds=self._params.decode_seconds)
+        if isinstance(decoded, Decoded):
+            self._log.survived(digest)
+        return decoded

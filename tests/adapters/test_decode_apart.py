@@ -1,0 +1,52 @@
+"""A process of its own gives the same image; whatever becomes of it, the caller gets a row."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.adapters.decode_apart import decode_apart
+from pipeline.settings import ImageParams
+from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, decode
+from tests.odd_images import with_exif
+
+PARAMS = ImageParams()
+BREAKING = """
+import os, signal, time
+from PIL import ImageFile
+def load(self):
+    {what}
+ImageFile.ImageFile.load = load
+"""
+
+
+def test_the_image_is_the_same() -> None:
+    data = with_exif(6, taken="2024:05:01 12:00:00", latitude=48.2, longitude=16.4)
+    apart, here = decode_apart(data, PARAMS, digest="ab", seconds=60), decode(data, PARAMS, digest="ab")
+    assert isinstance(apart, Decoded)
+    assert isinstance(here, Decoded)
+    for field in fields(ImageInfo):
+        assert getattr(apart, field.name) == getattr(here, field.name)
+    np.testing.assert_array_equal(apart.pixels, here.pixels)
+
+
+def test_a_file_that_is_no_image_gets_its_reason() -> None:
+    assert decode_apart(b"hello", PARAMS, digest="ab", seconds=60) == decode(b"hello", PARAMS, digest="ab")
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", r"Its decoder crashed (SIGSEGV)."),
+        ("os._exit(3)", "Its decoder crashed (exit code 3)."),
+        ("time.sleep(3600)", "Its decoder did not end within 5 s (images.decode_seconds)."),
+    ],
+)
+def test_a_crash_and_an_endless_loop_are_rejected_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, reason: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BREAKING.format(what=what))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    found = decode_apart(with_exif(1, kind="PNG"), PARAMS, digest="ab", seconds=5)
+    assert found == Rejected("broken", reason, "ab")
