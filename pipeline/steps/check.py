@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pipeline.errors import ImageClusterError
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
+from pipeline.stages.manifest.variants import different
 from pipeline.steps.each import some
-from pipeline.steps.manifest import category_names, preview
+from pipeline.steps.manifest import category_names, preview, stored_answers
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import ArtifactStore
 from pipeline.storage.layout import Layout, read_slugs
@@ -48,7 +49,7 @@ def _changes(project: Project, category: str) -> Finding:
     current = ArtifactStore(layout).current(slug, "manifest")
     stored = current.table("manifest", MANIFEST_SCHEMA) if current else None
     try:
-        made = preview(project, category, stored)
+        made = preview(project, category, stored, different=different(stored_answers(current)))
     except ImageClusterError as error:
         return Finding(category, False, str(error))
     text = (

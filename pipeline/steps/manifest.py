@@ -8,10 +8,13 @@ A listing with the digest of the last one gives the same manifest, so its keys a
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from functools import partial
 
 import polars as pl
 
 from pipeline.errors import SettingsError, UnknownNameError
+from pipeline.stages.manifest import variants
 from pipeline.stages.manifest.bucket_manifest import (
     MANIFEST_KEY,
     Entry,
@@ -20,7 +23,14 @@ from pipeline.stages.manifest.bucket_manifest import (
     entry_objects,
 )
 from pipeline.stages.manifest.build import Manifest, ObjectInfo, build_manifest, build_manifest_from_entries
-from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA, DECLARED_SCHEMA, MANIFEST_SCHEMA, Digests, Facts
+from pipeline.stages.manifest.contract import (
+    CAPTIONS_SCHEMA,
+    DECLARED_SCHEMA,
+    MANIFEST_SCHEMA,
+    VARIANTS_SCHEMA,
+    Digests,
+    Facts,
+)
 from pipeline.stages.manifest.keys import (
     ROOT_CATEGORY,
     SINGLE_CATEGORY,
@@ -30,10 +40,11 @@ from pipeline.stages.manifest.keys import (
     sort_of,
 )
 from pipeline.steps.project import Project, Report, timed
+from pipeline.steps.variants import compared
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import Layout, goes_on_as, read_renames, read_slugs, write_slugs
 
-LISTING_CODE = 3  # increase when the same listing gives another manifest
+LISTING_CODE = 4  # increase when the same listing gives another manifest
 LISTED_IN_MEMORY = 200_000  # objects kept until their digest is compared; a longer listing is read twice
 CHANGES = ("added", "changed", "removed")
 COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched", "kept")
@@ -105,12 +116,18 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
         if current is not None and listing and current.facts(Facts).listing == listing.digest:
             return _reuse_stored(project, current, report)
         previous = current.table("manifest", MANIFEST_SCHEMA) if current else None
-        made = preview(project, category, previous, listing)
+        answers_before = stored_answers(current)
+        made = preview(project, category, previous, listing, variants.different(answers_before))
+        objects = listing.objects if listing else partial(_objects, project, category)
+        answers = compared(project, category, made.several, objects, answers_before)
+        if variants.different(answers) != variants.different(answers_before):
+            made = preview(project, category, previous, listing, variants.different(answers))
         frame = sampled(made.frame, sample)
         counts = {name: int(getattr(made, name)) for name in COUNTS}
         places = declared(project, frame)
         words = captions(project, frame)
-        fingerprint = digest(frame, sample, *(table for table in (places, words) if table.height))
+        widths = variants.write_answers(answers)
+        fingerprint = digest(frame, sample, *(table for table in (places, words, widths) if table.height))
         digests = Digests(
             digest=made.digest, content=_content(frame), listing=listing.digest if listing else "",
             present=_content(frame.filter(pl.col("change") != "removed")),
@@ -121,6 +138,7 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
                 "manifest": (frame, MANIFEST_SCHEMA),
                 **({"declared": (places, DECLARED_SCHEMA)} if places.height else {}),
                 **({"captions": (words, CAPTIONS_SCHEMA)} if words.height else {}),
+                **({"variants": (widths, VARIANTS_SCHEMA)} if widths.height else {}),
             }
             current = project.store.write(
                 slug, "manifest", tables, fingerprint=fingerprint,
@@ -150,8 +168,12 @@ def _reuse_stored(project: Project, current: Artifact, report: Report) -> Report
         frame = frame.with_columns(change=pl.lit("same"))
         now = {**dict.fromkeys(CHANGES, 0), "same": facts.images, "content": facts.present}
         facts = facts.model_copy(update=now)
+        told = variants.write_answers(stored_answers(current))
+        tables = {
+            "manifest": (frame, MANIFEST_SCHEMA), **({"variants": (told, VARIANTS_SCHEMA)} if told.height else {})
+        }  # fmt: skip
         current = project.store.write(
-            current.slug, "manifest", {"manifest": (frame, MANIFEST_SCHEMA)}, fingerprint=digest(frame, None),
+            current.slug, "manifest", tables, fingerprint=digest(frame, None, *([told] if told.height else [])),
             created_at=project.now(), params=current.provenance.params, facts=facts,
         )  # fmt: skip
     report.unchanged = True
@@ -194,14 +216,30 @@ class _Listing:
             yield from page
 
 
-def preview(project: Project, category: str, before: pl.DataFrame | None, listing: _Listing | None = None) -> Manifest:
-    """The manifest of a category as of now; stores nothing. `listing`, if given, is used instead of a new one."""
+def stored_answers(stored: Artifact | None) -> dict[variants.ImageName, tuple[variants.Widths, bool]]:
+    """The stored answers about images that have several widths by their names."""
+    if stored is None or not stored.has_table("variants"):
+        return {}
+    return variants.read_answers(stored.table("variants", VARIANTS_SCHEMA))
+
+
+def preview(
+    project: Project,
+    category: str,
+    before: pl.DataFrame | None,
+    listing: _Listing | None = None,
+    different: AbstractSet[variants.ImageName] = frozenset(),
+) -> Manifest:
+    """The manifest of a category as of now; stores nothing. `listing`, if given, is used instead of a new one.
+
+    `different`: images whose objects are known to be different pictures.
+    """
     source = project.settings.source
     entries = _bucket_entries(project)
     if entries is not None:
         return build_manifest_from_entries(entries, category=category, settings=source, previous=before)
     objects = listing.objects() if listing else _objects(project, category)
-    return build_manifest(objects, category=category, settings=source, previous=before)
+    return build_manifest(objects, category=category, settings=source, previous=before, different=different)
 
 
 def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:

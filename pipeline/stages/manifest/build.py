@@ -7,6 +7,7 @@ disk (`adapters/`), when to look (`stages/manifest/watch.py`).
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -33,6 +34,7 @@ from pipeline.stages.manifest.keys import (
     variant_order,
     within_category,
 )
+from pipeline.stages.manifest.variants import ImageName, Several
 
 
 class ObjectInfo(NamedTuple):
@@ -109,7 +111,7 @@ class Manifest:
     counts images of the previous manifest in places that could not be listed. `frame` has `MANIFEST_SCHEMA`, sorted by
     key: one row per image, and one with change = removed per image removed since the previous manifest. `content`
     covers every variant of every image, so it is comparable with a scan. `skipped`: name that settings skip → objects
-    below it.
+    below it. `several`: images that have several widths by their names.
     """
 
     category: str
@@ -127,6 +129,7 @@ class Manifest:
     unmatched: int
     kept: int
     skipped: dict[str, int]
+    several: Several
 
     @property
     def digest(self) -> str:
@@ -143,11 +146,17 @@ class _Candidate(NamedTuple):
 
 
 def build_manifest(
-    objects: Iterable[ObjectInfo], *, category: str, settings: SourceSettings, previous: pl.DataFrame | None
+    objects: Iterable[ObjectInfo],
+    *,
+    category: str,
+    settings: SourceSettings,
+    previous: pl.DataFrame | None,
+    different: AbstractSet[ImageName] = frozenset(),
 ) -> Manifest:
     """The manifest of `category` from a listing; objects of other categories are ignored.
 
-    `previous` is the frame of the last manifest, or None the first time. Memory grows with the images, not the objects.
+    `previous` is the frame of the last manifest, or None the first time. The objects of an image in `different` are
+    different pictures in spite of their names, so each is an image. Memory grows with the images, not the objects.
     Raises `SettingsError` if the category's pattern is wrong or matches none of its images.
     """
     written = pattern_of(category, settings.patterns)
@@ -156,6 +165,7 @@ def build_manifest(
     seen = {"image": 0, "hidden": 0, "other": 0}
     unmatched, unmatched_sample = 0, list[str]()
     names, skipped, unseen = settings.skip_names, Counter[str](), list[str]()
+    several = Several()
     for info in objects:
         if info.trouble:
             unseen.append(info.key)
@@ -172,6 +182,11 @@ def build_manifest(
         tally.add(info.key, info.size, info.etag)
         parsed = parse_key(rest, category, pattern)
         if parsed is not None:
+            if pattern is None and parsed.variant is not None:
+                several.add(parsed, info)
+                if (parsed.group, parsed.identifier) in different:
+                    selection.add(_Candidate(info, parse_name(rest, category), None))
+                    continue
             candidate = _Candidate(info, parsed, None)
             if pattern is None and is_doubtful(parsed.variant, settings.variant):
                 selection.add_doubtful(candidate, _Candidate(info, parse_name(rest, category), None))
@@ -181,6 +196,7 @@ def build_manifest(
         unmatched += 1
         if len(unmatched_sample) < 6:
             unmatched_sample.append(rest)
+    several.drop_doubtful(settings.variant)
     if unmatched and unmatched == seen["image"]:
         raise SettingsError(
             f"source.patterns.{category} matches none of {unmatched} images. The pattern is {written!r}; "
@@ -189,6 +205,7 @@ def build_manifest(
     return _assemble(
         selection, tally.result(), category=category, previous=previous,
         hidden=seen["hidden"], other=seen["other"], unmatched=unmatched, unseen=unseen, skipped=skipped,
+        several=several,
     )  # fmt: skip
 
 
@@ -271,6 +288,7 @@ def _assemble(
     unmatched: int = 0,
     unseen: Sequence[str] = (),
     skipped: Mapping[str, int] | None = None,
+    several: Several | None = None,
 ) -> Manifest:
     """A manifest from chosen objects: the diff against `previous`, and the counts. Rows of `unseen` places are kept."""
     selection.settle()
@@ -295,6 +313,7 @@ def _assemble(
         unmatched=unmatched,
         kept=kept.height,
         skipped=dict(skipped or {}),
+        several=several or Several(),
     )
 
 

@@ -23,6 +23,15 @@ MANIFEST_SCHEMA = pl.Schema(
     }
 )
 CAPTIONS_SCHEMA = pl.Schema({"image_id": pl.String(), "caption": pl.String()})
+VARIANTS_SCHEMA = pl.Schema(  # images whose objects were compared: are they one picture in several widths?
+    {
+        "group": pl.String(),
+        "identifier": pl.String(),
+        "variants": pl.String(),  # the widths, separated by spaces
+        "content": pl.Int64(),  # a digest of the objects; the answer holds as long as it is the same
+        "same": pl.Boolean(),
+    }
+)
 DECLARED_SCHEMA = pl.Schema(
     {"image_id": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
 )

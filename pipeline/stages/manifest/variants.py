@@ -1,0 +1,129 @@
+"""Are objects whose names differ by a width one picture in several sizes? `flood-500w` and `flood-1000w` may be lamps.
+
+What belongs here: which images to look at, and what the answers say. Not here: reading and comparing pictures
+(`steps/variants.py`), what a name says (`keys.py`).
+
+Names alone do not tell, and reading every width of every image would cost several times the library. So pictures are
+compared per set of widths, such as 400w 800w 1200w: if the first few images that have exactly these widths are each one
+picture, the others are believed. If one of them is not, every image with these widths is looked at.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.stages.manifest.contract import VARIANTS_SCHEMA
+from pipeline.stages.manifest.keys import ParsedKey, image_id, is_doubtful
+
+if TYPE_CHECKING:
+    from pipeline.stages.manifest.build import ObjectInfo
+
+ImageName = tuple[str | None, str]  # group and identifier
+LOOKED_AT = 8  # images per set of widths before the rest is believed
+
+
+@dataclass(frozen=True)
+class Widths:
+    """The widths of one image by its objects' names, and a digest of the objects."""
+
+    variants: frozenset[str]
+    content: int
+
+    @property
+    def text(self) -> str:
+        return " ".join(sorted(self.variants))
+
+
+@dataclass
+class Several:
+    """Collects objects, and knows the images that have several widths."""
+
+    _first: dict[ImageName, tuple[str, int]] = field(default_factory=dict[ImageName, "tuple[str, int]"])
+    images: dict[ImageName, Widths] = field(default_factory=dict[ImageName, Widths])
+    _sets: dict[frozenset[str], frozenset[str]] = field(default_factory=dict[frozenset[str], "frozenset[str]"])
+
+    def add(self, parsed: ParsedKey, info: "ObjectInfo") -> None:
+        """Take in an object with a width in its name."""
+        name, variant = (parsed.group, parsed.identifier), parsed.variant or ""
+        content = _digest(info)
+        if name in self.images:
+            before = self.images[name]
+            self.images[name] = Widths(self._shared(before.variants | {variant}), before.content ^ content)
+        elif name not in self._first:
+            self._first[name] = (variant, content)
+        else:
+            first, digest = self._first[name]
+            if first == variant:  # the same width in another format
+                self._first[name] = (variant, digest ^ content)
+            else:
+                del self._first[name]
+                self.images[name] = Widths(self._shared(frozenset({first, variant})), digest ^ content)
+
+    def drop_doubtful(self, wanted: str) -> None:
+        """Leave out images of whose widths none can be one: their objects are images of their own anyway."""
+        self.images = {
+            name: widths for name, widths in self.images.items()
+            if not all(is_doubtful(variant, wanted) for variant in widths.variants)
+        }  # fmt: skip
+
+    def _shared(self, variants: frozenset[str]) -> frozenset[str]:
+        """One object for each set of widths, of which a library has few."""
+        return self._sets.setdefault(variants, variants)
+
+
+Answers = Mapping[ImageName, tuple[Widths, bool]]  # whether the objects of an image are one picture
+
+
+def read_answers(table: pl.DataFrame) -> dict[ImageName, tuple[Widths, bool]]:
+    """The answers in a table of `VARIANTS_SCHEMA`."""
+    return {
+        (group, identifier): (Widths(frozenset(variants.split()), content), same)
+        for group, identifier, variants, content, same in table.select(list(VARIANTS_SCHEMA)).iter_rows()
+    }
+
+
+def write_answers(answers: Answers) -> pl.DataFrame:
+    """The same as a table, sorted."""
+    rows = [(*name, widths.text, widths.content, same) for name, (widths, same) in answers.items()]
+    return pl.DataFrame(rows, schema=VARIANTS_SCHEMA, orient="row").sort("group", "identifier")
+
+
+def still_true(answers: Answers, images: Mapping[ImageName, Widths]) -> dict[ImageName, tuple[Widths, bool]]:
+    """The answers about objects that are as they were."""
+    return {name: answer for name, answer in answers.items() if images.get(name) == answer[0]}
+
+
+def to_look_at(category: str, images: Mapping[ImageName, Widths], answers: Answers) -> list[ImageName]:
+    """The images whose objects are to be compared next, in a fair and lasting order; empty if all is known."""
+    of_widths: dict[frozenset[str], list[ImageName]] = defaultdict(list)
+    for name, widths in images.items():
+        of_widths[widths.variants].append(name)
+    found: list[ImageName] = []
+    for names in of_widths.values():
+        known = [answers[name][1] for name in names if name in answers]
+        open_names = sorted((name for name in names if name not in answers), key=lambda name: image_id(category, *name))
+        found += open_names if not all(known) else open_names[: max(0, LOOKED_AT - len(known))]
+    return found
+
+
+def different(answers: Answers) -> frozenset[ImageName]:
+    """Images whose objects are different pictures."""
+    return frozenset(name for name, (_, same) in answers.items() if not same)
+
+
+def names_as_text(names: Iterable[ImageName], images: Mapping[ImageName, Widths], most: int = 5) -> str:
+    """Some of these images for a sentence, each with its widths."""
+    ordered = sorted(names, key=lambda name: (name[0] or "", name[1]))
+    shown = [f"{f'{group}/' if group else ''}{identifier} ({', '.join(sorted(images[group, identifier].variants))})"
+             for group, identifier in ordered[:most]]  # fmt: skip
+    more = f" and {len(ordered) - most:,} more" if len(ordered) > most else ""
+    return ", ".join(shown) + more
+
+
+def _digest(info: "ObjectInfo") -> int:
+    text = f"{info.key}\0{info.etag}\0{info.size}"
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
