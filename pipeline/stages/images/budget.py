@@ -35,8 +35,13 @@ class PixelBudget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.in_flight = self.peak = 0
-        self._waiting: deque[object] = deque()
+        self._tickets: deque[object] = deque()
         self._changed = threading.Condition()
+
+    @property
+    def waiting(self) -> int:
+        """Decodes that wait for their turn."""
+        return len(self._tickets)
 
     @contextmanager
     def turn(self) -> Generator[Admit]:
@@ -57,9 +62,9 @@ class PixelBudget:
     def _take(self, needed: int) -> None:
         ticket = object()
         with self._changed:
-            self._waiting.append(ticket)
-            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(needed))
-            self._waiting.popleft()
+            self._tickets.append(ticket)
+            self._changed.wait_for(lambda: self._tickets[0] is ticket and self._fits(needed))
+            self._tickets.popleft()
             self.in_flight += needed
             self.peak = max(self.peak, self.in_flight)
             self._changed.notify_all()

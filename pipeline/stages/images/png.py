@@ -12,6 +12,7 @@ import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
+PIECE = 1 << 20
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -41,8 +42,22 @@ def has_end(_: bytes) -> bool:
 
 
 def is_complete(data: bytes) -> bool:
-    """Whether the data hold all rows."""
-    return _rows(data) is not None
+    """Whether the data hold all rows. They are counted piece by piece: together they may be hundreds of MB."""
+    stream = _stream(data)
+    if stream is None:
+        return False
+    needed, packed = stream
+    unpacking = zlib.decompressobj()
+    try:
+        for start in range(
+            0, len(packed) + PIECE, PIECE
+        ):  # the last one is empty: what was unpacked and not handed out
+            tail = packed[start : start + PIECE]
+            while needed > 0 and (piece := unpacking.decompress(tail, min(needed, PIECE))):
+                needed, tail = needed - len(piece), unpacking.unconsumed_tail
+    except zlib.error:
+        return False
+    return needed == 0
 
 
 def looks_cut(pixels: np.ndarray) -> bool:
@@ -56,15 +71,22 @@ def _pixel_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 
 def _rows(data: bytes) -> bytes | None:
     """All rows with their filters, or None if some are missing."""
-    chunks = _pixel_chunks(data)
-    needed = _bytes_of_rows(chunks[0][1]) if chunks and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13 else None
-    if needed is None:
+    stream = _stream(data)
+    if stream is None:
         return None
+    needed, packed = stream
     try:
-        rows = zlib.decompressobj().decompress(b"".join(body for name, body in chunks if name == b"IDAT"), needed)
+        rows = zlib.decompressobj().decompress(packed, needed)
     except zlib.error:
         return None
     return rows if len(rows) == needed else None
+
+
+def _stream(data: bytes) -> tuple[int, bytes] | None:
+    """How many bytes all rows have, and their compressed stream; None if there is no header."""
+    chunks = _pixel_chunks(data)
+    needed = _bytes_of_rows(chunks[0][1]) if chunks and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13 else None
+    return None if needed is None else (needed, b"".join(body for name, body in chunks if name == b"IDAT"))
 
 
 def _bytes_of_rows(header: bytes) -> int | None:

@@ -183,7 +183,7 @@ def build_manifest(
         parsed = parse_key(rest, category, pattern)
         if parsed is not None:
             if pattern is None and parsed.variant is not None:
-                several.add(parsed, info)
+                several.add(parsed, info.key, info.etag, info.size)
                 if (parsed.group, parsed.identifier) in different:
                     selection.add(_Candidate(info, parse_name(rest, category), None))
                     continue

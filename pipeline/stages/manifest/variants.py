@@ -12,15 +12,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline.stages.manifest.contract import VARIANTS_SCHEMA
 from pipeline.stages.manifest.keys import ParsedKey, image_id, is_doubtful
-
-if TYPE_CHECKING:
-    from pipeline.stages.manifest.build import ObjectInfo
 
 ImageName = tuple[str | None, str]  # group and identifier
 LOOKED_AT = 8  # images per set of widths before the rest is believed
@@ -46,10 +42,10 @@ class Several:
     images: dict[ImageName, Widths] = field(default_factory=dict[ImageName, Widths])
     _sets: dict[frozenset[str], frozenset[str]] = field(default_factory=dict[frozenset[str], "frozenset[str]"])
 
-    def add(self, parsed: ParsedKey, info: "ObjectInfo") -> None:
+    def add(self, parsed: ParsedKey, key: str, etag: str, size: int) -> None:
         """Take in an object with a width in its name."""
         name, variant = (parsed.group, parsed.identifier), parsed.variant or ""
-        content = _digest(info)
+        content = _digest(key, etag, size)
         if name in self.images:
             before = self.images[name]
             self.images[name] = Widths(self._shared(before.variants | {variant}), before.content ^ content)
@@ -124,6 +120,6 @@ def names_as_text(names: Iterable[ImageName], images: Mapping[ImageName, Widths]
     return ", ".join(shown) + more
 
 
-def _digest(info: "ObjectInfo") -> int:
-    text = f"{info.key}\0{info.etag}\0{info.size}"
+def _digest(key: str, etag: str, size: int) -> int:
+    text = f"{key}\0{etag}\0{size}"
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1

@@ -79,7 +79,7 @@ def test_a_large_image_is_not_passed_by_small_ones_for_ever() -> None:
         first_in.wait()
         for number, (name, needed) in enumerate((("large", 90), ("small", 10), ("smaller", 5)), start=1):
             pool.submit(later, name, needed)
-            while len(budget._waiting) < number:
+            while budget.waiting < number:
                 time.sleep(0.001)
         go_on.set()
     assert order[0] == "large"

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, decode, thumbnail
-from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal, pixel_hash
+from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal, pixel_hash, same_in_another_size
 from tests.odd_images import encoded, photograph
 
 PIXELS = photograph(320, 240, 7)
@@ -143,3 +143,20 @@ def _chart(seed: int) -> Image.Image:
 def test_another_line_on_the_same_white_ground_is_another_picture() -> None:
     assert near_equal(shown_as(_chart(1)), shown_as(_chart(1), "JPEG", quality=75))
     assert not near_equal(shown_as(_chart(1)), shown_as(_chart(2)))
+
+
+def resized(seed: int, size: tuple[int, int], quality: int = 80) -> bytes:
+    image = Image.fromarray(photograph(800, 600, seed)).resize(size, Image.Resampling.LANCZOS)
+    image.thumbnail((192, 192))
+    return encoded(image, "JPEG", quality=quality)
+
+
+@pytest.mark.parametrize("size", [(200, 150), (400, 300), (800, 600)])
+@pytest.mark.parametrize("quality", [30, 95])
+def test_one_picture_in_another_size_is_the_same(size: tuple[int, int], quality: int) -> None:
+    assert same_in_another_size(resized(1, (800, 600)), resized(1, size, quality))
+
+
+def test_another_picture_or_another_aspect_is_not_the_same_in_another_size() -> None:
+    assert not same_in_another_size(resized(1, (800, 600)), resized(2, (400, 300)))
+    assert not same_in_another_size(resized(1, (800, 600)), resized(1, (400, 250)))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.settings import ImageParams
+from pipeline.stages.images import png
 from pipeline.stages.images.decode import Decoded, Rejected, decode
 from tests.odd_images import encoded, photograph, with_exif
 
@@ -91,3 +92,13 @@ def _made(picture: Image.Image, *, rows: int, interlaced: bool) -> bytes:
     header = struct.pack(">IIBBBBB", picture.width, picture.height, depth, colour, 0, 0, int(interlaced))
     palette = chunk(b"PLTE", bytes(picture.getpalette() or [])[:768]) if picture.mode == "P" else b""
     return b"".join([DATA[:8], chunk(b"IHDR", header), palette, chunk(b"IDAT", stream), chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize("size", [(5, 7), (900, 700), (2000, 1500)])
+def test_rows_are_counted_piece_by_piece(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    for picture in (noise, np.zeros_like(noise)):
+        data = encoded(picture, "PNG")
+        assert png.is_complete(data)
+        assert png.is_complete(data + b"trailer")
+        assert not png.is_complete(data[: len(data) * 2 // 3])
