@@ -1,6 +1,6 @@
-"""The command that checks a data directory: doctor.
+"""`image-cluster doctor`: checks and repairs a data directory.
 
-What belongs here: its arguments and what it prints. Not here: the questions (`steps/doctor/`).
+What belongs here: arguments and output. Not here: the checks (`steps/doctor/`).
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Kinds that somebody sorted images into elsewhere → the decisions that make them clusters here.
+"""Kinds from elsewhere → the decisions that turn them into clusters.
 
-What belongs here: which cluster a kind becomes. Not here: reading files (`steps/adopt.py`), what a decision does
+What belongs here: which cluster a kind becomes. Not here: reading files (`steps/adopt.py`), the effect of a decision
 (`replay.py`).
 """
 
@@ -16,7 +16,7 @@ from pipeline.curation.replay import ADOPTS
 
 @dataclass(frozen=True)
 class Adopted:
-    """What becomes of one kind: its cluster, how that came about, and how many images it brings there."""
+    """The cluster that a kind becomes, how it was chosen, and the number of images."""
 
     name: str
     cluster: str
@@ -44,7 +44,7 @@ def adopt(
     for name, given in sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[0])):
         images = frozenset(given)
         cluster, how = choose_cluster(name, curated.names, curated.redirects), "joined"
-        if cluster is None and (cluster := _alike(images, members, home, unnamed)) is not None:
+        if cluster is None and (cluster := _matching_cluster(images, members, home, unnamed)) is not None:
             how = "named"
             unnamed.remove(cluster)
             decisions.append(d.Rename(cluster=cluster, name=name))
@@ -65,10 +65,10 @@ def adopt(
     return report, decisions
 
 
-def _alike(
+def _matching_cluster(
     images: frozenset[str], members: Mapping[str, set[str]], home: Mapping[str, str], unnamed: Collection[str]
 ) -> str | None:
-    """The unnamed cluster that is mostly these images; more than one half (Jaccard) fits one cluster at most."""
+    """The unnamed cluster that overlaps these images by more than one half (Jaccard); there is at most one."""
     for cluster in sorted({home[image] for image in images if image in home}):
         if cluster in unnamed and len(members[cluster] & images) > ADOPTS * len(members[cluster] | images):
             return cluster

@@ -1,7 +1,7 @@
-"""Names and tags that images have elsewhere (a CSV file, their folders) → decisions about the clusters here.
+"""Names and tags from elsewhere (a CSV file, folders) → decisions about clusters.
 
-What belongs here: reading what was given and matching it to the images of a category. Not here: which cluster a kind
-becomes (`curation/adoption.py`), storing (`curation.py` beside this file).
+What belongs here: reading names and tags, and matching them to the images of a category. Not here: which cluster a kind
+becomes (`curation/adoption.py`), storing decisions (`curation.py`).
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ _TAG: TypeAdapter[str] = TypeAdapter(d.TagName)
 
 @dataclass
 class Adoption:
-    """What would be decided: a row per kind, the decisions, and what of the input fits no image."""
+    """The planned decisions: a row per kind, the decisions, and the input that matches no image."""
 
     kinds: list[Adopted] = field(default_factory=list[Adopted])
     tags: dict[str, int] = field(default_factory=dict[str, int])
@@ -40,22 +40,22 @@ class Adoption:
 
 
 def adopt_folders(project: Project, slug: str) -> Adoption:
-    """The innermost folder is the kind: `birds/Herons/7.jpg` of the category `birds` goes to the cluster “Herons”.
+    """Take the innermost folder as the kind: `birds/Herons/7.jpg` of the category `birds` goes to the cluster “Herons”.
 
-    Images that lie in the category's own folder keep their cluster. Raises `DecisionError` where all of them do.
+    Images directly in the category's folder keep their cluster. Raises `DecisionError` if all images are there.
     """
     grouped = images_table(project, slug).filter(pl.col("group").is_not_null())
     rows = [(key, key.split("/")[-2], "") for key in grouped["key"]]
     if not rows:
         raise DecisionError(f"The images of {slug} lie in no folders of their own, so there is nothing to adopt.")
-    return _adoption(project, slug, rows)
+    return _match(project, slug, rows)
 
 
 def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
     """Names and tags from a CSV file with a header: a column for the image, one for its cluster, one for its tags.
 
     The image is a key, an id, a content hash, or a file name that only one image has. Tags are separated by `;`.
-    Raises `DecisionError` for a file that does not say this.
+    Raises `DecisionError` for a file without these columns.
     """
     try:
         table = pl.read_csv(file, infer_schema=False, encoding="utf8-lossy")
@@ -73,10 +73,10 @@ def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
         )
     wanted = [pl.col(name).fill_null("") if name else pl.lit("") for name in (image, cluster, tags)]
     rows = table.select(column.alias(f"column_{number}") for number, column in enumerate(wanted))
-    return _adoption(project, slug, rows.iter_rows())
+    return _match(project, slug, rows.iter_rows())
 
 
-def _adoption(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) -> Adoption:
+def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) -> Adoption:
     result = Adoption()
     hashes = _hashes(images_table(project, slug))
     curated = project.curation.curated(slug)
@@ -110,8 +110,8 @@ def _hashes(images: pl.DataFrame) -> Mapping[str, str]:
     """Key, id, content hash, or a file name that only one image has → content hash."""
     rows = list(images.select("content_hash", "image_id", "key").iter_rows())
     short = Counter(key.rsplit("/", 1)[-1] for _, _, key in rows)
-    found = {name: content for content, _, key in rows if short[name := key.rsplit("/", 1)[-1]] == 1}
-    return found | {name: row[0] for row in rows for name in row}
+    by_file_name = {name: content for content, _, key in rows if short[name := key.rsplit("/", 1)[-1]] == 1}
+    return by_file_name | {name: row[0] for row in rows for name in row}
 
 
 def _valid(adapter: TypeAdapter[str], text: str, what: str) -> str:

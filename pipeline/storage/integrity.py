@@ -1,7 +1,7 @@
-"""Whether stored files are what was written: each question answers with what is wrong, or with nothing.
+"""Finds stored files that are damaged: each function returns the fault in words, or nothing.
 
-What belongs here: results, parts of vectors and contents, published sets, thumbnails. Not here: what stopped processes
-left behind (`leftovers.py`), the decisions (`curation/reading.py`), what is done about it (`steps/doctor.py`).
+What belongs here: artefacts, parts of vectors and contents, published sets, thumbnails. Not here: files that stopped
+processes left behind (`leftovers.py`), the decisions (`curation/reading.py`), repairs (`steps/doctor/`).
 """
 
 import contextlib
@@ -22,14 +22,14 @@ from pipeline.storage.history import DIGEST_LETTERS, History
 from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, TABLE_SUFFIX, Layout, published_set
 
 HASH = r"^[0-9a-f]{32}$"
-LENGTH_TOLERANCE = 0.01  # of a vector of length 1 in float16, whose rounding changes it by less than a thousandth
+LENGTH_TOLERANCE = 0.01  # float16 changes the length of a unit vector by less than 0.001
 ROWS_AT_ONCE = 16_384
 _UNREADABLE = (pl.exceptions.PolarsError, OSError, ValueError, EOFError)
-_STARTS = (b"\xff\xd8", b"RIFF", b"\x89PNG")  # JPEG, and what earlier versions wrote
+_STARTS = (b"\xff\xd8", b"RIFF", b"\x89PNG")  # JPEG, and the formats of earlier versions
 
 
 def artifact_fault(artifact: Artifact) -> str:
-    """What is wrong with the files of a stored version; empty where nothing is."""
+    """The fault in the files of a stored version; empty if there is none."""
     recorded = artifact.provenance
     if not artifact.folder.is_dir():
         return f"{artifact.folder} is gone"
@@ -52,7 +52,8 @@ def vector_parts(layout: Layout, slug: str) -> list[Path]:
 
 
 def vector_part_fault(part: Path) -> str:
-    """What is wrong with one part: its hashes twice, and a vector of length 1 for each; empty where nothing is."""
+    """The fault in a part, which must list the same hashes in both files, each with a vector of length 1; empty if
+    there is none."""
     try:
         hashes = pl.read_parquet(part, glob=False)["content_hash"]
         vectors = np.load(part.with_suffix(".npy"), mmap_mode="r")
@@ -71,28 +72,28 @@ def vector_part_fault(part: Path) -> str:
 
 
 def embedded_hashes(layout: Layout, fingerprint: str) -> set[str]:
-    """The images that have a vector of this encoder, in parts that can be read."""
+    """The hashes with a vector of this encoder, in readable parts."""
     return _hashes(_visible(layout.vectors(fingerprint).glob(f"*/*{TABLE_SUFFIX}")))
 
 
 def journal_hashes(layout: Layout, slug: str) -> set[str]:
-    """The images in the journal of a run that has not finished, in parts that can be read."""
+    """The hashes in the journal of an unfinished run, in readable parts."""
     return _hashes(_visible(layout.journal(slug).glob(f"*{TABLE_SUFFIX}")))
 
 
 def remove_part(part: Path) -> None:
-    """Remove a part of the vectors; the file that makes it a part goes first."""
+    """Remove a part of the vectors; its Parquet file first, without which it does not exist."""
     for path in (part, part.with_suffix(".npy"), part.with_suffix(".hashes.npy")):
         path.unlink(missing_ok=True)
 
 
 def content_parts(layout: Layout, slug: str) -> list[Path]:
-    """The parts that tell which bytes show which image."""
+    """The parts of a category's resolved contents."""
     return _visible(layout.contents.glob(f"{slug}/*{TABLE_SUFFIX}"))
 
 
 def content_part_fault(part: Path) -> str:
-    """What is wrong with one of `content_parts`; empty where nothing is."""
+    """The fault in one of `content_parts`; empty if there is none."""
     try:
         rows = pl.read_parquet(part, glob=False).match_to_schema(CONTENTS_SCHEMA)
     except _UNREADABLE as error:
@@ -104,7 +105,7 @@ def content_part_fault(part: Path) -> str:
 
 
 def set_fault(root: Path, slug: str, version: str, history: History) -> str:
-    """What is wrong with a published set: files, their digests, and what clusters.json says; empty where nothing is."""
+    """The fault in a published set: its files, their digests, or clusters.json; empty if there is none."""
     folder = published_set(root, slug, version)
     recorded = history.files.get(version, {})
     if fault := _digest_fault(folder, recorded):
@@ -135,7 +136,7 @@ def _document_fault(folder: Path, version: str) -> str:
 
 
 def is_whole_picture(path: Path) -> bool:
-    """Whether a thumbnail has the beginning of a picture and, where its format has one, the end."""
+    """Whether a thumbnail has the start of a picture and, if its format has one, the end."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)
@@ -175,7 +176,9 @@ def _hashes(paths: list[Path]) -> set[str]:
 
 
 def published_keys(root: Path, slug: str, version: str) -> tuple[str, list[str]]:
-    """When clusters.json of a set was made, and the key of every image that it accounts for."""
+    """The time of clusters.json of a set, and the key of every image in it."""
     document = json.loads((published_set(root, slug, version) / DOCUMENT).read_bytes())
     images = [image for cluster in document["clusters"] for image in cluster["images"]]
-    return document["generatedAt"], [one["key"] for one in [*images, *document["unclustered"], *document["rejected"]]]
+    return document["generatedAt"], [
+        entry["key"] for entry in [*images, *document["unclustered"], *document["rejected"]]
+    ]

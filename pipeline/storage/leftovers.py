@@ -1,7 +1,7 @@
-"""What stopped processes left behind: files that were never renamed, versions that never became current.
+"""Files that stopped processes left behind: temporary files, and versions that never became current.
 
-What belongs here: finding such files by their names, and removing them. Not here: whether a process still writes them
-(whoever asks holds the category, or waits an hour), damaged files (`integrity.py`).
+What belongs here: finding such files by name, and removing them. Not here: making sure that no process still writes
+them (the caller holds the lock, or an hour has passed), damaged files (`integrity.py`).
 """
 
 import contextlib
@@ -15,13 +15,13 @@ from pipeline.storage.history import History
 from pipeline.storage.layout import TABLE_SUFFIX, Layout, published_record, published_sets
 from pipeline.storage.publications import linked_version
 
-# The names that files have before they are renamed: see files.py, thumbnails.py, vectors.py, and the journal
+# names of temporary files: see files.py, thumbnails.py, vectors.py, and the journal
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.tmp)?|\..+\.tmp\.(npy|hashes\.npy|parquet)|\.\d{6}-[0-9a-f]{8}\.parquet")
-SECONDS = 3600.0  # what no lock protects is left over where nobody wrote to it for so long
+SECONDS = 3600.0  # age from which a file that no lock protects counts as left behind
 
 
 def of_category(layout: Layout, slug: str, history: History) -> list[Path]:
-    """What is left over of one category. Only whoever holds the category can tell."""
+    """The leftovers of one category. The caller must hold its lock."""
     return sorted(
         {
             *_temporary(layout.lock(slug).parent.rglob(".*")),
@@ -35,17 +35,17 @@ def of_category(layout: Layout, slug: str, history: History) -> list[Path]:
 
 
 def shared(layout: Layout, now: float) -> list[Path]:
-    """What is left over where all categories write; `now` in seconds since 1970."""
+    """The leftovers in folders that all categories share; `now` in seconds since 1970."""
     places = (
         layout.root.glob(".*"), layout.cache.rglob(".*"), layout.thumbnails.glob("*/.*"), layout.copies.glob(".*"),
         layout.service_database.parent.glob(".*"),
     )  # fmt: skip
-    found = (path for place in places for path in _temporary(place))
-    return sorted(path for path in found if is_old(path, now))
+    candidates = (path for place in places for path in _temporary(place))
+    return sorted(path for path in candidates if is_old(path, now))
 
 
 def is_old(path: Path, now: float) -> bool:
-    """Whether nobody wrote to a file for so long that no process can be at it."""
+    """Whether a file was not written for so long that no process can still be writing it."""
     try:
         return now - path.lstat().st_mtime > SECONDS
     except FileNotFoundError:  # it was renamed meanwhile
@@ -69,7 +69,7 @@ def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _versions(layout: Layout, slug: str) -> Iterator[Path]:
-    """Versions after the current one: written, and never made current."""
+    """Versions after the current one, which were written but never made current."""
     for pointer in layout.lock(slug).parent.glob("*/current.json"):
         with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged pointer is a fault of its own
             current = json.loads(pointer.read_bytes())["version"]
@@ -77,7 +77,7 @@ def _versions(layout: Layout, slug: str) -> Iterator[Path]:
 
 
 def _vectors(layout: Layout, slug: str) -> Iterator[Path]:
-    """Arrays without the file that makes them a part."""
+    """Arrays without the Parquet file of their part."""
     for folder in layout.root.glob(f"vectors/*/{slug}"):
         yield from _temporary(folder.glob(".*"))
         for path in folder.glob("*.npy"):
@@ -87,7 +87,7 @@ def _vectors(layout: Layout, slug: str) -> Iterator[Path]:
 
 
 def _sets(layout: Layout, slug: str, history: History) -> Iterator[Path]:
-    """Sets that were staged and neither shown nor kept as a candidate, and links that were never swung."""
+    """Sets that are neither published nor a candidate, and links that were never moved into place."""
     root = layout.published
     sets = published_sets(root, slug)
     kept = {*history.versions(), linked_version(root, slug), history.candidate.version if history.candidate else None}

@@ -72,7 +72,7 @@ class VectorStore:
 
     def _rows(self) -> pl.DataFrame:
         """Like `index`, but with a row for each copy of a hash, in the order of the parts."""
-        with self._naming_the_way_on():
+        with self._explaining_damage():
             frames = pl.collect_all(
                 pl.scan_parquet(path, glob=False, row_index_name="row").select(
                     "content_hash", pl.lit(number, pl.Int32).alias("part"), pl.col("row").cast(pl.Int64)
@@ -82,14 +82,14 @@ class VectorStore:
         return pl.concat(frames) if frames else pl.DataFrame(schema=INDEX_SCHEMA)
 
     @contextmanager
-    def _naming_the_way_on(self) -> Generator[None]:
+    def _explaining_damage(self) -> Generator[None]:
         try:
             yield
         except (pl.exceptions.PolarsError, OSError, ValueError, EOFError) as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DamagedFileError(
-                f"A part of the vectors in {self.root} is damaged ({said}). Run `image-cluster doctor --repair`, which "
-                "removes it; the next run embeds its images again."
+                f"A part of the vectors in {self.root} is damaged ({reason}). Run `image-cluster doctor --repair`, "
+                "which removes it; the next run embeds its images again."
             ) from error
 
     def _parts(self) -> dict[str, Path]:
@@ -127,7 +127,7 @@ class VectorStore:
             )
         if not places:
             return np.empty((0, self.dimension() or 0), dtype=np.float16)
-        with self._naming_the_way_on():
+        with self._explaining_damage():
             stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in places]
         result = np.empty((len(hashes), stored[0].shape[1]), dtype=np.float16)
 
@@ -154,7 +154,7 @@ class VectorStore:
         files = {name: self.root / f"{name}.hashes.npy" for name in self._parts()}
         if not all(path.exists() for path in files.values()):
             return None  # parts of an earlier version of this program
-        with self._naming_the_way_on():
+        with self._explaining_damage():
             mapped: dict[str, Any] = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
         if len(hashes) > FEW * sum(map(len, mapped.values())):
             return None

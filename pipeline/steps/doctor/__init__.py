@@ -1,2 +1,2 @@
-"""`image-cluster doctor`: what is asked of each category (`category.py`) and of the whole data directory (`whole.py`),
-the order and mending (`checkup.py`), and how an answer looks (`finding.py`)."""
+"""`image-cluster doctor`: checks of each category (`category.py`) and of the whole data directory (`whole.py`), their
+order and repairs (`checkup.py`), and the result of a check (`finding.py`)."""

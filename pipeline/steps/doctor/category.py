@@ -1,6 +1,6 @@
-"""What is asked of one category, whose lock the caller holds.
+"""Checks of one category, whose lock the caller holds.
 
-What belongs here: the questions and their answers in words. Not here: looking at files (`storage/integrity.py`,
+What belongs here: the checks and their results in words. Not here: reading files (`storage/integrity.py`,
 `storage/leftovers.py`), the whole directory (`whole.py`).
 """
 
@@ -36,7 +36,7 @@ _UNFINISHED = "a run was begun and not finished: the next one goes on from there
 
 
 def results(project: Project, slug: str) -> Iterator[Finding]:
-    """Every pointer leads to a version, and every file of it is as it was written."""
+    """Checks that every pointer leads to a version, and that its files are unchanged since they were written."""
     whole = files = 0
     for name in NAMES:
         mend = partial(heal, project.store, slug, name)
@@ -58,7 +58,7 @@ def results(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def ids(project: Project, slug: str) -> Iterator[Finding]:
-    """The ledger of cluster ids is readable, and says of each cluster that it is alive, once."""
+    """Checks that the ledger of cluster ids is readable, and has each cluster alive exactly once."""
     stored = project.store.current(slug, "identities")
     if stored is None:
         yield Finding("ids", slug, "ok", "nothing is clustered yet")
@@ -85,7 +85,7 @@ def ids(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def counts(project: Project, slug: str) -> Iterator[Finding]:
-    """Every image that came in is accounted for: listed, read, and published with a place or a reason."""
+    """Checks that every listed image was read, and is published in a cluster, unclustered or rejected with a reason."""
     manifest, images = (project.store.current(slug, name) for name in ("manifest", "images"))
     if manifest is None or images is None:
         yield Finding("counts", slug, "ok", _UNFINISHED if manifest else "nothing is read yet")
@@ -94,15 +94,15 @@ def counts(project: Project, slug: str) -> Iterator[Finding]:
     listed = manifest.table("manifest", MANIFEST_SCHEMA, ["image_id", "change"]).filter(pl.col("change") != "removed")
     newer, faults = False, list[str]()
     if set(listed["image_id"]) != set(rows["image_id"]):
-        newer = _made(manifest) >= _made(images)
+        newer = _created_at(manifest) >= _created_at(images)
         if not newer:
             faults.append(f"{listed.height:,} images are listed, and {rows.height:,} are accounted for")
     version = linked_version(project.layout.published, slug)
     if version is not None and not integrity.set_fault(project.layout.published, slug, version, History()):
         made_at, keys = integrity.published_keys(project.layout.published, slug, version)
         if sorted(keys) != rows["key"].sort().to_list():
-            newer |= _made(images) >= made_at
-            if _made(images) < made_at:
+            newer |= _created_at(images) >= made_at
+            if _created_at(images) < made_at:
                 faults.append(f"{rows.height:,} images were read, and {len(keys):,} are published")
     if faults:
         yield _fault("counts", slug, "; ".join(faults), partial(heal, project.store, slug, "images"))
@@ -113,7 +113,7 @@ def counts(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def vectors(project: Project, slug: str) -> Iterator[Finding]:
-    """Every part holds vectors of length 1 under hashes that agree, and every usable image has one."""
+    """Checks that every part has vectors of length 1 and consistent hashes, and every usable image a vector."""
     parts = integrity.vector_parts(project.layout, slug)
     for part in parts:
         if fault := integrity.vector_part_fault(part):
@@ -124,8 +124,8 @@ def vectors(project: Project, slug: str) -> Iterator[Finding]:
         return
     table = stored.table("embeddings", EMBEDDINGS_SCHEMA)
     fingerprint = str(table["fingerprint"][0]) if table.height else ""
-    known = integrity.embedded_hashes(project.layout, fingerprint) if fingerprint else set[str]()
-    if lacking := set(table["content_hash"]) - known:
+    embedded = integrity.embedded_hashes(project.layout, fingerprint) if fingerprint else set[str]()
+    if lacking := set(table["content_hash"]) - embedded:
         mend = partial(heal, project.store, slug, "embeddings")
         yield _fault("vectors", slug, f"{len(lacking):,} of {table.height:,} images have no vector", mend)
         return
@@ -133,7 +133,7 @@ def vectors(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def contents(project: Project, slug: str) -> Iterator[Finding]:
-    """What tells which bytes show which image is readable."""
+    """Checks that the parts of resolved contents are readable."""
     parts = integrity.content_parts(project.layout, slug)
     faults = {part: fault for part in parts if (fault := integrity.content_part_fault(part))}
     for part, fault in faults.items():
@@ -146,7 +146,7 @@ def contents(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def published(project: Project, slug: str) -> Iterator[Finding]:
-    """Readers see a set that is complete and as it was published; those that are kept are, too."""
+    """Checks that the set that readers see, and all kept ones, are complete and unchanged."""
     root = project.layout.published
     history = read_history(root, slug)
     linked = linked_version(root, slug)
@@ -163,7 +163,7 @@ def published(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def leftovers(project: Project, slug: str) -> Iterator[Finding]:
-    """Nothing is left of processes that were stopped."""
+    """Checks for files that stopped processes left behind."""
     paths = left.of_category(project.layout, slug, read_history(project.layout.published, slug))
     if not paths:
         yield Finding("leftovers", slug, "ok", "none")
@@ -173,7 +173,7 @@ def leftovers(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def decisions(project: Project, slug: str) -> Iterator[Finding]:
-    """No decision that was published from is missing, and all of them replay."""
+    """Checks that no decision behind a publication is missing, and that all decisions replay."""
     curation = Curation(project, read_only=True)
     try:
         events = curation.checked(slug).events(slug)
@@ -197,7 +197,7 @@ def _fault(check: str, slug: str, text: str, mend: "partial[str]") -> Finding:
     return Finding(check, slug, "fault", text, f"{REPAIR}, then {RUN}", mend)
 
 
-def _made(artifact: Artifact) -> str:
+def _created_at(artifact: Artifact) -> str:
     return artifact.provenance.created_at
 
 
@@ -221,10 +221,12 @@ def _show(root: Path, slug: str, version: str) -> str:
 
 
 def _withdraw(root: Path, slug: str, version: str, history: History) -> str:
-    """Remove a damaged set. Where it is the one that readers see, they get the newest whole one before it."""
+    """Remove a damaged set. If readers see it, show them the newest undamaged one before it."""
     shown = linked_version(root, slug) == version
     left.remove([published_set(root, slug, version)])
-    whole = [one for one in history.versions() if one != version and not integrity.set_fault(root, slug, one, history)]
+    whole = [
+        kept for kept in history.versions() if kept != version and not integrity.set_fault(root, slug, kept, history)
+    ]
     if not shown:
         return "the set was removed"
     if not whole:

@@ -1,10 +1,10 @@
-"""Whether a data directory keeps every promise, line by line; and mending what can be mended safely.
+"""Runs all checks of a data directory, and repairs what is safe to repair.
 
-What belongs here: the order of the questions, waiting for nobody, and mending. Not here: the questions (`category.py`,
-`whole.py`), mending a result (`storage/healing.py`).
+What belongs here: the order of the checks, skipping locked categories, and repairs. Not here: the checks
+(`category.py`, `whole.py`), repairing an artefact (`storage/healing.py`).
 
-Nothing is changed without `repair`, and decisions never are. A category that another process holds is told as busy and
-not judged. A run that was stopped half-way is no fault: the next one goes on from there.
+Without `repair` nothing changes, and decisions never change. A category that another process has locked is reported as
+busy and not checked. A run that was stopped is no fault: the next one continues it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,14 +30,14 @@ OF_A_CATEGORY: dict[str, Question] = {
 
 
 def examine(project: Project, wanted: Iterable[str] = (), *, repair: bool = False) -> Iterator[Finding]:
-    """The answers, in order; with `repair`, each fault that can be mended safely is mended before the next question.
+    """The results in order. With `repair`, each fault that is safe to repair is repaired before the next check.
 
-    Raises `MissingArtifactError` where there is no data directory.
+    Raises `MissingArtifactError` if there is no data directory.
     """
     root = project.settings.data_dir
     if not Layout(root).marker.exists() and not Layout(root).slugs.exists():
         raise MissingArtifactError(f"There is no data directory {root}. Run `image-cluster run SOURCE` first.")
-    first = _mended(whole.directory(root), repair=repair)
+    first = _repair(whole.directory(root), repair=repair)
     yield first
     if first.state == "fault":
         return
@@ -54,16 +54,16 @@ def examine(project: Project, wanted: Iterable[str] = (), *, repair: bool = Fals
                 continue
             for check, question in OF_A_CATEGORY.items():
                 for finding in _answers(project, slug, question, check):
-                    yield _mended(finding, repair=repair)
+                    yield _repair(finding, repair=repair)
     if not names:
         for check, question in {"thumbnails": whole.thumbnails, "leftovers": whole.leftovers}.items():
             if not busy:
                 for finding in _answers(project, "", question, check):
-                    yield _mended(finding, repair=repair)
+                    yield _repair(finding, repair=repair)
 
 
 def _answers(project: Project, slug: str, question: Question, check: str) -> Iterator[Finding]:
-    """The answers to one question; one that cannot be asked because of another fault says so."""
+    """The results of one check. A check that fails because of another fault reports that fault."""
     try:
         yield from question(project, slug)
     except (DamagedFileError, MissingArtifactError) as error:
@@ -73,7 +73,7 @@ def _answers(project: Project, slug: str, question: Question, check: str) -> Ite
         yield Finding(check, slug, "fault", text, remedy)
 
 
-def _mended(finding: Finding, *, repair: bool) -> Finding:
+def _repair(finding: Finding, *, repair: bool) -> Finding:
     if finding.state != "fault" or finding.mend is None or not repair:
         return finding
     try:

@@ -1,6 +1,6 @@
-"""One answer of the doctor.
+"""The result of one check.
 
-What belongs here: how an answer looks. Not here: the questions (`category.py`, `whole.py`).
+What belongs here: the fields of a result. Not here: the checks (`category.py`, `whole.py`).
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ REPAIR = "image-cluster doctor --repair"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was asked (`check`) of which category (empty: of the whole directory), the answer, and what to do next.
+    """The result of `check` for a category (empty: the whole directory), and what to do next.
 
-    `mend` does what is safe and returns what was done in words; None where only a person can.
+    `mend` repairs what is safe to repair and returns what was done in words; None if only a person can.
     """
 
     check: str
@@ -27,6 +27,6 @@ class Finding:
     mend: Callable[[], str] | None = field(default=None, compare=False, repr=False)
 
     def row(self) -> dict[str, str]:
-        """As it is printed."""
+        """The printed row."""
         return {"state": self.state, "category": self.category or "-", "check": self.check, "text": self.text,
                 "remedy": self.remedy}  # fmt: skip

@@ -1,7 +1,6 @@
-"""What is asked of a data directory as a whole: what tells its version, the decisions' database and its copies,
-thumbnails, and what no category owns.
+"""Checks of a data directory as a whole: its marker, the database of decisions and its copies, thumbnails, leftovers.
 
-What belongs here: the questions and their answers in words. Not here: one category (`category.py`), looking at files
+What belongs here: the checks and their results in words. Not here: one category (`category.py`), reading files
 (`storage/integrity.py`, `storage/leftovers.py`).
 """
 
@@ -25,11 +24,11 @@ from pipeline.storage.layout import Layout, open_layout, read_renames, read_slug
 
 
 def directory(root: Path) -> Finding:
-    """The files at the top are readable. Raises `NewerSchemaError`."""
+    """Checks that the files at the top are readable. Raises `NewerSchemaError`."""
     layout = Layout(root)
     if not layout.marker.exists():
         return Finding("directory", "", "fault", f"{layout.marker} is gone", f"{REPAIR}, or the next run, writes it",
-                       partial(_mark, root))  # fmt: skip
+                       partial(_write_marker, root))  # fmt: skip
     try:
         open_layout(root)
         slugs, renames = read_slugs(layout), read_renames(layout)
@@ -41,7 +40,7 @@ def directory(root: Path) -> Finding:
 
 
 def database(project: Project, _: str) -> Iterator[Finding]:
-    """The database of decisions is sound, and so are its copies. Raises what opening it raises."""
+    """Checks the database of decisions and its copies. Raises what opening it raises."""
     curation = Curation(project, read_only=True)
     try:
         events = sum(curation.log.counts().values())
@@ -58,7 +57,7 @@ def database(project: Project, _: str) -> Iterator[Finding]:
 
 
 def thumbnails(project: Project, _: str) -> Iterator[Finding]:
-    """Every usable image has a thumbnail that is whole, and none is without an image."""
+    """Checks that every usable image has a complete thumbnail, and every thumbnail an image."""
     wanted = {slug: _usable(project, slug) for slug in read_slugs(project.layout)}
     needed = set[str]().union(*wanted.values())
     stored = list(project.thumbnails.stored())
@@ -67,10 +66,10 @@ def thumbnails(project: Project, _: str) -> Iterator[Finding]:
     if cut or lacking:
         slugs = [slug for slug, hashes in wanted.items() if hashes & lacking]
         text = f"{len(lacking):,} images have no whole thumbnail, {len(cut):,} thumbnails are damaged"
-        mend = partial(_make_again, project, slugs, cut)
+        mend = partial(_drop_and_recompute, project, slugs, cut)
         yield Finding("thumbnails", "", "fault", text, f"{REPAIR}, then {RUN}", mend)
-    known = needed | _remembered(project)
-    orphans = [path for path in stored if path.name not in known and left.is_old(path, time.time())]
+    expected = needed | _hashes_that_may_return(project)
+    orphans = [path for path in stored if path.name not in expected and left.is_old(path, time.time())]
     if orphans:
         yield Finding(
             "thumbnails", "", "fault", f"{len(orphans):,} belong to no image", REPAIR, partial(_sweep, orphans)
@@ -80,7 +79,7 @@ def thumbnails(project: Project, _: str) -> Iterator[Finding]:
 
 
 def leftovers(project: Project, _: str) -> Iterator[Finding]:
-    """Nothing is left, outside the categories, of processes that were stopped an hour ago or earlier."""
+    """Checks for files outside the categories that processes left behind at least an hour ago."""
     paths = left.shared(project.layout, time.time())
     if paths:
         text = f"{len(paths):,} files of a stopped process, the first {paths[0]}"
@@ -95,32 +94,32 @@ def _usable(project: Project, slug: str) -> set[str]:
         if stored is None:
             return set()
         table = stored.table("images", IMAGES_SCHEMA, ["content_hash", "status"])
-    except DamagedArtifactError:  # told of that category
+    except DamagedArtifactError:  # reported for that category
         return set()
     return set(table.filter(table["status"] == "ok")["content_hash"])
 
 
-def _remembered(project: Project) -> set[str]:
-    """Images that are not there now and may come back: their vectors are kept, or an unfinished run has read them."""
-    known = set[str]()
+def _hashes_that_may_return(project: Project) -> set[str]:
+    """Hashes of images that may come back: their vectors are kept, or an unfinished run has read them."""
+    hashes = set[str]()
     for slug in read_slugs(project.layout):
-        known |= integrity.journal_hashes(project.layout, slug)
+        hashes |= integrity.journal_hashes(project.layout, slug)
         try:
             stored = project.store.current(slug, "embeddings")
             table = stored.table("embeddings", EMBEDDINGS_SCHEMA) if stored is not None else None
         except DamagedArtifactError:
             continue
         for fingerprint in set(table["fingerprint"]) if table is not None else ():
-            known |= integrity.embedded_hashes(project.layout, fingerprint)
-    return known
+            hashes |= integrity.embedded_hashes(project.layout, fingerprint)
+    return hashes
 
 
-def _mark(root: Path) -> str:
+def _write_marker(root: Path) -> str:
     open_layout(root)
     return "it was written"
 
 
-def _make_again(project: Project, slugs: list[str], cut: list[Path]) -> str:
+def _drop_and_recompute(project: Project, slugs: list[str], cut: list[Path]) -> str:
     left.remove(cut)
     for slug in slugs:
         heal(project.store, slug, "images")
