@@ -21,6 +21,7 @@ from pipeline.service.routes import (
     categories,
     clusters,
     curation,
+    documentation,
     events,
     health,
     images,
@@ -80,7 +81,7 @@ def create_app(project: Project, options: Options) -> FastAPI:
         description=ABOUT,
         lifespan=lifespan,
         openapi_url=f"{API}/openapi.json",
-        docs_url=None,  # both pages of documentation load scripts from another server
+        docs_url=None,  # both of FastAPI's pages load scripts from another server; `routes/documentation.py` does not
         redoc_url=None,
         max_body_size=SMALL_BODY,
         # nothing leaves the machine, whatever the environment says
@@ -99,5 +100,6 @@ def create_app(project: Project, options: Options) -> FastAPI:
         app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
+    app.include_router(documentation.router, include_in_schema=False)
     app.include_router(pages)
     return app
