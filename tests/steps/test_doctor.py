@@ -260,3 +260,11 @@ def test_the_command_prints_lines_that_can_be_piped_and_its_exit_code_says_the_r
     assert call("--category", "posts")[0] == 1
     assert call("--repair")[0] == 0
     assert call()[0] == 0
+
+
+def test_a_result_that_waits_to_be_accepted_is_no_fault_and_is_named(copy: Bench) -> None:
+    shutil.rmtree(copy.library / "posts")
+    copy.run()
+    (text,) = [one.text for one in findings(copy) if one.check == "counts"]
+    assert text.endswith("waits to be accepted")
+    assert faults(copy) == []

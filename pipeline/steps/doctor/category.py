@@ -109,7 +109,10 @@ def counts(project: Project, slug: str) -> Iterator[Finding]:
         return
     ok = rows.filter(pl.col("status") == "ok").height
     text = f"{rows.height:,} images = {ok:,} usable + {rows.height - ok:,} set aside"
-    yield Finding("counts", slug, "ok", f"{text}; {_UNFINISHED}" if newer else text)
+    if newer:
+        waiting = read_history(project.layout.published, slug).candidate
+        text += f"; {f'{waiting.version} waits to be accepted' if waiting else _UNFINISHED}"
+    yield Finding("counts", slug, "ok", text)
 
 
 def vectors(project: Project, slug: str) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.build import Manifest, ObjectInfo, build_manifest
 from pipeline.stages.manifest.variants import (
+    ENOUGH,
     LOOKED_AT,
     ImageName,
     Widths,
@@ -73,6 +74,16 @@ def test_a_few_images_stand_for_all_with_the_same_widths() -> None:
     assert first == to_look_at("lamps", library, {})
     answers = {name: (library[name], True) for name in first}
     assert to_look_at("lamps", library, answers) == []
+
+
+def test_where_every_image_has_widths_of_its_own_a_sample_stands_for_all() -> None:
+    library = {("de", str(n)): Widths(frozenset({"800w", f"{1000 + n}w"}), n) for n in range(1000)}
+    first = to_look_at("lamps", library, {})
+    assert len(first) == ENOUGH
+    answers = {name: (library[name], True) for name in first}
+    assert to_look_at("lamps", library, answers) == []
+    answers[first[0]] = (library[first[0]], False)
+    assert len(to_look_at("lamps", library, answers)) == 1000 - ENOUGH
 
 
 def test_one_that_is_different_has_all_with_its_widths_looked_at() -> None:
