@@ -2,6 +2,7 @@
 
 - `cpu.py`: how many cores this process may use.
 - `jit.py`: loops compiled by numba; `numba_cache.py`: the disk cache of UMAP's compiled functions.
+- `memory.py`: handing freed memory back.
 - `torch_threads.py`: limiting torch to one core per thread.
 
 Imports nothing from the rest of the product.

@@ -240,6 +240,7 @@ class _Stream(Generic[T]):
             if isinstance(decoded, Decoded) and not (row.vector_known or row.repeated):
                 row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder else None
                 row.thumbnail = thumbnail(decoded.pixels, self.thumbnail_pixels) if self.thumbnail_pixels else None
+            del decoded  # its memory is free before the next image gets its turn
 
     def _resolve(self, row: _Row[T]) -> _Row[T]:
         """Set the decoded row's image to the known image that it shows; no forward pass if that has a vector.

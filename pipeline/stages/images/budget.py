@@ -15,8 +15,11 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from pipeline.runtime.memory import trim
+
 Admit = Callable[[int], None]
 
+LARGE = 200_000_000  # bytes; freeing the memory of smaller images at once is not worth a call
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes per pixel in Pillow, else 4
 _SHOWN = 4  # RGB pixels and their opacity
 # What decoders hold beside that, in bytes per pixel: canvases and copies of WebP and AVIF, 32-bit planes of JPEG 2000
@@ -56,6 +59,8 @@ class PixelBudget:
         try:
             yield admit
         finally:
+            if taken >= LARGE:
+                trim()  # before the next image: what this one freed is not to count twice
             if taken:
                 self._give_back(taken)
 
