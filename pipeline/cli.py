@@ -28,6 +28,7 @@ from pipeline.commands.common import (
 )
 from pipeline.commands.doctor import doctor
 from pipeline.commands.duplicates import duplicates
+from pipeline.commands.exporting import export
 from pipeline.commands.keeping import backup, carry_over, restore
 from pipeline.commands.pairs import pairs
 from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
@@ -312,6 +313,7 @@ main.add_command(changes)
 main.add_command(clusters)
 main.add_command(doctor)
 main.add_command(duplicates)
+main.add_command(export)
 main.add_command(pairs)
 main.add_command(publish)
 main.add_command(restore)

@@ -23,6 +23,7 @@ from pipeline.service.routes import (
     curation,
     documentation,
     events,
+    export,
     health,
     images,
     login,
@@ -93,7 +94,7 @@ def create_app(project: Project, options: Options) -> FastAPI:
     params = project.settings.service
     for router in (
         health.router, categories.router, clusters.router, images.router, map_points.router, tagging.router,
-        curation.router, runs.router, events.router, similarity.router(params), vectors.router(params),
+        curation.router, runs.router, events.router, export.router, similarity.router(params), vectors.router(params),
         uploads.router(params),
     ):  # fmt: skip
         app.include_router(router, prefix=API, responses=PROBLEMS)

@@ -113,7 +113,8 @@ def path_literals(tree: ast.Module) -> list[str]:
     found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            table = node.value.endswith(".parquet") and len(node.value.split()) == 1
+            media_type = node.value.startswith("application/")
+            table = node.value.endswith(".parquet") and len(node.value.split()) == 1 and not media_type
             if node.value in STORED or table:
                 found.append(f"line {node.lineno}: {node.value!r}")
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):

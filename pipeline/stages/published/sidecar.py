@@ -1,0 +1,49 @@
+"""XMP sidecars: cluster names and tags as keywords that photo managers read.
+
+What belongs here: the text of one sidecar. Not here: which images get one, and where it is written (`steps/export.py`).
+
+Sources: Adobe XMP specification part 1 (2012) for the packet and `dc:subject`; `lr:hierarchicalSubject` is Lightroom's,
+`digiKam:TagsList` digiKam's. darktable reads the first two.
+"""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+NAMESPACES = {
+    "x": "adobe:ns:meta/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "lr": "http://ns.adobe.com/lightroom/1.0/",
+    "digiKam": "http://www.digikam.org/ns/1.0/",
+}
+# where each program looks, the RDF container that it wants, and what separates the levels of a keyword there
+HIERARCHIES = (("lr:hierarchicalSubject", "Bag", "|"), ("digiKam:TagsList", "Seq", "/"))
+
+
+def sidecar(keywords: Sequence[Sequence[str]]) -> bytes:
+    """The XMP document with these keywords, each a path from the general to the special: `("bollards", "White")`.
+
+    The flat list (`dc:subject`) has the last part of each path.
+    """
+    for prefix, address in NAMESPACES.items():
+        ET.register_namespace(prefix, address)
+    root = ET.Element(_name("x:xmpmeta"))
+    described = ET.SubElement(ET.SubElement(root, _name("rdf:RDF")), _name("rdf:Description"), {_name("rdf:about"): ""})
+    _list(described, "dc:subject", "Bag", list(dict.fromkeys(path[-1] for path in keywords)))
+    for field, container, separator in HIERARCHIES:
+        other = "/" if separator == "|" else "|"
+        paths = [separator.join(part.replace(separator, other) for part in path) for path in keywords]
+        _list(described, field, container, paths)
+    ET.indent(root)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="utf-8") + b"\n"
+
+
+def _list(parent: ET.Element, field: str, container: str, texts: Sequence[str]) -> None:
+    items = ET.SubElement(ET.SubElement(parent, _name(field)), _name(f"rdf:{container}"))
+    for text in texts:
+        ET.SubElement(items, _name("rdf:li")).text = text
+
+
+def _name(qualified: str) -> str:
+    prefix, _, local = qualified.partition(":")
+    return f"{{{NAMESPACES[prefix]}}}{local}"

@@ -1,0 +1,220 @@
+"""Clusters, names and tags → files for other programs: tables, folders of originals, zip, XMP sidecars.
+
+What belongs here: choosing images and writing them out. Not here: what the website reads (`publish.py`), the text of a
+sidecar (`stages/published/sidecar.py`).
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal, get_args
+from zipfile import ZIP_STORED, ZipFile
+
+import polars as pl
+
+from pipeline.errors import BucketUnreachableError, UnknownNameError
+from pipeline.stages.published.sidecar import sidecar
+from pipeline.steps.adopt import TAG_SEPARATOR
+from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.steps.project import Project
+from pipeline.storage.files import write_atomically
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+TableFormat = Literal["csv", "json", "parquet"]
+FileFormat = Literal["folders", "zip", "xmp"]
+Format = TableFormat | FileFormat
+TABLES: tuple[TableFormat, ...] = get_args(TableFormat)
+WITH_ORIGINALS = ("clustered", "unclustered")  # the states of which there is a picture to look at
+METADATA = "metadata.csv"  # the name under which Hugging Face's `imagefolder` looks for labels
+UNCLUSTERED = "unclustered"
+_RESERVED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # what some file system refuses in a name
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows keeps for itself
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, and the keys of originals that could not be read."""
+
+    images: int
+    missing: tuple[str, ...] = ()
+
+
+def select_images(
+    snapshot: Snapshot, *, clusters: Iterable[str] = (), tags: Iterable[str] = (), states: Iterable[str] = ()
+) -> pl.DataFrame:
+    """A row per image: those of any of the clusters (ids or names), with any of the tags, in any of the states.
+
+    What is empty does not restrict. Columns: key, image_id, content_hash, category, group, state, cluster_id,
+    cluster_name, rank, similarity, probability, representative (bool), tags (list). Sorted by cluster, rank and key.
+    Raises `UnknownNameError` for a cluster or a tag that is not there.
+    """
+    wanted = [_cluster_id(snapshot, cluster) for cluster in clusters]
+    frame = snapshot.frame
+    names = {cluster: row["name"] for cluster, row in snapshot.clusters.items() if row["name"] is not None}
+    faces = [row["representative"] for row in snapshot.clusters.values()]
+    tags_of = snapshot.curated.tags if snapshot.curated else dict[str, tuple[str, ...]]()
+    tagged = pl.DataFrame(
+        {"content_hash": list(tags_of), "tags": [list(value) for value in tags_of.values()]},
+        schema={"content_hash": pl.String, "tags": pl.List(pl.String)},
+    )  # fmt: skip
+    table = frame.join(tagged, on="content_hash", how="left", maintain_order="left").select(
+        "key", "image_id", "content_hash", pl.lit(snapshot.base.category).alias("category"), "group", "state",
+        "cluster_id", pl.col("cluster_id").replace_strict(names, default=None, return_dtype=pl.String)
+        .alias("cluster_name"), "rank", "similarity", "probability",
+        pl.col("image_id").is_in(faces).alias("representative"), pl.col("tags").fill_null([]),
+    )  # fmt: skip
+    if wanted:
+        table = table.filter(pl.col("cluster_id").is_in(wanted))
+    if chosen := list(tags):
+        for tag in chosen:
+            if tag not in snapshot.rows_by_tag:
+                there = ", ".join(snapshot.rows_by_tag) or "none yet"
+                raise UnknownNameError(f"No image of {snapshot.base.category} has the tag {tag!r}. Tags: {there}.")
+        table = table.filter(pl.col("tags").list.eval(pl.element().is_in(chosen)).list.any())
+    if kept := list(states):
+        table = table.filter(pl.col("state").is_in(kept))
+    return table.sort("cluster_id", "rank", "key", nulls_last=True)
+
+
+def write_table(images: pl.DataFrame, form: TableFormat, file: IO[bytes]) -> None:
+    """The rows as CSV (tags separated by `;`), as a JSON list, or as Parquet."""
+    if form == "parquet":
+        images.write_parquet(file)
+    elif form == "json":
+        file.write(json.dumps(images.to_dicts(), indent=2, ensure_ascii=False).encode() + b"\n")
+    else:
+        images.with_columns(pl.col("tags").list.join(f"{TAG_SEPARATOR} ")).write_csv(file)
+
+
+def write_folders(project: Project, images: pl.DataFrame, folder: Path) -> Written:
+    """Originals in a folder per cluster, and `metadata.csv` with a row for each: Hugging Face's `imagefolder` layout.
+
+    A file that is there with the same bytes is left alone; another of the same name is replaced.
+    """
+    places = file_places(images)
+    missing: list[str] = []
+    for key, data in _originals(project, places, missing):
+        target = folder / places[key]
+        if not (target.is_file() and target.read_bytes() == data):
+            write_atomically(target, data)
+    write_atomically(folder / METADATA, _metadata(images, places, missing))
+    return Written(len(places) - len(missing), tuple(missing))
+
+
+def zip_pieces(project: Project, images: pl.DataFrame) -> Iterator[bytes]:
+    """As `write_folders`, in one zip file, piece by piece: no more than one picture is in memory.
+
+    Pictures are stored as they are, not compressed. An original that is gone is left out.
+    """
+    places = file_places(images)
+    missing: list[str] = []
+    buffer = _Pieces()
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:
+        for key, data in _originals(project, places, missing):
+            archive.writestr(places[key], data)
+            yield buffer.take()
+        archive.writestr(METADATA, _metadata(images, places, missing))
+    yield buffer.take()
+
+
+class _Pieces(io.RawIOBase):
+    """A file that only goes forward, so that a zip can be sent while it is made."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: "ReadableBuffer", /) -> int:
+        data = bytes(piece)
+        self._pieces.append(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
+
+
+def write_sidecars(images: pl.DataFrame, folder: Path) -> Written:
+    """`KEY.xmp` in `folder` for every image that has a named cluster or a tag, in the layout of the bucket."""
+    count = 0
+    rows = images.select("key", "category", "cluster_name", "tags").iter_rows()
+    for key, category, name, tags in rows:
+        keywords = [*([(category, name)] if name else []), *((tag,) for tag in tags)]
+        if keywords:
+            write_atomically(folder / f"{key}.xmp", sidecar(keywords))
+            count += 1
+    return Written(count)
+
+
+def file_places(images: pl.DataFrame) -> dict[str, str]:
+    """Key → `cluster/file name`, different for every key, valid on every file system and never outside the folder."""
+    folders = _folder_names(images)
+    places: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, image_id, cluster in images.select("key", "image_id", "cluster_id").iter_rows():
+        folder, name = folders[cluster], _safe(key.rsplit("/", 1)[-1])
+        place = f"{folder}/{name}"
+        if place.casefold() in taken:
+            place = f"{folder}/{image_id}-{name}"
+        taken.add(place.casefold())
+        places[key] = place
+    return places
+
+
+def _folder_names(images: pl.DataFrame) -> Mapping[str | None, str]:
+    folders: dict[str | None, str] = {None: UNCLUSTERED}
+    taken = {UNCLUSTERED}
+    for cluster, name in images.select("cluster_id", "cluster_name").unique(maintain_order=True).iter_rows():
+        if cluster is not None:
+            folder = _safe(name or cluster)
+            if folder.casefold() in taken:
+                folder = f"{folder} ({cluster})"
+            taken.add(folder.casefold())
+            folders[cluster] = folder
+    return folders
+
+
+def _safe(name: str) -> str:
+    clean = _RESERVED.sub("_", name).strip(" .") or "_"
+    return f"_{clean}" if _DEVICES.fullmatch(clean) else clean
+
+
+def _originals(project: Project, places: Mapping[str, str], missing: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Key and bytes of each original; keys of those that cannot be read are appended to `missing`."""
+    for done, (key, data) in enumerate(project.bucket.read_many(places), start=1):
+        if isinstance(data, BucketUnreachableError):
+            raise data
+        if isinstance(data, bytes):
+            yield key, data
+        else:
+            missing.append(key)
+        project.talk.progress("export", done, len(places))
+
+
+def _metadata(images: pl.DataFrame, places: Mapping[str, str], missing: Sequence[str]) -> bytes:
+    table = images.filter(~pl.col("key").is_in(list(missing))).select(
+        pl.col("key").replace_strict(places, return_dtype=pl.String).alias("file_name"),
+        pl.coalesce("cluster_name", "cluster_id", pl.lit(UNCLUSTERED)).alias("label"), "cluster_id", "key",
+        pl.col("tags").list.join(f"{TAG_SEPARATOR} "),
+    )  # fmt: skip
+    buffer = io.BytesIO()
+    table.write_csv(buffer)
+    return buffer.getvalue()
+
+
+def _cluster_id(snapshot: Snapshot, cluster: str) -> str:
+    from pipeline.curation.checks import known_cluster
+
+    if (current := snapshot.find_cluster(cluster)) is not None:
+        return current
+    if snapshot.curated is None:
+        raise UnknownNameError(f"There is no cluster {cluster!r}: {snapshot.base.category} is not clustered yet.")
+    return known_cluster(snapshot.curated, cluster).id

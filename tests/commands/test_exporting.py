@@ -1,0 +1,55 @@
+"""`image-cluster export` as a person or a script uses it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from tests.steps.test_run import Bench, add
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    root = tmp_path_factory.mktemp("export-command")
+    for seed in range(16):
+        add(root / "library", f"posts/de/{seed:03d}.png", ["red", "green"][seed % 2], seed)
+    made = Bench(root / "library", root / "data")
+    made.run()
+    return made
+
+
+def call(bench: Bench, *arguments: str) -> Result:
+    settings = bench.data / "settings.yaml"
+    settings.write_text(f"source: {{url: {bench.library}}}\n", encoding="utf-8")
+    command = ["export", *arguments, "--out", str(bench.data), "--settings", str(settings)]
+    return CliRunner().invoke(main, command)
+
+
+def test_the_table_goes_to_stdout_for_pipes(bench: Bench) -> None:
+    done = call(bench)
+    assert done.exit_code == 0, done.output
+    head, *rows = done.stdout.splitlines()
+    assert head.startswith("key,image_id,content_hash,category,group,state,cluster_id,cluster_name")
+    assert len(rows) == 16
+    assert "Exported 16 images." in done.stderr
+
+
+def test_files_need_a_place_and_say_how_many_were_written(bench: Bench, tmp_path: Path) -> None:
+    refused = call(bench, "--as", "folders")
+    assert refused.exit_code == 2
+    assert "needs --to" in refused.stderr
+    done = call(bench, "--as", "zip", "--to", str(tmp_path / "posts.zip"), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"images": 16, "missing": [], "to": str(tmp_path / "posts.zip")}
+    assert call(bench, "--as", "folders", "--to", str(tmp_path / "folders")).exit_code == 0
+    assert len(list((tmp_path / "folders").rglob("*.png"))) == 16
+    assert call(bench, "--as", "xmp", "--to", str(tmp_path / "xmp")).exit_code == 0
+
+
+def test_a_cluster_that_is_not_there_is_named_and_nothing_is_written(bench: Bench, tmp_path: Path) -> None:
+    done = call(bench, "--cluster", "Blue", "--as", "parquet", "--to", str(tmp_path / "posts.parquet"))
+    assert done.exit_code == 2
+    assert "There is no cluster 'Blue'" in done.stderr
+    assert not (tmp_path / "posts.parquet").exists()

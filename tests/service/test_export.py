@@ -1,0 +1,42 @@
+"""Exports over HTTP."""
+
+import io
+import zipfile
+
+import polars as pl
+
+from tests.service.site import Site, problem
+
+
+def test_a_table_of_a_cluster_is_sent_as_a_file_in_each_format(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        images = set(client.ids(cluster=cluster))
+        address = "/categories/bollards/export"
+        csv = client.get(address, params={"cluster": cluster})
+        assert csv.headers["content-disposition"] == 'attachment; filename="bollards.csv"'
+        assert set(pl.read_csv(io.BytesIO(csv.content))["image_id"]) == images
+        rows = client.get(address, params={"cluster": cluster, "format": "json"}).json()
+        assert {row["image_id"] for row in rows} == images
+        parquet = client.get(address, params={"cluster": cluster, "format": "parquet"}).content
+        assert set(pl.read_parquet(io.BytesIO(parquet))["image_id"]) == images
+
+
+def test_a_zip_has_the_originals_in_a_folder_per_cluster(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        client.patch(f"/clusters/{cluster}", json={"name": "Red: wet"}).raise_for_status()
+        sent = client.get("/categories/bollards/export", params={"format": "zip", "cluster": "Red: wet"})
+        with zipfile.ZipFile(io.BytesIO(sent.content)) as archive:
+            table = pl.read_csv(io.BytesIO(archive.read("metadata.csv")))
+            assert set(table["label"]) == {"Red: wet"}
+            for name, key in table.select("file_name", "key").iter_rows():
+                assert name.startswith("Red_ wet/")
+                assert archive.read(name) == (site.library / key).read_bytes()
+
+
+def test_what_is_not_there_is_refused_with_what_there_is(site: Site) -> None:
+    with site.serve() as client:
+        problem(client.get("/categories/bollards/export", params={"cluster": "Blue"}), 404)
+        problem(client.get("/categories/bollards/export", params={"tag": "night"}), 404)
+        problem(client.get("/categories/bollards/export", params={"format": "exe"}), 422)

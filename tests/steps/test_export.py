@@ -1,0 +1,133 @@
+"""Exports of a real data directory: tables, folders, zip, sidecars."""
+
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.curation import decisions as d
+from pipeline.errors import UnknownNameError
+from pipeline.steps.adopt import adopt_file
+from pipeline.steps.export import (
+    WITH_ORIGINALS,
+    file_places,
+    select_images,
+    write_folders,
+    write_sidecars,
+    write_table,
+    zip_pieces,
+)
+from pipeline.steps.library_view.listing import read_snapshot
+from pipeline.steps.library_view.snapshot import Snapshot
+from tests.steps.test_run import Bench, add
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """24 images of two kinds: the red ones are named, one of them has a tag."""
+    root = tmp_path_factory.mktemp("export")
+    for seed in range(24):
+        add(root / "library", f"posts/de/{seed:03d}.png", ["red", "green"][seed % 2], seed)
+    made = Bench(root / "library", root / "data")
+    made.run()
+    curation = made.project().curation
+    first = read_snapshot(made.project(), "posts").frame.filter(pl.col("key") == "posts/de/000.png").to_dicts()[0]
+    curation.decide("posts", d.Rename(cluster=first["cluster_id"], name='Red: "a/b"'), actor="ann")
+    curation.decide("posts", d.Tag(images=(first["content_hash"],), tag="night"), actor="ann")
+    return made
+
+
+@pytest.fixture
+def snapshot(bench: Bench) -> Snapshot:
+    return read_snapshot(bench.project(), "posts")
+
+
+def test_a_table_has_a_row_per_image_with_its_cluster_name_and_tags(snapshot: Snapshot) -> None:
+    images = select_images(snapshot)
+    assert images.height == 24
+    row = images.filter(pl.col("key") == "posts/de/000.png").to_dicts()[0]
+    assert (row["cluster_name"], row["tags"], row["state"]) == ('Red: "a/b"', ["night"], "clustered")
+    assert images["representative"].sum() == 2
+
+
+def test_filters_choose_by_cluster_name_tag_and_state(snapshot: Snapshot) -> None:
+    assert select_images(snapshot, clusters=['red: "a/b"']).height == 12
+    assert select_images(snapshot, tags=["night"])["key"].to_list() == ["posts/de/000.png"]
+    assert select_images(snapshot, states=["rejected"]).is_empty()
+    with pytest.raises(UnknownNameError, match="no cluster 'Blue'"):
+        select_images(snapshot, clusters=["Blue"])
+    with pytest.raises(UnknownNameError, match="Tags: night"):
+        select_images(snapshot, tags=["day"])
+
+
+def test_every_table_format_says_the_same(snapshot: Snapshot) -> None:
+    images = select_images(snapshot)
+    written: dict[str, io.BytesIO] = {form: io.BytesIO() for form in ("csv", "json", "parquet")}
+    write_table(images, "csv", written["csv"])
+    write_table(images, "json", written["json"])
+    write_table(images, "parquet", written["parquet"])
+    keys = images["key"].to_list()
+    assert pl.read_csv(io.BytesIO(written["csv"].getvalue()))["key"].to_list() == keys
+    assert [row["key"] for row in json.loads(written["json"].getvalue())] == keys
+    assert pl.read_parquet(io.BytesIO(written["parquet"].getvalue())).equals(images)
+
+
+def test_an_exported_csv_is_adopted_elsewhere_as_it_was(bench: Bench, snapshot: Snapshot, tmp_path: Path) -> None:
+    with (tmp_path / "posts.csv").open("wb") as file:
+        write_table(select_images(snapshot), "csv", file)
+    assert adopt_file(bench.project(), "posts", tmp_path / "posts.csv").decisions == []
+    fresh = Bench(bench.library, tmp_path / "other")
+    fresh.run()
+    plan = adopt_file(fresh.project(), "posts", tmp_path / "posts.csv")
+    assert [(kind.name, kind.how, kind.images) for kind in plan.kinds] == [('Red: "a/b"', "named", 12)]
+    assert plan.tags == {"night": 1}
+
+
+def test_originals_come_in_a_folder_per_cluster_with_labels(bench: Bench, snapshot: Snapshot, tmp_path: Path) -> None:
+    images = select_images(snapshot, states=WITH_ORIGINALS)
+    written = write_folders(bench.project(), images, tmp_path)
+    assert (written.images, written.missing) == (24, ())
+    table = pl.read_csv(tmp_path / "metadata.csv")
+    assert table["file_name"].n_unique() == 24
+    for name, key in table.select("file_name", "key").iter_rows():
+        assert (tmp_path / name).read_bytes() == (bench.library / key).read_bytes()
+    assert (tmp_path / "Red_ _a_b_" / "000.png").is_file()
+
+
+def test_a_zip_holds_the_same_files(bench: Bench, snapshot: Snapshot, tmp_path: Path) -> None:
+    images = select_images(snapshot, tags=["night"])
+    write_folders(bench.project(), images, tmp_path)
+    with zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(bench.project(), images)))) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+        }
+
+
+def test_an_original_that_is_gone_is_told_and_has_no_label(bench: Bench, snapshot: Snapshot, tmp_path: Path) -> None:
+    shutil.copytree(bench.library, tmp_path / "library")
+    (tmp_path / "library/posts/de/002.png").unlink()
+    written = write_folders(Bench(tmp_path / "library", bench.data).project(), select_images(snapshot), tmp_path / "to")
+    assert (written.images, written.missing) == (23, ("posts/de/002.png",))
+    assert "posts/de/002.png" not in pl.read_csv(tmp_path / "to/metadata.csv")["key"].to_list()
+
+
+def test_sidecars_follow_the_images_and_exist_only_for_a_name_or_a_tag(snapshot: Snapshot, tmp_path: Path) -> None:
+    assert write_sidecars(select_images(snapshot), tmp_path).images == 12
+    assert b"night" in (tmp_path / "posts/de/000.png.xmp").read_bytes()
+    assert not (tmp_path / "posts/de/001.png.xmp").exists()
+
+
+def test_places_differ_for_every_image_and_are_valid_everywhere() -> None:
+    rows = [
+        ("a/x.jpg", "1", "c-1", "Con"), ("b/X.JPG", "2", "c-1", "Con"), ("a/../y?.jpg", "3", "c-2", ".."),
+        ("a/z.jpg", "4", "c-3", "CON"), ("a/w.jpg", "5", None, None), ("a/v.jpg", "6", "c-4", "unclustered"),
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=["key", "image_id", "cluster_id", "cluster_name"], orient="row")
+    assert file_places(frame) == {
+        "a/x.jpg": "_Con/x.jpg", "b/X.JPG": "_Con/2-X.JPG", "a/../y?.jpg": "_/y_.jpg",
+        "a/z.jpg": "_CON (c-3)/z.jpg", "a/w.jpg": "unclustered/w.jpg", "a/v.jpg": "unclustered (c-4)/v.jpg",
+    }  # fmt: skip
