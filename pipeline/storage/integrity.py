@@ -6,7 +6,7 @@ processes left behind (`leftovers.py`), the decisions (`curation/reading.py`), r
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,12 @@ LENGTH_TOLERANCE = 0.01  # float16 changes the length of a unit vector by less t
 ROWS_AT_ONCE = 16_384
 _UNREADABLE = (pl.exceptions.PolarsError, OSError, ValueError, EOFError)
 _STARTS = (b"\xff\xd8", b"RIFF", b"\x89PNG")  # JPEG, and the formats of earlier versions
+
+
+def unlisted_categories(layout: Layout, listed: Collection[str]) -> list[str]:
+    """Slugs with stored results that the list of categories lacks, sorted."""
+    stored = {path.parent.parent.name for path in (layout.root / "categories").glob("*/*/current.json")}
+    return sorted(stored - set(listed))
 
 
 def artifact_fault(artifact: Artifact) -> str:

@@ -169,6 +169,30 @@ def test_damage_is_found_mended_and_made_good_by_the_next_run(copy: Bench, kind:
     assert database(copy).read_bytes() == before
 
 
+@pytest.mark.parametrize("content", [None, b"{}", b'{"po'])
+def test_a_list_of_categories_that_is_lost_is_told_and_written_by_the_next_run(
+    copy: Bench, content: bytes | None
+) -> None:
+    path = copy.data / "categories.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    (found,) = findings(copy)
+    assert (found.check, found.state) == ("directory", "fault")
+    assert found.remedy
+    if content == b'{"po':
+        path.unlink()  # as the text says
+    copy.run()
+    assert faults(copy) == []
+    assert names(copy) == ["Kind 0", "Kind 1", "Kind 2"]
+
+
+def test_a_damaged_record_of_publications_is_told_with_what_to_do(copy: Bench) -> None:
+    path = copy.data / "published" / ".history" / "posts.json"
+    path.write_bytes(path.read_bytes()[:50])
+    found = [one for one in findings(copy) if one.state == "fault"]
+    assert {one.check for one in found} >= {"published"}
+    assert all("remove it" in one.remedy for one in found)
+
+
 @pytest.mark.parametrize("kind", HARM_TO_DECISIONS)
 def test_harm_to_decisions_is_told_with_the_ways_on_and_never_mended(copy: Bench, kind: str) -> None:
     HARM_TO_DECISIONS[kind][0](copy)

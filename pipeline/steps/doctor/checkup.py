@@ -10,7 +10,7 @@ busy and not checked. A run that was stopped is no fault: the next one continues
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from pipeline.errors import DamagedFileError, ImageClusterError, MissingArtifactError
+from pipeline.errors import DamagedArtifactError, DamagedFileError, ImageClusterError, MissingArtifactError
 from pipeline.steps.doctor import category, whole
 from pipeline.steps.doctor.finding import Finding
 from pipeline.steps.project import Project
@@ -66,8 +66,11 @@ def _answers(project: Project, slug: str, question: Question, check: str) -> Ite
     """The results of one check. A check that fails because of another fault reports that fault."""
     try:
         yield from question(project, slug)
-    except (DamagedFileError, MissingArtifactError) as error:
+    except (DamagedArtifactError, MissingArtifactError) as error:
         yield Finding(check, slug, "fault", str(error).splitlines()[0], "mend the results first, then look again")
+    except DamagedFileError as error:
+        text, _, remedy = str(error).partition(". ")
+        yield Finding(check, slug, "fault", text, remedy)
     except ImageClusterError as error:
         text, _, remedy = str(error).partition("\n")
         yield Finding(check, slug, "fault", text, remedy)

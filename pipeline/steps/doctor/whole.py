@@ -35,6 +35,9 @@ def directory(root: Path) -> Finding:
     except DamagedFileError as error:
         text, _, remedy = str(error).partition(". ")
         return Finding("directory", "", "fault", text, remedy)
+    if strangers := integrity.unlisted_categories(layout, {*slugs, *renames}):
+        text = f"{layout.slugs} does not list {len(strangers)} categories that are stored: {', '.join(strangers[:5])}"
+        return Finding("directory", "", "fault", text, f"{RUN} writes it anew")
     renamed = f", {len(renames)} renamed" if renames else ""
     return Finding("directory", "", "ok", f"{root} holds {len(slugs)} categories{renamed}")
 
