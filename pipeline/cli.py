@@ -19,6 +19,7 @@ from pipeline.commands.common import (
     clustering_options,
     console_of,
     encoding_options,
+    examined_source_options,
     print_each,
     reading_options,
     source_options,
@@ -176,10 +177,10 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
 
     slugs = stored_slugs(project, categories)
     reports, failures = each_category(project, slugs, lambda slug: publish_step(project, slug))
+    if as_json:
+        print_json([{"category": report.category, **report.counts, "folder": str(report.path)} for report in reports])
     for report in reports:
-        if as_json:
-            print_json({"category": report.category, **report.counts, "folder": str(report.path)})
-        elif report.path is not None:
+        if not as_json and report.path is not None:
             click.echo(str(report.facts.get("candidate_page", report.path / PAGE)))
     stop_where_held(reports, failures)
     raise_failures(failures, len(reports))
@@ -208,7 +209,7 @@ def similar(project: "Project", key: str, category: str | None, top_k: int, min_
 
 
 @main.command()
-@source_options
+@examined_source_options
 @category_options
 @encoding_options
 @where_options

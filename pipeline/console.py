@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+SOON = 0.5  # seconds in which a rate says nothing yet: what was there already counts as done at once
 PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
 
 
@@ -58,7 +59,8 @@ class Console:
             self._tasks[phase] = self._bars.add_task(phase, total=total, rate="")
             self._started[phase] = monotonic()
         rate = done / max(monotonic() - self._started[phase], 1e-6)
-        self._bars.update(self._tasks[phase], completed=done, rate=f"{rate:,.0f} images/s")
+        measured = monotonic() - self._started[phase] > SOON
+        self._bars.update(self._tasks[phase], completed=done, rate=f"{rate:,.0f} images/s" if measured else "")
         if done >= total:
             self.close()
 
@@ -70,7 +72,7 @@ class Console:
         self._said[phase] = now
         rate = done / max(now - started, 1e-6)
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        speed = f", {rate:,.0f} images/s" if now - started > 0.1 else ""
+        speed = f", {rate:,.0f} images/s" if now - started > SOON else ""
         click.echo(f"{phase}: {done:,} of {total:,}{speed}{left}", err=True)
 
 

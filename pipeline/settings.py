@@ -17,6 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import SettingsError
 
+# What the values with a pattern look like, for people.
+EXPECTED = {
+    "variant": "a width such as 800w, or original",
+    "background": "a colour such as #ffffff",
+    "granularity": "auto, coarse, fine, or a number from 0 to 1 such as 0.6",
+    "table_prefix": "at most 30 small letters and underscores",
+    "upload_folder": "letters, digits, _ and -, at most 60",
+    "dagster_url": "an address such as http://127.0.0.1:3000",
+}
+
 DEFAULT_FILE = Path("image-cluster.yaml")
 FILE_VARIABLE = "IMAGE_CLUSTER_SETTINGS"
 
@@ -580,7 +590,13 @@ def _explain(name: str, node: "yaml.Node | None", problem: Any) -> str:
         near = difflib.get_close_matches(location[-1], names, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(names)}."
         return f"{where}there is no setting {path}. {hint}"
-    return without_secrets(f"{where}{path} is {problem['input']!r}: {problem['msg']}.")
+    return without_secrets(f"{where}{path} is {problem['input']!r}: {invalid_text(problem)}.")
+
+
+def invalid_text(problem: Any) -> str:
+    """What is wrong with a value, in words: of one that fits no pattern, what would."""
+    expected = EXPECTED.get(str(problem["loc"][-1])) if problem["type"] == "string_pattern_mismatch" else None
+    return f"expected {expected}" if expected else str(problem["msg"])
 
 
 def _line_of(node: Any, location: list[str]) -> int:

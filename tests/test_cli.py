@@ -43,7 +43,7 @@ def test_every_command_has_help_with_an_example() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["run", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+        (["run", "/nowhere/at/all"], 2, "/nowhere/at/all"),
         (["run", "r2://bucket"], 2, "endpoint"),
         (["run", ".", "--encoder", "packaged:efficientnet_lite7"], 2, "efficientnet_lite0"),
         (["run", ".", "--encoder", "clip"], 2, "packaged:"),

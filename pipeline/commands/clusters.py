@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.steps.project import Project
 
 _category_options = options(
-    click.option("--category", help="The category; optional if there is only one."),
+    click.option("--category", help="The category; optional where ids, names or keys say which one is meant."),
     where_options,
 )
 _decision_options = options(
@@ -44,16 +44,60 @@ def clusters() -> None:
     """
 
 
+# the parameters in which commands name clusters and images
+_CLUSTERS, _IMAGES_OF = ("cluster", "names", "into", "others"), ("images", "image")
+
+
 def _with_slug(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the slug of the chosen category to the command."""
+    """Pass the slug of the category that the command is about."""
 
     @wraps(function)
     def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
-        from pipeline.steps.library_view.listing import only_category
-
-        return function(project=project, slug=only_category(project, category), **given)
+        return function(project=project, slug=_slug(project, category, given), **given)
 
     return with_project(wrapper)
+
+
+def _slug(project: "Project", category: str | None, given: dict[str, Any]) -> str:
+    from pipeline.steps.library_view import which_category
+    from pipeline.steps.library_view.listing import only_category
+
+    slugs = which_category.all_categories(project, category)
+    if len(slugs) == 1:
+        return slugs[0]
+    if clusters := _named(given, _CLUSTERS):
+        return which_category.category_of_clusters(project, slugs, clusters)
+    if images := _named(given, _IMAGES_OF):
+        return which_category.category_of_images(project, slugs, images)
+    if "number" in given:
+        return which_category.category_of_event(project, slugs, given["number"])
+    return only_category(project, category)
+
+
+def _named(given: dict[str, Any], parameters: Sequence[str]) -> list[str]:
+    values = [given[name] for name in parameters if given.get(name)]
+    return [name for value in values for name in ([value] if isinstance(value, str) else value)]
+
+
+def _with_slugs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass the slugs that the command is about: the named category, else all of them."""
+
+    @wraps(function)
+    def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
+        from pipeline.steps.library_view.which_category import all_categories
+
+        if _named(given, _CLUSTERS):
+            return function(project=project, slugs=[_slug(project, category, given)], **given)
+        return function(project=project, slugs=all_categories(project, category), **given)
+
+    return with_project(wrapper)
+
+
+def _of_all(slugs: "list[str]", rows_of: "Callable[[str], list[dict[str, Any]]]") -> "list[dict[str, Any]]":
+    """The rows of each category, with the category in front where there are several."""
+    if len(slugs) == 1:
+        return rows_of(slugs[0])
+    return [{"category": slug, **row} for slug in slugs for row in rows_of(slug)]
 
 
 def _decide(
@@ -81,9 +125,16 @@ def _print_event(project: "Project", slug: str, event: Any, *, as_json: bool) ->
         return
     click.echo(f"{event.number}\t{describe(event)}")
     console_of(project).notice(
-        f"Stored as event {event.number} of {slug}. To undo it: image-cluster clusters undo {event.number}. "
-        "The next run publishes it; `image-cluster visualize` publishes it now."
+        f"Stored as event {event.number} of {slug}. To undo it: image-cluster clusters undo {event.number}"
+        f"{_option(project, slug)}. The next run publishes it; `image-cluster visualize` publishes it now."
     )
+
+
+def _option(project: "Project", slug: str) -> str:
+    """The option that names the category, where a number alone does not."""
+    from pipeline.steps.library_view.which_category import all_categories
+
+    return f" --category {slug}" if len(all_categories(project)) > 1 else ""
 
 
 def _parse(kind: str, **values: Any) -> "Decision":
@@ -105,9 +156,9 @@ def _parse(kind: str, **values: Any) -> "Decision":
 @click.option("--unnamed", is_flag=True, help="Only clusters without a name.")
 @click.option("--sort", type=click.Choice(["size", "name", "id", "cohesion"]), default="size", show_default=True)
 @_category_options
-@_with_slug
-def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, sort: str, as_json: bool) -> None:
-    """List the clusters, the largest first, with a suggested name if there is none.
+@_with_slugs
+def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: bool, sort: str, as_json: bool) -> None:
+    """List the clusters of one category or of all, the largest first, with a suggested name if there is none.
 
     \b
     Example:
@@ -116,8 +167,8 @@ def list_clusters(project: "Project", slug: str, review: bool, unnamed: bool, so
     from pipeline.console import print_json, print_rows
     from pipeline.steps.library_view.listing import cluster_rows
 
-    rows = [row for row in cluster_rows(project, slug) if (not review or row["review"]) and (
-        not unnamed or not row["name"])]  # fmt: skip
+    rows = [row for row in _of_all(slugs, lambda slug: cluster_rows(project, slug)) if (not review or row["review"])
+            and (not unnamed or not row["name"])]  # fmt: skip
     rows.sort(key=lambda row: -row[sort] if sort in ("size", "cohesion") else (row[sort] or "~", row["id"]))
     if as_json:
         print_json(rows)
@@ -365,9 +416,9 @@ def undo(project: "Project", slug: str, number: int | None, why: str | None, act
 @click.argument("cluster", required=False)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most rows.")
 @_category_options
-@_with_slug
-def history(project: "Project", slug: str, cluster: str | None, limit: int, as_json: bool) -> None:
-    """List decisions, the newest first, of one cluster or of the whole category.
+@_with_slugs
+def history(project: "Project", slugs: list[str], cluster: str | None, limit: int, as_json: bool) -> None:
+    """List decisions, the newest first, of one cluster, of a category or of all.
 
     \b
     Example:
@@ -376,21 +427,23 @@ def history(project: "Project", slug: str, cluster: str | None, limit: int, as_j
     from pipeline.console import print_json, print_rows
     from pipeline.steps.library_view.history import history_rows
 
-    rows = history_rows(project, slug, None if cluster is None else _id(project, slug, cluster), limit)
+    rows = _of_all(slugs, lambda slug: history_rows(
+        project, slug, None if cluster is None else _id(project, slug, cluster), limit))  # fmt: skip
+    rows = sorted(rows, key=lambda row: row["at"], reverse=True)[:limit] if len(slugs) > 1 else rows
     (print_json if as_json else print_rows)(rows)
 
 
 @clusters.command()
 @_category_options
-@_with_slug
-def waiting(project: "Project", slug: str, as_json: bool) -> None:
+@_with_slugs
+def waiting(project: "Project", slugs: list[str], as_json: bool) -> None:
     """List decisions that cannot be applied at present, with the reason. They apply again when they can."""
     from pipeline.console import print_json, print_rows
 
-    decisions = project.curation.curated(slug).waiting
-    rows = [
-        {"event": decision.number, "reason": decision.reason, "cluster": decision.cluster} for decision in decisions
-    ]
+    rows = _of_all(slugs, lambda slug: [
+        {"event": decision.number, "reason": decision.reason, "cluster": decision.cluster}
+        for decision in project.curation.curated(slug).waiting
+    ])  # fmt: skip
     (print_json if as_json else print_rows)(rows)
 
 

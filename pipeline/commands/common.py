@@ -24,6 +24,15 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 class Group(click.Group):
     """Turns expected failures into one clear message and an exit code: 0 done, 1 failed, 2 wrong usage."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with the whole first sentence of each; click would cut it at the width of the terminal."""
+        names = self.list_commands(ctx)
+        commands = [
+            (name, command) for name in names if (command := self.get_command(ctx, name)) and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in commands])
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -47,11 +56,20 @@ def options(*wrappers: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
     return decorate
 
 
-source_options = options(
-    click.argument("source", required=False),
+def _folder(_: click.Context, __: click.Parameter, source: str | None) -> str | None:
+    """A mistyped folder is told at once, before anything is loaded."""
+    if source is None or "://" in source or Path(source).expanduser().is_dir():
+        return source
+    what = "is a file, not a folder" if Path(source).expanduser().exists() else "does not exist"
+    raise click.UsageError(f"The folder {source} {what}. SOURCE is a folder, s3://bucket/prefix or r2://bucket/prefix.")
+
+
+_bucket_options = options(
     click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
     click.option("--single", is_flag=True, help="All folders as one library, not one for each top folder."),
 )
+source_options = options(click.argument("source", required=False, callback=_folder), _bucket_options)
+examined_source_options = options(click.argument("source", required=False), _bucket_options)
 where_options = options(
     click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
     click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
@@ -104,7 +122,7 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
     """The settings file with the command's options applied, validated as a whole."""
     from pydantic import ValidationError
 
-    from pipeline.settings import Settings, load_settings
+    from pipeline.settings import Settings, invalid_text, load_settings
 
     places = {
         "source": ("source", "url"), "endpoint_url": ("source", "endpoint_url"), "variant": ("source", "variant"),
@@ -127,7 +145,9 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {invalid_text(p)}" for p in error.errors()
+        )
         raise SettingsError(f"Invalid options: {problems}.") from error
 
 

@@ -46,9 +46,9 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
     document = duplicates_document(project, slug, levels or ("exact", "near"))
     console_of(project).close()
     project.talk.notice(
-        f"{counts['images']:,} images: {counts['exact_images']:,} in {counts['exact_groups']:,} groups of exact "
-        f"copies, {counts['near_images']:,} in {counts['near_groups']:,} groups of near copies, "
-        f"{counts['similar_images']:,} in {counts['similar_groups']:,} groups that are only similar. "
+        f"{_many(counts['images'], 'image')}: {counts['exact_images']:,} in {_many(counts['exact_groups'], 'group')} "
+        f"of exact copies, {counts['near_images']:,} in {_many(counts['near_groups'], 'group')} of near copies, "
+        f"{counts['similar_images']:,} in {_many(counts['similar_groups'], 'group')} of only similar images. "
         f"{counts['proposed_to_go']:,} could be removed, {counts['bytes_saved'] / 1e6:,.1f} MB. Nothing was deleted."
     )
     if as_json:
@@ -61,3 +61,7 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
          "reason": image["reason"]}
         for group in document["groups"] for image in group["images"]
     ])  # fmt: skip
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

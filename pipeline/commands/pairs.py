@@ -5,7 +5,7 @@ What belongs here: arguments and output. Not here: the file of ratings (`steps/p
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,13 +70,22 @@ def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json
 @where_options
 @with_project
 def list_(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
-    """Print the ratings in use, by content hash."""
+    """Print the ratings in use: the keys of both images; with --json their content hashes too."""
     from pipeline.console import print_json, print_rows
+    from pipeline.steps.library_view.listing import images_table
     from pipeline.steps.pairs import pairs_of
 
-    rows = [{"category": project.category_of(slug), **pair._asdict()}
-            for slug in stored_slugs(project, categories) for pair in pairs_of(project, slug)]  # fmt: skip
-    (print_json if as_json else print_rows)(rows)
+    rows: list[dict[str, Any]] = []
+    for slug in stored_slugs(project, categories):
+        pairs = pairs_of(project, slug)
+        keys = dict(images_table(project, slug).select("content_hash", "key").iter_rows()) if pairs else {}
+        category = project.category_of(slug)
+        rows += [{"category": category, "one": keys.get(pair.a), "other": keys.get(pair.b), **pair._asdict()}
+                 for pair in pairs]  # fmt: skip
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows([{name: value for name, value in row.items() if name not in ("a", "b")} for row in rows])
 
 
 def _add_and_print(
