@@ -11,7 +11,6 @@ it was decoded.
 """
 
 import json
-import os
 import threading
 from collections import deque
 from collections.abc import Generator
@@ -38,7 +37,7 @@ class DecodingLog:
         if self.failed - _read(failed):
             self._store()
         current.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(current, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        self._file = current.open("wb", buffering=0)
 
     @contextmanager
     def during(self, digest: str) -> Generator[None]:
@@ -48,7 +47,8 @@ class DecodingLog:
                 slot = self._free.popleft()
             else:
                 slot, self._slots = self._slots, self._slots + 1
-        os.pwrite(self._file, digest.encode().ljust(_WIDTH - 1) + b"\n", slot * _WIDTH)
+            self._file.seek(slot * _WIDTH)
+            self._file.write(digest.encode().ljust(_WIDTH - 1) + b"\n")
         try:
             yield
         finally:
@@ -63,7 +63,7 @@ class DecodingLog:
 
     def close(self) -> None:
         """Nothing is being decoded any more."""
-        os.close(self._file)
+        self._file.close()
         self._current.unlink(missing_ok=True)
 
     def _store(self) -> None:
