@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,16 @@ from tests.odd_images import encoded, photograph
 
 LITE0 = "packaged:efficientnet_lite0"
 SHAPES = [(400, 300), (301, 457), (60, 41), (256, 256), (1000, 130)]  # landscape, portrait, tiny, square, wide
+PROCESSORS_OWN = runtime._precision  # kept before tests put full precision in its place
 PHOTOGRAPHS = [photograph(*shape, seed=number) for number, shape in enumerate(SHAPES)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def full_precision() -> Iterator[None]:
+    """Float32 on every processor: what is compared with a reference must not depend on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime, "_precision", lambda: "f32")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +94,15 @@ def test_packaged_vectors_are_those_of_the_reference_transform_and_model(lite0: 
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
     assert cosines(ours, reference_lite("efficientnet_lite0")).min() > 0.9999
     assert (ours @ ours.T)[~np.eye(len(ours), dtype=bool)].max() < 0.999  # and they tell images apart
+
+
+def test_the_precision_that_suits_the_processor_gives_nearly_the_same_vectors(
+    lite0: Encoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_precision", PROCESSORS_OWN)
+    quick = open_encoder(LITE0, device="cpu", cache_dir=cache)
+    assert quick.fingerprint == lite0.fingerprint
+    assert cosines(vectors(quick), vectors(lite0).astype(np.float64)).min() > 0.99  # 0.9963 with bf16
 
 
 def test_two_runs_and_any_batch_give_the_same_bits(lite0: Encoder) -> None:
