@@ -7,8 +7,11 @@ when two thumbnails show one picture (`stages/images/identity.py`).
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import closing
 
-from pipeline.stages.images.decode import Decoded, decode, thumbnail
+from pipeline.settings import ImageParams
+from pipeline.stages.images.attempts import Attempts
+from pipeline.stages.images.decode import Decoded, Rejected, content_hash, decode, thumbnail
 from pipeline.stages.images.identity import same_in_another_size
 from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import parse_key, within_category
@@ -20,23 +23,27 @@ from pipeline.stages.manifest.variants import (
     still_true,
     to_look_at,
 )
+from pipeline.steps.decode_attempts import CarefulAttempts
 from pipeline.steps.project import Project
+from pipeline.storage.attempts import DecodingLog
 
 THUMBNAIL_PIXELS = 192
 
 
 def compared(
-    project: Project, category: str, several: Several, objects: Callable[[], Iterable[ObjectInfo]], before: Answers
+    project: Project, slug: str, several: Several, objects: Callable[[], Iterable[ObjectInfo]], before: Answers
 ) -> Answers:
     """The answers of before that still hold, and those of the images that must be looked at now.
 
     `objects` lists the category once more; it is called only where something must be looked at.
     """
-    answers = still_true(before, several.images)
+    category, answers = project.category_of(slug), still_true(before, several.images)
     while names := to_look_at(category, several.images, answers):
         keys = _keys(project, category, set(names), objects())
-        for name in names:
-            answers[name] = (several.images[name], _one_picture(project, keys[name]))
+        with closing(DecodingLog(project.layout.decoding(slug), project.layout.undecodable(slug))) as log:
+            attempts = CarefulAttempts(log, project.settings.images)
+            for name in names:
+                answers[name] = (several.images[name], _one_picture(project, keys[name], attempts))
     found = {name for name, (_, same) in answers.items() if not same and before.get(name) != answers[name]}
     if found:
         project.tell_once(
@@ -59,12 +66,12 @@ def _keys(
     return keys
 
 
-def _one_picture(project: Project, keys: list[str]) -> bool:
+def _one_picture(project: Project, keys: list[str], attempts: Attempts) -> bool:
     """Whether all objects that can be read show one picture."""
     images = project.settings.images
     first: bytes | None = None
     for _, data in project.bucket.read_many(keys, most=int(images.max_megabytes * 1e6)):
-        decoded = decode(data, images) if isinstance(data, bytes) else None
+        decoded = _decoded(data, images, attempts) if isinstance(data, bytes) else None
         if not isinstance(decoded, Decoded):  # it gets its row and its reason when it is read in
             continue
         small = thumbnail(decoded.pixels, THUMBNAIL_PIXELS)
@@ -72,3 +79,10 @@ def _one_picture(project: Project, keys: list[str]) -> bool:
             return False
         first = first or small
     return True
+
+
+def _decoded(data: bytes, params: ImageParams, attempts: Attempts) -> Decoded | Rejected:
+    """The picture; in a process of its own if an earlier run did not survive it."""
+    digest = content_hash(data)
+    with attempts.during(digest):
+        return attempts.apart(data, digest, digest) if attempts.failed(digest) else decode(data, params, digest=digest)

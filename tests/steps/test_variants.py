@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
+from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
+from pipeline.steps import decode_attempts
 from pipeline.steps import variants as looking
 from pipeline.steps.manifest import manifest, select_categories
 from tests.odd_images import photograph
@@ -100,3 +102,24 @@ def test_a_run_publishes_both_pictures_and_accounts_for_every_object(bench: Benc
     summary = bench.run()["lamps"]
     assert (summary["images"], summary["set_aside"]) == (12, 0)
     assert bench.run()["lamps"]["read"] == 0
+
+
+def test_a_file_that_an_earlier_run_died_of_is_decoded_apart_here_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(bench, "flood-500w.jpg", 1, (500, 375))
+    put(bench, "flood-1000w.jpg", 1)
+    data = (bench.library / "lamps" / "de" / "flood-500w.jpg").read_bytes()
+    marker = bench.data / "categories" / "lamps" / "images" / "decoding"
+    marker.parent.mkdir(parents=True)
+    marker.write_text(f"{content_hash(data)}\n")
+    apart = list[bytes]()
+
+    def refuse(data: bytes, _params: object, *, digest: str, seconds: float) -> Rejected:
+        apart.append(data)
+        return Rejected("broken", f"Its decoder did not end within {seconds:g} s.", digest)
+
+    monkeypatch.setattr(decode_attempts, "decode_apart", refuse)
+    assert listed(bench) == ["flood-1000w.jpg"]
+    assert apart == [data]
+    assert content_hash(data) in marker.with_name("undecodable.json").read_text()
