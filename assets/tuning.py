@@ -30,7 +30,7 @@ class TuningConfig(dg.Config):
     partitions_def=CATEGORY,
     deps=["reduced", "identities"],
     group_name=GROUP,
-    kinds={"scikitnetwork", "parquet"},
+    kinds={"graspologic", "scikitnetwork", "parquet"},
     owners=OWNERS,
     tags={"holds": "figures"},
     metadata=columns(

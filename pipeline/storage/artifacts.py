@@ -26,10 +26,11 @@ from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
 F = TypeVar("F", bound=StageFacts)
 VERSIONS_KEPT = 5
 PRODUCERS = {
-    "manifest": "run", "images": "embed", "reduced": "cluster", "labels": "cluster", "identities": "cluster",
-    "representatives": "cluster", "similarity": "embed", "published": "visualize",
-    "duplicates": "duplicates",
+    "manifest": "run", "images": "embed", "embeddings": "embed", "duplicates": "duplicates", "reduced": "cluster",
+    "labels": "cluster", "identities": "cluster", "representatives": "cluster", "similarity": "cluster",
+    "published": "visualize", "tuning": "tune",
 }  # fmt: skip
+ASSETS = {"manifest": "image_manifest"}  # Dagster assets that are not called as their artefact is
 
 LOST = {"identities": " and gives its clusters new ids"}  # what computing again would lose
 
@@ -121,7 +122,8 @@ class ArtifactStore:
         if artifact is None:
             raise MissingArtifactError(
                 f"There is no {name} of category {slug} in {self.layout.root}. "
-                f"Run `image-cluster {PRODUCERS.get(name, 'run')}` first (or materialize {name} in Dagster)."
+                f"Run `image-cluster {PRODUCERS.get(name, 'run')}` first "
+                f"(or materialize {ASSETS.get(name, name)} in Dagster)."
             )
         return artifact
 

@@ -41,6 +41,18 @@ def test_a_reader_that_holds_an_old_version_is_not_disturbed_by_a_new_one(store:
     assert store.require("cars", "labels").table("labels", SCHEMA)["size"].to_list() == [2]
 
 
+@pytest.mark.parametrize(
+    ("artifact", "command", "asset"),
+    [("manifest", "run", "image_manifest"), ("similarity", "cluster", "similarity"), ("tuning", "tune", "tuning"),
+     ("embeddings", "embed", "embeddings")],
+)  # fmt: skip
+def test_a_missing_artefact_names_the_command_and_the_asset_that_make_it(
+    store: ArtifactStore, artifact: str, command: str, asset: str
+) -> None:
+    with pytest.raises(MissingArtifactError, match=f"`image-cluster {command}` first .or materialize {asset} in"):
+        store.require("cars", artifact)
+
+
 def test_old_versions_are_dropped_and_the_current_one_is_not(store: ArtifactStore) -> None:
     for size in range(VERSIONS_KEPT + 4):
         write(store, size)

@@ -57,7 +57,8 @@ def group_communities(
     if n < 2:
         return no_groups(n, effective)
     neighbours = neighbours or nearest_neighbours(data, NEIGHBOURS - 1)
-    graph = fuzzy_graph(neighbours.nearest(neighbours_of(n)))
+    nearest = neighbours.nearest(neighbours_of(n))
+    graph = fuzzy_graph(nearest)
     known = history if history is not None and history.weight > 0 and history.known else None
     searched = graph if known is None else recalled(graph, known)
     smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / 3)))
@@ -83,7 +84,7 @@ def group_communities(
         above = merged_at(searched, exact, resolution_of(granularity_of(resolution) - STEP))
     groups = numbered_by_size(groups)
     effective |= {
-        "n_neighbors": neighbours.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": voters(n),
+        "n_neighbors": nearest.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": voters(n),
         "noise_ratio": strange.isolation_limit, **neighbours.search,
     }  # fmt: skip
     if known:

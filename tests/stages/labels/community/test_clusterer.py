@@ -146,9 +146,14 @@ def test_more_clusters_than_images_are_lowered_and_told() -> None:
 
 def test_what_was_really_used_is_told() -> None:
     found = communities(kinds([10, 10])[0], min_cluster_size=50)
-    assert found.effective["n_neighbors"] == 15
     assert found.effective["min_cluster_size"] == 2
     assert found.effective["resolution"] == pytest.approx(resolution_of(found.effective["granularity"]), rel=1e-3)
+
+
+@pytest.mark.parametrize(("n", "neighbours"), [(20, 2), (60, 7), (200, 14)])
+def test_the_reported_neighbours_are_those_in_the_graph(n: int, neighbours: int) -> None:
+    """Small libraries use fewer than are searched for. The figure counts the image itself, as UMAP's does."""
+    assert communities(continuum(n)).effective["n_neighbors"] == neighbours + 1
 
 
 @pytest.mark.parametrize("n", [30, 120, 600])
