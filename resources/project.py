@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
-from pipeline.stages.embeddings.stream import Encoder
+from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.manifest.build import Bucket
 from pipeline.steps.data_directory import Talk
 from pipeline.steps.project import Project

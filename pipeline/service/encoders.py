@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.service.problems import Problem
-from pipeline.stages.embeddings.stream import Encoder
+from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.steps.project import Project
 
 PATIENCE_SECONDS = 60.0  # how long a request waits for the encoder to load

@@ -18,7 +18,7 @@ from pipeline.steps.data_directory import DataDirectory, Talk
 from pipeline.storage.layout import Layout, model_cache
 
 if TYPE_CHECKING:
-    from pipeline.stages.embeddings.stream import Encoder
+    from pipeline.stages.embeddings.encoder import Encoder
     from pipeline.stages.manifest.bucket_manifest import Entry
     from pipeline.stages.manifest.build import Bucket
     from pipeline.steps.curation import Curation

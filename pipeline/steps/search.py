@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import ImageClusterError, UnknownNameError
-from pipeline.stages.embeddings.stream import Encoder
+from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.images.decode import Rejected, decode
 from pipeline.stages.similarity import index as searching
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts

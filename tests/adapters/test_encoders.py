@@ -25,7 +25,8 @@ from pipeline.adapters.encoders.registry import (
 )
 from pipeline.errors import EncoderError, UnknownNameError
 from pipeline.settings import ImageParams
-from pipeline.stages.embeddings.stream import Encoder, stream
+from pipeline.stages.embeddings.encoder import Encoder
+from pipeline.stages.embeddings.stream import stream
 from tests.odd_images import encoded, photograph
 
 LITE0 = "packaged:efficientnet_lite0"

@@ -33,7 +33,8 @@ from pipeline.adapters.encoders.registry import open_encoder
 from pipeline.runtime.cpu import usable_cores
 from pipeline.runtime.torch_threads import use_one_thread
 from pipeline.settings import ImageParams
-from pipeline.stages.embeddings.stream import Encoder, stream
+from pipeline.stages.embeddings.encoder import Encoder
+from pipeline.stages.embeddings.stream import stream
 from pipeline.stages.images.decode import Decoded, decode
 from tests.benchmarks.rows import Row, row, show
 from tests.odd_images import encoded, photograph

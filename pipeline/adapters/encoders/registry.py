@@ -18,7 +18,7 @@ from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.adapters.encoders.source import Source, file_digest, module_digest
 from pipeline.errors import UnknownNameError
 from pipeline.runtime.torch_threads import use_one_thread
-from pipeline.stages.embeddings.stream import Encoder
+from pipeline.stages.embeddings.encoder import Encoder
 
 FAMILIES = {
     "packaged": f"packaged:NAME with {', '.join(packaged.SIZES)}",

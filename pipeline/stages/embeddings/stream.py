@@ -17,10 +17,11 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from pipeline.errors import EncoderError, ImageClusterError, ObjectMissingError
+from pipeline.errors import ImageClusterError, ObjectMissingError
 from pipeline.runtime.cpu import usable_cores
 from pipeline.runtime.torch_threads import use_one_thread
 from pipeline.settings import ImageParams
+from pipeline.stages.embeddings.encoder import Encoder, ForwardPass
 from pipeline.stages.images.attempts import Attempts, Untracked
 from pipeline.stages.images.budget import PixelBudget
 from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, content_hash, decode, inspect, thumbnail
@@ -33,39 +34,6 @@ WINDOW_PER_THREAD = 4  # decoded ahead, so that one slow file does not idle the 
 CPU_BATCH, GPU_BATCH = 32, 256  # a GPU needs large batches to stay busy; a CPU does not, and small ones save memory
 ROWS_PER_BATCH = 8  # a batch is closed early when rejected and known images pile up behind few new ones
 RECENT = 4096  # contents whose outcome is cached for copies; for a later copy the header is read again
-UNIT_TOLERANCE = 1e-3
-
-
-class Encoder(Protocol):
-    """A model that turns images into vectors. `prepare` is called from several threads at once, `encode` from one."""
-
-    @property
-    def name(self) -> str:
-        """The spec as given in the settings, such as packaged:efficientnet_lite0."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Numbers per vector."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hexadecimal digest of weights, preprocessing and feature. Vectors with equal fingerprints are comparable."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """The device in use, such as CPU (OpenVINO, fp32)."""
-        ...
-
-    def prepare(self, pixels: np.ndarray) -> np.ndarray:
-        """Uint8 [h, w, 3] → uint8 [3, H, W], resized and cropped as the model expects."""
-        ...
-
-    def encode(self, batch: np.ndarray) -> np.ndarray:
-        """Uint8 [n, 3, H, W] → float32 [n, dimension], rows of length 1."""
-        ...
 
 
 class Images(Protocol[Key_contra]):
@@ -262,7 +230,7 @@ class _Stream(Generic[T]):
         if self.encoder is None:
             yield from rows
             return
-        encode = _Batches(self.encoder, self.batch_size, self.notices)
+        forward = ForwardPass(self.encoder, self.batch_size, self.notices)
         sent: deque[tuple[list[_Row[T]], Future[None]]] = deque()
         filling: list[_Row[T]] = []
         new = 0
@@ -270,11 +238,11 @@ class _Stream(Generic[T]):
             filling.append(row)
             new += row.prepared is not None
             if new >= self.batch_size or len(filling) >= ROWS_PER_BATCH * self.batch_size:
-                sent.append((filling, pool.submit(encode.rows, filling)))
+                sent.append((filling, pool.submit(_encode_rows, filling, forward)))
                 filling, new = [], 0
             while sent and (len(sent) > BATCHES_IN_FLIGHT or sent[0][1].done()):
                 yield from _wait_for(sent.popleft())
-        sent.append((filling, pool.submit(encode.rows, filling)))
+        sent.append((filling, pool.submit(_encode_rows, filling, forward)))
         while sent:
             yield from _wait_for(sent.popleft())
 
@@ -302,69 +270,16 @@ def _wait_for(sent: "tuple[list[_Row[T]], Future[None]]") -> list[_Row[T]]:
     return rows
 
 
-@dataclass
-class _Batches:
-    """The forward pass over the rows of a batch; halves the batch size when memory runs out, and keeps it."""
-
-    encoder: Encoder
-    limit: int
-    notices: "SimpleQueue[str]"
-
-    def rows(self, rows: "list[_Row[T]]") -> None:
-        """Set the vector of every prepared row, or reject the row with a reason."""
-        new = [(row, row.prepared) for row in rows if row.prepared is not None]
-        if not new:
-            return
-        vectors = self._encode(np.stack([prepared for _, prepared in new]))
-        if vectors.shape != (len(new), self.encoder.dimension):
-            raise EncoderError(
-                f"{self.encoder.name} returned {vectors.shape} for {len(new)} images, not {self.encoder.dimension} "
-                "numbers each. The model does not fit its description; choose another encoder."
-            )
-        with np.errstate(all="ignore"):
-            usable = np.abs(np.linalg.norm(vectors, axis=1) - 1) < UNIT_TOLERANCE  # False for NaN and infinity too
-        if len(new) > 1 and not usable.any():
-            raise EncoderError(
-                f"{self.encoder.name} on {self.encoder.device} returned no usable vector for any of {len(new)} images "
-                "(not finite, or not of length 1). Set encoder.device to cpu, or choose another encoder."
-            )
-        for (row, _), vector, good in zip(new, vectors, usable, strict=True):
-            row.prepared = None
-            if good:
-                row.vector = vector
-            else:
-                row.thumbnail = None
-                row.image = Rejected("broken", f"{self.encoder.name} returned no usable vector for it.", row.digest)
-
-    def _encode(self, batch: np.ndarray) -> np.ndarray:
-        parts: list[np.ndarray] = []
-        start = 0
-        while start < len(batch):
-            piece = batch[start : start + self.limit]
-            try:
-                parts.append(self.encoder.encode(piece))
-            except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
-                    raise
-                self._halve_batch(len(piece), error)
-                continue
-            start += len(piece)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _halve_batch(self, size: int, error: Exception) -> None:
-        if size == 1:
-            raise EncoderError(
-                f"Memory of {self.encoder.device} does not hold {self.encoder.name} with a single image. "
-                "Set encoder.device to cpu, or choose a smaller encoder."
-            ) from error
-        self.limit = size // 2
-        self.notices.put(f"Memory does not hold {size} images at once; going on with {self.limit} per forward pass.")
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """CUDA, MPS, the CPU allocator and OpenVINO report it in the message only; Python alone has a class for it."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        words in text
-        for words in ("out of memory", "bad_alloc", "bad alloc", "can't allocate memory", "failed to allocate")
-    )
+def _encode_rows(rows: "list[_Row[T]]", forward: ForwardPass) -> None:
+    """Set the vector of every prepared row, or reject the row with a reason."""
+    new = [(row, row.prepared) for row in rows if row.prepared is not None]
+    if not new:
+        return
+    vectors, usable = forward.run(np.stack([prepared for _, prepared in new]))
+    for (row, _), vector, good in zip(new, vectors, usable, strict=True):
+        row.prepared = None
+        if good:
+            row.vector = vector
+        else:
+            row.thumbnail = None
+            row.image = Rejected("broken", f"{forward.encoder.name} returned no usable vector for it.", row.digest)
