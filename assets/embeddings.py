@@ -29,8 +29,8 @@ EMBEDDINGS = dg.AssetSpec(
     "embeddings",
     deps=["images"],
     description="One vector per picture: what it looks like, as numbers that can be compared.\n\n"
-    "Only pictures that this encoder has not seen yet are embedded: a rename, a copy or a move costs nothing, and a "
-    "second encoder's vectors lie beside the first's.",
+    "Only pictures that are new to this encoder are embedded: a rename, a copy or a move costs nothing, and the "
+    "vectors of a second encoder are stored beside the first's.",
     group_name=GROUP,
     kinds={"torch", "openvino", "parquet"},
     owners=OWNERS,

@@ -37,8 +37,8 @@ class IdentityOverrides(overrides(IdentityParams)):
         CLUSTERS_SCHEMA,
         {"cluster_id": "never given twice", "fate": "kept, grown, shrunk, split, merged, born or revived",
          "parents": "the clusters that its images come from", "into": "of a split, all ids that have its images now",
-         "overlap": "share of common members", "similarity": "of its centroid to the one it had before",
-         "previous_size": "images that the cluster had in the run before"},
+         "overlap": "share of common members", "similarity": "of its centroid to its previous centroid",
+         "previous_size": "images of the cluster in the previous run"},
     ),
     code_version=str(step.CODE),
 )  # fmt: skip

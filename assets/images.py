@@ -39,10 +39,9 @@ class IngestConfig(dg.Config):
 IMAGES = dg.AssetSpec(
     "images",
     deps=["image_manifest"],
-    description="Every image of this category with its size, its place and time where the file tells them, and a "
-    "status.\n\n"
-    "A file that cannot be used stays here as a row with a reason (broken, missing, too_large, not_an_image, "
-    "unreadable). Only what is new or changed is read.",
+    description="Every image of this category with its size, its status, and the place and time from its EXIF.\n\n"
+    "An unusable file is a row with a reason (broken, missing, too_large, not_an_image, unreadable). Only new and "
+    "changed objects are read.",
     group_name=GROUP,
     kinds={"pillow", "polars", "parquet"},
     owners=OWNERS,

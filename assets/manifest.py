@@ -39,8 +39,8 @@ class ManifestConfig(dg.Config):
         {
             "image_id": "lasting id of the image, from its category, group and identifier",
             "group": "for this library the country",
-            "variant": "the width that is read, where an image has several",
-            "change": "since the run before: added, changed, same or removed",
+            "variant": "the width that is read, if an image has several",
+            "change": "since the previous run: added, changed, same or removed",
         },
     ),
     code_version="1",

@@ -35,7 +35,7 @@ class TuningConfig(dg.Config):
     tags={"holds": "figures"},
     metadata=columns(
         step.TRIALS_SCHEMA,
-        {"setting": "as labels.granularity would say it", "granularity": "0 (coarse) to 1 (fine), as used",
+        {"setting": "value of labels.granularity", "granularity": "0 (coarse) to 1 (fine), as used",
          "validity": "-1 to 1; an unclustered image counts 0", "stability": "agreement of random subsamples, up to 1",
          "ids_kept": "clusters of today that would keep their id"},
     ),
@@ -44,10 +44,10 @@ class TuningConfig(dg.Config):
 def tuning(
     context: dg.AssetExecutionContext, config: TuningConfig, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """What each granularity from coarse to fine would make of the category; changes no cluster.
+    """The result of each granularity from coarse to fine; changes no cluster.
 
-    Clusters, unclustered, validity and stability without labels, and how many ids and names would survive. The report
-    at `report_file` shows three settings side by side, with pictures. Not in the nightly job: materialize it to choose
+    Shows clusters, unclustered images, validity, stability, and how many ids and names would be kept. The report at
+    `report_file` shows three settings side by side, with pictures. Not in the nightly job: materialize it to choose
     `labels.granularity`.
     """
     with expected_errors(context):

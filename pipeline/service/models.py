@@ -1,6 +1,7 @@
-"""The shapes of requests and answers, as the OpenAPI document shows them.
+"""The shapes of requests and responses, as the OpenAPI document shows them.
 
-What belongs here: pydantic models of the API, and the functions that fill them. Not here: computing the values.
+What belongs here: pydantic models of the API, and the functions that fill them. Not here: computing the values
+(`steps/library_view/`), shapes of one route only (`routes/`).
 """
 
 from collections.abc import Sequence
@@ -16,25 +17,25 @@ Words = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
 
 
 class Shape(BaseModel):
-    """Base of every answer."""
+    """Base of every response."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class ProblemDocument(BaseModel):
-    """An RFC 9457 problem: what went wrong, and in `detail` what to do next."""
+    """An RFC 9457 problem: what went wrong, and what to do next, in `detail`."""
 
     type: str
     title: str
     status: int
     detail: str
     instance: str
-    nearest: list[str] | None = Field(default=None, description="The known names nearest to the one that was given.")
-    errors: list[dict[str, str]] | None = Field(default=None, description="What is wrong where, for 422.")
+    nearest: list[str] | None = Field(default=None, description="The known names nearest to the given one.")
+    errors: list[dict[str, str]] | None = Field(default=None, description="For 422: the invalid values and why.")
 
 
 class CategoryShape(Shape):
-    """One category and what is in it; images = clustered + unclustered + new + rejected + excluded."""
+    """One category with its counts; images = clustered + unclustered + new + rejected + excluded."""
 
     slug: str
     category: str
@@ -88,7 +89,7 @@ class ClusterDetail(ClusterShape):
 
 
 class ImageShape(Shape):
-    """One image. `state` says where it is; its cluster, or the nearest one and the distance to it."""
+    """One image with its state, and its cluster, or the nearest cluster and the distance to it."""
 
     image_id: ImageId
     category: str
@@ -102,7 +103,7 @@ class ImageShape(Shape):
     height: int | None
     format: str | None
     bytes: int | None
-    taken_at: str | None = Field(description="ISO 8601 as the camera's clock showed it, without a zone.")
+    taken_at: str | None = Field(description="Local time of the camera's clock, ISO 8601 without a zone.")
     date: str | None = Field(description="When it was taken, else last modified (UTC), ISO 8601 without a zone.")
     latitude: float | None
     longitude: float | None
@@ -134,22 +135,22 @@ class Hit(Shape):
 
 class HitList(Shape):
     items: list[Hit]
-    searched: int = Field(description="Among how many images was searched.")
+    searched: int = Field(description="Number of images that were searched.")
     recall: float = Field(
-        description="The share of the true nearest that such a search finds, as measured when its index was made; 1 = "
-        "the query was compared with each image."
+        description="The share of the true nearest images that such a search finds, measured when its index was made; "
+        "1 = exact, the query was compared with every image."
     )
 
 
 class Embedding(Shape):
     image_id: ImageId
     dimension: int
-    fingerprint: str = Field(description="Vectors with the same one can be compared.")
+    fingerprint: str = Field(description="Vectors with equal fingerprints are comparable.")
     vector: list[float]
 
 
 class RunShape(Shape):
-    """One run. `done` of `total` are those of `phase`."""
+    """One run. `done` and `total` are the progress of `phase`."""
 
     id: str
     kind: Literal["pipeline", "vectors", "dagster"]
@@ -190,7 +191,7 @@ class QueueList(Shape):
 
 
 class Decided(Shape):
-    """The events that a request stored, one per category that it touched."""
+    """The events that a request stored, one per category."""
 
     events: list[dict[str, Any]]
 

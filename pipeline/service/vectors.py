@@ -26,12 +26,12 @@ MOST_DIMENSIONS = 65_536
 
 
 class VectorParams(Params):
-    """How posted vectors are grouped."""
+    """How posted vectors are clustered."""
 
     labels: ClusterParams = Field(
         default_factory=ClusterParams,
-        description="As the settings' section labels. A time or place that is posted counts with weight 1, unless "
-        "labels.weights says otherwise.",
+        description="As the settings' section labels. A posted time or place has weight 1 unless labels.weights sets "
+        "another.",
     )
     reduced: ReductionParams = Field(default_factory=ReductionParams, description="As the settings' section reduced.")
 

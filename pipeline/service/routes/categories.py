@@ -52,7 +52,7 @@ def list_unclustered(service: Shared, category: Slug, cursor: Cursor = None, lim
 
 @router.get("/categories/{category}/rejected")
 def list_rejected(service: Shared, category: Slug, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> ImagePage:
-    """Images that were set aside, each with the reason."""
+    """Images that could not be used, each with the reason."""
     snapshot = category_of(service, category)
     return page_of_images(service, snapshot, snapshot.rows_by_state.get("rejected", []), cursor, limit)
 

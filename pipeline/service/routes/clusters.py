@@ -83,7 +83,7 @@ def list_clusters(
 
 @router.get("/clusters/{cluster}")
 def get_cluster(service: Shared, cluster: Cluster) -> ClusterDetail:
-    """One cluster: by its id, one that was merged into it, or its name. 409 where a name fits several."""
+    """One cluster, by its id, the id of a cluster merged into it, or its name. 409 if several have the name."""
     return detail(service, *cluster_of(service, cluster))
 
 

@@ -46,7 +46,7 @@ Before = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only event
 
 
 class DecisionRequest(Shape):
-    """A decision: its kind, and what that kind needs. Images by their ids."""
+    """A decision: its kind and the fields of that kind. Images are named by id."""
 
     decision: dict[str, Any] = Field(
         max_length=10, description=f"`kind` is one of {', '.join(KINDS)}.",
@@ -58,7 +58,7 @@ class DecisionRequest(Shape):
 
 
 class DecisionsRequest(Shape):
-    """Decisions that belong together, each as in a request of its own."""
+    """Decisions that belong together, each as in a single request."""
 
     decisions: list[Annotated[dict[str, Any], Field(max_length=10)]] = Field(min_length=1, max_length=MOST_AT_ONCE)
     actor: Actor = "api"
@@ -69,7 +69,7 @@ class DecisionsRequest(Shape):
 
 
 class EventShape(Shape):
-    """A decision as it was stored."""
+    """A stored decision."""
 
     category: str
     number: int
@@ -94,7 +94,7 @@ class UndoRequest(Shape):
 
 @router.post("/categories/{category}/decisions", status_code=201)
 def make_decision(service: Shared, category: Slug, body: DecisionRequest, idempotency_key: Key = None) -> EventShape:
-    """Store a decision. What is published follows at the next run, what this API shows at once."""
+    """Store a decision. This API shows its effect at once; published documents follow at the next run."""
     snapshot = category_of(service, category)
     decision = _decision(service, snapshot.slug, body.decision)
     made = decide(service, snapshot.slug, decision, actor=body.actor, why=body.why, key=idempotency_key,
@@ -145,7 +145,7 @@ def image_history(service: Shared, image_id: Id, limit: Limit = 100, before: Bef
 
 
 class ClusterChange(Shape):
-    """New values of a cluster; what is left out stays."""
+    """New values of a cluster; omitted fields stay unchanged."""
 
     name: str | None = Field(default=None, max_length=120)
     description: str | None = Field(default=None, max_length=4000)
@@ -156,9 +156,9 @@ class ClusterChange(Shape):
 
 @router.patch("/clusters/{cluster}")
 def change_cluster(service: Shared, cluster: Cluster, body: ClusterChange) -> ClusterDetail:
-    """Rename, describe or set the status of a cluster; null takes a name or description away.
+    """Rename, describe or set the status of a cluster; null removes a name or description.
 
-    One event for each of them; all are stored, or none.
+    Stores one event for each, all or none.
     """
     snapshot, cluster_id = cluster_of(service, cluster)
     expected = {cluster_id: body.if_revision} if body.if_revision is not None else {}

@@ -66,7 +66,7 @@ async def bucket_events(
     x_image_cluster_timestamp: Annotated[str, Header(max_length=20)] = "",
     x_image_cluster_signature: Annotated[str, Header(max_length=200)] = "",
 ) -> EventsAnswer:
-    """Take R2 event notifications: one, a list, or a queue's batch {"messages": [{"body": …}]}. Signed."""
+    """Accept signed R2 event notifications: one, a list, or the batch of a queue, {"messages": [{"body": …}]}."""
     _check(service, body, x_image_cluster_timestamp, x_image_cluster_signature)
     return await run_in_threadpool(_queue, service, _parse(body))
 

@@ -58,7 +58,7 @@ def list_images(
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ImagePage:
-    """Images of a category: of a cluster (the most typical first), a group, a tag, states, or of all these at once."""
+    """Images of a category, filtered by cluster (the most typical first), group, tag and states."""
     snapshot = category_of(service, category)
     return page_of_images(service, snapshot, _rows(service, snapshot, cluster, group, tag, state), cursor, limit)
 
@@ -85,7 +85,7 @@ def get_image_cluster(service: Shared, image_id: Id) -> ClusterDetail:
 
 @router.get("/images/{image_id}/embedding")
 def get_embedding(service: Shared, image_id: Id) -> Embedding:
-    """The stored vector of an image, of length 1."""
+    """The stored vector of an image, L2-normalised."""
     vector, fingerprint = service.searcher.embedding(image_id)
     values = [round(float(number), 6) for number in vector]
     return Embedding(image_id=image_id, dimension=len(values), fingerprint=fingerprint, vector=values)
@@ -103,7 +103,7 @@ def get_image_thumbnail(service: Shared, request: Request, image_id: Id, size: S
 
 @router.get("/thumbnails/{content_hash}", response_class=Response, responses=WEBP)
 def get_thumbnail(service: Shared, request: Request, content_hash: Hash, size: Size = None) -> Response:
-    """The thumbnail of a content, WebP. It never changes, so a browser asks once."""
+    """The thumbnail of a content, WebP. It never changes, so a browser requests it once."""
     return _thumbnail(service, request, content_hash, size, FOR_EVER)
 
 

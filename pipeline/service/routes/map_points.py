@@ -37,7 +37,7 @@ def get_map(
     category: Slug,
     format: Annotated[Literal["json", "binary"], Query()] = "json",  # noqa: A002  # the name in the address
 ) -> Response:
-    """Places of all images that have one. JSON: columns `ids`, `x`, `y`, `cluster` (index in `clusters`, or null)."""
+    """Map positions of images. JSON: columns `ids`, `x`, `y`, `cluster` (index in `clusters`, or null)."""
     snapshot = category_of(service, category)
     etag = etag_of(snapshot.slug, snapshot.version, format)
     headers = {"ETag": etag}

@@ -28,7 +28,7 @@ Ids = Annotated[list[str], Field(max_length=MOST_RATED)]
 
 
 class FindFilters(Shape):
-    """What results must be. Of categories, groups and clusters one is enough; every tag must be there."""
+    """Filters of results. One of the categories, groups and clusters is enough; all tags must match."""
 
     categories: list[str] = Field(default=[], max_length=100, description="None: that of the image, else all.")
     groups: list[str] = Field(default=[], max_length=1000)
@@ -49,7 +49,7 @@ class FindOptions(Shape):
 
 
 class FindRequest(FindOptions):
-    """What to search for (exactly one of the three), and options."""
+    """The query (exactly one of the three), and options."""
 
     image_id: str | None = Field(default=None, max_length=100, examples=["03a880e7a3b6c83f"])
     vector: list[float] | None = Field(default=None, min_length=1, max_length=65_536)

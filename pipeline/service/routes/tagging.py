@@ -42,7 +42,7 @@ class UndoTagging(Shape):
 
 @router.post("/tagging/apply")
 def apply_tag(service: Shared, body: TagRequest) -> Decided:
-    """Put a tag on images: one event for each of their categories, stored together, and each can be undone."""
+    """Add a tag to images. Stores one event per category, all or none; each can be undone."""
     return _store_tags(service, body, Tag)
 
 

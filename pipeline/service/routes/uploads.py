@@ -78,7 +78,7 @@ def list_queue(
     state: Annotated[list[Literal["waiting", "working", "done", "failed"]], Query(max_length=4)] = [],  # noqa: B006
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> QueueList:
-    """Items that wait and the results of finished ones, the newest first."""
+    """Waiting items and the results of finished ones, the newest first."""
     slugs = service.library.slugs()
     counts = service.queue.counts()  # before the items, so that with no item in work, every item has its result
     items = [

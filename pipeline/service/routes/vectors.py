@@ -24,7 +24,7 @@ ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.fi
 
 
 class VectorsRequest(Shape):
-    """Vectors, and beside each, where known, an id, a time and a place."""
+    """Vectors, and optionally an id, a time and a place for each."""
 
     vectors: list[list[float]] = Field(min_length=1, examples=[[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]])
     ids: list[str] | None = Field(default=None, description="One for each vector, each once.")
@@ -36,7 +36,7 @@ class VectorsRequest(Shape):
 
 
 class Groups(Shape):
-    """Entry i of `cluster`, `probability` and `outlier_score` speaks of vector i; a null cluster is unclustered."""
+    """Entry i of `cluster`, `probability` and `outlier_score` belongs to vector i; a null cluster is unclustered."""
 
     ids: list[str] | None
     cluster: list[int | None]
@@ -58,7 +58,7 @@ def router(params: ServiceParams) -> APIRouter:
         cluster_vectors,
         methods=["POST"],
         response_model=Groups,
-        responses={202: {"model": RunShape, "description": "It takes longer: the run that does it."},
+        responses={202: {"model": RunShape, "description": "It takes longer; this is its run."},
                    415: {"description": "Not one of the formats."}},
         openapi_extra={"requestBody": {"required": True, "content": body}},
         max_body_size=int(params.max_vectors_megabytes * 1e6),
