@@ -1,20 +1,20 @@
 """clusters.json: the published document, made from computed clusters and people's decisions.
 
-What belongs here: the input of the stage, the document, and its bytes. Not here: what a valid document is
-(`schema.py`), what changed since the last one (`changes.py`), naming clusters (`curation/`), where the bytes go
-(`adapters/`).
+What belongs here: the input of the stage, the document, and its bytes. Not here: slugs (`slugs.py`), what a valid
+document is (`schema.py`), what changed since the last one (`changes.py`), naming clusters (`curation/`), where the
+bytes go (`adapters/`).
 """
 
 import hashlib
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from pipeline.stages.published.families import with_families
+from pipeline.stages.published.slugs import assign_slugs
 
 Json = dict[str, Any]
 Status = Literal["active", "unusable", "hidden"]
@@ -27,9 +27,6 @@ SCHEMA_VERSION = 1
 _SHARE_DECIMALS = 4
 _VECTOR_DECIMALS = 6
 _ROUNDING = 2e-3  # of the sum of squares of a float16 vector
-
-# Latin letters that Unicode does not decompose into a plain letter and an accent; casefold already turned ß into ss.
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def build_document(view: LibraryView, *, generated_at: str) -> Json:
     `generated_at` is an RFC 3339 time. Clusters are sorted by size, largest first, then by id. A centroid appears if
     the view has one. The counts come from the view; `schema.validate` checks that they add up.
     """
-    slugs, aliases = _slugs(view.clusters)
+    slugs, aliases = assign_slugs(view.clusters)
     ordered = sorted(view.clusters, key=lambda cluster: (-len(cluster.members), cluster.id))
     document: Json = {
         "schemaVersion": SCHEMA_VERSION,
@@ -206,12 +203,6 @@ def natural_order(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if index % 2 else (1, 0, part) for index, part in enumerate(parts)]
 
 
-def slugify(text: str) -> str:
-    """`text` as a slug: a-z, 0-9 and single hyphens. Empty if it has no such letter."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS)).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-
-
 def _sorted_counts(counts: Mapping[str, int], name: str) -> list[Json]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [{name: value, "images": images} for value, images in ordered]
@@ -283,45 +274,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in cast("Sequence[Any]", value)]
     return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
-
-
-def _slugs(clusters: Sequence[ClusterView]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """A slug and the aliases per cluster id, all unique. A slug is chosen, or made from the name or the id.
-
-    Of clusters with the same slug, the one with the lowest id gets it, whatever their sizes: sizes change every night,
-    and an address must not move from one type to another with them. An alias yields to a slug that people chose, and
-    takes precedence over slugs that are made here.
-    """
-    by_id = sorted(clusters, key=lambda cluster: cluster.id)
-    taken: set[str] = set()
-    slugs: dict[str, str] = {}
-    for cluster in by_id:
-        if cluster.slug:
-            slugs[cluster.id] = _unique_slug(cluster.slug, cluster.id, taken)
-    wanted = {cluster.id: slugify(cluster.name or "") or cluster.id for cluster in by_id}
-    aliases = {
-        cluster.id: [
-            alias for alias in dict.fromkeys(cluster.aliases) if alias != wanted[cluster.id] and _take(alias, taken)
-        ]
-        for cluster in by_id
-    }
-    for cluster in sorted(by_id, key=lambda cluster: cluster.name is None):
-        if cluster.id not in slugs:
-            slugs[cluster.id] = _unique_slug(wanted[cluster.id], cluster.id, taken)
-    return slugs, aliases
-
-
-def _take(word: str, taken: set[str]) -> bool:
-    """Mark the word as taken; returns whether it was free."""
-    free = word not in taken
-    taken.add(word)
-    return free
-
-
-def _unique_slug(wanted: str, id_: str, taken: set[str]) -> str:
-    """`wanted`, or a variant of it if it is taken."""
-    slug, tries = wanted, 0
-    while not _take(slug, taken):
-        slug = f"{wanted}-{id_.removeprefix('c-')}" + (f"-{tries}" if tries else "")
-        tries += 1
-    return slug

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.stages.published.document import slugify
+from pipeline.stages.published.slugs import slugify
 
 Json = Mapping[str, Any]
 

@@ -16,6 +16,7 @@ from pipeline.curation.review import raise_flags
 from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.identities.contract import Facts as IdentityFacts
 from pipeline.stages.published import document as documents
+from pipeline.stages.published.slugs import slugify
 from pipeline.stages.representatives.contract import Facts as RepresentativeFacts
 from pipeline.stages.representatives.contract import clusters_schema
 from pipeline.steps.curation import Curation
@@ -105,8 +106,8 @@ def _cluster(
     centroid: np.ndarray | None,
     family: str | None,
 ) -> documents.ClusterView:
-    names = [documents.slugify(name) for name in row["former_names"]]
-    slug = documents.slugify(row["name"] or "")
+    names = [slugify(name) for name in row["former_names"]]
+    slug = slugify(row["name"] or "")
     return documents.ClusterView(
         id=row["id"],
         members=members,
