@@ -1,6 +1,6 @@
-"""Files that an earlier attempt to decode did not survive: the codec crashed, or never ended.
+"""Files whose earlier decoding crashed or never ended.
 
-What belongs here: what the stream asks about such files. Not here: remembering them (`storage/attempts.py`), the
+What belongs here: the interface that the stream uses. Not here: recording such files (`storage/attempts.py`), the
 process that decodes them (`adapters/decode_apart.py`).
 """
 
@@ -14,7 +14,7 @@ class Attempts(Protocol):
     """Called from several threads at once."""
 
     def during(self, digest: str, /) -> AbstractContextManager[None]:
-        """Remembers, for a process that dies meanwhile, that the content with this hash is being decoded."""
+        """Record that the content with this hash is being decoded, in case the process dies meanwhile."""
         ...
 
     def failed(self, digest: str, /) -> bool:
@@ -22,15 +22,15 @@ class Attempts(Protocol):
         ...
 
     def apart(self, data: bytes, digest: str, name: str, /) -> Decoded | Rejected:
-        """Decode in a process of its own with a time limit; `name` becomes the image's content_hash."""
+        """Decode in a separate process with a time limit; `name` becomes the image's content_hash."""
         ...
 
 
 class Untracked:
-    """Remembers nothing."""
+    """Records nothing."""
 
     def during(self, _digest: str) -> AbstractContextManager[None]:
-        """Nothing is remembered."""
+        """Do nothing."""
         return nullcontext()
 
     def failed(self, _digest: str) -> bool:

@@ -3,9 +3,9 @@
 What belongs here: the estimate from the header, and waiting for one's turn. Not here: decoding (`decode.py`), threads
 (`stages/embeddings/stream.py`).
 
-A file of a few hundred kB may hold 99 megapixels. Threads that decode such files side by side would need gigabytes
-each, so each decode asks for its bytes once the header is read. Whoever came first gets them first: a large image is
-not passed by small ones for ever. An image that is larger than the whole budget is decoded alone.
+A file of a few hundred kB may hold 99 megapixels. Threads that decode such files at the same time would need gigabytes
+each, so each decode reserves its bytes once the header is read. Reservations are served in order, so that small images
+do not overtake a large one for ever. An image that is larger than the whole budget is decoded alone.
 """
 
 import threading
@@ -22,12 +22,12 @@ Admit = Callable[[int], None]
 LARGE = 200_000_000  # bytes; freeing the memory of smaller images at once is not worth a call
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes per pixel in Pillow, else 4
 _SHOWN = 4  # RGB pixels and their opacity
-# What decoders hold beside that, in bytes per pixel: canvases and copies of WebP and AVIF, 32-bit planes of JPEG 2000
+# Further memory of decoders, in bytes per pixel: canvases and copies of WebP and AVIF, 32-bit planes of JPEG 2000
 _DECODER = {"WEBP": 12, "AVIF": 12, "JPEG2000": 16, "TIFF": 4, "GIF": 4, "ICO": 4}
 
 
 def decoded_bytes(image: Image.Image) -> int:
-    """The memory, in bytes, that decoding an opened image takes at its peak; nothing is decoded for it."""
+    """The peak memory, in bytes, of decoding an opened image, estimated without decoding it."""
     stored = _STORED.get(image.mode, 4)
     return image.width * image.height * (stored + _SHOWN + _DECODER.get(image.format or "", 0))
 
@@ -48,7 +48,7 @@ class PixelBudget:
 
     @contextmanager
     def turn(self) -> Generator[Admit]:
-        """Yields a function that waits until that many bytes are free; they are given back at the end."""
+        """Yields a function that waits until that many bytes are free; they are released at the end."""
         taken = 0
 
         def admit(needed: int) -> None:

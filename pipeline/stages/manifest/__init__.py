@@ -2,6 +2,7 @@
 
 - `build.py`: listing → manifest rows, one variant per image, and the changes since the last run.
 - `keys.py`: the meaning of an object key: category, group, identifier, width.
+- `variants.py`: whether names that differ by a width are one picture.
 - `bucket_manifest.py`: a bucket's own manifest.json, which takes the place of a listing.
 - `digest.py`: a digest that changes when a listing does.
 - `watch.py`: what the sensor decides at each tick.

@@ -1,12 +1,12 @@
-"""Are objects whose names differ by a width one picture in several sizes? `flood-500w` and `flood-1000w` may be lamps.
+"""Whether objects whose names differ by a width are one picture in several sizes: `flood-500w` may be a lamp.
 
-What belongs here: which images to look at, and what the answers say. Not here: reading and comparing pictures
-(`steps/variants.py`), what a name says (`keys.py`).
+What belongs here: which images to compare, and the meaning of the results. Not here: reading and comparing pictures
+(`steps/variants.py`), the meaning of a name (`keys.py`).
 
-Names alone do not tell, and reading every width of every image would cost several times the library. So pictures are
-compared per set of widths, such as 400w 800w 1200w: if the first few images that have exactly these widths are each one
-picture, the others are believed. If one of them is not, every image with these widths is looked at.
-A library in which nearly every image has widths of its own is believed after a larger sample without an exception.
+Names alone are ambiguous, and reading every width of every image would cost several times the library. So pictures are
+compared per set of widths, such as 400w 800w 1200w: if the first few images with exactly these widths are each one
+picture, so are the others. If one of them is not, every image with these widths is compared.
+In a library where nearly every image has its own set of widths, a larger sample without an exception is enough.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pipeline.stages.manifest.contract import VARIANTS_SCHEMA
 from pipeline.stages.manifest.keys import ParsedKey, image_id, is_doubtful
 
 ImageName = tuple[str | None, str]  # group and identifier
-LOOKED_AT = 8  # images per set of widths before the rest is believed
+LOOKED_AT = 8  # images per set of widths that are compared before the rest is taken to be the same
 ENOUGH = 200  # images of a category, whatever their widths, if each is one picture
 
 
@@ -38,14 +38,14 @@ class Widths:
 
 @dataclass
 class Several:
-    """Collects objects, and knows the images that have several widths."""
+    """Collects objects; `images` are those with several widths."""
 
     _first: dict[ImageName, tuple[str, int]] = field(default_factory=dict[ImageName, "tuple[str, int]"])
     images: dict[ImageName, Widths] = field(default_factory=dict[ImageName, Widths])
     _sets: dict[frozenset[str], frozenset[str]] = field(default_factory=dict[frozenset[str], "frozenset[str]"])
 
     def add(self, parsed: ParsedKey, key: str, etag: str, size: int) -> None:
-        """Take in an object with a width in its name."""
+        """Add an object with a width in its name."""
         name, variant = (parsed.group, parsed.identifier), parsed.variant or ""
         content = _digest(key, etag, size)
         if name in self.images:
@@ -62,14 +62,14 @@ class Several:
                 self.images[name] = Widths(self._shared(frozenset({first, variant})), digest ^ content)
 
     def drop_doubtful(self, wanted: str) -> None:
-        """Leave out images of whose widths none can be one: their objects are images of their own anyway."""
+        """Leave out images without a plausible width: their objects are separate images anyway."""
         self.images = {
             name: widths for name, widths in self.images.items()
             if not all(is_doubtful(variant, wanted) for variant in widths.variants)
         }  # fmt: skip
 
     def _shared(self, variants: frozenset[str]) -> frozenset[str]:
-        """One object for each set of widths, of which a library has few."""
+        """The same object for equal sets of widths, of which a library has few."""
         return self._sets.setdefault(variants, variants)
 
 
@@ -91,23 +91,23 @@ def write_answers(answers: Answers) -> pl.DataFrame:
 
 
 def still_true(answers: Answers, images: Mapping[ImageName, Widths]) -> dict[ImageName, tuple[Widths, bool]]:
-    """The answers about objects that are as they were."""
+    """The answers about objects that have not changed."""
     return {name: answer for name, answer in answers.items() if images.get(name) == answer[0]}
 
 
 def to_look_at(category: str, images: Mapping[ImageName, Widths], answers: Answers) -> list[ImageName]:
-    """The images whose objects are to be compared next, in a fair and lasting order; empty if all is known."""
+    """The images whose objects to compare next, in a stable order; empty if none is left."""
     of_widths: dict[frozenset[str], list[ImageName]] = defaultdict(list)
     for name, widths in images.items():
         of_widths[widths.variants].append(name)
-    found: list[ImageName] = []
+    next_names: list[ImageName] = []
     for names in of_widths.values():
-        known = [answers[name][1] for name in names if name in answers]
+        same = [answers[name][1] for name in names if name in answers]
         open_names = sorted((name for name in names if name not in answers), key=lambda name: image_id(category, *name))
-        found += open_names if not all(known) else open_names[: max(0, LOOKED_AT - len(known))]
+        next_names += open_names if not all(same) else open_names[: max(0, LOOKED_AT - len(same))]
     if not different(answers):
-        found = sorted(found, key=lambda name: image_id(category, *name))[: max(0, ENOUGH - len(answers))]
-    return found
+        next_names = sorted(next_names, key=lambda name: image_id(category, *name))[: max(0, ENOUGH - len(answers))]
+    return next_names
 
 
 def different(answers: Answers) -> frozenset[ImageName]:
