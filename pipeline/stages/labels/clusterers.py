@@ -28,7 +28,7 @@ MANY_CLUSTERS = 100  # above, k-means starts 3 times and not 10: ten starts take
 
 
 @dataclass(frozen=True)
-class Known:
+class Precomputed:
     """What is known of the vectors before they are grouped."""
 
     neighbours: Neighbours | None = None
@@ -53,7 +53,7 @@ def group(
         raise UnknownNameError(f"There is no clusterer {params.method!r}. There are: {', '.join(CLUSTERERS)}.")
     if len(vectors) < 2:
         return no_groups(len(vectors), {"method": params.method})
-    return clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, Known(neighbours, history))
+    return clusterer(np.ascontiguousarray(vectors, dtype=np.float32), params, Precomputed(neighbours, history))
 
 
 def smallest_of(granularity: float, n: int, least: int) -> int:
@@ -73,7 +73,7 @@ def _granularity_of_clusters(k: int, n: int) -> float:
     return float(np.clip(np.log(k / FEWEST) / np.log(most / FEWEST), 0.0, 1.0)) if most > FEWEST else 1.0
 
 
-def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
+def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Precomputed) -> Grouping:
     import hdbscan
 
     n = len(vectors)
@@ -99,13 +99,13 @@ def _hdbscan(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
     return Grouping(groups, np.asarray(model.probabilities_, dtype=np.float32), scores, effective)
 
 
-def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
+def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Precomputed) -> Grouping:
     from sklearn.cluster import KMeans
 
     n = len(vectors)
     granularity = value_of(params.granularity, _granularity_of_clusters(KMEANS_CLUSTERS, n))
-    asked = KMEANS_CLUSTERS if params.granularity == "auto" else clusters_of(granularity, n)
-    k = min(params.n_clusters or asked, len(np.unique(vectors, axis=0)))
+    wanted = KMEANS_CLUSTERS if params.granularity == "auto" else clusters_of(granularity, n)
+    k = min(params.n_clusters or wanted, len(np.unique(vectors, axis=0)))
     if k < 2:
         groups = np.zeros(len(vectors), dtype=np.int32)
         ones = np.ones(len(vectors), dtype=np.float32)
@@ -123,13 +123,13 @@ def _kmeans(vectors: np.ndarray, params: ClusterParams, _: Known) -> Grouping:
     return Grouping(groups, probability, 1 - probability, effective)
 
 
-def _community(vectors: np.ndarray, params: ClusterParams, known: Known) -> Grouping:
+def _community(vectors: np.ndarray, params: ClusterParams, precomputed: Precomputed) -> Grouping:
     from pipeline.stages.labels.community.clusterer import group_communities
 
-    return group_communities(vectors, params, neighbours=known.neighbours, history=known.history)
+    return group_communities(vectors, params, neighbours=precomputed.neighbours, history=precomputed.history)
 
 
-CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Known], Grouping]] = {
+CLUSTERERS: dict[str, Callable[[np.ndarray, ClusterParams, Precomputed], Grouping]] = {
     "community": _community,
     "hdbscan": _hdbscan,
     "kmeans": _kmeans,

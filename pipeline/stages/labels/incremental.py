@@ -106,14 +106,14 @@ def ranges(vectors: np.ndarray, groups: np.ndarray) -> Ranges:
     isolated = 0.0
     for group in np.unique(groups[groups != NONE]):
         members = vectors[groups == group]
-        asked = members[:: max(1, len(members) // SAMPLE)]
-        logs = np.log(_nearest_mean(asked @ members.T, oneself=True))
+        sampled = members[:: max(1, len(members) // SAMPLE)]
+        logs = np.log(_nearest_mean(sampled @ members.T, oneself=True))
         medians[int(group)] = float(np.median(logs))
         deviations.append(np.abs(logs - medians[int(group)]))
-        isolated += float((np.exp(logs) / np.maximum(1 - asked @ centre, CLOSEST) >= limit).mean()) * len(members)
+        isolated += float((np.exp(logs) / np.maximum(1 - sampled @ centre, CLOSEST) >= limit).mean()) * len(members)
     spread = 1.4826 * float(np.median(np.concatenate(deviations))) if deviations else 0.0
-    told = n > 0 and isolated <= MOST_NOISE * max((groups != NONE).sum(), 1)
-    return Ranges(medians, max(spread, LEAST_SPREAD), centre, n, limit if told else None)
+    informative = n > 0 and isolated <= MOST_NOISE * max((groups != NONE).sum(), 1)
+    return Ranges(medians, max(spread, LEAST_SPREAD), centre, n, limit if informative else None)
 
 
 def _nearest_mean(similarity: np.ndarray, *, oneself: bool = False) -> np.ndarray:
@@ -147,7 +147,7 @@ class Placement:
 def place(
     vectors: np.ndarray,
     members: Iterable[tuple[int, np.ndarray]],
-    found: Ranges,
+    fitted: Ranges,
     newcomers: np.ndarray | None = None,
 ) -> Placement:
     """Place L2-normalised float32 [m, d] among `members`: (group, float32 [k, d]) for each group, one at a time.
@@ -160,16 +160,16 @@ def place(
     m = len(vectors)
     groups = seen.groups[:, 0] if seen.groups.shape[1] else np.full(m, NONE)
     near = np.array([seen.of_group[g][row] if g != NONE else 2.0 for row, g in enumerate(groups.tolist())])
-    medians = np.array([found.near.get(g, np.inf) for g in groups.tolist()])
-    remote = (np.log(np.maximum(near, CLOSEST)) - medians) / found.spread / REMOTE
+    medians = np.array([fitted.near.get(g, np.inf) for g in groups.tolist()])
+    remote = (np.log(np.maximum(near, CLOSEST)) - medians) / fitted.spread / REMOTE
     apart = np.zeros(m)
-    if found.isolation is not None and seen.distances.size:
+    if fitted.isolation is not None and seen.distances.size:
         closest = seen.distances[:, :NEAREST].mean(axis=1)
-        apart = closest / np.maximum(1 - vectors @ found.centre, CLOSEST) / found.isolation
+        apart = closest / np.maximum(1 - vectors @ fitted.centre, CLOSEST) / fitted.isolation
     # a group that the full clustering knew nothing of has no range: nobody is placed there
-    known = np.isfinite(medians)
+    has_range = np.isfinite(medians)
     together = _fellows(vectors, others, seen.distances) >= FELLOWS
-    score = np.where(known & ~together, np.clip(np.maximum(remote, apart) / 2, 0.0, 1.0), 1.0)
+    score = np.where(has_range & ~together, np.clip(np.maximum(remote, apart) / 2, 0.0, 1.0), 1.0)
     share = (seen.groups == groups[:, None]).mean(axis=1) if seen.groups.shape[1] else np.zeros(m)
     taken = np.where(score < 0.5, groups, NONE).astype(np.int32)
     return Placement(taken, calibrated(share, score), score.astype(np.float32), seen.compared + m * len(others))
@@ -188,10 +188,10 @@ def _fellows(vectors: np.ndarray, others: np.ndarray, distances: np.ndarray) -> 
 def _look(vectors: np.ndarray, members: Iterable[tuple[int, np.ndarray]]) -> _Nearest:
     m = len(vectors)
     seen = _Nearest(np.full((m, VOTERS), np.inf), np.full((m, VOTERS), NONE, dtype=np.int64))
-    for group, held in members:
-        if not len(held):
+    for group, member_vectors in members:
+        if not len(member_vectors):
             continue
-        similarity = vectors @ held.T
+        similarity = vectors @ member_vectors.T
         seen.compared += similarity.size
         seen.of_group[group] = _nearest_mean(similarity)
         # most groups are far from most images: only where one may be among the nearest is it looked at more closely
@@ -203,8 +203,8 @@ def _look(vectors: np.ndarray, members: Iterable[tuple[int, np.ndarray]]) -> _Ne
         order = np.lexsort((owners, np.round(distances, 6)), axis=1)[:, :VOTERS]
         seen.distances[rows] = np.take_along_axis(distances, order, axis=1)
         seen.groups[rows] = np.take_along_axis(owners, order, axis=1)
-    found = min(VOTERS, seen.compared // max(m, 1))
-    return _Nearest(seen.distances[:, :found], seen.groups[:, :found], seen.of_group, seen.compared)
+    columns = min(VOTERS, seen.compared // max(m, 1))
+    return _Nearest(seen.distances[:, :columns], seen.groups[:, :columns], seen.of_group, seen.compared)
 
 
 def _smallest(distances: np.ndarray, count: int) -> np.ndarray:

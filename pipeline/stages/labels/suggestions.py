@@ -39,7 +39,7 @@ def suggest(vectors: np.ndarray, groups: np.ndarray) -> Suggestions:
         empty = np.empty(0, dtype=np.float32)
         return Suggestions(np.empty(0, dtype=np.int64), empty.astype(np.int32), empty)
     usual = _usual_distance(vectors, groups)
-    held = groups[inside]
+    member_groups = groups[inside]
     k = min(NEIGHBOURS, len(inside))
     chosen = np.empty(len(loose), dtype=np.int32)
     confidence = np.empty(len(loose), dtype=np.float32)
@@ -49,9 +49,9 @@ def suggest(vectors: np.ndarray, groups: np.ndarray) -> Suggestions:
         for row, columns in enumerate(nearest):
             near = distance[row, columns]
             weight = 1 / np.maximum(near, 1e-6)
-            votes = np.bincount(held[columns], weights=weight)
+            votes = np.bincount(member_groups[columns], weights=weight)
             group = int(votes.argmax())
-            own = np.sort(distance[row, held == group])[:NEAREST].mean()
+            own = np.sort(distance[row, member_groups == group])[:NEAREST].mean()
             share = votes[group] / votes.sum()
             density = min(1.0, usual[group] / max(own, 1e-9))
             chosen[part.start + row] = group
@@ -60,14 +60,14 @@ def suggest(vectors: np.ndarray, groups: np.ndarray) -> Suggestions:
 
 
 def accept(
-    groups: np.ndarray, probability: np.ndarray, found: Suggestions, least: float
+    groups: np.ndarray, probability: np.ndarray, suggestions: Suggestions, least: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Groups int32 [n] and probabilities float32 [n] with the suggestions of confidence `least` or more taken, the
     confidence as the probability, and which were taken, bool [m]."""
-    taken = found.confidence >= least
+    taken = suggestions.confidence >= least
     joined, sure = groups.copy(), probability.astype(np.float32)
-    joined[found.rows[taken]] = found.groups[taken]
-    sure[found.rows[taken]] = found.confidence[taken]
+    joined[suggestions.rows[taken]] = suggestions.groups[taken]
+    sure[suggestions.rows[taken]] = suggestions.confidence[taken]
     return joined, sure, taken
 
 

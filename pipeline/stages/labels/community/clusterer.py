@@ -24,6 +24,8 @@ from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 
 NEIGHBOURS = 15
+LIBRARY_SHARE = 8  # at most one in so many images is a neighbour
+SMALLEST_SHARE = 3  # no cluster is required to have more images than the root of the library over this
 PARENT_NEIGHBOURS = 5
 PARENT_RESOLUTION = 1.25  # a handful of centroids comes together as one at the resolution of images
 
@@ -31,7 +33,7 @@ PARENT_RESOLUTION = 1.25  # a handful of centroids comes together as one at the 
 def neighbours_of(n: int) -> int:
     """How many neighbours of each of n images make the graph: `NEIGHBOURS` − 1, at most an eighth of a small library,
     since what lies beyond is another kind."""
-    return max(2, min(NEIGHBOURS - 1, n // 8))
+    return max(2, min(NEIGHBOURS - 1, n // LIBRARY_SHARE))
 
 
 def group_communities(
@@ -59,9 +61,9 @@ def group_communities(
     neighbours = neighbours or nearest_neighbours(data, NEIGHBOURS - 1)
     nearest = neighbours.nearest(neighbours_of(n))
     graph = fuzzy_graph(nearest)
-    known = history if history is not None and history.weight > 0 and history.known else None
-    searched = graph if known is None else recalled(graph, known)
-    smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / 3)))
+    prior = history if history is not None and history.weight > 0 and history.images else None
+    searched = graph if prior is None else recalled(graph, prior)
+    smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / SMALLEST_SHARE)))
     if n_clusters is None:
         runs = leiden_runs(searched, USUAL, seed)
         usual = absorbed(searched, consensus(searched, USUAL, seed, runs), smallest)
@@ -87,8 +89,8 @@ def group_communities(
         "n_neighbors": nearest.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": voters(n),
         "noise_ratio": strange.isolation_limit, **neighbours.search,
     }  # fmt: skip
-    if known:
-        effective |= {"memory": known.weight, "remembered": known.known}
+    if prior:
+        effective |= {"memory": prior.weight, "remembered": prior.images}
     # a member that the exact number of clusters had to keep is no stranger to its cluster
     score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
     if resolution < USUAL:  # what `auto` parts is one broader group; finer groups lie inside those of `auto`

@@ -36,17 +36,17 @@ class Level:
 
 
 def level(
-    graph: sparse.csr_matrix, found: Sequence[Level], granularity: float, smallest: int, counted: np.ndarray, seed: int
+    graph: sparse.csr_matrix, levels: Sequence[Level], granularity: float, smallest: int, counted: np.ndarray, seed: int
 ) -> np.ndarray:
     """Labels int [n] at `granularity`, nested in the levels `found`, which nest in one another, coarsest first.
 
     No group is divided into groups of fewer than `smallest` of the images that `counted` bool [n] counts.
     """
-    for known in found:
-        if abs(known.granularity - granularity) < SAME:
-            return known.labels
-    above = [known for known in found if known.granularity < granularity]
-    below = [known for known in found if known.granularity > granularity]
+    for existing in levels:
+        if abs(existing.granularity - granularity) < SAME:
+            return existing.labels
+    above = [existing for existing in levels if existing.granularity < granularity]
+    below = [existing for existing in levels if existing.granularity > granularity]
     whole = above[-1].labels if above else np.zeros(len(counted), dtype=np.int64)
     around = np.where(whole == NONE, whole.max() + 1, whole)  # what is in no group never meets what is in one
     inside = within(graph, around)
@@ -61,9 +61,9 @@ def _finest(
     inside: sparse.csr_matrix, around: np.ndarray, share: float, smallest: int, counted: np.ndarray, seed: int
 ) -> np.ndarray:
     pieces = consensus(inside, resolution_of(FINEST) / share, seed)
-    found = absorbed(inside, pieces, smallest, counted=counted)
+    parts = absorbed(inside, pieces, smallest, counted=counted)
     # a group in which nothing is large enough stays whole
-    return np.where(found == NONE, found.max() + 1 + around, found)
+    return np.where(parts == NONE, parts.max() + 1 + around, parts)
 
 
 def merged_at(graph: sparse.csr_matrix, labels: np.ndarray, resolution: float) -> np.ndarray:

@@ -29,18 +29,18 @@ class History:
     weight: float
 
     @property
-    def known(self) -> int:
-        """How many images it knows of."""
+    def images(self) -> int:
+        """How many images were in a group."""
         return int((self.groups != NONE).sum())
 
 
 def recalled(graph: sparse.csr_matrix, history: History) -> sparse.csr_matrix:
     """The graph [n, n] with every edge between two groups of before weakened."""
     edges = sparse.coo_matrix(graph)
-    one, other = history.groups[edges.row], history.groups[edges.col]
-    apart = (one != NONE) & (other != NONE) & (one != other)
+    source, target = history.groups[edges.row], history.groups[edges.col]
+    apart = (source != NONE) & (target != NONE) & (source != target)
     weights = np.where(apart, (1 - history.weight) * edges.data, edges.data).astype(np.float32)
-    found = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
-    found.sort_indices()
-    found.eliminate_zeros()
-    return found
+    weakened = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
+    weakened.sort_indices()
+    weakened.eliminate_zeros()
+    return weakened

@@ -74,11 +74,12 @@ def leiden(graph: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray
         ordered = sparse.csr_matrix(graph)
         ordered.sort_indices()
         library: Any = graspologic_native  # untyped
-        _, found = library.leiden_csr(
+        _, communities = library.leiden_csr(
             ordered.indptr.astype(np.int64), ordered.indices.astype(np.int32), ordered.data.astype(np.float64), n,
             resolution=resolution, iterations=ITERATIONS, seed=seed % 2**32, max_local_moving_iterations=SWEEPS,
         )  # fmt: skip
-        labels[np.fromiter(found.keys(), np.int64, len(found))] = np.fromiter(found.values(), np.int64, len(found))
+        nodes = np.fromiter(communities.keys(), np.int64, len(communities))
+        labels[nodes] = np.fromiter(communities.values(), np.int64, len(communities))
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
@@ -106,27 +107,27 @@ def absorbed(
     between = _rows(contracted(graph, labels))
     sizes = np.bincount(labels, weights=counted).astype(np.int64).tolist()
     goes_to = list(range(len(sizes)))
-    waiting = [(size, one) for one, size in enumerate(sizes) if size < smallest]
+    waiting = [(size, group) for group, size in enumerate(sizes) if size < smallest]
     heapq.heapify(waiting)
     while waiting:
-        size, one = heapq.heappop(waiting)
-        if goes_to[one] != one or sizes[one] != size:
+        size, group = heapq.heappop(waiting)
+        if goes_to[group] != group or sizes[group] != size:
             continue  # it has joined another group, or grown, since it was put here
-        others = between[one]
+        others = between[group]
         if not others:
-            goes_to[one] = NONE
+            goes_to[group] = NONE
             continue
         best = min(others, key=lambda other: (-others[other], other))
-        goes_to[one] = best
+        goes_to[group] = best
         sizes[best] += size
         for other, weight in others.items():
-            del between[other][one]
+            del between[other][group]
             if other != best:
                 between[best][other] = between[other][best] = between[best].get(other, 0.0) + weight
         if sizes[best] < smallest:
             heapq.heappush(waiting, (sizes[best], best))
-    for one in range(len(goes_to)):
-        goes_to[one] = _end(goes_to, one)
+    for group in range(len(goes_to)):
+        goes_to[group] = _end(goes_to, group)
     return np.asarray(goes_to, dtype=np.int64)[labels]
 
 
@@ -140,10 +141,10 @@ def _rows(between: sparse.csr_matrix) -> list[dict[int, float]]:
     return rows
 
 
-def _end(goes_to: list[int], one: int) -> int:
-    while one != NONE and goes_to[one] != one:
-        one = goes_to[one]
-    return one
+def _end(goes_to: list[int], group: int) -> int:
+    while group != NONE and goes_to[group] != group:
+        group = goes_to[group]
+    return group
 
 
 def exactly(graph: sparse.csr_matrix, wanted: int, seed: int) -> tuple[np.ndarray, float]:
@@ -179,10 +180,10 @@ def merged(graph: sparse.csr_matrix, labels: np.ndarray, wanted: int, resolution
         gain = (between - resolution * np.outer(degree, degree) / total) / (np.minimum.outer(degree, degree) + 1e-12)
         gain[~alive, :] = gain[:, ~alive] = -np.inf
         np.fill_diagonal(gain, -np.inf)
-        one, other = (int(x) for x in sorted(np.unravel_index(int(gain.argmax()), gain.shape)))
-        between[one] += between[other]
-        between[:, one] += between[:, other]
-        between[other] = between[:, other] = 0
-        alive[other] = False
-        labels[labels == other] = one
+        first, second = (int(x) for x in sorted(np.unravel_index(int(gain.argmax()), gain.shape)))
+        between[first] += between[second]
+        between[:, first] += between[:, second]
+        between[second] = between[:, second] = 0
+        alive[second] = False
+        labels[labels == second] = first
     return np.unique(labels, return_inverse=True)[1]
