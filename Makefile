@@ -51,7 +51,7 @@ bench: $(READY) ## Measure speed and memory, each beside an alternative (ARGS="-
 bench-gpu: $(READY) ## Measure embedding on a GPU against the limits of decoding and device (ARGS="--encoder vit")
 	$(BIN)/python -m tests.benchmarks.bench_gpu $(ARGS)
 
-bench-quality: $(READY) ## Measure clustering quality on many libraries, beside alternatives (an hour; ARGS=--quick)
+bench-quality: $(READY) ## Measure clustering quality on many libraries, beside alternatives (an hour; ARGS="--quick", --derived, --sensitivity)
 	$(BIN)/python -m tests.benchmarks.quality $(ARGS)
 
 bench-identity: $(READY) ## Measure how many images keep their cluster id; writes docs/identity.md (ARGS=--quick)

@@ -1,7 +1,7 @@
 """One table of how well each recipe finds the kinds of each data set.
 
-    python -m tests.benchmarks.quality [--quick] [--json] [--sets A,B] [--recipes A;B] [--large]
-    python -m tests.benchmarks.quality --summary | --reliability [--svg FILE]
+    python -m tests.benchmarks.quality [--quick] [--derived] [--json] [--sets A,B] [--recipes A;B] [--large]
+    python -m tests.benchmarks.quality --summary | --sensitivity | --reliability [--svg FILE]
 
 What belongs here: the command line and the table of all recipes. Not here: data sets, recipes, scores, the summary and
 the reliability of probabilities, each in its own file.
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.quality import datasets, recipes, reliability, summary
+from tests.benchmarks.quality import datasets, derived, recipes, reliability, sensitivity, summary
 from tests.benchmarks.quality.scores import score
 
 
@@ -31,11 +31,15 @@ def main() -> int:
     if options.reliability:
         reliability.report(datasets.available(names, _say), options.svg)
         return 0
+    if options.sensitivity:
+        sensitivity.print_table(datasets.available(names, _say))
+        return 0
     if options.summary:
         summary.print_table(datasets.available(names, _say))
         return 0
     rows: list[dict[str, Any]] = []
-    for data in datasets.available(names, _say):
+    sets = datasets.available(names, _say)
+    for data in derived.derived(sets) if options.derived else sets:
         for recipe in chosen:
             row = _row(data, recipe)
             if row is not None:
@@ -56,7 +60,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sets", help="names, with commas")
     parser.add_argument("--recipes", help="names, with semicolons")
     parser.add_argument("--large", action="store_true", help=f"also {', '.join(datasets.LARGE)}")
+    parser.add_argument("--derived", action="store_true", help="also libraries made from each set")
     parser.add_argument("--summary", action="store_true", help="ours beside k-means told k, two seeds, and the means")
+    parser.add_argument("--sensitivity", action="store_true", help="the AMI with each constant times 0.7 and 1.3")
     parser.add_argument("--reliability", action="store_true", help="what the membership probabilities are worth")
     parser.add_argument("--svg", type=Path, help="with --reliability: draw it")
     return parser.parse_args()
@@ -72,7 +78,9 @@ def _row(data: datasets.DataSet, recipe: recipes.Recipe) -> dict[str, Any] | Non
         _say(f"skipped {recipe.name}: {error}")
         return None
     seconds = perf_counter() - started
-    about = {"set": data.name, "images": len(data.truth), "kinds": data.kinds, "recipe": recipe.name}
+    largest_kind = float(np.bincount(data.truth[data.truth >= 0]).max() / len(data.truth))
+    about = {"set": data.name, "images": len(data.truth), "kinds": data.kinds, "largest_kind": largest_kind,
+             "recipe": recipe.name}  # fmt: skip
     return {**about, **asdict(score(data.truth, found)), "seconds": seconds}
 
 
@@ -93,19 +101,26 @@ def _print(row: dict[str, Any], *, header: bool) -> None:
 
 
 def _print_means(rows: list[dict[str, Any]]) -> None:
-    """The mean AMI of each recipe that ran on every set, and ours against the better k-means told k, set by set."""
-    sets = list(dict.fromkeys(row["set"] for row in rows))
-    table = {(row["set"], row["recipe"]): row["ami"] for row in rows}
-    print("\nMean AMI:")
+    """Per recipe the mean AMI, on the held-out sets and on the others, its worst regret, the largest excess."""
+    best: dict[str, float] = {}
+    for row in rows:
+        best[row["set"]] = max(best.get(row["set"], -1.0), row["ami"])
+    print("\n| recipe | sets | mean AMI | held-out sets | other sets | worst regret | largest group's excess |\n"
+          + "|---" * 7 + "|")  # fmt: skip
     for name in dict.fromkeys(row["recipe"] for row in rows):
-        values = [table[s, name] for s in sets if (s, name) in table]
-        print(f"  {name}: {np.mean(values):.3f}" + ("" if len(values) == len(sets) else f" ({len(values)} sets)"))
-    told = ("k-means, told k", "UMAP + k-means, told k")
-    if all((s, name) in table for s in sets for name in (*told, "ours")):
-        print("\nOurs − the better of k-means told k:")
-        for s in sets:
-            best = max(table[s, name] for name in told)
-            print(f"  {s}: {table[s, 'ours'] - best:+.3f}")
+        own = [row for row in rows if row["recipe"] == name]
+        held_out = [row["ami"] for row in own if _is_held_out(row["set"])]
+        others = [row["ami"] for row in own if not _is_held_out(row["set"])]
+        regret, at = max((best[row["set"]] - row["ami"], row["set"]) for row in own)
+        excess, where = max((row["largest"] - row["largest_kind"], row["set"]) for row in own)
+        means = (f"{np.mean(part):.3f}" if part else "" for part in (held_out, others))
+        print(f"| {name} | {len(own)} | {np.mean([row['ami'] for row in own]):.3f} | {' | '.join(means)} "
+              f"| {regret:.3f} ({at}) | {excess:+.0%} ({where}) |")  # fmt: skip
+
+
+def _is_held_out(name: str) -> bool:
+    """Whether all libraries that a set is made from are held out."""
+    return all(part.split(":")[0] in datasets.HELD_OUT for part in name.split(" + "))
 
 
 def _say(text: str) -> None:

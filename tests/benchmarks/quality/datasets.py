@@ -20,6 +20,7 @@ import numpy as np
 
 ENCODER = "packaged:efficientnet_lite0"
 CACHE_VARIABLE = "IMAGE_CLUSTER_BENCH_CACHE"
+VECTORS_VARIABLE = "IMAGE_CLUSTER_BENCH_VECTORS"
 NO_KIND = ""  # this image is true noise: it belongs with nothing else
 BATCH = 32
 
@@ -109,6 +110,19 @@ def embed_files(paths: list[Path], encoder_spec: str = ENCODER) -> np.ndarray:
             batch = list(pool.map(prepared, paths[start : start + BATCH]))
             found.append(encoder.encode(np.stack(batch)))
     return np.concatenate(found)
+
+
+def _held_out(name: str) -> DataSet:
+    """A set whose vectors lie beside the repository: `vectors` float16 [n, d] and `kinds` text [n]."""
+    folder = Path(os.environ.get(VECTORS_VARIABLE) or "../shared/vectors")
+    path = folder / f"{name}.npz"
+    if not path.exists():
+        raise UnavailableError(f"no {path}; {VECTORS_VARIABLE} names another folder")
+    with np.load(path) as stored:
+        vectors = stored["vectors"].astype(np.float32)
+        kinds = stored["kinds"]
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return DataSet(name, vectors, _numbered(kinds))
 
 
 def _bollards(count: int, *, category: str = "bollards") -> Callable[[str], DataSet]:
@@ -278,6 +292,7 @@ def _sphere(n: int) -> Callable[[str], DataSet]:
 
 
 DRAWN = 50_000  # points that are drawn at a time
+HELD_OUT = ("clothing", "weather", "butterflies", "insects")  # nothing in the graph or the outliers was chosen on them
 QUICK = ("bollards-50", "bollards-160", "follow-cars", "stamps", "sphere-2000")
 SETS: dict[str, Callable[[str], DataSet]] = {
     "bollards-50": _bollards(50),
@@ -296,6 +311,7 @@ SETS: dict[str, Callable[[str], DataSet]] = {
     "mixture-even": _mixture("bollards-1000", "google-emoji", "follow-cars"),
     "sphere-2000": _sphere(2000),
     "sphere-10000": _sphere(10_000),
+    **dict.fromkeys(HELD_OUT, _held_out),
 }
 LARGE = ("bollards-3000", "bollards-10000")  # drawn and embedded only when asked for
 
