@@ -387,6 +387,13 @@ class GuardParams(Params):
         le=1,
         description="Holds back if the number of clusters falls by more than this share; 1: never.",
     )
+    max_cluster_growth: float = Field(
+        default=1.5,
+        ge=1,
+        le=1000,
+        description="Holds back if the number of clusters per image grows by more than this factor, "
+        "and by at least 5 clusters; 1000: never.",
+    )
     max_unclustered_growth: float = Field(
         default=2.0, ge=1, le=1000, description="Holds back if the unclustered share grows by more than this factor ..."
     )

@@ -70,10 +70,12 @@ class Site:
     def project(self) -> Project:
         return Project(self.settings, encoder=lambda: self.encoder, clock=lambda: datetime.now(UTC))
 
-    def run(self) -> None:
-        """Every step up to the index; publishing is for those that ask for it."""
+    def run(self, *wanted: str) -> None:
+        """Every step up to the index, of the wanted categories or all; publishing is for those that ask for it."""
         project = self.project()
         for slug in sorted(categories(project)):
+            if wanted and slug not in wanted:
+                continue
             manifest(project, slug)
             ingest(project, slug)
             for step in CLUSTER_STEPS:

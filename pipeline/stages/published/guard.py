@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.settings import GuardParams
 
 MIN_UNCLUSTERED_IMAGES = 5  # a smaller increase means nothing, whatever its share of a small library
+MIN_MORE_CLUSTERS = 5
 _MAX_NAMES = 5
 SEEN_AT_ONCE = 20  # images that a person takes in at one look
 
@@ -47,6 +48,7 @@ def examine(
         return []
     return [
         *_fewer_clusters(previous, document, params, ended_by_people),
+        *_more_clusters(previous, document, params, shaped_by_people),
         *_more_unclustered(previous, document, params),
         *_one_large_cluster(previous, document, params, shaped_by_people),
         *_names_lost(previous, document, params, ended_by_people),
@@ -63,6 +65,23 @@ def _fewer_clusters(
             "max_cluster_drop",
             f"the clusters would fall from {before:,} to {after:,}, by more than {params.max_cluster_drop:.0%}",
             {"clusters_before": before, "clusters_after": after, "limit": params.max_cluster_drop},
+        )
+
+
+def _more_clusters(
+    previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, shaped_by_people: Collection[str]
+) -> Iterator[Concern]:
+    """A library that grows may have as many more clusters; clusters that people made never count."""
+    there = {cluster["id"] for cluster in previous["clusters"]}
+    made = sum(cluster["id"] in shaped_by_people and cluster["id"] not in there for cluster in document["clusters"])
+    before, after = len(there), len(document["clusters"]) - made
+    larger = max(1.0, _usable(document) / max(1, _usable(previous)))
+    if after > params.max_cluster_growth * larger * before and after - before >= MIN_MORE_CLUSTERS:
+        yield Concern(
+            "max_cluster_growth",
+            f"the clusters would grow from {before:,} to {after:,}, "
+            f"to more than {params.max_cluster_growth:g} times as many for as many images",
+            {"clusters_before": before, "clusters_after": after, "limit": params.max_cluster_growth},
         )
 
 

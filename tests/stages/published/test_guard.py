@@ -31,13 +31,38 @@ def test_the_first_publication_is_never_held_back():
     assert rules(None, made([], loose=50)) == []
 
 
-@pytest.mark.parametrize(("after", "trips"), [(6, False), (5, False), (4, True), (0, True), (30, False)])
+@pytest.mark.parametrize(("after", "trips"), [(6, False), (5, False), (4, True), (0, True), (15, False)])
 def test_clusters_may_fall_by_half_and_no_further(after: int, trips: bool):
     before = made([10] * 10)
     assert rules(before, made([100 // after] * after if after else [], loose=0 if after else 100),
                  max_cluster_share=1, max_unclustered_growth=1000, min_unclustered_rise=1) == (
         ["max_cluster_drop"] if trips else []
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "trips"),
+    [
+        ([10] * 12, [5] * 24, True),  # a finer granularity for the same images
+        ([10] * 12, [6] * 18, False),
+        ([10] * 2, [5] * 4, False),  # twice as many, but of a few
+        ([10] * 12, [10] * 30, False),  # the library grew as much
+        ([10] * 12, [4] * 60, True),  # the library grew, but not as much
+    ],
+)
+def test_clusters_may_grow_by_half_and_with_the_library_and_no_further(
+    before: list[int], after: list[int], trips: bool
+):
+    found = examine(made(before), made(after), GuardParams(max_cluster_share=1))
+    assert [concern.rule for concern in found] == (["max_cluster_growth"] if trips else [])
+    if trips:
+        assert found[0].figures["clusters_after"] == len(after)
+
+
+def test_clusters_that_people_made_are_not_too_many():
+    people = [f"c-{number}" for number in range(10, 24)]
+    found = examine(made([10] * 10), made([5] * 24), GuardParams(max_cluster_share=1), shaped_by_people=people)
+    assert found == []
 
 
 @pytest.mark.parametrize(
