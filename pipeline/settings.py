@@ -79,6 +79,11 @@ class SourceSettings(Params):
         description="Per category, a regular expression on the key after the category's folder, with the named groups "
         "identifier, group and variant (the last two optional). A category not named here uses the built-in layouts.",
     )
+    group_label: dict[str, str] = Field(
+        default_factory=dict,
+        description="Per category, what the page calls a group of images, as country, year or camera. Of a category "
+        "not named here: country if the groups are ISO codes of countries, else folder.",
+    )
     variant: str = Field(
         default="800w",
         pattern=r"^(\d+w|original)$",

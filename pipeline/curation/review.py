@@ -65,7 +65,9 @@ def raise_flags(
         elif fate == "split" and cluster in named:
             flags.append(Flag(home.id, "split", f"{name} was split: a part of it became a cluster of its own", run))
         elif fate == "born" and gone:
-            flags.append(Flag(home.id, "split", f"came out of the named {', '.join(gone)}", run))
+            flags.append(
+                Flag(home.id, "split", f"was split off {', '.join(_called(curated, one) for one in gone)}", run)
+            )
         elif fate == "born" and not first_run and len(home.members) >= new_size:
             flags.append(Flag(home.id, "new", f"is new, with {len(home.members)} images", run))
     flags += [
@@ -76,6 +78,12 @@ def raise_flags(
     lost = sorted(set(died) & set(named) & set(curated.clusters))
     flags += [Flag(cluster, "died", "was not found any more by the clustering", run) for cluster in lost]
     return flags
+
+
+def _called(curated: Curated, cluster: str) -> str:
+    """A cluster by its name, so that a person knows which is meant; else by its id."""
+    home = curated.find(cluster)
+    return f"“{home.name}”" if home is not None and home.name else cluster
 
 
 def reasons(curated: Curated, flags: Sequence[Flag], *, change: float) -> dict[str, list[str]]:

@@ -45,6 +45,11 @@ def test_a_flag_holds_until_the_cluster_is_reviewed_after_it() -> None:
     assert reasons(replay(TWO, said), [flag], change=1.0) == {}
 
 
+def test_a_cluster_that_was_split_off_says_from_which_by_name() -> None:
+    curated = replay(TWO, events(d.Rename(cluster="a", name="Red")))
+    assert [flag.text for flag in flags_of(curated, {"b": ("born", ("a",))})] == ["was split off “Red”"]
+
+
 def test_a_flag_of_a_cluster_that_was_merged_away_asks_of_the_one_that_took_it_in() -> None:
     merged = replay(TWO, events(d.Merge(clusters=("b",), into="a")))
     assert reasons(merged, [Flag("b", "new", "is new", after_event=1)], change=1.0) == {"a": ["is new"]}

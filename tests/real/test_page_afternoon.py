@@ -37,6 +37,7 @@ def test_a_name_is_typed_in_place_and_enter_goes_on_to_the_next(shown: Page, ser
     expect(shown.locator("#unnamed-count")).to_have_text("4")
     shown.keyboard.press("Escape")
     shown.keyboard.press("u")
+    toast(shown, "Undone: Named “Green ones”.")
     expect(shown.locator(".card").nth(1).locator("input.name")).to_have_value("")
     assert "Green ones" not in {one["name"] for one in clusters(served).values()}
 
@@ -222,6 +223,7 @@ def test_unclustered_images_are_accepted_one_by_one_and_all_above_a_floor(shown:
     waiting = served.get("/categories/bollards/unclustered").json()["items"]
     expect(shown.locator(".pair")).to_have_count(len(waiting))
     near = shown.locator(".pair").first.get_attribute("data-near")
+    expect(shown.locator("#accept-all")).to_be_enabled()  # it begins where at least the best is accepted
     shown.keyboard.press("j")
     shown.keyboard.press("y")
     expect(shown.locator(".pair")).to_have_count(len(waiting) - 1)

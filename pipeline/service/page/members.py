@@ -43,7 +43,7 @@ class SinceReview:
     share: float
 
 
-def sections(snapshot: Snapshot, cluster: str, order: Order) -> Sections:
+def sections(snapshot: Snapshot, cluster: str, order: Order, group_label: str = "country") -> Sections:
     """The images of a cluster under their headings.
 
     Edge images have a similarity to the centroid of more than one standard deviation below the cluster's mean.
@@ -52,7 +52,7 @@ def sections(snapshot: Snapshot, cluster: str, order: Order) -> Sections:
     match order:
         case "country":
             groups = snapshot.frame["group"]
-            heading = {row: country_code(groups[row]) or "No country" for row in rows}
+            heading = {row: country_code(groups[row]) or f"No {group_label}" for row in rows}
             rows = sorted(rows, key=lambda row: heading[row])
         case "time":
             dates = snapshot.frame["date"]

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
-from pipeline.service.page.render import Missing, PageRoute, groups_of, show, snapshot_of
+from pipeline.service.page.render import Missing, PageRoute, group_label, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
 from pipeline.stages.published.guard import holds_most
 from pipeline.steps.labels import warning_about_kinds
@@ -80,7 +80,8 @@ def cluster_page(
                       "lost its last image; its history is kept.")  # fmt: skip
     if cluster_id != cluster:
         return RedirectResponse(f"/c/{slug}/cluster/{cluster_id}", 303)
-    ordered = members.sections(snapshot, cluster_id, order)
+    label = group_label(service, snapshot)
+    ordered = members.sections(snapshot, cluster_id, order, label)
     names = snapshot.frame["image_id"]
     page = cut(ordered.rows, lambda row: str(names[row]), cursor, limit or TILES)
     revision = service.curation.log.revision(slug, cluster_id) if service.curation else 0
@@ -88,7 +89,8 @@ def cluster_page(
     history = history_rows(service.project, slug, cluster_id, SHOWN_HISTORY) if decided else []
     return show(
         service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[cluster_id], order=order,
-        orders=members.ORDERS, sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
+        orders={**members.ORDERS, "country": f"By {label}"},
+        sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
         page=page, since=members.since_review(snapshot, cluster_id), revision=revision, tags=list(snapshot.rows_by_tag),
         history=history,
     )  # fmt: skip

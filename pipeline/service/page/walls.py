@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 
+from pipeline.service.cluster_search import fits
 from pipeline.service.page.render import thumbnails_of
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
 
@@ -60,13 +61,12 @@ def _matches(cluster: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bo
     right = {
         "review": cluster["needs_review"], "unnamed": cluster["name"] is None, "named": cluster["name"] is not None,
     }.get(wanted.which, True)  # fmt: skip
-    words = (cluster["id"], cluster["name"] or "", *cluster["former_names"], *cluster["merged"])
     return (
         shown
         and right
         and (tagged is None or cluster["id"] in tagged)
         and (not wanted.group or any(group["group"] == wanted.group for group in cluster["groups"]))
-        and (not wanted.q or any(wanted.q.casefold() in word.casefold() for word in words))
+        and (not wanted.q or fits(cluster, wanted.q))
     )
 
 

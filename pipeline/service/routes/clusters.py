@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
+from pipeline.service.cluster_search import fits
 from pipeline.service.context import Shared
 from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, ImagePage
 from pipeline.service.paging import cut
@@ -53,14 +54,13 @@ class ClusterFilter:
         return sorted(kept, key=lambda cluster: _value(cluster, key), reverse=self.sort.startswith("-"))
 
     def _matches(self, cluster: ClusterRow) -> bool:
-        words = [cluster["id"], cluster["name"] or "", *cluster["former_names"], *cluster["merged"]]
         return (
             self.min_size <= cluster["size"] <= self.max_size
             and (self.status is None or cluster["status"] == self.status)
             and (self.named is None or (cluster["name"] is not None) == self.named)
             and (self.needs_review is None or cluster["needs_review"] == self.needs_review)
             and (self.group is None or any(group["group"] == self.group for group in cluster["groups"]))
-            and (self.q is None or any(self.q.casefold() in word.casefold() for word in words))
+            and (self.q is None or fits(cluster, self.q))
         )
 
 

@@ -130,6 +130,9 @@ const stack = () => JSON.parse(sessionStorage.getItem(STACK) ?? "[]");
 /** @param {number[][]} value */
 const keep = (value) => sessionStorage.setItem(STACK, JSON.stringify(value.slice(-100)));
 
+/** What was said of the decisions of this page, by their numbers, to be said again when they are undone. @type {Map<string, string>} */
+const what = new Map();
+
 /** @type {() => Promise<void>} */
 let refresher = async () => {};
 /** How the view shows itself anew after a decision. @param {() => Promise<void>} refresh */
@@ -145,6 +148,7 @@ export const refresh = () => refresher().catch(alertOf);
 export function done(numbers, text, options = {}) {
   if (!numbers.length) return;
   keep([...stack(), numbers]);
+  what.set(numbers.join(), text);
   toast(text, { undo: numbers, ...options });
 }
 
@@ -189,7 +193,8 @@ export async function undoEvents(numbers) {
   keep(stack().filter((one) => one.join() !== numbers.join()));
   try {
     await stored([...numbers].reverse().map((event) => ({ kind: "undo", event })));
-    toast(numbers.length === 1 ? "Undone." : `Undone: ${numbers.length} decisions.`);
+    const text = what.get(numbers.join());
+    toast(text ? `Undone: ${text}` : `Undone: ${many(numbers.length, "decision")}, the last was event ${Math.max(...numbers)}.`);
   } catch (error) { alertOf(error); }
   document.dispatchEvent(new CustomEvent("undone", { detail: numbers }));
   await refresh();

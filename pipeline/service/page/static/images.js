@@ -11,6 +11,8 @@ import { onlyOne } from "./selection.js";
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
  *   height: number | null, date: string | null }} Picture */
 
+const label = document.body.dataset.groupLabel ?? "folder", groupLabel = label.charAt(0).toUpperCase() + label.slice(1);
+
 /** @param {string | null} group */
 const code = (group) => (group && /^[A-Za-z]{2}$/.test(group) ? group.toUpperCase() : group ?? "");
 
@@ -66,7 +68,7 @@ function fill() {
   the("viewer-key", HTMLElement).textContent = data.key ?? "";
   const facts = the("viewer-facts", HTMLElement);
   facts.replaceChildren();
-  for (const [name, value] of [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], ["Country", data.group], ["Tags", data.tags], ["Pixels", data.pixels], ["Date", data.date], ["Id", data.id]]) {
+  for (const [name, value] of [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], [groupLabel, data.group], ["Tags", data.tags], ["Pixels", data.pixels], ["Date", data.date], ["Id", data.id]]) {
     if (value) facts.append(made("dt", name), made("dd", value));
   }
   the("viewer-similar", HTMLAnchorElement).href = `/c/${slug}/find?image=${id}`;

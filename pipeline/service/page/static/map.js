@@ -112,7 +112,7 @@ async function paint() {
   const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => (wanted < 0 ? kind(i) < 0 || kind(i) >= last : kind(i) === wanted));
   const names = tagged ? [by.slice(4)] : by === "group" ? (columns?.groups ?? []).map((one) => (/^[a-z]{2}$/i.test(one) ? one.toUpperCase() : one)) : clusters.map((one) => one.name ?? one.id);
   const entries = names.slice(0, LEGEND).map((label, k) => ({ label, colour: palette[k % palette.length] ?? none, points: () => of(k) }));
-  legend([...entries, { label: tagged ? "without the tag" : by === "group" ? "no country" : "unclustered", colour: none, points: () => of(-1) }], names.length - LEGEND);
+  legend([...entries, { label: tagged ? "without the tag" : by === "group" ? `no ${document.body.dataset.groupLabel ?? "folder"}` : "unclustered", colour: none, points: () => of(-1) }], names.length - LEGEND);
 }
 
 /** @param {Entry[]} entries @param {number} left */

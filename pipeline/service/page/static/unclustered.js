@@ -69,6 +69,12 @@ form?.addEventListener("submit", async (event) => {
   const decisions = [...byCluster].map(([to, images]) => ({ kind: "move", images, to }));
   if (decisions.length) await decide(decisions, `Accepted ${many(above().length, "image")} into ${many(decisions.length, "cluster")}.`);
 });
-loadWaiting().catch(alertOf);
+/** Begin where something would be accepted: at 70 % alike, or at the best there is. */
+function beginAtTheBest() {
+  const best = Math.max(0, ...waiting.filter((one) => one.nearest_cluster !== null && one.distance !== null).map((one) => 1 - (one.distance ?? 1)));
+  if (form && !above().length) the("floor", HTMLInputElement).value = String(Math.floor(100 * best));
+  showCount();
+}
+loadWaiting().then(beginAtTheBest).catch(alertOf);
 
 if (!readOnly) keys({ "y": ["Accept the nearest cluster", () => void accept(currentInSight())] });
