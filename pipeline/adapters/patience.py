@@ -20,7 +20,7 @@ NOTICE_SECONDS = 15.0
 T = TypeVar("T")
 
 
-class Patience:
+class RetryPolicy:
     """Makes requests to one server, with retries. Thread-safe.
 
     After `retries` quick retries, requests are repeated for another `seconds` if the server is busy, or is silent but
@@ -48,7 +48,10 @@ class Patience:
         self._notice_lock = threading.Lock()
 
     def ask(self, request: Callable[[], T]) -> T:
-        """The result of `request`. Raises its errors; `BucketUnreachableError` only after the retries."""
+        """The result of `request`. Raises its errors; `BucketUnreachableError` only after the retries.
+
+        Retries only `BucketUnreachableError`; other errors propagate at once.
+        """
         tries, since = 0, self._clock()
         while True:
             try:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.patience import Patience
+from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
 from pipeline.adapters.s3_listing import ExactListing
 from pipeline.adapters.s3_pages import S3Pages
@@ -59,7 +59,7 @@ class ObstoreBucket:
                 timeout_seconds=timeout_seconds,
             ),
             ExactListing(bucket, prefix, self._endpoint, region, credentials, timeout_seconds),
-            Patience(retries, retry_seconds, self._notice),
+            RetryPolicy(retries, retry_seconds, self._notice),
             url, self._endpoint, region, credentials,
         )  # fmt: skip
         self._pages = S3Pages(self._requests, prefix, lambda key: self.head(key) is not None, self._notice)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.adapters.patience import Patience
+from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError
 from pipeline.adapters.s3_errors import has_reason, is_unexplained, meaning
 from pipeline.adapters.s3_listing import ExactListing, ListedPage, ListingRefusedError
@@ -28,7 +28,7 @@ class S3Requests:
 
     store: "S3Store"
     exact: ExactListing
-    patience: Patience
+    patience: RetryPolicy
     url: str
     endpoint: str
     region: str

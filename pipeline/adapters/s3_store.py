@@ -66,7 +66,7 @@ def open_store(
             "timeout": timedelta(seconds=timeout_seconds),
             "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, timeout_seconds)),
         },
-        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_seconds)},  # `Patience` retries
+        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_seconds)},  # `RetryPolicy` retries
         credential_provider=lambda: answer,
     )
 

@@ -1,11 +1,10 @@
 """Replays decisions over the computed clusters.
 
-What belongs here: applying the state after all events to computed clusters. Not here: that state (`fold.py`), decisions
-that must wait (`waiting.py`), why a cluster needs a review (`review.py`), storing (`storage/curation/`).
+What belongs here: applying people's decisions (folded from events) to computed clusters. Not here: folding (`fold.py`),
+decisions that must wait (`waiting.py`), why a cluster needs a review (`review.py`), storing (`storage/curation/`).
 
 The result is a pure function of computed clusters and events, so nothing drifts. A decision that cannot be applied now
-is listed with the reason and applies again when it can. The cost depends on the number of decisions; clusters without
-decisions pass through unchanged.
+is listed with the reason and applies again when it can. The cost grows with the number of images and of decisions.
 """
 
 from collections import Counter
@@ -49,7 +48,8 @@ def replay(computed: Computed, events: Sequence[Event]) -> Curated:
 
 
 def _adopt(folded: Fold, computed: Computed) -> None:
-    """Give a computed cluster the id of a cluster that people made if it has most of the same images."""
+    """Give a computed cluster the id of a cluster that people made if it has most of the same images,
+    unless people already named, described, reviewed or gave it a status."""
     spoken_for = {*folded.name, *folded.status, *folded.description, *folded.reviewed}
     for new, (_, decision) in folded.made.items():
         sources = (decision.cluster,) if isinstance(decision, d.Split) else decision.clusters

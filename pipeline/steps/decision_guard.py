@@ -23,7 +23,7 @@ ACCEPT = "--accept-lost-decisions"
 
 
 class DecisionGuard:
-    """The comparison for one data directory. `place` names the database in words."""
+    """The comparison for one data directory. `place` returns a description of the database for messages."""
 
     def __init__(self, data: DataDirectory, place: Callable[[], str]) -> None:
         self._data, self._place = data, place
@@ -37,7 +37,7 @@ class DecisionGuard:
 
     def check(self, slug: str, log: Reader) -> None:
         """Raises `LostDecisionsError` when decisions of the last publication are missing from `log`."""
-        record = self.known(slug)
+        record = self.last_record(slug)
         last = log.last(slug)
         if record is None:
             lost = last == 0 and self._names_published(slug)
@@ -57,7 +57,7 @@ class DecisionGuard:
                                f"{counted(last)} about a category of this name")  # fmt: skip
         self._verified[slug] = (record, log.generation)
 
-    def known(self, slug: str) -> DecisionRecord | None:
+    def last_record(self, slug: str) -> DecisionRecord | None:
         """The decisions of the last publication: from its record, else from the newest copy, else None."""
         record = read_decisions(self._data.layout.published, slug)
         if record is not None:
@@ -96,7 +96,7 @@ def accept_loss(data: DataDirectory, slug: str, guard: DecisionGuard, log: Reade
     except LostDecisionsError:
         with data.lock(slug):
             history = read_history(data.layout.published, slug)
-            before, now = guard.known(slug), guard.record(slug, log)
+            before, now = guard.last_record(slug), guard.record(slug, log)
             loss = Loss(data.now(), before.events if before else 0, now.events)
             history.decisions, history.losses = now, [*history.losses, loss]
             write_history(data.layout.published, slug, history)

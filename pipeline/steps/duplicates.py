@@ -25,7 +25,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published import duplicates as documents
 from pipeline.steps.decided import kept_pairs
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, Usable, run_stage
+from pipeline.steps.stage import StageResult, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 2  # increase when the same inputs give another result
@@ -41,7 +41,7 @@ def duplicates(project: Project, slug: str) -> Report:
     used = params.model_dump(exclude={"collapse"})
     pairs = sorted((min(pair), max(pair)) for pair in kept_pairs(project, slug))
 
-    def compute(current: Artifact | None) -> Made:
+    def compute(current: Artifact | None) -> StageResult:
         wanted, fingerprint = usable.images.select(COLUMNS), usable.fingerprint
         signatures = _signatures(project, current, wanted["content_hash"].unique().sort().to_list())
         contents = finding.by_quality(wanted, signatures)
@@ -50,7 +50,7 @@ def duplicates(project: Project, slug: str) -> Report:
         previous = _last_comparison(current) if current is not None and current.facts(Facts).compared == same else None
         groups = finding.find_duplicates(wanted, contents, vectors, params, pairs, previous)
         unsigned = signatures["phash"].null_count()
-        return Made(
+        return StageResult(
             tables={
                 "duplicates": (groups.table, DUPLICATES_SCHEMA),
                 "signatures": (signatures, SIGNATURES_SCHEMA),

@@ -14,7 +14,7 @@ from pipeline.stages.representatives import ranking as representing
 from pipeline.steps.decided import named_clusters
 from pipeline.steps.families import family_tables
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, embedded_images, run_stage
+from pipeline.steps.stage import StageResult, embedded_images, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.healing import heal, pointer_is_gone
 
@@ -27,7 +27,7 @@ def identities(project: Project, slug: str) -> Report:
     source = project.store.require(slug, "labels")
     category = project.category_of(slug)
 
-    def compute(current: Artifact | None) -> Made:
+    def compute(current: Artifact | None) -> StageResult:
         _, fingerprint = embedded_images(project, slug)
         frame = source.table("labels", LABELS_SCHEMA)
         sizes = frame.filter(pl.col("raw_group").is_not_null()).group_by("raw_group").agg(
@@ -43,7 +43,7 @@ def identities(project: Project, slug: str) -> Report:
         clusters = _clusters(matched, sizes)
         members = _members(project, frame, clusters, centroids, fingerprint)
         cluster_of = dict(clusters.select("raw_group", "cluster_id").iter_rows())
-        return Made(
+        return StageResult(
             tables={
                 "clusters": (clusters, CLUSTERS_SCHEMA),
                 "members": (members, MEMBERS_SCHEMA),

@@ -1,4 +1,4 @@
-"""Objects → images and embeddings, in one pass: each object is read once and decoded once.
+"""Objects → images and embeddings, in one pass. Reads each new or changed object once and decodes it at most once.
 
 What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors in chunks, so that
 a killed run continues where it stopped. Not here: decoding (`stages/images/decode.py`), the overlap of decoding and
@@ -38,7 +38,11 @@ USABLE_SINCE = 1  # rows of usable images are kept from this CODE on; only rejec
 
 
 def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
-    """Bring `images` and, with `embed`, `embeddings` of one category up to date. Raises `AllImagesRejectedError`."""
+    """Bring `images` and, with `embed`, `embeddings` of one category up to date.
+
+    Carries over results if the category was renamed. Decoding is logged (`storage/attempts.py`), so that a file that
+    killed an earlier run is decoded in a process of its own. Raises `AllImagesRejectedError`.
+    """
     category = project.category_of(slug)
     images, embeddings = Report("images", category), Report("embeddings", category)
     with project.lock(slug), timed(images):
@@ -246,7 +250,7 @@ def _reusable_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.Dat
 
 
 def _still_usable(before: dict[str, Any], settings: dict[str, Any]) -> bool:
-    """Whether rows of usable images from an earlier CODE are valid: same limits, and at least `USABLE_SINCE`."""
+    """Whether usable rows stay valid: same limits, and decoded with version `USABLE_SINCE` or later."""
     return before | {"code": CODE} == settings and before.get("code", 0) >= USABLE_SINCE
 
 

@@ -3,6 +3,8 @@
 What belongs here: reading vectors and cached neighbours, storing the groups. Not here: the clusterers
 (`stages/labels/clusterers.py`), families (`stages/identities/superclusters.py`), runs that only place new images
 (`incremental.py`).
+
+Each content hash is clustered once, so copies of one picture are in the same cluster.
 """
 
 from collections.abc import Sequence
@@ -30,7 +32,7 @@ from pipeline.steps import incremental
 from pipeline.steps.duplicates import collapsed, counts_as
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, run_stage
+from pipeline.steps.stage import StageResult, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.neighbour_cache import NeighbourCache
 
@@ -105,7 +107,7 @@ def labels(project: Project, slug: str) -> Report:
     inputs = digest(source.provenance.fingerprint, incremental.clustering(params), CODE, *collapsed(project, slug))
     plan = incremental.make_plan(project, source, inputs, CODE, lambda: read_points(project, source).hashes)
 
-    def compute(current: Artifact | None) -> Made:
+    def compute(current: Artifact | None) -> StageResult:
         points = read_points(project, source)
         if current is not None and not plan.decision.full:
             return _place_new_images(project, points, current, plan)
@@ -145,7 +147,7 @@ def labels(project: Project, slug: str) -> Report:
         pairs = source.facts(ReducedFacts).pairs
         if pairs is not None:
             facts["pairs_kept"] = kept_pairs(joined, pairs)
-        return Made(tables, effective, Facts(**facts))
+        return StageResult(tables, effective, Facts(**facts))
 
     report = run_stage(project, slug, "labels", Facts, plan.fingerprint, compute)
     names = ("images", "groups", "families", "unclustered", "largest")
@@ -164,7 +166,7 @@ def _figures(joined: pl.DataFrame) -> dict[str, Any]:
             "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
 
 
-def _place_new_images(project: Project, points: Points, current: Artifact, plan: incremental.Plan) -> Made:
+def _place_new_images(project: Project, points: Points, current: Artifact, plan: incremental.Plan) -> StageResult:
     """The result of a run without clustering: the stored groups, with new images placed among them."""
     placed = incremental.place_new(project, points.source, current, plan, points.hashes)
     counted = points.frame.select("image_id", "content_hash", "counts_as")
@@ -180,7 +182,7 @@ def _place_new_images(project: Project, points: Points, current: Artifact, plan:
     pairs = points.source.facts(ReducedFacts).pairs
     if pairs is not None:
         facts["pairs_kept"] = kept_pairs(joined, pairs)
-    return Made(tables, current.provenance.params, Facts(**facts))
+    return StageResult(tables, current.provenance.params, Facts(**facts))
 
 
 def warning_about_kinds(project: Project, slug: str) -> str:

@@ -1,5 +1,7 @@
 """Embeddings → `reduced`: the vector that is clustered and the position on the map, per image.
 
+Each content hash is reduced once, so copies of one picture share a vector and a position.
+
 What belongs here: choosing the images, reading their positions on the last map, storing. Not here: reducing
 (`stages/reduced/projection.py`), ratings, time and place (`features.py`).
 """
@@ -14,7 +16,7 @@ from pipeline.stages.reduced import projection as reducing
 from pipeline.stages.reduced.contract import Facts, reduced_schema
 from pipeline.steps import features
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, Usable, run_stage
+from pipeline.steps.stage import StageResult, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 2  # increase when the same inputs give another result
@@ -35,7 +37,7 @@ def reduced(project: Project, slug: str) -> Report:
             *space_inputs().inputs,
         )  # fmt: skip
 
-    def compute(current: Artifact | None) -> Made:
+    def compute(current: Artifact | None) -> StageResult:
         from pipeline.runtime.numba_cache import import_umap_cached
 
         images, fingerprint, request = usable.images, usable.fingerprint, space_inputs()
@@ -67,7 +69,7 @@ def reduced(project: Project, slug: str) -> Report:
         schema = reduced_schema(kept.shape[1])
         joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
         stored = space.stored()
-        return Made({"reduced": (joined, schema), **stored["tables"]}, made.effective, facts, stored["files"])
+        return StageResult({"reduced": (joined, schema), **stored["tables"]}, made.effective, facts, stored["files"])
 
     seen = usable.seen(params.model_dump(), CODE, features.seen_of(project, slug))
     report = run_stage(project, slug, "reduced", Facts, inputs, compute, seen=seen)

@@ -15,7 +15,7 @@ from pipeline.stages.identities.contract import MEMBERS_SCHEMA as HOMES_SCHEMA
 from pipeline.stages.representatives import ranking as representing
 from pipeline.stages.representatives.contract import MADE_OF_SCHEMA, MEMBERS_SCHEMA, Facts, clusters_schema
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, Usable, run_stage
+from pipeline.steps.stage import StageResult, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # increase when the same inputs give another result
@@ -30,7 +30,7 @@ def representatives(project: Project, slug: str) -> Report:
     def inputs() -> str:
         return digest(source.provenance.fingerprint, usable.fingerprint, params.model_dump(), CODE)
 
-    def compute(current: Artifact | None) -> Made:
+    def compute(current: Artifact | None) -> StageResult:
         store = project.vectors(usable.fingerprint)
         schema = clusters_schema(store.dimension() or 0)
         members = source.table("members", HOMES_SCHEMA).filter(pl.col("cluster_id").is_not_null())
@@ -39,7 +39,7 @@ def representatives(project: Project, slug: str) -> Report:
         clusters, rows = _unchanged_rows(current, made_of, schema)
         changed = members.join(clusters, on="cluster_id", how="anti", maintain_order="left")
         fresh = _rank_members(changed, store.read(changed["content_hash"].to_list()), params, schema)
-        return Made(
+        return StageResult(
             tables={
                 "clusters": (pl.concat([clusters, fresh[0]]).sort("cluster_id"), schema),
                 "members": (pl.concat([rows, fresh[1]]).sort("cluster_id", "rank"), MEMBERS_SCHEMA),

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.stages.similarity import index as searching
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, CellSearch, Facts
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, Usable, run_stage
+from pipeline.steps.stage import StageResult, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 1  # increase when the same inputs give another result
@@ -30,7 +30,7 @@ def similarity(project: Project, slug: str) -> Report:
         wanted, fingerprint, cells = wanted_rows()
         return digest(wanted, fingerprint, CODE, *([params.min_recall] if cells else []))
 
-    def compute(current: Artifact | None) -> Made:
+    def compute(current: Artifact | None) -> StageResult:
         wanted, fingerprint, cells = wanted_rows()
         facts = current.facts(Facts) if current is not None else Facts()
         same = current is not None and facts.embeddings == fingerprint
@@ -48,7 +48,7 @@ def similarity(project: Project, slug: str) -> Report:
             table = wanted.sort("image_id")
             index, search = _build(vectors.read(table["content_hash"].to_list()), cells, params.min_recall)
         table = table.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-        return Made(
+        return StageResult(
             tables={"ids": (table, IDS_SCHEMA)},
             params={"index": "cells" if cells else "exact", **search.model_dump(exclude_unset=True)},
             facts=Facts(vectors=wanted.height, embeddings=fingerprint, added=new.height, search=search),

@@ -3,8 +3,6 @@
 What belongs here: deciding whether a stage must run, storing its result. Not here: the stages (`reduced.py`,
 `labels.py`, `identities.py`, `representatives.py`, `similarity.py` beside this file), computing (`stages/`).
 
-Copies of one picture are one point: stages work on distinct content hashes, and every image gets the result of its own.
-
 Two checks decide whether a stage must run. The first compares the versions of its inputs (`seen`), which costs nothing.
 Only if a version is new, the second compares a digest of the contents (`inputs`): a file that was touched but not
 changed gives a new version and the same digest.
@@ -26,7 +24,7 @@ from pipeline.storage.artifacts import Artifact, digest
 
 
 @dataclass(frozen=True)
-class Made:
+class StageResult:
     """The result of a stage, to be stored; `params` are the effective settings."""
 
     tables: dict[str, tuple[pl.DataFrame, pl.Schema]]
@@ -35,7 +33,7 @@ class Made:
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
 
-Compute = Callable[[Artifact | None], Made]
+Compute = Callable[[Artifact | None], StageResult]
 
 
 def run_stage(
@@ -58,9 +56,9 @@ def run_stage(
         current = project.store.current(slug, name)
         report.unchanged = current is not None and bool(seen) and current.facts(StageFacts).seen == seen
         if current is None or not report.unchanged:
-            made_of = inputs if isinstance(inputs, str) else inputs()
-            report.unchanged = current is not None and current.provenance.fingerprint == made_of
-            current = _current_or_new(project, slug, name, current, made_of, compute, seen)
+            input_digest = inputs if isinstance(inputs, str) else inputs()
+            report.unchanged = current is not None and current.provenance.fingerprint == input_digest
+            current = _current_or_new(project, slug, name, current, input_digest, compute, seen)
     report.data_version = current.provenance.fingerprint
     report.effective = dict(current.provenance.params)
     report.facts = {fact: value for fact, value in current.facts(model).stored().items() if fact != SEEN}
@@ -69,15 +67,15 @@ def run_stage(
 
 
 def _current_or_new(
-    project: Project, slug: str, name: str, current: Artifact | None, made_of: str, compute: Compute, seen: str
+    project: Project, slug: str, name: str, current: Artifact | None, input_digest: str, compute: Compute, seen: str
 ) -> Artifact:
     """The current version if it has these inputs, else a new one."""
-    if current is not None and current.provenance.fingerprint == made_of:
+    if current is not None and current.provenance.fingerprint == input_digest:
         return project.store.update_facts(current, StageFacts(seen=seen)) if seen else current
     made = compute(current)
     facts = made.facts.model_copy(update={"seen": seen}) if seen else made.facts
     return project.store.write(
-        slug, name, made.tables, fingerprint=made_of, created_at=project.now(), params=made.params, facts=facts,
+        slug, name, made.tables, fingerprint=input_digest, created_at=project.now(), params=made.params, facts=facts,
         files=made.files,
     )  # fmt: skip
 

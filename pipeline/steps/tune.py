@@ -37,7 +37,7 @@ from pipeline.stages.tuning.trials import (
 )
 from pipeline.steps.labels import Points, collapsed, read_points
 from pipeline.steps.project import Project, Report
-from pipeline.steps.stage import Made, run_stage
+from pipeline.steps.stage import StageResult, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.files import write_atomically
 
@@ -57,7 +57,7 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
     names = names_of(project, slug) if identities is not None else {}
     settings = settings_to_try(steps, params.granularity)
 
-    def compute(_: Artifact | None) -> Made:
+    def compute(_: Artifact | None) -> StageResult:
         points = read_points(project, source)
         if len(points.hashes) < LEAST:
             raise TooFewImagesError(
@@ -73,7 +73,7 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
         html = _report(project, slug, points, cloud, trials, chosen, names, notes)
         facts = Facts(images=int(cloud.copies.sum()), points=len(points.hashes), notes=notes,
                       current=params.granularity, best=chosen.setting if chosen else None)  # fmt: skip
-        return Made(
+        return StageResult(
             tables={"trials": (_table(trials, chosen), TRIALS_SCHEMA)},
             params={"steps": list(steps), "runs": runs, "method": params.method},
             facts=facts,

@@ -3,8 +3,9 @@
 What belongs here: versions, the pointer to the current one, schema checks on write and read. Not here: the meaning of
 columns (`stages/*/contract.py`), vectors (`vectors.py`), published documents (`publications.py`).
 
-A version is a folder that never changes once `current.json` names it. So readers see a consistent set beside any number
-of writers, and a crash at any point leaves the last complete version current.
+A version is a folder that never changes once `current.json` names it. So readers see a consistent set
+while one writer per category (which holds the lock) writes, and a crash at any point leaves the last complete version
+current. The last five versions are kept.
 """
 
 import hashlib
@@ -39,8 +40,10 @@ LOST = {"identities": " and gives its clusters new ids"}  # what computing again
 class Provenance:
     """The origin of a version: fingerprint of its inputs, effective parameters, and time.
 
+    For `images` (with the decode settings) and `embeddings`, the fingerprint is of their output rows.
+
     `facts` are plain JSON; `Artifact.facts` parses them. `digests`: file name → digest of each file; empty for versions
-    from before digests were recorded, and for those that were taken up again after damage.
+    from before digests were recorded, and for those that were restored as current after damage.
     """
 
     version: str
@@ -257,8 +260,8 @@ def digest(*parts: object) -> str:
 def _damaged(slug: str, name: str, what: str, error: Exception) -> DamagedArtifactError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DamagedArtifactError(
-        f"{what} is damaged or gone ({reason}). The next `image-cluster run` mends it: what can be computed again is, "
-        "and of cluster ids the version before is taken up again.",
+        f"{what} is damaged or gone ({reason}). The next `image-cluster run` repairs it: recomputes what it can and "
+        "restores the previous version of the cluster ids.",
         slug=slug, name=name,
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.adapters.patience import Patience
+from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.s3_errors import BusyError
 from pipeline.errors import BucketError, BucketUnreachableError
 
@@ -14,7 +14,7 @@ class Scene:
 
     def __init__(self, retries: int = 2, seconds: float = 100) -> None:
         self.now, self.pauses, self.said = 0.0, list[float](), list[str]()
-        self.patience = Patience(retries, seconds, self.said.append, clock=lambda: self.now, sleep=self.sleep)
+        self.patience = RetryPolicy(retries, seconds, self.said.append, clock=lambda: self.now, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)

@@ -5,8 +5,8 @@ search look at new contents only. Not here: what makes two contents duplicates, 
 
 Contents are rows, best first. A row is compared with the worse rows, which come after it. Whether a pair agrees depends
 on the pair alone, so a stored result stays valid for the contents that took part in that search; only new contents are
-compared with them. A row that a better one covered was not queried: it has no stored pairs and gets a full search when
-it is queried for the first time.
+compared with them. A row is covered when it is already assigned to a better row. A covered row is not queried: it has
+no stored pairs and gets a full search when it is queried for the first time.
 """
 
 from collections.abc import Callable, Container, Iterator
@@ -24,7 +24,7 @@ PROJECTED = 128  # dimensions in which pairs are ruled out
 SAMPLE = 20_000  # contents that the projection is computed from
 WORTH = 3  # contents per dimension from which a projection saves more time than computing it takes
 SLACK = 5e-4  # added to distances, because the embeddings are float16
-FEW = 8  # stored results are used only while less than one content in so many is new
+FEW = 8  # stored results are used if at most one content in 8 is new
 CONVERTED = 8192  # vectors turned into float32 at a time
 
 Agrees = Callable[[np.ndarray, int, int], np.ndarray]  # query rows, begin and end of the others → bool [n, m]
@@ -41,7 +41,7 @@ class Compared:
     pairs: pl.DataFrame = field(default_factory=AGREED_SCHEMA.to_frame)
 
 
-class Memory:
+class SearchCache:
     """The stored result of one level, by row, and the result of this search as it grows.
 
     `searched` counts the pairs that were compared.
@@ -104,16 +104,17 @@ class Memory:
         return Compared(contents, pairs)
 
 
-def candidates(memory: Memory, full: Search, fresh: Search) -> Candidates:
+def candidates(cache: SearchCache, full: Search, fresh: Search) -> Candidates:
     """A search that compares no pair whose result is stored.
 
     `full` finds the worse rows near each query row. `fresh` does so for new rows, and finds better rows too. A row that
     was queried last time is compared with the new rows only. A row that is covered by the time its turn comes gets an
-    empty result; it costs nothing unless an earlier row of its block needed a full search.
+    empty result; it costs nothing unless an earlier row of its block needed a full search. Pairs
+    that agreed last time are not in the result: the caller adds `cache.remembered(row)`.
     """
     near_new: dict[int, np.ndarray] = {}
     new_near_old: dict[int, list[int]] = {}
-    new = memory.rows[:0] if memory.empty else memory.fresh
+    new = cache.rows[:0] if cache.empty else cache.fresh
     for start in range(0, len(new), BLOCK):
         part = new[start : start + BLOCK]
         for row, neighbours in zip(part.tolist(), fresh(part), strict=True):
@@ -129,14 +130,14 @@ def candidates(memory: Memory, full: Search, fresh: Search) -> Candidates:
                 yield nothing
             elif row in near_new:
                 yield near_new[row]
-            elif memory.queried[row]:
+            elif cache.queried[row]:
                 yield np.array(new_near_old[row], dtype=rows.dtype) if row in new_near_old else nothing
             else:
                 if row not in neighbours_of:
                     open_rows = [
                         other
                         for other in rows[place:].tolist()
-                        if other not in covered and other not in near_new and not memory.queried[other]
+                        if other not in covered and other not in near_new and not cache.queried[other]
                     ]
                     neighbours_of |= zip(open_rows, full(np.array(open_rows, dtype=rows.dtype)), strict=True)
                 yield neighbours_of[row]
@@ -144,23 +145,23 @@ def candidates(memory: Memory, full: Search, fresh: Search) -> Candidates:
     return search
 
 
-def by_hash(memory: Memory, phash: np.ndarray, most: int) -> Candidates:
+def by_hash(cache: SearchCache, phash: np.ndarray, most: int) -> Candidates:
     """Neighbours within a Hamming distance of `most` of 64 bits; `phash` uint64 [n] are the hashes of all rows."""
-    codes = phash[memory.rows]
+    codes = phash[cache.rows]
 
     def agrees(query_rows: np.ndarray, begin: int, end: int) -> np.ndarray:
         return np.bitwise_count(phash[query_rows][:, None] ^ codes[None, begin:end]) <= most
 
-    return candidates(memory, searcher(memory, agrees), searcher(memory, agrees, better_too=True))
+    return candidates(cache, searcher(cache, agrees), searcher(cache, agrees, better_too=True))
 
 
-def by_vector(memory: Memory, vectors: np.ndarray, most: float) -> Candidates:
+def by_vector(cache: SearchCache, vectors: np.ndarray, most: float) -> Candidates:
     """Neighbours whose cosine distance may be at most `most`: all that are within it, and a few that are not.
 
     Many rows are compared in the principal directions only. Dropping directions never makes a distance larger, so none
     is missed. Few rows are compared in all dimensions, which saves computing the directions.
     """
-    rows = memory.rows
+    rows = cache.rows
 
     def agrees(query_rows: np.ndarray, begin: int, end: int) -> np.ndarray:
         queries = vectors[query_rows].astype(np.float32).T
@@ -168,9 +169,9 @@ def by_vector(memory: Memory, vectors: np.ndarray, most: float) -> Candidates:
                  for start in range(begin, end, CONVERTED)]  # fmt: skip
         return np.concatenate(parts).T + np.float32(most + SLACK) >= 1
 
-    many = memory.empty and len(rows) > WORTH * vectors.shape[1]
-    full = searcher(memory, _by_projection(vectors, rows, most) if many else agrees)
-    return candidates(memory, full, searcher(memory, agrees, better_too=True))
+    many = cache.empty and len(rows) > WORTH * vectors.shape[1]
+    full = searcher(cache, _by_projection(vectors, rows, most) if many else agrees)
+    return candidates(cache, full, searcher(cache, agrees, better_too=True))
 
 
 def _by_projection(vectors: np.ndarray, rows: np.ndarray, most: float) -> Agrees:
@@ -189,13 +190,13 @@ def _by_projection(vectors: np.ndarray, rows: np.ndarray, most: float) -> Agrees
     return agrees
 
 
-def searcher(memory: Memory, agrees: Agrees, *, better_too: bool = False) -> Search:
+def searcher(cache: SearchCache, agrees: Agrees, *, better_too: bool = False) -> Search:
     """A search that applies `agrees` to a block of rows against all worse rows (or all rows), tile by tile.
 
     In plain numpy: at 30,000 contents it takes a fifth of the time of faiss' range search, and as long as its Hamming
     search.
     """
-    rows = memory.rows
+    rows = cache.rows
 
     def search(query_rows: np.ndarray) -> list[np.ndarray]:
         neighbours: list[list[np.ndarray]] = [[] for _ in query_rows]
@@ -207,7 +208,7 @@ def searcher(memory: Memory, agrees: Agrees, *, better_too: bool = False) -> Sea
             else len(rows)
         )
         for begin, end in _tiles(after, len(rows)):
-            memory.searched += len(query_rows) * (end - begin)
+            cache.searched += len(query_rows) * (end - begin)
             query, place = np.divmod(np.flatnonzero(agrees(query_rows, begin, end)), end - begin)
             for number, part in enumerate(np.split(place, np.searchsorted(query, np.arange(1, len(query_rows))))):
                 neighbours[number].append(rows[begin + part])

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import DuplicateParams
-from pipeline.stages.duplicates.candidate_pairs import BLOCK, Candidates, Compared, Memory, by_hash, by_vector
+from pipeline.stages.duplicates.candidate_pairs import BLOCK, Candidates, Compared, SearchCache, by_hash, by_vector
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.duplicates.image_difference import largest_difference
 from pipeline.stages.duplicates.tiny_image import SIDE
@@ -88,13 +88,13 @@ def find_duplicates(
             apart.setdefault(row_of[second], set()).add(row_of[first])
     data = _Data(contents, vectors)
     hashes, before = contents["content_hash"], previous or Compared()
-    hashed = Memory("near", hashes, data.hashed(params.min_contrast), before)
+    hashed = SearchCache("near", hashes, data.hashed(params.min_contrast), before)
     near = data.cover(
         hashed, by_hash(hashed, data.phash, params.max_hamming), params.max_distance, apart,
         overlay=params.max_difference,
     )  # fmt: skip
     left = np.array([row for row in range(contents.height) if row not in near], dtype=np.int64)
-    others = Memory("similar", hashes, left, before)
+    others = SearchCache("similar", hashes, left, before)
     alike = data.cover(others, by_vector(others, vectors, params.similar_distance), params.similar_distance, apart)
     rows = [*_exact_rows(images), *data.rows("near", near), *data.rows("similar", alike)]
     table = pl.DataFrame(rows, schema=DUPLICATES_SCHEMA, orient="row")
@@ -124,7 +124,7 @@ class _Data:
 
     def cover(
         self,
-        memory: Memory,
+        cache: SearchCache,
         search: Candidates,
         limit: float,
         apart: dict[int, set[int]],
@@ -136,17 +136,17 @@ class _Data:
         `overlay`, no part of the two overlaid pictures may differ by more than that.
         """
         covered: Covered = {}
-        rows = memory.rows
+        rows = cache.rows
         for start in range(0, len(rows), BLOCK):
             query_rows = np.array([row for row in rows[start : start + BLOCK] if row not in covered], dtype=np.int64)
             for row, neighbours in zip(query_rows.tolist(), search(query_rows, covered), strict=True):
                 if row in covered:  # by an earlier row of this block
                     continue
                 agreeing = [
-                    *memory.remembered(row),
+                    *cache.remembered(row),
                     *self._filter_agreeing(row, np.sort(neighbours[neighbours > row]), limit, overlay),
                 ]
-                memory.note(row, agreeing)
+                cache.note(row, agreeing)
                 for other, far in agreeing:
                     if far < covered.get(other, (0, np.inf))[1] and other not in apart.get(row, ()):
                         covered[other] = (row, far)

@@ -9,9 +9,9 @@ A group continues a cluster for one of these reasons, tried in this order:
 1. They share members: the best overall assignment by the Jaccard index of their members (content hashes), counted over
    the images that both runs have, so that neither growth nor deletions look like change. An overlap of one half or more
    is never given up for a better sum.
-2. A dead cluster comes back: at least half of its members are together again.
+2. A dead cluster is revived at a Jaccard index of one half or more, not counting images that were never clustered.
 3. Their members were replaced, so there is no overlap, but their centroids lie very close together in the space of the
-   same encoder and are mutual nearest neighbours.
+   same encoder and are mutual nearest neighbours. Dead clusters can also be revived this way.
 
 The fates are those of MONIC (Spiliopoulou, Ntoutsi, Theodoridis, Schult 2006, "MONIC: modeling and monitoring cluster
 transitions"), with one heir for each split and each merge. An id is derived from the founding members, so the same
@@ -92,34 +92,35 @@ def match(
     overlaps = seen_in_both(groups, ledger.alive)
     alike = similarities(centroids, ledger.centroids, overlaps.names)
     assigned = assign(overlaps, params.min_overlap, preferred=named, similarity=alike)
-    heirs = _prefer_named(overlaps, assigned, named, params.min_overlap)
-    died = sorted(set(ledger.alive) - set(heirs.values()))
-    revived = _match_dead_clusters(groups, ledger, [g for g in range(len(groups)) if g not in heirs], params)
+    continued_id = _prefer_named(overlaps, assigned, named, params.min_overlap)
+    died = sorted(set(ledger.alive) - set(continued_id.values()))
+    revived = _match_dead_clusters(groups, ledger, [g for g in range(len(groups)) if g not in continued_id], params)
     followed = {} if centroids is None else follow(
-        groups, ledger.alive, ledger.dead, {**heirs, **revived}, centroids, ledger.centroids, params.min_similarity
+        groups, ledger.alive, ledger.dead, {**continued_id, **revived}, centroids, ledger.centroids,
+        params.min_similarity,
     )  # fmt: skip
     revived |= {g: name for g, name in followed.items() if name in ledger.dead}
-    heirs |= {g: name for g, name in followed.items() if name in ledger.alive}
-    died = [name for name in died if name not in heirs.values()]
-    ids = _assign_ids(groups, {**heirs, **revived}, ledger, category)
-    identities = _build_identities(groups, ledger, overlaps, heirs, revived, ids, centroids)
+    continued_id |= {g: name for g, name in followed.items() if name in ledger.alive}
+    died = [name for name in died if name not in continued_id.values()]
+    ids = _assign_ids(groups, {**continued_id, **revived}, ledger, category)
+    identities = _build_identities(groups, ledger, overlaps, continued_id, revived, ids, centroids)
     return _build_matching(groups, ledger, identities, died, centroids)
 
 
 def _prefer_named(
     overlaps: Overlaps, assigned: Mapping[int, int], named: Collection[str], least: float
 ) -> dict[int, str]:
-    """Group → id. Where a merge absorbed a named cluster, its id replaces that of an unnamed heir."""
-    heirs = {g: overlaps.names[c] for g, c in assigned.items()}
+    """Group → the id that it continues. The id of a named cluster that a merge absorbed replaces an unnamed one."""
+    continued_id = {g: overlaps.names[c] for g, c in assigned.items()}
     shares = {(g, c): value for g, c, value in zip(*_jaccard_entries(overlaps), strict=True)}
-    for g, name in list(heirs.items()):
+    for g, name in list(continued_id.items()):
         if name in named:
             continue
-        others = [(-shares[g, c], overlaps.names[c]) for c in _absorbed(overlaps, g, set(heirs.values()))
+        others = [(-shares[g, c], overlaps.names[c]) for c in _absorbed(overlaps, g, set(continued_id.values()))
                   if overlaps.names[c] in named and shares[g, c] >= least]  # fmt: skip
         if others:
-            heirs[g] = min(others)[1]
-    return heirs
+            continued_id[g] = min(others)[1]
+    return continued_id
 
 
 def _jaccard_entries(overlaps: Overlaps) -> tuple[list[int], list[int], list[float]]:
@@ -176,14 +177,14 @@ def _build_identities(
     groups: Sequence[frozenset[str]],
     ledger: Ledger,
     overlaps: Overlaps,
-    heirs: Mapping[int, str],
+    continued_id: Mapping[int, str],
     revived: Mapping[int, str],
     ids: Sequence[str],
     centroids: np.ndarray | None,
 ) -> list[Identity]:
     column = {name: c for c, name in enumerate(overlaps.names)}
     shares = {(g, c): value for g, c, value in zip(*_jaccard_entries(overlaps), strict=True)}
-    parents = {g: _parents(overlaps, g) for g in range(len(groups)) if g not in heirs}
+    parents = {g: _parents(overlaps, g) for g in range(len(groups)) if g not in continued_id}
     parts: dict[str, list[int]] = {}
     for g, names in parents.items():
         for name, part in names.items():
@@ -193,9 +194,9 @@ def _build_identities(
     for g, members in enumerate(groups):
         name, before, into = ids[g], ledger.centroids.get(ids[g]), ()
         similarity = float(centroids[g] @ before) if centroids is not None and before is not None else None
-        if g in heirs:
+        if g in continued_id:
             was = ledger.alive[name]
-            swallowed = [overlaps.names[c] for c in _absorbed(overlaps, g, set(heirs.values()))]
+            swallowed = [overlaps.names[c] for c in _absorbed(overlaps, g, set(continued_id.values()))]
             if name in parts:
                 into = (name, *(ids[h] for h in sorted(parts[name], key=lambda h: (-len(groups[h]), ids[h]))))
             fate = "merged" if swallowed else "split" if into else _growth(members, was)
@@ -212,6 +213,7 @@ def _build_identities(
 
 
 def _growth(members: frozenset[str], was: frozenset[str]) -> str:
+    """The fate of a continued cluster by its size. "kept" means same size, not same members."""
     return "grown" if len(members) > len(was) else "shrunk" if len(members) < len(was) else "kept"
 
 

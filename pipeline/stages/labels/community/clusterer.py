@@ -1,4 +1,4 @@
-"""Embeddings → groups, found in the graph of neighbours without being told how many there are.
+"""Clusters embeddings with Leiden on the nearest-neighbour graph; the number of clusters is optional.
 
 What belongs here: the `community` clusterer, from the embeddings to groups, probabilities and what was really used. Not
 here: the graph (`neighbours/knn.py`), partitions of it (`structure.py`), how fine (`resolution.py`, `hierarchy.py`),
@@ -27,12 +27,12 @@ NEIGHBOURS = 15
 LIBRARY_SHARE = 8  # at most one in so many images is a neighbour
 SMALLEST_SHARE = 3  # no cluster is required to have more images than the root of the library over this
 PARENT_NEIGHBOURS = 5
-PARENT_RESOLUTION = 1.25  # a handful of centroids comes together as one at the resolution of images
+PARENT_RESOLUTION = 1.25  # at the resolution for images, a few centroids form one community
 
 
 def neighbours_of(n: int) -> int:
     """How many neighbours of each of n images make the graph: `NEIGHBOURS` − 1, at most an eighth of a small library,
-    since what lies beyond is another kind."""
+    because farther neighbours belong to other clusters."""
     return max(2, min(NEIGHBOURS - 1, n // LIBRARY_SHARE))
 
 
@@ -46,12 +46,14 @@ def group_communities(
 ) -> Grouping:
     """Group float32 [n, d] L2-normalised embeddings, any n.
 
-    `params.n_clusters` overrides `granularity` and is met exactly where there are as many images. Groups below
-    `min_cluster_size`, lowered for small libraries, are joined to the group they hang on most. `noise_ratio`: see
-    `outliers.isolation`; smaller leaves more unclustered. `neighbours` spares the search where they are known already.
-    `history`: what the groups were before. From `outlier_score` 0.5 on an image is unclustered.
+    `params.n_clusters` overrides `granularity` and is met exactly where there are as many images. `noise_ratio`: see
+    `outliers.isolation`; smaller leaves more unclustered. `neighbours`: from an earlier search, so that none is made.
+    `history`: the previous clusters; edges between different ones are weakened. From `outlier_score` 0.5 on an image is
+    unclustered.
 
-    The groups of different granularities nest, and leave the same images unclustered: those that `auto` leaves.
+    Without `n_clusters`, clusters below `min_cluster_size` (lowered for small libraries) are merged into the cluster
+    with the largest edge weight to them; if unconnected, they stay unclustered. The clusters of different granularities
+    nest, and leave the same images unclustered: those that `auto` leaves.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     n, seed, n_clusters = len(data), params.seed, params.n_clusters
@@ -68,12 +70,12 @@ def group_communities(
         runs = leiden_runs(searched, USUAL, seed)
         usual = absorbed(searched, consensus(searched, USUAL, seed, runs), smallest)
         strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
-        kept = _without_noise(usual, strange.score, kept=0)
+        kept_labels = _without_noise(usual, strange.score, min_members=0)
         value = value_of(params.granularity, granularity_of(USUAL))
         tree = [Level(granularity_of(USUAL), usual)]
-        cut = partial(level, searched, tree, smallest=smallest, counted=kept != NONE, seed=seed)
+        cut = partial(level, searched, tree, smallest=smallest, counted=kept_labels != NONE, seed=seed)
         labels, above = cut(value), cut(max(0.0, value - STEP))
-        groups = np.where(kept == NONE, NONE, labels)
+        groups = np.where(kept_labels == NONE, NONE, labels)
         resolution = resolution_of(value)
         effective |= {"granularity": round(value, 4), "min_cluster_size": smallest}
     else:
@@ -81,7 +83,7 @@ def group_communities(
         exact, resolution = exactly(searched, wanted, seed)
         runs = leiden_runs(searched, USUAL, seed)
         strange = strangeness(data, neighbours, exact, isolated=noise_ratio)
-        groups = _without_noise(exact, strange.score, kept=2)
+        groups = _without_noise(exact, strange.score, min_members=2)
         effective["n_clusters"] = wanted
         above = merged_at(searched, exact, resolution_of(granularity_of(resolution) - STEP))
     groups = numbered_by_size(groups)
@@ -93,7 +95,7 @@ def group_communities(
         effective |= {"memory": prior.weight, "remembered": prior.images}
     # a member that the exact number of clusters had to keep is no stranger to its cluster
     score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
-    if resolution < USUAL:  # what `auto` parts is one broader group; finer groups lie inside those of `auto`
+    if resolution < USUAL:  # coarser than `auto`: compare with runs at this resolution
         runs = leiden_runs(searched, resolution, seed)
     probability = calibrated(membership(graph, groups), score, item_consensus(groups, runs))
     parents = _parents(groups, above)
@@ -125,14 +127,17 @@ def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     return numbered_by_size(consensus(between, PARENT_RESOLUTION, seed))
 
 
-def _without_noise(groups: np.ndarray, score: np.ndarray, *, kept: int) -> np.ndarray:
-    """`groups` with strangers set to `NONE`; each group keeps its `kept` least strange, and one image is no group."""
+def _without_noise(groups: np.ndarray, score: np.ndarray, *, min_members: int) -> np.ndarray:
+    """`groups` with strangers set to `NONE`; each keeps its `min_members` least strange.
+
+    With `min_members` 0, groups of one are dissolved.
+    """
     result = np.where(score >= 0.5, NONE, groups)
     inside = np.flatnonzero(groups >= 0)
-    if kept:
+    if min_members:
         order = inside[np.lexsort((score[inside], groups[inside]))]
         of = groups[order]
-        safe = order[np.arange(len(order)) - np.searchsorted(of, of) < kept]
+        safe = order[np.arange(len(order)) - np.searchsorted(of, of) < min_members]
         result[safe] = groups[safe]
     elif len(inside):
         left = np.bincount(result[result >= 0], minlength=int(groups.max()) + 1)
