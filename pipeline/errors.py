@@ -134,6 +134,12 @@ class DecisionError(PermanentError):
     exit_code = 2
 
 
+class ExportError(PermanentError):
+    """An export would replace what was not exported before. Nothing was written."""
+
+    exit_code = 2
+
+
 class CurationDatabaseError(TransientError):
     """The database of decisions does not answer. Nothing was stored."""
 

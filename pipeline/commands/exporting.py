@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.common import console_of, where_options, with_project
+from pipeline.commands.common import console_of, source_options, where_options, with_project
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@source_options
 @click.option("--category", help="The category; optional if there is only one.")
 @click.option("--cluster", "chosen", multiple=True, help="Only this cluster, by id or name; can be repeated.")
 @click.option("--tag", "tags", multiple=True, help="Only images with this tag; can be repeated.")
@@ -42,51 +43,65 @@ def export(
 
     csv, json, parquet: a row per image. folders, zip: the originals, in a folder per cluster, with metadata.csv, which
     Hugging Face reads as `imagefolder`. xmp: a sidecar for each image, with its cluster and tags as keywords, which
-    digiKam, darktable and Lightroom read.
+    digiKam, darktable and Lightroom read; a sidecar of another program is left alone. Folders and zip read the
+    originals from SOURCE, by default the one in the settings.
 
     \b
     Examples:
       image-cluster export --category bollards > bollards.csv
       image-cluster export --cluster "White Cylindrical" --as zip --to white.zip
-      image-cluster export --tag night --as folders --to night/
+      image-cluster export ./photos --tag night --as folders --to night/
       image-cluster export --as xmp --to photos/
     """
     from pipeline.console import print_json
     from pipeline.steps.export import TABLES, WITH_ORIGINALS, select_images
     from pipeline.steps.library_view.listing import only_category, read_snapshot
 
+    if to == Path("-"):
+        to = None
     if to is None and form not in TABLES:
         raise click.UsageError(f"Say where to write: --as {form} needs --to.")
     snapshot = read_snapshot(project, only_category(project, category))
     if form not in TABLES:
         states = states or WITH_ORIGINALS
     images = select_images(snapshot, clusters=chosen, tags=tags, states=states)
-    missing = _write(project, images, form, to)
+    left_out, written = _write(project, images, form, to)
     talk = console_of(project)
     talk.close()
-    if missing:
-        talk.notice(f"{len(missing)} of {images.height} originals are gone from the source, for example {missing[0]}.")
-    talk.notice(f"Exported {images.height - len(missing)} images{f' to {to}' if to else ''}.")
+    for keys, what in left_out:
+        if keys:
+            talk.notice(f"{len(keys)} of {images.height} {what}, for example {keys[0]}.")
+    talk.notice(f"Exported {written} images{f' to {to}' if to else ''}.")
     if as_json and to is not None:
-        print_json({"images": images.height - len(missing), "missing": list(missing), "to": str(to)})
+        print_json({"images": written, "missing": list(left_out[0][0]), "foreign": list(left_out[1][0]), "to": str(to)})
 
 
-def _write(project: "Project", images: "pl.DataFrame", form: "Format", to: Path | None) -> tuple[str, ...]:
-    """Write the images in that form; returns the keys of originals that could not be read."""
+def _write(
+    project: "Project", images: "pl.DataFrame", form: "Format", to: Path | None
+) -> tuple[list[tuple[tuple[str, ...], str]], int]:
+    """Write the images in that form; returns the keys that were left out with the reason, and how many were written."""
     from pipeline.steps import export as steps
 
-    if to is None:
-        if form in ("csv", "json", "parquet"):
+    done = steps.Written(images.height)
+    if to is not None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+    if form == "folders" and to is not None:
+        done = steps.write_folders(project, images, to)
+    elif form == "xmp" and to is not None:
+        done = steps.write_sidecars(images, to)
+    elif form == "zip" and to is not None:
+        missing: list[str] = []
+        with to.open("wb") as file:
+            file.writelines(steps.zip_pieces(project, images, missing))
+        done = steps.Written(images.height - len(missing), tuple(missing))
+    elif form in ("csv", "json", "parquet"):
+        if to is None:
             steps.write_table(images, form, sys.stdout.buffer)
-        return ()
-    if form == "folders":
-        return steps.write_folders(project, images, to).missing
-    if form == "xmp":
-        steps.write_sidecars(images, to)
-        return ()
-    with to.open("wb") as file:
-        if form == "zip":
-            file.writelines(steps.zip_pieces(project, images))
         else:
-            steps.write_table(images, form, file)
-    return ()
+            with to.open("wb") as file:
+                steps.write_table(images, form, file)
+    left_out = [
+        (done.missing, "originals are gone from the source, or are other files than those that were read"),
+        (done.foreign, "sidecars are of another program and were left alone"),
+    ]
+    return left_out, done.images

@@ -4,7 +4,6 @@ What belongs here: reading names and tags, and matching them to the images of a 
 becomes (`curation/adoption.py`), storing decisions (`curation.py`).
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,11 @@ from pipeline.curation import decisions as d
 from pipeline.curation.adoption import Adopted, adopt
 from pipeline.curation.decisions import Decision
 from pipeline.errors import DecisionError
+from pipeline.steps.catalogue import read_catalogue
 from pipeline.steps.curation import new_cluster_id
 from pipeline.steps.library_view.listing import images_table
 from pipeline.steps.project import Project
 
-IMAGE_COLUMNS = ("key", "image_id", "content_hash", "file", "filename", "path", "image")
-NAME_COLUMNS = ("cluster", "cluster_name", "name", "kind", "label", "class")
-TAG_COLUMNS = ("tags", "keywords")
 TAG_SEPARATOR = ";"
 _NAME: TypeAdapter[str] = TypeAdapter(d.Name)
 _TAG: TypeAdapter[str] = TypeAdapter(d.TagName)
@@ -37,6 +34,7 @@ class Adoption:
     decisions: list[Decision] = field(default_factory=list[Decision])
     unknown: list[str] = field(default_factory=list[str])
     contradicting: list[str] = field(default_factory=list[str])
+    matched: int = 0  # rows that are about an image here
 
 
 def adopt_folders(project: Project, slug: str) -> Adoption:
@@ -54,26 +52,17 @@ def adopt_folders(project: Project, slug: str) -> Adoption:
 def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
     """Names and tags from a CSV file with a header: a column for the image, one for its cluster, one for its tags.
 
-    The image is a key, an id, a content hash, or a file name that only one image has. Tags are separated by `;`.
-    Raises `DecisionError` for a file without these columns.
+    The image is a key, an id, a content hash, or the end of a key that only one image has, such as its file name. Tags
+    are separated by `;`. Raises `DecisionError` for a file without these columns and for one that names no image here.
     """
-    try:
-        table = pl.read_csv(file, infer_schema=False, encoding="utf8-lossy")
-    except pl.exceptions.PolarsError as error:
-        raise DecisionError(f"{file} is not a CSV file with a header: {str(error).splitlines()[0]}") from error
-    columns = {name.strip().lower(): name for name in table.columns}
-    image, cluster, tags = (
-        next((columns[name] for name in names if name in columns), None)
-        for names in (IMAGE_COLUMNS, NAME_COLUMNS, TAG_COLUMNS)
-    )
-    if image is None or (cluster is None and tags is None):
+    adoption = _match(project, slug, read_catalogue(file))
+    if adoption.unknown and not adoption.matched:
+        keys = images_table(project, slug)["key"]
         raise DecisionError(
-            f"{file} needs a column for the image ({', '.join(IMAGE_COLUMNS)}) and one for its cluster "
-            f"({', '.join(NAME_COLUMNS)}) or its tags ({', '.join(TAG_COLUMNS)}); it has {', '.join(table.columns)}."
+            f"None of the {len(adoption.unknown)} images of {file} is in {slug}: it names for example "
+            f"{adoption.unknown[0]!r}, and a key here is {keys[0] if len(keys) else 'none yet'!r}. Nothing was decided."
         )
-    wanted = [pl.col(name).fill_null("") if name else pl.lit("") for name in (image, cluster, tags)]
-    rows = table.select(column.alias(f"column_{number}") for number, column in enumerate(wanted))
-    return _match(project, slug, rows.iter_rows())
+    return adoption
 
 
 def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) -> Adoption:
@@ -81,17 +70,20 @@ def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) ->
     hashes = _hashes(images_table(project, slug))
     curated = project.curation.curated(slug)
     kind_of: dict[str, str] = {}
+    spelling: dict[str, str] = {}  # names differ by more than case
     tagged: dict[str, dict[str, None]] = {}
     for image, kind, tags in rows:
-        content = hashes.get(image)
+        content = hashes.get(image) or hashes.get(image.replace("\\", "/").removeprefix("./"))
         if content is None or content in curated.excluded:
             result.unknown.append(image)
             continue
+        result.matched += 1
         for tag in filter(None, (text.strip() for text in tags.split(TAG_SEPARATOR))):
             if tag not in curated.tags.get(content, ()):
                 tagged.setdefault(_valid(_TAG, tag, "tag"), {})[content] = None
         if kind.strip():
             name = _valid(_NAME, kind, "name")
+            name = spelling.setdefault(name.casefold(), name)
             if kind_of.setdefault(content, name) != name:
                 result.contradicting.append(image)
     kinds: dict[str, list[str]] = {}
@@ -107,11 +99,16 @@ def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) ->
 
 
 def _hashes(images: pl.DataFrame) -> Mapping[str, str]:
-    """Key, id, content hash, or a file name that only one image has → content hash."""
+    """Key, id, content hash, or an end of a key (from a `/` on) that only one image has → content hash."""
     rows = list(images.select("content_hash", "image_id", "key").iter_rows())
-    short = Counter(key.rsplit("/", 1)[-1] for _, _, key in rows)
-    by_file_name = {name: content for content, _, key in rows if short[name := key.rsplit("/", 1)[-1]] == 1}
-    return by_file_name | {name: row[0] for row in rows for name in row}
+    ends: dict[str, str | None] = {}
+    for content, _, key in rows:
+        parts = key.split("/")
+        for start in range(1, len(parts)):
+            end = "/".join(parts[start:])
+            ends[end] = content if ends.get(end, content) == content else None
+    unique = {end: content for end, content in ends.items() if content is not None}
+    return unique | {name: row[0] for row in rows for name in row}
 
 
 def _valid(adapter: TypeAdapter[str], text: str, what: str) -> str:

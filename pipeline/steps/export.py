@@ -15,12 +15,14 @@ from zipfile import ZIP_STORED, ZipFile
 
 import polars as pl
 
-from pipeline.errors import BucketUnreachableError, UnknownNameError
-from pipeline.stages.published.sidecar import sidecar
+from pipeline.errors import BucketUnreachableError, ExportError, UnknownNameError
+from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
+from pipeline.stages.published.sidecar import is_ours, sidecar
 from pipeline.steps.adopt import TAG_SEPARATOR
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
 from pipeline.storage.files import write_atomically
+from pipeline.storage.layout import read_slugs
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -31,6 +33,7 @@ Format = TableFormat | FileFormat
 TABLES: tuple[TableFormat, ...] = get_args(TableFormat)
 WITH_ORIGINALS = ("clustered", "unclustered")  # the states of which there is a picture to look at
 METADATA = "metadata.csv"  # the name under which Hugging Face's `imagefolder` looks for labels
+METADATA_HEAD = "file_name,label,"  # how the ones that are written here begin
 UNCLUSTERED = "unclustered"
 _RESERVED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # what some file system refuses in a name
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows keeps for itself
@@ -38,10 +41,13 @@ _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that
 
 @dataclass(frozen=True)
 class Written:
-    """What was written, and the keys of originals that could not be read."""
+    """What was written. `missing`: keys of originals that are gone or have another size than the listing says;
+    `foreign`: keys whose sidecar another program wrote, which was left alone.
+    """
 
     images: int
     missing: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 def select_images(
@@ -94,25 +100,30 @@ def write_table(images: pl.DataFrame, form: TableFormat, file: IO[bytes]) -> Non
 def write_folders(project: Project, images: pl.DataFrame, folder: Path) -> Written:
     """Originals in a folder per cluster, and `metadata.csv` with a row for each: Hugging Face's `imagefolder` layout.
 
-    A file that is there with the same bytes is left alone; another of the same name is replaced.
+    A file that is there with the same bytes is left alone; another of the same name is replaced. Raises `ExportError`
+    before anything is written if the folder has a `metadata.csv` of something else.
     """
+    table = folder / METADATA
+    if table.exists() and not table.read_text(encoding="utf-8", errors="replace").startswith(METADATA_HEAD):
+        raise ExportError(f"{table} is not of an earlier export, so nothing was written. Export to another folder.")
     places = file_places(images)
     missing: list[str] = []
     for key, data in _originals(project, places, missing):
         target = folder / places[key]
         if not (target.is_file() and target.read_bytes() == data):
             write_atomically(target, data)
-    write_atomically(folder / METADATA, _metadata(images, places, missing))
+    write_atomically(table, _metadata(images, places, missing))
     return Written(len(places) - len(missing), tuple(missing))
 
 
-def zip_pieces(project: Project, images: pl.DataFrame) -> Iterator[bytes]:
+def zip_pieces(project: Project, images: pl.DataFrame, missing: list[str] | None = None) -> Iterator[bytes]:
     """As `write_folders`, in one zip file, piece by piece: no more than one picture is in memory.
 
-    Pictures are stored as they are, not compressed. An original that is gone is left out.
+    Pictures are stored as they are, not compressed. An original that is gone is left out, and its key is appended to
+    `missing`.
     """
     places = file_places(images)
-    missing: list[str] = []
+    missing = [] if missing is None else missing
     buffer = _Pieces()
     with ZipFile(buffer, "w", ZIP_STORED) as archive:
         for key, data in _originals(project, places, missing):
@@ -143,15 +154,23 @@ class _Pieces(io.RawIOBase):
 
 
 def write_sidecars(images: pl.DataFrame, folder: Path) -> Written:
-    """`KEY.xmp` in `folder` for every image that has a named cluster or a tag, in the layout of the bucket."""
-    count = 0
+    """`KEY.xmp` in `folder` for every image that has a named cluster or a tag, in the layout of the bucket.
+
+    A sidecar of another program is never touched.
+    """
+    count, foreign = 0, list[str]()
     rows = images.select("key", "category", "cluster_name", "tags").iter_rows()
     for key, category, name, tags in rows:
         keywords = [*([(category, name)] if name else []), *((tag,) for tag in tags)]
-        if keywords:
-            write_atomically(folder / f"{key}.xmp", sidecar(keywords))
+        target = folder / f"{key}.xmp"
+        if not keywords:
+            continue
+        if target.exists() and not is_ours(target.read_bytes()):
+            foreign.append(key)
+        else:
+            write_atomically(target, sidecar(keywords))
             count += 1
-    return Written(count)
+    return Written(count, foreign=tuple(foreign))
 
 
 def file_places(images: pl.DataFrame) -> dict[str, str]:
@@ -188,15 +207,22 @@ def _safe(name: str) -> str:
 
 
 def _originals(project: Project, places: Mapping[str, str], missing: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Key and bytes of each original; keys of those that cannot be read are appended to `missing`."""
+    """Key and bytes of each original; keys of those that are gone or are other files are appended to `missing`."""
+    sizes = {key: size for slug in read_slugs(project.layout) for key, size in _listed_sizes(project, slug)}
     for done, (key, data) in enumerate(project.bucket.read_many(places), start=1):
         if isinstance(data, BucketUnreachableError):
             raise data
-        if isinstance(data, bytes):
+        if isinstance(data, bytes) and len(data) == sizes.get(key, len(data)):
             yield key, data
         else:
             missing.append(key)
         project.talk.progress("export", done, len(places))
+
+
+def _listed_sizes(project: Project, slug: str) -> Iterator[tuple[str, int]]:
+    listed = project.store.current(slug, "manifest")
+    if listed is not None:
+        yield from listed.table("manifest", MANIFEST_SCHEMA, ["key", "size"]).iter_rows()
 
 
 def _metadata(images: pl.DataFrame, places: Mapping[str, str], missing: Sequence[str]) -> bytes:

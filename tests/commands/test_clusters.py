@@ -179,6 +179,21 @@ def test_folders_are_adopted_as_clusters(run: Run) -> None:
     assert [(row["name"], row["size"]) for row in listed(run)] == [("de", 24)]
 
 
+def test_rows_find_their_images_by_the_end_of_a_key_and_kinds_differ_by_more_than_case(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("key;label\n.\\de\\de-000-800w.png;Pale\nde-002-800w.png ;PALE\n", encoding="utf-8")
+    done = run("adopt", str(file), "--json", "--dry-run")
+    assert done.exit_code == 0, done.output
+    (kind,) = json.loads(done.stdout)["clusters"]
+    assert (kind["name"], kind["images"]) == ("Pale", 2)
+    file.write_text("key;label\nno-such.jpg;Pale\n", encoding="utf-8")
+    refused = run("adopt", str(file))
+    assert refused.exit_code == 2
+    assert "None of the 1 images" in refused.stderr
+
+
 def test_a_file_that_does_not_say_what_to_adopt_is_refused(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "names.csv"
     file.write_text("a,b\n1,2\n", encoding="utf-8")

@@ -42,10 +42,18 @@ def test_files_need_a_place_and_say_how_many_were_written(bench: Bench, tmp_path
     assert "needs --to" in refused.stderr
     done = call(bench, "--as", "zip", "--to", str(tmp_path / "posts.zip"), "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"images": 16, "missing": [], "to": str(tmp_path / "posts.zip")}
+    assert json.loads(done.stdout) == {"images": 16, "missing": [], "foreign": [], "to": str(tmp_path / "posts.zip")}
     assert call(bench, "--as", "folders", "--to", str(tmp_path / "folders")).exit_code == 0
     assert len(list((tmp_path / "folders").rglob("*.png"))) == 16
     assert call(bench, "--as", "xmp", "--to", str(tmp_path / "xmp")).exit_code == 0
+
+
+def test_the_originals_are_read_from_the_source_that_is_named(bench: Bench, tmp_path: Path) -> None:
+    place = tmp_path / "new" / "posts.zip"
+    command = ["export", str(bench.library), "--as", "zip", "--to", str(place), "--out", str(bench.data), "--json"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["images"] == 16
 
 
 def test_a_cluster_that_is_not_there_is_named_and_nothing_is_written(bench: Bench, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import polars as pl
 
@@ -33,6 +34,12 @@ def test_a_zip_has_the_originals_in_a_folder_per_cluster(site: Site) -> None:
             for name, key in table.select("file_name", "key").iter_rows():
                 assert name.startswith("Red_ wet/")
                 assert archive.read(name) == (site.library / key).read_bytes()
+
+
+def test_a_source_that_does_not_answer_is_an_error_and_no_empty_file(site: Site, tmp_path: Path) -> None:
+    site.library.rename(tmp_path / "away")
+    with site.serve() as client:
+        assert client.get("/categories/bollards/export", params={"format": "zip"}).status_code >= 500
 
 
 def test_what_is_not_there_is_refused_with_what_there_is(site: Site) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.errors import UnknownNameError
+from pipeline.errors import ExportError, UnknownNameError
 from pipeline.steps.adopt import adopt_file
 from pipeline.steps.export import (
     WITH_ORIGINALS,
@@ -119,6 +119,34 @@ def test_sidecars_follow_the_images_and_exist_only_for_a_name_or_a_tag(snapshot:
     assert write_sidecars(select_images(snapshot), tmp_path).images == 12
     assert b"night" in (tmp_path / "posts/de/000.png.xmp").read_bytes()
     assert not (tmp_path / "posts/de/001.png.xmp").exists()
+
+
+def test_a_sidecar_of_another_program_is_left_alone_and_told(snapshot: Snapshot, tmp_path: Path) -> None:
+    theirs = tmp_path / "posts/de/000.png.xmp"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"<x:xmpmeta>rating 4</x:xmpmeta>")
+    for _ in range(2):  # the second time our own are replaced
+        written = write_sidecars(select_images(snapshot), tmp_path)
+        assert (written.images, written.foreign) == (11, ("posts/de/000.png",))
+    assert theirs.read_bytes() == b"<x:xmpmeta>rating 4</x:xmpmeta>"
+
+
+def test_a_file_that_is_not_the_one_that_was_listed_is_left_out(
+    bench: Bench, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    shutil.copytree(bench.library, tmp_path / "library")
+    (tmp_path / "library/posts/de/002.png").write_bytes(b"something else")
+    other = Bench(tmp_path / "library", bench.data).project()
+    assert write_folders(other, select_images(snapshot), tmp_path / "to").missing == ("posts/de/002.png",)
+
+
+def test_a_table_of_labels_of_another_origin_is_never_replaced(
+    bench: Bench, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    (tmp_path / "metadata.csv").write_text("name,price\n", encoding="utf-8")
+    with pytest.raises(ExportError, match="Export to another folder"):
+        write_folders(bench.project(), select_images(snapshot), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["metadata.csv"]
 
 
 def test_places_differ_for_every_image_and_are_valid_everywhere() -> None:

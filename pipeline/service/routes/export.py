@@ -5,6 +5,7 @@ What belongs here: the HTTP side. Not here: choosing and writing (`steps/export.
 
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -46,7 +47,9 @@ def export_category(
     states = state or (WITH_ORIGINALS if format == "zip" else ())
     images = select_images(snapshot, clusters=cluster or (), tags=tag or (), states=states)
     if format == "zip":
-        pieces: Iterator[bytes] = zip_pieces(service.project, images)
+        rest = zip_pieces(service.project, images)
+        # the first piece is read here: a source that does not answer is an error, not an empty file
+        pieces: Iterator[bytes] = chain([next(rest)], rest)
     else:
         buffer = io.BytesIO()
         write_table(images, format, buffer)

@@ -20,6 +20,14 @@ NAMESPACES = {
 HIERARCHIES = (("lr:hierarchicalSubject", "Bag", "|"), ("digiKam:TagsList", "Seq", "/"))
 
 
+TOOLKIT = "image-cluster"  # the mark by which a sidecar of ours is known
+
+
+def is_ours(document: bytes) -> bool:
+    """Whether a sidecar was written here, so that it may be replaced: others hold ratings, edits and keywords."""
+    return f'xmptk="{TOOLKIT}"'.encode() in document
+
+
 def sidecar(keywords: Sequence[Sequence[str]]) -> bytes:
     """The XMP document with these keywords, each a path from the general to the special: `("bollards", "White")`.
 
@@ -27,7 +35,7 @@ def sidecar(keywords: Sequence[Sequence[str]]) -> bytes:
     """
     for prefix, address in NAMESPACES.items():
         ET.register_namespace(prefix, address)
-    root = ET.Element(_name("x:xmpmeta"))
+    root = ET.Element(_name("x:xmpmeta"), {_name("x:xmptk"): TOOLKIT})
     described = ET.SubElement(ET.SubElement(root, _name("rdf:RDF")), _name("rdf:Description"), {_name("rdf:about"): ""})
     _list(described, "dc:subject", "Bag", list(dict.fromkeys(path[-1] for path in keywords)))
     for field, container, separator in HIERARCHIES:

@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from pipeline.stages.published.sidecar import NAMESPACES, sidecar
+from pipeline.stages.published.sidecar import NAMESPACES, is_ours, sidecar
 
 
 def lists(document: bytes) -> dict[str, list[str | None]]:
@@ -29,3 +29,8 @@ def test_a_name_with_the_separator_of_a_program_stays_one_level_there() -> None:
     assert found["dc:subject"] == ["red/white <&> a|b"]
     assert found["lr:hierarchicalSubject"] == ["posts|red/white <&> a/b"]
     assert found["digiKam:TagsList"] == ["posts/red|white <&> a|b"]
+
+
+def test_a_sidecar_of_ours_is_known_and_one_of_another_program_is_not() -> None:
+    assert is_ours(sidecar([("posts", "Red")]))
+    assert not is_ours(b'<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2"/>')

@@ -1,0 +1,70 @@
+"""A CSV file of another program → rows of image, name and tags.
+
+What belongs here: encodings, separators and column names that programs write. Not here: which image a row is about
+(`adopt.py`).
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import DecisionError
+
+IMAGE_COLUMNS = ("key", "image_id", "content_hash", "file", "filename", "file_name", "path", "image")
+NAME_COLUMNS = ("cluster", "cluster_name", "name", "kind", "label", "class")
+TAG_COLUMNS = ("tags", "keywords")
+SEPARATORS = (",", ";", "\t")
+LONGEST_FIELD = 1 << 20  # characters
+Row = tuple[str, str, str]  # image, name, tags; empty text for what is not there
+
+
+def read_catalogue(file: Path) -> Iterator[Row]:
+    """The rows of a CSV file with a header. The separator is a comma, a semicolon or a tab.
+
+    The text is UTF-8, UTF-16 with its mark, or else Windows-1252, as spreadsheets write it. Raises `DecisionError` for
+    a file without the columns or without rows.
+    """
+    text = _decode(file.read_bytes())
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep="):  # how a spreadsheet names its separator
+        text = rest
+        first = rest.partition("\n")[0]
+    separator = max(SEPARATORS, key=first.count)
+    csv.field_size_limit(LONGEST_FIELD)
+    try:
+        lines = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
+    except csv.Error as error:
+        raise DecisionError(f"{file} is not a CSV file with a header: {error}.") from error
+    header, *rows = lines or [[]]
+    image, name, tags = (_column(header, names) for names in (IMAGE_COLUMNS, NAME_COLUMNS, TAG_COLUMNS))
+    if image is None or (name is None and tags is None):
+        raise DecisionError(
+            f"{file} needs a column for the image ({', '.join(IMAGE_COLUMNS)}) and one for its cluster "
+            f"({', '.join(NAME_COLUMNS)}) or its tags ({', '.join(TAG_COLUMNS)}); it has "
+            f"{', '.join(header)[:200] or 'nothing'}."
+        )
+    if not rows:
+        raise DecisionError(f"{file} has a header and no rows.")
+    return ((_cell(row, image), _cell(row, name), _cell(row, tags)) for row in rows)
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _column(header: list[str], names: tuple[str, ...]) -> int | None:
+    given = [title.strip().lower() for title in header]
+    return next((given.index(name) for name in names if name in given), None)
+
+
+def _cell(row: list[str], column: int | None) -> str:
+    return row[column].strip() if column is not None and column < len(row) else ""
