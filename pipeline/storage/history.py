@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.errors import NewerSchemaError
+from pipeline.errors import DamagedFileError, NewerSchemaError
 from pipeline.stages.published.document import content_digest
 from pipeline.storage.files import read_json, write_atomically
 from pipeline.storage.layout import DOCUMENT, published_record, published_set, published_sets
@@ -24,6 +24,7 @@ _REMOVE = (
     "What readers see is not touched. Bring the record back from a backup of the data directory, or remove it: the set "
     "that readers see is then taken up again, without those before it."
 )
+_REPAIR_SET = "Bring the folder back from a backup of the data directory, or remove it: the next run publishes again."
 DIGEST_LETTERS = 12  # letters of the content's SHA-256 in the name of a version
 
 Event = Literal["published", "accepted", "rolled back"]
@@ -128,10 +129,13 @@ def number_of(version: str) -> int:
 def read_history(root: Path, slug: str) -> History:
     """The record of a category, empty before its first publication.
 
-    Raises `NewerSchemaError` when a newer version of this program wrote it.
+    Raises `NewerSchemaError` when a newer version of this program wrote it, and `DamagedFileError`.
     """
     path = published_record(root, slug)
-    history = _parse(read_json(path, _REMOVE), path) if path.exists() else History()
+    try:
+        history = _parse(read_json(path, _REMOVE), path) if path.exists() else History()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedFileError(f"{path} is damaged: {error!r}. {_REMOVE}") from error
     sets = published_sets(root, slug)
     history.publications = [
         publication for publication in history.publications if (sets / publication.version).exists()
@@ -140,7 +144,7 @@ def read_history(root: Path, slug: str) -> History:
         history.candidate = None
     linked = linked_version(root, slug)
     if linked is not None and (history.current is None or history.current.version != linked):
-        history.publications.append(_publication_of_set(root / slug, linked))
+        history.publications.append(publication_of_set(root / slug, linked))
         if history.candidate is not None and history.candidate.version == linked:
             history.candidate, history.held = None, None
     return history
@@ -186,9 +190,12 @@ def _parse(values: dict[str, Any], path: Path) -> History:
     )
 
 
-def _publication_of_set(folder: Path, version: str) -> Publication:
-    """A publication built from the document of a set, for one that the record lacks."""
-    document = json.loads((folder / "clusters.json").read_bytes())
-    return Publication(
-        version, document["generatedAt"], "published", content_digest(document), "", dict(document["summary"])
-    )
+def publication_of_set(folder: Path, version: str) -> Publication:
+    """A publication built from the document of a set, for one that the record lacks. Raises `DamagedFileError`."""
+    document = read_json(folder / DOCUMENT, _REPAIR_SET)
+    try:
+        return Publication(
+            version, document["generatedAt"], "published", content_digest(document), "", dict(document["summary"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(f"{folder / DOCUMENT} is damaged: {error!r}. {_REPAIR_SET}") from error

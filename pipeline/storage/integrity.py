@@ -18,8 +18,8 @@ from pipeline.stages.published import duplicates, schema
 from pipeline.stages.published.document import content_digest, decode
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.files import file_digest
-from pipeline.storage.history import DIGEST_LETTERS, History
-from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, TABLE_SUFFIX, Layout, published_set
+from pipeline.storage.history import DIGEST_LETTERS, History, number_of
+from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, TABLE_SUFFIX, Layout, published_set, published_sets
 
 HASH = r"^[0-9a-f]{32}$"
 LENGTH_TOLERANCE = 0.01  # float16 changes the length of a unit vector by less than 0.001
@@ -122,6 +122,18 @@ def set_fault(root: Path, slug: str, version: str, history: History) -> str:
     if recorded and (strange := {path.name for path in folder.iterdir()} - set(recorded)):
         return f"{folder} holds files that were not published: {', '.join(sorted(strange)[:5])}"
     return _document_fault(folder, version)
+
+
+def unlisted_sets(root: Path, slug: str, listed: Collection[str | None]) -> list[str]:
+    """The names of the stored sets that are not in `listed`, oldest first; without unfinished ones."""
+    folder = published_sets(root, slug)
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set[str]()
+    return sorted((name for name in names - {*listed} if number_of(name)), key=number_of)
+
+
+def complete_sets(root: Path, slug: str) -> list[str]:
+    """The sets that are complete and hold what their name says, oldest first, whether recorded or not."""
+    return [name for name in unlisted_sets(root, slug, ()) if not set_fault(root, slug, name, History())]
 
 
 def _document_fault(folder: Path, version: str) -> str:

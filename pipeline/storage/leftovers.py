@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.storage.history import History
-from pipeline.storage.layout import TABLE_SUFFIX, Layout, published_record, published_sets
+from pipeline.storage.integrity import set_fault
+from pipeline.storage.layout import DOCUMENT, TABLE_SUFFIX, Layout, published_record, published_sets
 from pipeline.storage.publications import linked_version
 
 # names of temporary files: see files.py, thumbnails.py, vectors.py, and the journal
@@ -87,11 +88,18 @@ def _vectors(layout: Layout, slug: str) -> Iterator[Path]:
 
 
 def _sets(layout: Layout, slug: str, history: History) -> Iterator[Path]:
-    """Sets that are neither published nor a candidate, and links that were never moved into place."""
+    """Incomplete sets that are neither published nor a candidate, and links that were never moved into place.
+
+    A complete set is never one: the record may have lost it. Without a record, damaged ones stay too.
+    """
     root = layout.published
     sets = published_sets(root, slug)
     kept = {*history.versions(), linked_version(root, slug), history.candidate.version if history.candidate else None}
-    if sets.exists():
-        yield from (path for path in sets.iterdir() if path.name not in kept)
+    recorded = published_record(root, slug).exists()
+    for path in sets.iterdir() if sets.exists() else ():
+        if path.name in kept or (not recorded and (path / DOCUMENT).exists() and not path.name.startswith(".")):
+            continue
+        if path.name.startswith(".") or set_fault(root, slug, path.name, History()):  # staged under a dotted name
+            yield path
     yield from _temporary(root.glob(f".{slug}.*"))
     yield from _temporary(published_record(root, slug).parent.glob(f".{slug}.json.*"))

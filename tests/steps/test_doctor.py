@@ -11,10 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.curation import decisions as d
 from pipeline.errors import MissingArtifactError
 from pipeline.steps.doctor.checkup import examine
 from pipeline.steps.doctor.finding import Finding
+from pipeline.steps.published_sets import rollback
 from pipeline.steps.run import run
+from pipeline.storage.history import read_history
 from tests.steps.named_library import HARM as HARM_TO_DECISIONS
 from tests.steps.named_library import Bench, bench, database, library, names
 
@@ -189,8 +192,85 @@ def test_a_damaged_record_of_publications_is_told_with_what_to_do(copy: Bench) -
     path = copy.data / "published" / ".history" / "posts.json"
     path.write_bytes(path.read_bytes()[:50])
     found = [one for one in findings(copy) if one.state == "fault"]
-    assert {one.check for one in found} >= {"published"}
-    assert all("remove it" in one.remedy for one in found)
+    assert {one.check for one in found} >= {"history", "published"}
+    assert all("from a backup" in one.remedy for one in found)
+
+
+def _publish_another(bench: Bench) -> None:
+    curation = bench.project().curation
+    cluster = curation.curated("posts").clusters
+    curation.decide("posts", d.Rename(cluster=next(iter(cluster)), name="Other"), actor="ann")
+    curation.close()
+    bench.run()
+
+
+def _sets(bench: Bench) -> dict[str, bytes]:
+    return files(bench.data / "published" / ".versions")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"schemaVersion": 1, "publications": 3}', b"\xff\x00noise"])
+def test_a_history_that_is_lost_is_rebuilt_from_complete_sets_and_none_is_removed(
+    copy: Bench, content: bytes | None
+) -> None:
+    _publish_another(copy)
+    path = copy.data / "published" / ".history" / "posts.json"
+    versions = [one["version"] for one in json.loads(path.read_bytes())["publications"]]
+    assert len(versions) > 1
+    path.unlink() if content is None else path.write_bytes(content)
+    before = _sets(copy)
+    assert ("history", "posts") in faults(copy)
+    assert [one.state for one in findings(copy, repair=True) if one.check == "history"] == ["repaired"]
+    assert _sets(copy) == before
+    assert faults(copy) == []
+    assert [one["version"] for one in json.loads(path.read_bytes())["publications"]] == versions
+    copy.run()
+    assert before.items() <= _sets(copy).items()
+    assert faults(copy) == []
+
+
+def test_a_lost_history_beside_lost_pointers_costs_no_set(copy: Bench) -> None:
+    _publish_another(copy)
+    before = _sets(copy)
+    (copy.data / "published" / ".history" / "posts.json").unlink()
+    for name in ("identities", "embeddings"):
+        (current(copy, name).parent / "current.json").unlink()
+    findings(copy, repair=True)
+    assert _sets(copy) == before
+
+
+def test_a_set_newer_than_the_one_that_readers_see_waits_when_the_history_is_rebuilt(copy: Bench) -> None:
+    older = (copy.data / "published" / "posts").readlink().name
+    _publish_another(copy)
+    newer = (copy.data / "published" / "posts").readlink().name
+    rollback(copy.project(), "posts")
+    before = _sets(copy)
+    (copy.data / "published" / ".history" / "posts.json").unlink()
+    findings(copy, repair=True)
+    history = read_history(copy.data / "published", "posts")
+    assert history.current is not None
+    assert history.candidate is not None
+    assert (history.current.version, history.candidate.version) == (older, newer)
+    assert _sets(copy) == before
+
+
+def test_without_a_history_and_a_link_it_only_tells(copy: Bench) -> None:
+    before = _sets(copy)
+    (copy.data / "published" / ".history" / "posts.json").unlink()
+    (copy.data / "published" / "posts").unlink()
+    (fault,) = [one for one in findings(copy, repair=True) if one.state == "fault"]
+    assert (fault.check, fault.category) == ("history", "posts")
+    assert _sets(copy) == before
+
+
+def test_a_complete_set_that_the_history_lacks_is_never_swept(copy: Bench) -> None:
+    _publish_another(copy)
+    path = copy.data / "published" / ".history" / "posts.json"
+    values = json.loads(path.read_bytes())
+    values["publications"] = values["publications"][-1:]
+    path.write_text(json.dumps(values))
+    before = _sets(copy)
+    findings(copy, repair=True)
+    assert _sets(copy) == before
 
 
 @pytest.mark.parametrize("kind", HARM_TO_DECISIONS)

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from pipeline.errors import DamagedArtifactError, DamagedFileError, ImageClusterError, MissingArtifactError
-from pipeline.steps.doctor import category, whole
+from pipeline.steps.doctor import category, record, whole
 from pipeline.steps.doctor.finding import Finding
 from pipeline.steps.project import Project
 from pipeline.storage.layout import Layout, read_slugs
 
 Question = Callable[[Project, str], Iterable[Finding]]
 OF_A_CATEGORY: dict[str, Question] = {
+    "history": record.history,  # first, because counts, published and leftovers read it
     "results": category.results,
     "ids": category.ids,
     "counts": category.counts,
