@@ -1,7 +1,7 @@
 """Clusters embeddings with Leiden on the nearest-neighbour graph; the number of clusters is optional.
 
 What belongs here: the `community` clusterer, from the embeddings to groups, probabilities and what was really used. Not
-here: the graph (`neighbours/knn.py`), partitions of it (`structure.py`), how fine (`resolution.py`, `hierarchy.py`),
+here: the graph (`neighbours/knn.py`), communities of it (`structure.py`), how fine (`resolution.py`, `hierarchy.py`),
 what stays unclustered (`outliers.py`), lasting ids (`identities/matching.py`).
 """
 

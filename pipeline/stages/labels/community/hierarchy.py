@@ -1,14 +1,14 @@
-"""One partition of a library → every coarser and finer one, each contained in the next.
+"""One clustering of a library → every coarser and finer one; each cluster lies inside one of the next coarser level.
 
-What belongs here: the tree over a library's groups, and where a granularity cuts it. Not here: the partition that the
-tree is built around (`clusterer.py`), how a granularity is a resolution (`resolution.py`).
+What belongs here: the tree over a library's clusters, and where a granularity cuts it. Not here: the clustering that
+the tree is built around (`clusterer.py`), how a granularity is a resolution (`resolution.py`).
 
-A partition found afresh at every resolution need not contain that of a higher one, and may even have more groups. So
-only two are found: the one that the library asks for, and inside its groups the finest. Between and above them groups
-are merged, the densest pair first (Bonald, Charpentier, Galland, Hollocou, 2018, "Hierarchical graph clustering using
-node pair sampling"). A pair is merged where that would raise the modularity at the resolution that is asked for, so a
-level means the same whether it is found or merged; and levels nest, and more granular never gives fewer groups,
-because a lower resolution merges all that a higher one merges.
+Clusters found afresh at every resolution need not contain those of a higher one, and may even be more. So only two
+levels are found: the one at the resolution of `auto`, and inside its clusters the finest. Between and above them
+clusters are merged, the densest pair first (Bonald, Charpentier, Galland, Hollocou, 2018, "Hierarchical graph
+clustering using node pair sampling"). A pair is merged where that would raise the modularity at the resolution
+that is asked for, so a level means the same whether it is found or merged; and levels nest, and more granular never
+gives fewer clusters, because a lower resolution merges all that a higher one merges.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ SAME = 1e-6  # of granularity: what is nearer than this to a level is that level
 
 @dataclass(frozen=True)
 class Level:
-    """A partition: `granularity` 0 to 1, `labels` int [n], `NONE` for what is in no group."""
+    """One clustering: `granularity` 0 to 1, `labels` int [n], `NONE` for what is in no cluster."""
 
     granularity: float
     labels: np.ndarray

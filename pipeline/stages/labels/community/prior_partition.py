@@ -1,13 +1,13 @@
-"""The partition of before → a graph in which it counts: what was apart hangs together less.
+"""Previous clusters → a graph in which they count: edges between different ones are weakened.
 
 What belongs here: what a full clustering knows of the last one, and what that does to the graph. Not here: runs that
 cluster nothing (`labels/incremental.py`), which cluster a group continues (`identities/matching.py`).
 
-A library often has several partitions that are about as good, and a few new images decide between them. Of two such
-the one that was there before should win, since people have named it. An edge between two images that lay in different
-groups loses a part of its weight, for every run that votes and for the last one. Edges inside a group, and those of
-images that are new or were unclustered, stay as they are: nothing holds together what falls apart, and nothing tells
-a new kind where to go.
+A library can often be clustered in several ways that are about as good, and a few new images decide between them. Of
+two such the previous one should win, since people have named its clusters. An edge between two images that lay in
+different clusters loses a part of its weight, for every run that votes and for the last one. Edges inside a cluster,
+and those of images that are new or were unclustered, stay as they are: nothing holds together what falls apart, and
+nothing tells a new kind where to go.
 """
 
 from dataclasses import dataclass

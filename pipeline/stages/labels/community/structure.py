@@ -148,7 +148,7 @@ def _end(goes_to: list[int], group: int) -> int:
 
 
 def exactly(graph: sparse.csr_matrix, wanted: int, seed: int) -> tuple[np.ndarray, float]:
-    """Labels [n] of `wanted` groups and the resolution: the coarsest partition with as many or more, then mergers."""
+    """Labels [n] of `wanted` groups and the resolution: the coarsest with as many or more, then mergers."""
     low, high = 0.0, USUAL
     labels = consensus(graph, high, seed)
     while len(np.unique(labels)) < wanted and high < LARGEST_RESOLUTION:
