@@ -7,7 +7,7 @@ publishing (`publish.py`).
 
 import os
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.data_directory import DataDirectory
 from pipeline.steps.decision_guard import DecisionGuard, ways_on
 from pipeline.storage.artifacts import Artifact
+from pipeline.storage.curation import marker
 from pipeline.storage.curation.reading import Reader, SqliteFile
 
 if TYPE_CHECKING:
@@ -165,7 +166,10 @@ class Curation:
                 return stored
             _check_revisions(transactions.values(), expected or {})
             common = _Common(self._data.now(), d.one_line(actor), why)
-            return {slug: self._append(tx, decisions[slug], common, key) for slug, tx in transactions.items()}
+            events = {slug: self._append(tx, decisions[slug], common, key) for slug, tx in transactions.items()}
+        with suppress(OSError):  # the decisions are stored; the next one writes the mark
+            marker.mark(self._data.layout, [slug for slug, made in events.items() if made], common.at)
+        return events
 
     def _append(
         self, tx: "Transaction", decisions: Sequence[Decision], common: "_Common", key: str | None

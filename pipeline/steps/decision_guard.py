@@ -6,6 +6,7 @@ keeps, and the error text with its remedies. Not here: copies themselves (`stora
 
 The record of a publication holds the number of its events, their digest and the database's identity. It therefore
 detects a database that is empty, missing, an older copy or a different one, even after new decisions were made in it.
+Of decisions that were never published, a mark beside the database tells (`storage/curation/marker.py`).
 """
 
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import LostDecisionsError
 from pipeline.steps.data_directory import DataDirectory
-from pipeline.storage.curation import copies
+from pipeline.storage.curation import copies, marker
 from pipeline.storage.curation.reading import Reader
 from pipeline.storage.history import DecisionRecord, Loss, read_decisions, read_history, write_history
 from pipeline.storage.layout import DOCUMENT
@@ -38,11 +39,16 @@ class DecisionGuard:
     def check(self, slug: str, log: Reader) -> None:
         """Raises `LostDecisionsError` when decisions of the last publication are missing from `log`."""
         record = self.last_record(slug)
+        # before the database is read: another process may be making the first decision
+        marked = not (record and record.events) and marker.was_decided(self._data.layout, slug)
         last = log.last(slug)
         if record is None:
             lost = last == 0 and self._names_published(slug)
             if lost:
                 self._refuse(slug, f"what is published of it has {lost} names, but {self.place} holds no decision")
+        if marked and not last:
+            self._refuse(slug, f"{self._data.layout.decided} tells that some were made, but {self.place} holds none")
+        if record is None:
             return
         if self._verified.get(slug) == (record, log.generation) and last >= record.events:
             return
@@ -65,6 +71,13 @@ class DecisionGuard:
         newest = next(iter(copies.newest_first(self._data.layout.copies)), None)
         kept = newest.categories.get(slug) if newest else None
         return DecisionRecord(kept.events, kept.digest, newest.database, newest.at) if newest and kept else None
+
+    def had_decisions(self, slug: str) -> bool:
+        """Whether anything outside the database tells that there are decisions about a category."""
+        record = self.last_record(slug)
+        if marker.was_decided(self._data.layout, slug):
+            return True
+        return record.events > 0 if record else self._names_published(slug) > 0
 
     def record(self, slug: str, log: Reader) -> DecisionRecord:
         """The decisions of a publication that is made now."""
@@ -100,6 +113,8 @@ def accept_loss(data: DataDirectory, slug: str, guard: DecisionGuard, log: Reade
             loss = Loss(data.now(), before.events if before else 0, now.events)
             history.decisions, history.losses = now, [*history.losses, loss]
             write_history(data.layout.published, slug, history)
+            if not now.events:
+                marker.forget(data.layout, slug)
         return (
             f"{data.category_of(slug)} goes on with {counted(now.events)}, without what was there before"
             f"{f' ({counted(before.events)})' if before else ''}. Copies of those stay in {data.layout.copies}."

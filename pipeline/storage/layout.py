@@ -18,6 +18,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       thumbnails/AB/HASH
       contents/SLUG/PART.parquet                     the image behind each byte content
       curation.sqlite3                               decisions of people; no run can compute them again
+      decisions.json                                 category → time of its first decision
       published/SLUG -> .versions/SLUG/VERSION
       published/.history/SLUG.json                   publications, and the candidate that waits
       backups/decisions/COPY.{sqlite3,json}          copies of the decisions, made with every publication
@@ -43,8 +44,8 @@ DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 # All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(
     {
-        MARKER, "categories.json", "renames.json", "pairs.csv", "categories", "vectors", "thumbnails", "contents",
-        "published", "cache", "service", "originals", "backups", "curation.sqlite3",
+        MARKER, "categories.json", "renames.json", "pairs.csv", "decisions.json", "categories", "vectors", "thumbnails",
+        "contents", "published", "cache", "service", "originals", "backups", "curation.sqlite3",
         "curation.sqlite3-wal", "curation.sqlite3-shm", "curation.sqlite3-journal",
     }
 )  # fmt: skip
@@ -109,6 +110,11 @@ class Layout:
     @property
     def curation(self) -> Path:
         return self.root / "curation.sqlite3"
+
+    @property
+    def decided(self) -> Path:
+        """Which categories have decisions, beside their database."""
+        return self.root / "decisions.json"
 
     @property
     def copies(self) -> Path:

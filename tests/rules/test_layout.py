@@ -103,7 +103,7 @@ def test_the_lock_names_no_registry() -> None:
 # Names in the data directory: only `pipeline/storage/` spells them.
 STORED = {
     ".versions", ".history", ".lock", "journal", "current.json", "categories.json", "renames.json",
-    "image-cluster.json", "curation.sqlite3", "service.sqlite3",
+    "image-cluster.json", "decisions.json", "curation.sqlite3", "service.sqlite3",
 }  # fmt: skip
 OUTSIDE = [path for path in SHIPPED if not path.is_relative_to(ROOT / "pipeline" / "storage")]
 

@@ -75,6 +75,7 @@ def other_database(bench: Bench) -> None:
     backups = bench.data / "backups"
     backups.rename(bench.data / "backups-aside")
     remove(database(bench))
+    (bench.data / "decisions.json").unlink()
     name_all(bench, "Other")
     (bench.data / "aside").rename(older)
     (bench.data / "backups-aside").rename(backups)

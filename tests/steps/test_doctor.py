@@ -12,14 +12,15 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.curation import decisions as d
-from pipeline.errors import MissingArtifactError
+from pipeline.errors import LostDecisionsError, MissingArtifactError
+from pipeline.steps.decision_guard import accept_loss
 from pipeline.steps.doctor.checkup import examine
 from pipeline.steps.doctor.finding import Finding
 from pipeline.steps.published_sets import rollback
 from pipeline.steps.run import run
 from pipeline.storage.history import read_history
 from tests.steps.named_library import HARM as HARM_TO_DECISIONS
-from tests.steps.named_library import Bench, bench, database, library, names
+from tests.steps.named_library import Bench, bench, database, library, names, remove
 
 __all__ = ["bench"]
 
@@ -35,6 +36,17 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name_all(made)
     made.run()
     return root
+
+
+@pytest.fixture
+def unpublished(tmp_path: Path) -> Bench:
+    """A library that is published without decisions, and then three names that are not published."""
+    from tests.steps.named_library import name_all
+
+    made = library(tmp_path)
+    made.run()
+    name_all(made)
+    return made
 
 
 @pytest.fixture
@@ -281,6 +293,41 @@ def test_harm_to_decisions_is_told_with_the_ways_on_and_never_mended(copy: Bench
     assert {one.check for one in found} == {"decisions"}
     assert any("image-cluster restore" in one.remedy for one in found)
     assert _rows(copy) == before
+
+
+@pytest.mark.parametrize("published", [True, False], ids=["published", "nothing published"])
+def test_decisions_that_were_never_published_are_missed_when_their_database_is_gone(
+    unpublished: Bench, published: bool
+) -> None:
+    if not published:
+        shutil.rmtree(unpublished.data / "published")
+    assert faults(unpublished) == []
+    remove(database(unpublished))
+    found = [one for one in findings(unpublished, repair=True) if one.state == "fault"]
+    assert [(one.check, one.category) for one in found] == [("decisions", ""), ("decisions", "posts")]
+    assert all("image-cluster restore" in one.remedy for one in found)
+    curation = unpublished.project().curation
+    with pytest.raises(LostDecisionsError, match=r"decisions\.json tells that some were made"):
+        curation.curated("posts")
+
+
+def test_a_person_can_go_on_without_decisions_that_were_never_published(unpublished: Bench) -> None:
+    remove(database(unpublished))
+    project = unpublished.project()
+    assert accept_loss(project, "posts", project.curation.guard, project.curation.log)
+    assert faults(unpublished) == []
+
+
+def test_decisions_of_earlier_versions_without_a_mark_are_no_fault(unpublished: Bench) -> None:
+    (unpublished.data / "decisions.json").unlink()
+    assert faults(unpublished) == []
+
+
+def test_a_damaged_mark_of_decisions_is_told_with_what_to_do(unpublished: Bench) -> None:
+    (unpublished.data / "decisions.json").write_bytes(b'{"po')
+    (fault,) = [one for one in findings(unpublished) if one.state == "fault"]
+    assert fault.check == "decisions"
+    assert "next decision writes it anew" in fault.remedy
 
 
 def _rows(bench: Bench) -> list[str] | bytes:

@@ -13,12 +13,12 @@ from pipeline.errors import DamagedArtifactError, DamagedFileError
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.curation import Curation
-from pipeline.steps.decision_guard import counted
+from pipeline.steps.decision_guard import counted, ways_on
 from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
 from pipeline.steps.project import Project
 from pipeline.storage import integrity
 from pipeline.storage import leftovers as left
-from pipeline.storage.curation import copies
+from pipeline.storage.curation import copies, marker
 from pipeline.storage.healing import heal
 from pipeline.storage.layout import Layout, open_layout, read_renames, read_slugs
 
@@ -47,9 +47,16 @@ def database(project: Project, _: str) -> Iterator[Finding]:
     curation = Curation(project, read_only=True)
     try:
         events = sum(curation.log.counts().values())
+        marker.decided(project.layout)  # raises if it is damaged
+        lost = [] if events else [slug for slug in read_slugs(project.layout) if curation.guard.had_decisions(slug)]
+        place = curation.guard.place
     finally:
         curation.close()
-    yield Finding("decisions", "", "ok", f"the database is sound and holds {counted(events)}")
+    if lost:
+        text = f"{place} is gone or empty, and decisions were made about {', '.join(lost[:5])}"
+        yield Finding("decisions", "", "fault", text, ways_on(project))
+    else:
+        yield Finding("decisions", "", "ok", f"the database is sound and holds {counted(events)}")
     kept = copies.newest_first(project.layout.copies)
     damaged = [copy.file for copy in kept if not copies.is_good(copy)]
     for file in damaged:
