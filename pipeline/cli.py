@@ -27,6 +27,7 @@ from pipeline.commands.common import (
     where_options,
     with_project,
 )
+from pipeline.commands.deciding import COMMANDS
 from pipeline.commands.doctor import doctor
 from pipeline.commands.duplicates import duplicates
 from pipeline.commands.exporting import export
@@ -311,6 +312,8 @@ def dev(host: str, port: int) -> None:
 main.add_command(backup)
 main.add_command(carry_over)
 main.add_command(changes)
+for _command in COMMANDS:
+    clusters.add_command(_command)
 main.add_command(clusters)
 main.add_command(doctor)
 main.add_command(duplicates)

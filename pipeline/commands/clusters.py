@@ -1,31 +1,18 @@
-"""`image-cluster clusters …`: show clusters, and decide about them.
+"""`image-cluster clusters …`: show clusters, their history, and decisions that wait.
 
-What belongs here: arguments and output. Not here: the effect of a decision (`curation/replay.py`), storing it
-(`steps/curation.py`).
+What belongs here: arguments and output of the commands that only look. Not here: the commands that record decisions
+(`deciding.py`).
 """
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.common import Group, console_of, options, where_options, with_project
+from pipeline.commands.about import about_options, cluster_id, rows_of_all, with_slug, with_slugs
+from pipeline.commands.common import Group
 
 if TYPE_CHECKING:
-    from pipeline.curation.decisions import Decision, Event
     from pipeline.steps.project import Project
-
-_category_options = options(
-    click.option("--category", help="The category; optional where ids, names or keys say which one is meant."),
-    where_options,
-)
-_decision_options = options(
-    _category_options,
-    click.option("--why", help="The reason, stored in the history."),
-    click.option("--actor", help="Who decides. [your login name]"),
-)
 
 
 @click.group("clusters", cls=Group)
@@ -44,119 +31,12 @@ def clusters() -> None:
     """
 
 
-# the parameters in which commands name clusters and images
-_CLUSTERS, _IMAGES_OF = ("cluster", "names", "into", "others"), ("images", "image")
-
-
-def _with_slug(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the slug of the category that the command is about."""
-
-    @wraps(function)
-    def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
-        return function(project=project, slug=_slug(project, category, given), **given)
-
-    return with_project(wrapper)
-
-
-def _slug(project: "Project", category: str | None, given: dict[str, Any]) -> str:
-    from pipeline.steps.library_view import which_category
-    from pipeline.steps.library_view.listing import only_category
-
-    slugs = which_category.all_categories(project, category)
-    if len(slugs) == 1:
-        return slugs[0]
-    if clusters := _named(given, _CLUSTERS):
-        return which_category.category_of_clusters(project, slugs, clusters)
-    if images := _named(given, _IMAGES_OF):
-        return which_category.category_of_images(project, slugs, images)
-    if "number" in given:
-        return which_category.category_of_event(project, slugs, given["number"])
-    return only_category(project, category)
-
-
-def _named(given: dict[str, Any], parameters: Sequence[str]) -> list[str]:
-    values = [given[name] for name in parameters if given.get(name)]
-    return [name for value in values for name in ([value] if isinstance(value, str) else value)]
-
-
-def _with_slugs(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the slugs that the command is about: the named category, else all of them."""
-
-    @wraps(function)
-    def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
-        from pipeline.steps.library_view.which_category import all_categories
-
-        if _named(given, _CLUSTERS):
-            return function(project=project, slugs=[_slug(project, category, given)], **given)
-        return function(project=project, slugs=all_categories(project, category), **given)
-
-    return with_project(wrapper)
-
-
-def _of_all(slugs: "list[str]", rows_of: "Callable[[str], list[dict[str, Any]]]") -> "list[dict[str, Any]]":
-    """The rows of each category, with the category in front where there are several."""
-    if len(slugs) == 1:
-        return rows_of(slugs[0])
-    return [{"category": slug, **row} for slug in slugs for row in rows_of(slug)]
-
-
-def _decide(
-    project: "Project", slug: str, *decisions: "Decision", why: str | None, actor: str | None, as_json: bool
-) -> None:
-    """Store the decisions in one transaction, and print each."""
-    for event in _store(project, slug, decisions, why=why, actor=actor):
-        _print_event(project, slug, event, as_json=as_json)
-
-
-def _store(
-    project: "Project", slug: str, decisions: "Sequence[Decision]", *, why: str | None, actor: str | None
-) -> "list[Event]":
-    from getpass import getuser
-
-    return project.curation.decide_all({slug: decisions}, actor=actor or getuser(), why=why)[slug]
-
-
-def _print_event(project: "Project", slug: str, event: Any, *, as_json: bool) -> None:
-    from pipeline.console import print_json
-    from pipeline.steps.library_view.history import describe, event_row
-
-    if as_json:
-        print_json(event_row(event))
-        return
-    click.echo(f"{event.number}\t{describe(event)}")
-    console_of(project).notice(
-        f"Stored as event {event.number} of {slug}. To undo it: image-cluster clusters undo {event.number}"
-        f"{_option(project, slug)}. The next run publishes it; `image-cluster visualize` publishes it now."
-    )
-
-
-def _option(project: "Project", slug: str) -> str:
-    """The option that names the category, where a number alone does not."""
-    from pipeline.steps.library_view.which_category import all_categories
-
-    return f" --category {slug}" if len(all_categories(project)) > 1 else ""
-
-
-def _parse(kind: str, **values: Any) -> "Decision":
-    """The validated decision. Raises `DecisionError` with all problems in one line."""
-    from pydantic import ValidationError
-
-    from pipeline.curation.decisions import parse_decision
-    from pipeline.errors import DecisionError
-
-    try:
-        return parse_decision({"kind": kind, **values})
-    except ValidationError as error:
-        problems = "; ".join(f"{p['loc'][-1]}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors())
-        raise DecisionError(f"Nothing was decided: {problems}.") from error
-
-
 @clusters.command("list")
 @click.option("--review", is_flag=True, help="Only clusters that need a review.")
 @click.option("--unnamed", is_flag=True, help="Only clusters without a name.")
 @click.option("--sort", type=click.Choice(["size", "name", "id", "cohesion"]), default="size", show_default=True)
-@_category_options
-@_with_slugs
+@about_options
+@with_slugs
 def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: bool, sort: str, as_json: bool) -> None:
     """List the clusters of one category or of all, the largest first, with a suggested name if there is none.
 
@@ -167,7 +47,7 @@ def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: b
     from pipeline.console import print_json, print_rows
     from pipeline.steps.library_view.listing import cluster_rows
 
-    rows = [row for row in _of_all(slugs, lambda slug: cluster_rows(project, slug)) if (not review or row["review"])
+    rows = [row for row in rows_of_all(slugs, lambda slug: cluster_rows(project, slug)) if (not review or row["review"])
             and (not unnamed or not row["name"])]  # fmt: skip
     rows.sort(key=lambda row: -row[sort] if sort in ("size", "cohesion") else (row[sort] or "~", row["id"]))
     if as_json:
@@ -179,8 +59,8 @@ def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: b
 
 @clusters.command()
 @click.argument("cluster")
-@_category_options
-@_with_slug
+@about_options
+@with_slug
 def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
     """Show one cluster: its names, why it needs a review, its images and its history.
 
@@ -205,218 +85,11 @@ def show(project: "Project", slug: str, cluster: str, as_json: bool) -> None:
         print_rows(detail["history"])
 
 
-def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        return clusters.command(name)(options(*arguments, _decision_options)(_with_slug(function)))
-
-    return decorate
-
-
-@_command("rename", click.argument("cluster"), click.argument("name", required=False))
-def rename(project: "Project", slug: str, cluster: str, name: str | None, **given: Any) -> None:
-    """Name a cluster; without NAME, remove its name.
-
-    \b
-    Example:
-      image-cluster clusters rename c-7k3m9qwx "White Cylindrical" --category bollards
-    """
-    _decide(project, slug, _parse("rename", cluster=_id(project, slug, cluster), name=name), **given)
-
-
-@_command("describe", click.argument("cluster"), click.argument("text", required=False))
-def describe(project: "Project", slug: str, cluster: str, text: str | None, **given: Any) -> None:
-    """Describe a cluster; without TEXT, remove its description."""
-    decision = _parse("describe", cluster=_id(project, slug, cluster), description=text)
-    _decide(project, slug, decision, **given)
-
-
-@_command("status", click.argument("cluster"), click.argument("value", type=click.Choice(
-    ["active", "unusable", "hidden"])))  # fmt: skip
-def status(project: "Project", slug: str, cluster: str, value: str, **given: Any) -> None:
-    """Set whether a cluster is for the website: active, unusable (not a type at all) or hidden (not now)."""
-    _decide(project, slug, _parse("status", cluster=_id(project, slug, cluster), status=value), **given)
-
-
-@_command("review", click.argument("names", metavar="CLUSTER...", nargs=-1, required=True))
-def review(project: "Project", slug: str, names: tuple[str, ...], **given: Any) -> None:
-    """Mark clusters as reviewed. They need a review again when they change."""
-    _decide(project, slug, *(_parse("review", cluster=_id(project, slug, name)) for name in names), **given)
-
-
-@_command("merge", click.argument("into"), click.argument("others", nargs=-1, required=True))
-def merge(project: "Project", slug: str, into: str, others: tuple[str, ...], **given: Any) -> None:
-    """Merge OTHERS into INTO, now and in every later run.
-
-    \b
-    Example:
-      image-cluster clusters merge c-7k3m9qwx c-2bd4t6vz --category bollards
-    """
-    home = _id(project, slug, into)
-    decision = _parse("merge", clusters=[home, *(_id(project, slug, name) for name in others)], into=home)
-    _decide(project, slug, decision, **given)
-
-
-_images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-
-
-@_command("split", click.argument("cluster"), _images, click.option("--name", help="A name for the new cluster."))
-def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], name: str | None, **given: Any) -> None:
-    """Split images off a cluster into a new cluster.
-
-    \b
-    Example:
-      image-cluster clusters split c-7k3m9qwx bollards/de/de-001-800w.webp bollards/de/de-004-800w.webp --name Wet
-    """
-    from pipeline.steps.curation import new_cluster_id
-    from pipeline.steps.library_view.listing import content_hashes
-
-    chosen = content_hashes(project, slug, images)
-    new = new_cluster_id(slug, chosen, project.curation.store.last(slug))
-    decision = _parse("split", cluster=_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
-    _decide(project, slug, decision, **given)
-
-
-@_command(
-    "create",
-    click.argument("name"),
-    click.argument("images", metavar="IMAGE...", nargs=-1),
-    click.option("--from", "listing", type=click.File(), help="A file with an image on each line; - for stdin."),
-)
-def create(
-    project: "Project", slug: str, name: str, images: tuple[str, ...], listing: TextIO | None, **given: Any
-) -> None:
-    """Make a new cluster called NAME out of images, wherever they are now.
-
-    \b
-    Examples:
-      image-cluster clusters create "Wet posts" bollards/de/de-001-800w.webp bollards/nl/nl-004-800w.webp
-      image-cluster similar bollards/de/de-001-800w.webp --json | jq -r '.[].key' > wet.txt
-      image-cluster clusters create "Wet posts" --from wet.txt
-    """
-    from pipeline.steps.curation import new_cluster_id
-    from pipeline.steps.library_view.listing import content_hashes
-
-    listed = [line.strip() for line in listing if line.strip()] if listing else []
-    if not images and not listed:
-        raise click.UsageError("Name the images, or give a file with one on each line: --from FILE.")
-    chosen = content_hashes(project, slug, [*images, *listed])
-    new = new_cluster_id(slug, chosen, project.curation.log.last(slug))
-    _decide(project, slug, _parse("create", images=chosen, new_cluster=new, name=name), **given)
-
-
-@_command(
-    "adopt",
-    click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
-    click.option("--folders", is_flag=True, help="Every folder is a kind, and its name that of the cluster."),
-    click.option("--dry-run", is_flag=True, help="Only say what would be decided."),
-)
-def adopt(
-    project: "Project", slug: str, file: Path | None, folders: bool, dry_run: bool, as_json: bool, **given: Any
-) -> None:
-    """Take over kinds that you sorted elsewhere: from folders, or from a CSV file.
-
-    FILE has a header and a row per image: a column `key` (or `image_id`, or `filename`), a column `cluster`, and, if
-    you like, `tags` separated by `;`. A computed cluster that is mostly one kind gets its name; otherwise the images
-    become a new cluster. All of it is stored, or nothing. Each decision can be undone.
-
-    \b
-    Examples:
-      image-cluster clusters adopt --folders --dry-run
-      image-cluster clusters adopt names.csv --why "from the old catalogue"
-    """
-    from dataclasses import asdict
-
-    from pipeline.console import print_json, print_rows
-    from pipeline.steps.adopt import adopt_file, adopt_folders
-
-    if folders == (file is not None):
-        raise click.UsageError("Give either a CSV file or --folders.")
-    plan = adopt_folders(project, slug) if file is None else adopt_file(project, slug, file)
-    if not dry_run and plan.decisions:
-        _store(project, slug, plan.decisions, **given)
-    rows = [asdict(kind) for kind in plan.kinds]
-    if as_json:
-        unfit = {"unknown": plan.unknown, "contradicting": plan.contradicting}
-        print_json(
-            {"clusters": rows, "tags": plan.tags, **unfit, "decisions": len(plan.decisions), "stored": not dry_run}
-        )
-    else:
-        print_rows(rows)
-    talk = console_of(project).notice
-    for images, what in ((plan.unknown, "are not here"), (plan.contradicting, "have two kinds; the first one holds")):
-        if images:
-            talk(f"{len(images)} of the given images {what}, for example {images[0]}.")
-    done = "Would be stored" if dry_run else "Stored"
-    talk(f"{done}: {len(plan.decisions)} decisions about {len(rows)} clusters and {len(plan.tags)} tags.")
-
-
-@_command("move", _images, click.option("--to", required=True, help="A cluster, or none to leave them unclustered."))
-def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **given: Any) -> None:
-    """Move images to another cluster, or to none.
-
-    \b
-    Example:
-      image-cluster clusters move bollards/de/de-001-800w.webp --to "White Cylindrical"
-    """
-    from pipeline.steps.library_view.listing import content_hashes
-
-    target = None if to == "none" else _id(project, slug, to)
-    _decide(project, slug, _parse("move", images=content_hashes(project, slug, images), to=target), **given)
-
-
-@_command("representative", click.argument("cluster"), click.argument("image", required=False))
-def representative(project: "Project", slug: str, cluster: str, image: str | None, **given: Any) -> None:
-    """Choose the image that represents a cluster; without IMAGE, use the computed one."""
-    from pipeline.steps.library_view.listing import content_hashes
-
-    chosen = None if image is None else content_hashes(project, slug, [image])[0]
-    decision = _parse("representative", cluster=_id(project, slug, cluster), image=chosen)
-    _decide(project, slug, decision, **given)
-
-
-def _about_images(kind: str, *extra: str) -> Callable[..., None]:
-    def run(project: "Project", slug: str, images: tuple[str, ...], **given: Any) -> None:
-        from pipeline.steps.library_view.listing import content_hashes
-
-        values = {name: given.pop(name) for name in extra}
-        _decide(project, slug, _parse(kind, images=content_hashes(project, slug, images), **values), **given)
-
-    return run
-
-
-_TEXTS = {
-    "exclude": "Leave images out of the clustering, from the next run on.",
-    "include": "Include excluded images again.",
-    "tag": "Put a tag on images.",
-    "untag": "Remove a tag from images.",
-}
-for _kind, _help in _TEXTS.items():
-    _tagged = _kind in ("tag", "untag")
-    _run = _about_images(_kind, *(["tag"] if _tagged else []))
-    _run.__doc__ = _help
-    _run.__name__ = _kind
-    _command(_kind, *([click.argument("tag")] if _tagged else []), _images)(_run)
-
-
-@_command("note", click.argument("cluster"), click.argument("text"))
-def note(project: "Project", slug: str, cluster: str, text: str, **given: Any) -> None:
-    """Add a remark to the history of a cluster."""
-    _decide(project, slug, _parse("note", cluster=_id(project, slug, cluster), text=text), **given)
-
-
-@_command("undo", click.argument("number", type=click.IntRange(min=1), required=False))
-def undo(project: "Project", slug: str, number: int | None, why: str | None, actor: str | None, as_json: bool) -> None:
-    """Undo the decision with NUMBER (see history), or the last one in force. An undo can be undone."""
-    from getpass import getuser
-
-    _print_event(project, slug, project.curation.undo(slug, number, actor=actor or getuser(), why=why), as_json=as_json)
-
-
 @clusters.command()
 @click.argument("cluster", required=False)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most rows.")
-@_category_options
-@_with_slugs
+@about_options
+@with_slugs
 def history(project: "Project", slugs: list[str], cluster: str | None, limit: int, as_json: bool) -> None:
     """List decisions, the newest first, of one cluster, of a category or of all.
 
@@ -427,27 +100,21 @@ def history(project: "Project", slugs: list[str], cluster: str | None, limit: in
     from pipeline.console import print_json, print_rows
     from pipeline.steps.library_view.history import history_rows
 
-    rows = _of_all(slugs, lambda slug: history_rows(
-        project, slug, None if cluster is None else _id(project, slug, cluster), limit))  # fmt: skip
+    rows = rows_of_all(slugs, lambda slug: history_rows(
+        project, slug, None if cluster is None else cluster_id(project, slug, cluster), limit))  # fmt: skip
     rows = sorted(rows, key=lambda row: row["at"], reverse=True)[:limit] if len(slugs) > 1 else rows
     (print_json if as_json else print_rows)(rows)
 
 
 @clusters.command()
-@_category_options
-@_with_slugs
+@about_options
+@with_slugs
 def waiting(project: "Project", slugs: list[str], as_json: bool) -> None:
     """List decisions that cannot be applied at present, with the reason. They apply again when they can."""
     from pipeline.console import print_json, print_rows
 
-    rows = _of_all(slugs, lambda slug: [
+    rows = rows_of_all(slugs, lambda slug: [
         {"event": decision.number, "reason": decision.reason, "cluster": decision.cluster}
         for decision in project.curation.curated(slug).waiting
     ])  # fmt: skip
     (print_json if as_json else print_rows)(rows)
-
-
-def _id(project: "Project", slug: str, cluster: str) -> str:
-    """The id of a cluster given by id or name. Raises `UnknownNameError` with the nearest ids."""
-
-    return project.curation.cluster(slug, cluster).id
