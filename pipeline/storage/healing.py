@@ -18,6 +18,7 @@ from pipeline.errors import DamagedArtifactError
 from pipeline.storage.artifacts import ArtifactStore, Provenance
 from pipeline.storage.files import write_atomically
 
+DROPPED = "dropped.json"  # the newest version when the artefact was dropped
 KEPT = {
     "identities": ("clusters", "members", "ledger")
 }  # artefacts that cannot be computed again, and the tables they need
@@ -30,6 +31,8 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
     """
     folder = store.layout.artifact(slug, name)
     if name not in KEPT:
+        # the pointer is gone from now on, and this tells that it is meant to be
+        write_atomically(folder / DROPPED, json.dumps({"version": _newest(folder)}).encode())
         (folder / "current.json").unlink(missing_ok=True)
         return f"{name} of {slug} was damaged; it is made again."
     pointer = folder / "current.json"
@@ -57,7 +60,21 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
 def pointer_is_gone(store: ArtifactStore, slug: str, name: str) -> bool:
     """Whether there are versions but no pointer to one. The caller must hold the lock, since others may be writing."""
     folder = store.layout.artifact(slug, name)
-    return not (folder / "current.json").exists() and any(path.name.isdigit() for path in folder.glob("*"))
+    return not (folder / "current.json").exists() and bool(_newest(folder)) and not was_dropped(store, slug, name)
+
+
+def was_dropped(store: ArtifactStore, slug: str, name: str) -> bool:
+    """Whether `heal` dropped the artefact, and no version was written since."""
+    folder = store.layout.artifact(slug, name)
+    try:
+        dropped = json.loads((folder / DROPPED).read_bytes())["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return not (folder / "current.json").exists() and dropped == _newest(folder)
+
+
+def _newest(folder: Path) -> str:
+    return max((path.name for path in folder.glob("*") if path.name.isdigit()), default="")
 
 
 def _rows(version: Path, needed: tuple[str, ...]) -> dict[str, int] | None:

@@ -20,6 +20,7 @@ from pipeline.storage.artifacts import Artifact
 from pipeline.storage.files import file_digest
 from pipeline.storage.history import DIGEST_LETTERS, History, number_of
 from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, TABLE_SUFFIX, Layout, published_set, published_sets
+from pipeline.storage.vectors import VectorStore
 
 HASH = r"^[0-9a-f]{32}$"
 LENGTH_TOLERANCE = 0.01  # float16 changes the length of a unit vector by less than 0.001
@@ -74,6 +75,22 @@ def vector_part_fault(part: Path) -> str:
                 return f"{part.with_suffix('.npy')} holds vectors that are not of length 1"
     except _UNREADABLE as error:
         return f"{part} cannot be read: {_first_line(error)}"
+    return ""
+
+
+def encoder_file(layout: Layout, fingerprint: str) -> Path:
+    """The description of the encoder of these vectors."""
+    return layout.vectors(fingerprint) / "encoder.json"
+
+
+def encoder_fault(layout: Layout, fingerprint: str) -> str:
+    """The fault in the description of an encoder: gone, unreadable, or without its dimension; empty if there is
+    none."""
+    path = encoder_file(layout, fingerprint)
+    if not path.exists():
+        return f"{path} is gone"
+    if not isinstance(VectorStore(layout.vectors(fingerprint)).dimension(), int):
+        return f"{path} cannot be read"
     return ""
 
 
@@ -165,6 +182,18 @@ def is_whole_picture(path: Path) -> bool:
     if head.startswith(b"RIFF"):
         return int.from_bytes(head[4:8], "little") + 8 <= size
     return head.startswith(_STARTS)
+
+
+def decodes(path: Path) -> bool:
+    """Whether a thumbnail can be decoded to its last row. Noise that is still a picture is not seen."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises for damaged files
+        return False
+    return True
 
 
 def _digest_fault(folder: Path, digests: dict[str, str]) -> str:

@@ -182,9 +182,13 @@ class VectorStore:
         return [(name, at[piece], rows[piece]) for name, piece in pieces if piece.start < piece.stop]
 
     def description(self) -> dict[str, Any]:
-        """The encoder of these vectors; empty if nothing is stored."""
+        """The encoder of these vectors; empty if nothing readable is stored."""
         described = self.root / "encoder.json"
-        return json.loads(described.read_text()) if described.exists() else {}
+        try:
+            values = json.loads(described.read_bytes())
+        except (FileNotFoundError, ValueError):  # a damaged one is written again by the next run
+            return {}
+        return values if isinstance(values, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
     def dimension(self) -> int | None:
         """Numbers per vector, None if nothing is stored."""

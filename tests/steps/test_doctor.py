@@ -126,6 +126,13 @@ def _no_key(bench: Bench) -> None:
     path.write_text(json.dumps(document))
 
 
+def _noise_in_thumbnail(bench: Bench) -> None:
+    path = next(bench.data.glob("thumbnails/*/*"))
+    data = path.read_bytes()
+    start = len(data) // 4
+    path.write_bytes(data[:start] + bytes(n * 7919 % 251 for n in range(len(data) // 2)) + data[start * 3 :])
+
+
 def _orphan(bench: Bench) -> None:
     path = bench.data / "thumbnails" / "ab" / ("ab" * 16)
     path.parent.mkdir(exist_ok=True)
@@ -157,6 +164,15 @@ DAMAGE: dict[str, tuple[Callable[[Bench], object], str]] = {
     "the link gone": (lambda b: (b.data / "published/posts").unlink(), "published"),
     "a thumbnail cut": (lambda b: next(b.data.glob("thumbnails/*/*")).write_bytes(b"\xff\xd8"), "thumbnails"),
     "a thumbnail gone": (lambda b: next(b.data.glob("thumbnails/*/*")).unlink(), "thumbnails"),
+    "noise in a thumbnail": (_noise_in_thumbnail, "thumbnails"),
+    "no pointer to the manifest": (lambda b: (current(b, "manifest").parent / "current.json").unlink(), "results"),
+    "no pointer to images": (lambda b: (current(b, "images").parent / "current.json").unlink(), "results"),
+    "no pointer to reduced": (lambda b: (current(b, "reduced").parent / "current.json").unlink(), "results"),
+    "no pointer to similarity": (lambda b: (current(b, "similarity").parent / "current.json").unlink(), "results"),
+    "no pointer to embeddings": (lambda b: (current(b, "embeddings").parent / "current.json").unlink(), "vectors"),
+    "embeddings gone": (lambda b: shutil.rmtree(current(b, "embeddings").parent), "vectors"),
+    "no encoder.json": (lambda b: next(b.data.glob("vectors/*/encoder.json")).unlink(), "vectors"),
+    "noise in encoder.json": (lambda b: next(b.data.glob("vectors/*/encoder.json")).write_bytes(b"\xffno"), "vectors"),
     "a thumbnail of nothing": (_orphan, "thumbnails"),
     "a half-written file": (lambda b: (current(b, "labels").parent / ".x.json.0a1b2c3d.tmp").touch(), "leftovers"),
     "a half version": (lambda b: (current(b, "labels").parent / "000099").mkdir(), "leftovers"),

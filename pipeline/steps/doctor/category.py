@@ -24,13 +24,14 @@ from pipeline.steps.project import Project
 from pipeline.storage import integrity
 from pipeline.storage import leftovers as left
 from pipeline.storage.artifacts import Artifact
-from pipeline.storage.healing import heal, pointer_is_gone
+from pipeline.storage.healing import heal, pointer_is_gone, was_dropped
 from pipeline.storage.history import History, read_history
 from pipeline.storage.layout import published_set
 from pipeline.storage.publications import linked_version, swing
 
 NAMES = ("manifest", "images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives",
          "similarity", "tuning")  # fmt: skip
+ALWAYS_MADE = ("manifest", "images", "embeddings")  # every category that was published or clustered has them
 _LEDGER = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members", "into")
 _UNFINISHED = "a run was begun and not finished: the next one goes on from there"
 
@@ -46,8 +47,10 @@ def results(project: Project, slug: str) -> Iterator[Finding]:
             yield _fault("results", slug, str(error).partition(". ")[0], mend)
             continue
         if artifact is None:
-            if name == "identities" and pointer_is_gone(project.store, slug, name):
+            if pointer_is_gone(project.store, slug, name) and (name == "identities" or _was_finished(project, slug)):
                 yield _fault("results", slug, f"nothing says which version of {name} is current", mend)
+            elif name in ALWAYS_MADE and _lacks(project, slug, name):
+                yield _fault("results", slug, f"{name} is gone", mend)
             continue
         if fault := integrity.artifact_fault(artifact):
             yield _fault("results", slug, f"{name}: {fault}", mend)
@@ -55,6 +58,18 @@ def results(project: Project, slug: str) -> Iterator[Finding]:
         whole += 1
         files += len(artifact.provenance.digests) or len(artifact.provenance.rows)
     yield Finding("results", slug, "ok", f"{whole} results with {files} files are as they were written")
+
+
+def _was_finished(project: Project, slug: str) -> bool:
+    """Whether a run of this category reached its clusters. Before that, missing results are those of a stopped run."""
+    pointer = project.layout.artifact(slug, "identities")
+    return linked_version(project.layout.published, slug) is not None or pointer.exists()
+
+
+def _lacks(project: Project, slug: str, name: str) -> bool:
+    """Whether a result is gone that the category once had, and that was not dropped to be made again."""
+    there = project.store.current(slug, name) is not None or was_dropped(project.store, slug, name)
+    return not there and _was_finished(project, slug)
 
 
 def ids(project: Project, slug: str) -> Iterator[Finding]:
@@ -123,16 +138,35 @@ def vectors(project: Project, slug: str) -> Iterator[Finding]:
             yield _fault("vectors", slug, fault, partial(_drop_part, part))
     stored = project.store.current(slug, "embeddings")
     if stored is None:
-        yield Finding("vectors", slug, "ok", "nothing is embedded yet")
+        yield from _no_embeddings(project, slug)
         return
     table = stored.table("embeddings", EMBEDDINGS_SCHEMA)
     fingerprint = str(table["fingerprint"][0]) if table.height else ""
     embedded = integrity.embedded_hashes(project.layout, fingerprint) if fingerprint else set[str]()
+    mend = partial(heal, project.store, slug, "embeddings")
+    if fault := integrity.encoder_fault(project.layout, fingerprint) if fingerprint else "":
+        yield _fault("vectors", slug, fault, partial(_drop_encoder, project, slug, fingerprint))
+        return
+    images = project.store.current(slug, "images")
+    if images is not None and _created_at(images) <= _created_at(stored):
+        rows = images.table("images", IMAGES_SCHEMA, ["content_hash", "status"]).filter(pl.col("status") == "ok")
+        if unlisted := set(rows["content_hash"]) - set(table["content_hash"]):
+            yield _fault("vectors", slug, f"{len(unlisted):,} usable images are not listed as embedded", mend)
+            return
     if lacking := set(table["content_hash"]) - embedded:
-        mend = partial(heal, project.store, slug, "embeddings")
         yield _fault("vectors", slug, f"{len(lacking):,} of {table.height:,} images have no vector", mend)
         return
     yield Finding("vectors", slug, "ok", f"{table.height:,} images have a vector, in {len(parts):,} parts")
+
+
+def _no_embeddings(project: Project, slug: str) -> Iterator[Finding]:
+    if _lacks(project, slug, "embeddings"):
+        mend = partial(heal, project.store, slug, "embeddings")
+        yield _fault("vectors", slug, "nothing tells which images are embedded", mend)
+    elif was_dropped(project.store, slug, "embeddings"):
+        yield Finding("vectors", slug, "ok", "the next run embeds again what has no vector")
+    else:
+        yield Finding("vectors", slug, "ok", "nothing is embedded yet")
 
 
 def contents(project: Project, slug: str) -> Iterator[Finding]:
@@ -207,6 +241,12 @@ def _created_at(artifact: Artifact) -> str:
 def _drop_part(part: Path) -> str:
     integrity.remove_part(part)
     return "the part was removed; the next run embeds its images again"
+
+
+def _drop_encoder(project: Project, slug: str, fingerprint: str) -> str:
+    integrity.encoder_file(project.layout, fingerprint).unlink(missing_ok=True)
+    heal(project.store, slug, "embeddings")
+    return "the next run writes it again"
 
 
 def _drop_content(part: Path) -> str:
