@@ -50,8 +50,10 @@ def labels(
     """
     with expected_errors(context):
         report = step.labels(project.open(context.log, labels=chosen(config)), context.partition_key)
-        names = [name for name in ("mode", "why") if name in report.facts]
-        return materialized(report, **{name: dg.MetadataValue.text(str(report.facts[name])) for name in names})
+        texts = {name: str(report.facts[name]) for name in ("mode", "why") if name in report.facts}
+        if report.unchanged and "why" in texts:
+            texts["why"] = f"Nothing changed, so nothing was clustered. The last time: {texts['why']}"
+        return materialized(report, **{name: dg.MetadataValue.text(text) for name, text in texts.items()})
 
 
 @category_check("labels")

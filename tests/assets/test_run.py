@@ -37,6 +37,7 @@ def test_nothing_new_reads_and_embeds_nothing_and_says_so(bench: Bench) -> None:
     assert bench.encoder.encoded == embedded
     assert made["images"]["read"] == 0
     assert made["embeddings"]["state"] == "unchanged: nothing new, 24 reused"
+    assert made["labels"]["why"].startswith("Nothing changed, so nothing was clustered. The last time: ")
     assert {name for name, values in made.items() if not values["state"].startswith("unchanged")} == set()
     assert versions(first) == versions(second)
 
