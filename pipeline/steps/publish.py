@@ -16,6 +16,7 @@ from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
+from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
 from pipeline.steps.labels import warning_about_kinds
@@ -28,7 +29,7 @@ from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_do
 from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, published_set
 from pipeline.storage.publications import drop_old_sets, linked_version, stage_set, swing
 
-CODE = 1  # increase when the same inputs give another result
+CODE = 2  # increase when the same inputs give another result
 GATHERED = ("images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives")
 
 
@@ -235,9 +236,11 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
         return project.thumbnails.read(value) if value else None
 
     alike = published_duplicates(project, slug)
+    labels = project.settings.source.group_label
     rendered = page.render_page(
         document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
         warning=_warning(project, slug, _counts(document)),
+        group_label=group_word(document["index"]["countries"], slug, project.category_of(slug), labels),
     )  # fmt: skip
     companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}
     return {

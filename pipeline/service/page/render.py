@@ -10,7 +10,6 @@ an upgrade at once.
 
 import hashlib
 import mimetypes
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
 from importlib import resources
@@ -28,6 +27,7 @@ from pipeline.errors import ImageClusterError
 from pipeline.service.context import Service
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
+from pipeline.stages.published.group_words import group_word, plural
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter()
@@ -127,7 +127,7 @@ def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int 
         version=snapshot.version if snapshot else "",
         read_only=service.options.read_only,
         group_label=(label := group_label(service, snapshot)),
-        group_labels=f"{label[:-1]}ies" if label.endswith("y") else f"{label}s",
+        group_labels=plural(label),
         reads_text=service.project.settings.encoder.spec.partition(":")[0] in TEXT_FAMILIES,
         static=f"/static/{static_version()}",
         **values,
@@ -142,17 +142,12 @@ def snapshot_of(service: Service, slug: str) -> Snapshot:
     return service.library.get(slug)
 
 
-_CODE = re.compile(r"[A-Za-z]{2}")
-
-
 def group_label(service: Service, snapshot: Snapshot | None) -> str:
     """What a group of this category is called: as in the settings, else country if all are ISO codes, else folder."""
     if snapshot is None:
         return "folder"
     labels = service.project.settings.source.group_label
-    written = labels.get(snapshot.slug) or labels.get(snapshot.base.category)
-    groups = list(snapshot.rows_by_group)
-    return written or ("country" if groups and all(_CODE.fullmatch(group) for group in groups) else "folder")
+    return group_word(snapshot.rows_by_group, snapshot.slug, snapshot.base.category, labels)
 
 
 def groups_of(snapshot: Snapshot) -> list[tuple[str, int]]:

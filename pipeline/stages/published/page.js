@@ -3,6 +3,7 @@
   const id = (name) => document.getElementById(name);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const query = id("query"), country = id("country"), which = id("which"), found = id("found");
+  const groupLabel = document.body.dataset.groupLabel;
   const images = (count) => `${count.toLocaleString("en")} ${count === 1 ? "image" : "images"}`;
 
   // Country names come with the browser; a group that is no country code keeps its own spelling.
@@ -152,7 +153,7 @@
     id("box-key").textContent = tile.key;
     id("box-facts").replaceChildren(
       ...fact("Cluster", section.querySelector("h2").textContent),
-      ...fact("Country", code && (place(code) === code ? code : `${place(code)} (${code})`)),
+      ...fact(groupLabel[0].toUpperCase() + groupLabel.slice(1), code && (place(code) === code ? code : `${place(code)} (${code})`)),
       ...fact("Probability", probability && Number(probability).toFixed(2)),
       ...fact("Nearest cluster", near?.lastChild.textContent),
       ...fact("Role", tile.button.getAttribute("aria-description")),

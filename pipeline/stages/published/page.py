@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pipeline.stages.published import html
 from pipeline.stages.published.document import Json
+from pipeline.stages.published.group_words import plural
 from pipeline.stages.published.news import headline
 
 PACKAGE = "pipeline.stages.published"
@@ -66,6 +67,7 @@ def render_page(
     changes: Mapping[str, Any] | None = None,
     duplicates: Mapping[str, Any] | None = None,
     warning: str = "",
+    group_label: str = "country",
 ) -> Iterator[str]:
     """The page of a valid document, in chunks to be written one after the other.
 
@@ -73,6 +75,7 @@ def render_page(
     chunks are read, so memory does not grow with the library. `page_images` bounds how many images are shown; the rest
     are counted. If `full_image_url` returns an http, https, file or relative address, the enlarged view links to it.
     `duplicates` is duplicates.json; a few of its groups are shown. `warning` appears under the figures.
+    `group_label` is the word for a group of images, as country or folder.
     """
 
     def source(key: str) -> str | None:
@@ -90,6 +93,8 @@ def render_page(
         script=script,
         policy=html.content_policy(style, script),
         warning=warning,
+        group_label=group_label,
+        group_labels=plural(group_label),
     )
     stream.enable_buffering(_PIECES_PER_CHUNK)
     return iter(stream)

@@ -49,7 +49,7 @@
       found = count ? [row(link(one), count, thumbs(one, code, MANY))] : [];
     } else if (one) {
       const total = [...one.counts.values()].reduce((sum, count) => sum + count, 0);
-      said = `${one.name}: ${many(one.counts.size, "country", "countries")}, ${images(total)}`;
+      said = `${one.name}: ${many(one.counts.size, document.body.dataset.groupLabel, document.body.dataset.groupLabels)}, ${images(total)}`;
       found = inOrder([...one.counts]).map(([each, count]) =>
         row(button(place(each), () => { type.value = ""; country.value = each; show(); country.focus(); }), count, thumbs(one, each, THUMBS)));
     } else if (code) {

@@ -223,3 +223,11 @@ def test_the_page_is_a_stream_of_bounded_chunks():
 
 def test_the_same_document_gives_the_same_page():
     assert rendered() == rendered()
+
+
+def test_the_page_calls_groups_what_they_are() -> None:
+    outline = Outline(rendered(group_label="folder"))
+    assert "Types and folders" in outline.text
+    assert "All folders" in outline.text
+    assert "Any country" not in outline.text
+    assert outline.all("body")[0]["data-group-label"] == "folder"
