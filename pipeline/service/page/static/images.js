@@ -6,6 +6,7 @@ import { alertOf, api, actor, decide, done, keys, made, many, readOnly, refresh,
 import { ask, pickCluster } from "./dialogs.js";
 import { currentItem, items } from "./lists.js";
 import { onlyOne } from "./selection.js";
+import { Zoom } from "./zoom.js";
 
 /** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
@@ -42,6 +43,8 @@ const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement 
 /** @type {HTMLElement[]} */
 let row = [];
 let at = 0;
+const zoom = new Zoom(the("viewer-frame", HTMLElement), the("viewer-image", HTMLImageElement),
+  (text) => { the("viewer-zoom", HTMLElement).textContent = text; });
 
 /** @param {HTMLElement | null} item */
 export function openViewer(item) {
@@ -60,9 +63,10 @@ function fill() {
   if (!tile) return;
   const data = tile.dataset, id = encodeURIComponent(data.id ?? ""), image = the("viewer-image", HTMLImageElement);
   const original = `/api/v1/images/${id}/original`;
+  zoom.fit();
   image.src = `/api/v1/thumbnails/${data.hash}`;
   const large = new Image();
-  large.onload = () => { if (row[at] === tile) image.src = original; };
+  large.onload = () => { if (row[at] === tile) { image.src = original; zoom.fit(); } };
   large.src = original;
   image.alt = data.key ?? "";
   the("viewer-key", HTMLElement).textContent = data.key ?? "";
@@ -82,9 +86,15 @@ function turn(by) {
 }
 the("viewer-previous", HTMLElement).addEventListener("click", () => turn(-1));
 the("viewer-next", HTMLElement).addEventListener("click", () => turn(1));
+the("viewer-fill", HTMLElement).addEventListener("click", () => {
+  if (document.fullscreenElement) void document.exitFullscreen(); else the("viewer", HTMLElement).requestFullscreen().catch(alertOf);
+});
 the("viewer", HTMLElement).addEventListener("keydown", (event) => {
   const by = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, k: -1, ArrowRight: 1, j: 1 })[event.key];
   if (by) { event.preventDefault(); turn(by); }
+  if (event.key === "z") zoom.toggle();
+  if (event.key === "+" || event.key === "=") zoom.by(1.25);
+  if (event.key === "-") zoom.by(0.8);
 });
 document.addEventListener("dblclick", (event) => {
   const pick = event.target instanceof Element ? event.target.closest(".tile .pick") : null;
