@@ -158,3 +158,17 @@ def test_one_image_of_many_represents_a_cluster_only_when_it_is_clear_which(show
     shown.keyboard.press("p")
     toast(shown, "Select one image: 2 are selected")
     assert decided(served, "representative") == []
+
+
+def test_a_suggested_name_stands_in_the_empty_field_of_a_cluster_and_the_arrow_takes_it(
+    shown: Page, served: Client
+) -> None:
+    name = max(clusters(served).values(), key=lambda cluster: cluster["size"])["id"]
+    shown.route(re.compile(r"/suggestions$"), lambda route: route.fulfill(json={name: "Red post"}))
+    open_first(shown, served)
+    expect(shown.locator("#name")).to_have_attribute("placeholder", "Red post? → takes it")
+    shown.locator("#name").focus()
+    shown.keyboard.press("ArrowRight")
+    shown.keyboard.press("Enter")
+    toast(shown, "Named “Red post”")
+    assert decided(served, "rename")[0]["name"] == "Red post"

@@ -95,8 +95,24 @@ document.addEventListener("change", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.target instanceof HTMLInputElement && event.target.id === "name") event.target.blur();
+  const field = event.target;
+  if (!(field instanceof HTMLInputElement) || field.id !== "name") return;
+  if (event.key === "Enter") field.blur();
+  if (event.key === "ArrowRight" && field.value === "" && suggested) { event.preventDefault(); field.setRangeText(suggested, 0, 0, "end"); taken = true; }
 });
+
+let suggested = "", taken = false; // what a script wrote into a field makes no change of its own
+document.addEventListener("input", () => { taken = false; });
+document.addEventListener("focusout", (event) => {
+  if (taken) { taken = false; event.target?.dispatchEvent(new Event("change", { bubbles: true })); }
+});
+/** A name that an unnamed cluster could have stands in the empty field. */
+function showSuggestion() {
+  const field = the("name", HTMLInputElement);
+  if (suggested && !readOnly) field.placeholder = `${suggested}? → takes it`;
+}
+document.addEventListener("shown", showSuggestion);
+api(`/c/${slug}/suggestions`).then((found) => { suggested = found[id] ?? ""; showSuggestion(); }).catch(console.error); // names can be given without
 
 if (!readOnly) {
   keys({

@@ -100,7 +100,6 @@ function showSuggestion(card) {
   if (!chip || !input) return;
   chip.hidden = !suggested || !!card.dataset.name || readOnly;
   chip.textContent = `Use “${suggested ?? ""}”`;
-  if (suggested && !card.dataset.name) input.placeholder = `${suggested}?`;
 }
 const showSuggestions = () => items().forEach(showSuggestion);
 document.addEventListener("shown", showSuggestions);
