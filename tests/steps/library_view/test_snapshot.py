@@ -90,6 +90,7 @@ def reading(ran: Bench, database: Path) -> Iterator[Readers]:
     finally:
         app.state.service.stop()
         project.curation.close()
+        project.layout.decided.unlink(missing_ok=True)  # the next database belongs to the same data directory
 
 
 @pytest.fixture
