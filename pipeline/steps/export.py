@@ -208,7 +208,8 @@ def _safe(name: str) -> str:
 
 def _originals(project: Project, places: Mapping[str, str], missing: list[str]) -> Iterator[tuple[str, bytes]]:
     """Key and bytes of each original; keys of those that are gone or are other files are appended to `missing`."""
-    sizes = {key: size for slug in read_slugs(project.layout) for key, size in _listed_sizes(project, slug)}
+    listed = (pair for slug in read_slugs(project.layout) for pair in _listed_sizes(project, slug))
+    sizes = {key: size for key, size in listed if key in places}
     for done, (key, data) in enumerate(project.bucket.read_many(places), start=1):
         if isinstance(data, BucketUnreachableError):
             raise data

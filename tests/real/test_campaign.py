@@ -29,7 +29,7 @@ from pipeline.steps.published_sets import accept, candidates
 from pipeline.steps.run import run
 from pipeline.storage import artifacts, files
 from tests.odd_images import encoded, photograph
-from tests.steps.named_library import Bench, library, name_all
+from tests.steps.named_library import Bench, published_library
 from tests.steps.test_run import add
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
@@ -76,10 +76,7 @@ os._exit(0)
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """36 images of three kinds, published twice, with a name for each kind."""
     root = tmp_path_factory.mktemp("published")
-    bench = library(root)
-    bench.run()
-    name_all(bench)
-    bench.run()
+    published_library(root)
     return root
 
 

@@ -29,14 +29,19 @@ def name_all(bench: Bench, prefix: str = "Kind") -> None:
     curation.close()
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def published_library(root: Path) -> Bench:
     """A category of three kinds, each with a name, published."""
-    made = library(tmp_path)
+    made = library(root)
     made.run()
     name_all(made)
     made.run()
     return made
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A category of three kinds, each with a name, published."""
+    return published_library(tmp_path)
 
 
 def names(bench: Bench) -> list[str]:

@@ -20,7 +20,7 @@ from pipeline.steps.published_sets import rollback
 from pipeline.steps.run import run
 from pipeline.storage.history import read_history
 from tests.steps.named_library import HARM as HARM_TO_DECISIONS
-from tests.steps.named_library import Bench, bench, database, library, names, remove
+from tests.steps.named_library import Bench, bench, database, library, names, published_library, remove
 
 __all__ = ["bench"]
 
@@ -28,13 +28,8 @@ __all__ = ["bench"]
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library and its data directory, published with names; copied for each test."""
-    from tests.steps.named_library import name_all
-
     root = tmp_path_factory.mktemp("sound")
-    made = library(root)
-    made.run()
-    name_all(made)
-    made.run()
+    published_library(root)
     return root
 
 
