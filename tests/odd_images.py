@@ -7,11 +7,16 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from tests.profiles import DISPLAY_P3, rgb_profile
+
+HEIC = Path(__file__).parent / "data" / "heic"
+ODD_HEIC = ("plain", "turned", "burst", "clear")
 RED, GREEN, BLUE, YELLOW = (200, 30, 30), (30, 160, 30), (30, 30, 200), (220, 200, 40)
 
 
@@ -88,6 +93,8 @@ def _rejected() -> dict[str, Odd]:
         for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
     }
     broken = {"empty": b"", "jpeg header only": jpeg[:20], "half a jpeg": jpeg[: len(jpeg) // 2], **cut}
+    broken["cut heic"] = (HEIC / "plain.heic").read_bytes()[:-100]
+    broken["heic header only"] = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
     foreign = {
         "html": b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
         "text": b"this is not an image\n",
@@ -95,7 +102,11 @@ def _rejected() -> dict[str, Odd]:
         "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>',
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(/tmp/x) (w) file\n",
         "pdf": b"%PDF-1.7\n",
-        "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64),
+        "canon raw": b"II*\0\x10\0\0\0CR\2\0" + bytes(64),
+        "canon raw 3": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(64),
+        "fuji raw": b"FUJIFILMCCD-RAW 0201" + bytes(64),
+        "dng": _dng(),
+        "jpeg xl": b"\xff\x0a" + bytes(64),
         "mp4": b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(64),
         "noise": bytes(range(128, 256)) * 3,
         "zeros": bytes(500),
@@ -154,8 +165,13 @@ def _formats() -> dict[str, Odd]:
         "PCX": {}, "WEBP": {"lossless": True}, "AVIF": {"quality": 95}, "QOI": {}, "ICO": {"sizes": [(96, 64)]},
     }  # fmt: skip
     files = {kind: Odd(encoded(rgb, kind, **options), "ok") for kind, options in kinds.items()}
+    white = ((255, 255, 255),) * 4
+    heic = {f"{name} heic": (HEIC / f"{name}.heic").read_bytes() for name in ODD_HEIC}
     return {
         **files,
+        "pages tiff": Odd(encoded(rgb, "TIFF", save_all=True, append_images=[Image.new("RGB", (9, 9))]), "ok"),
+        "display p3": Odd(encoded(rgb, "JPEG", quality=95, icc_profile=rgb_profile(DISPLAY_P3)), "ok", tolerance=40),
+        **{name: Odd(data, "ok", white) if name == "clear heic" else Odd(data, "ok") for name, data in heic.items()},
         "progressive jpeg": Odd(encoded(rgb, "JPEG", quality=95, progressive=True), "ok"),
         "rgb jpeg": Odd(encoded(rgb, "JPEG", quality=95, keep_rgb=True), "ok"),
         "lossy webp": Odd(encoded(rgb, "WEBP", quality=95), "ok"),
@@ -168,6 +184,13 @@ def _formats() -> dict[str, Odd]:
             encoded(rgb, "JPEG", quality=95, exif=b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xaa" * 40), "ok"
         ),
     }
+
+
+def _dng() -> bytes:
+    """A RAW file as cameras and converters write it: a TIFF whose first picture is a small preview."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info[254], info[50706] = 1, b"\1\4\0\0"
+    return encoded(quadrants(), "TIFF", tiffinfo=info)
 
 
 def _oriented_tiff() -> bytes:

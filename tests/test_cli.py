@@ -80,7 +80,7 @@ def test_a_folder_of_unusable_files_is_told_and_the_sound_one_beside_it_is_publi
     if json_wanted:
         rows = {row["category"]: row for row in json.loads(found.stdout)}
         assert rows["bollards"]["images"] == 24
-        assert "3 not_an_image" in rows["iphone"]["failed"]
+        assert "3 broken" in rows["iphone"]["failed"]
     else:
         assert "FAILED" in found.stdout
 

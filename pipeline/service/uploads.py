@@ -25,7 +25,7 @@ FORMATS = {
     "GIF": ("gif", "image/gif"), "BMP": ("bmp", "image/bmp"), "TIFF": ("tif", "image/tiff"),
     "WEBP": ("webp", "image/webp"), "AVIF": ("avif", "image/avif"), "QOI": ("qoi", "image/qoi"),
     "JPEG2000": ("jp2", "image/jp2"), "ICO": ("ico", "image/vnd.microsoft.icon"), "SGI": ("sgi", "image/sgi"),
-    "PCX": ("pcx", "image/vnd.zbrush.pcx"), "PPM": ("ppm", "image/x-portable-pixmap"),
+    "HEIF": ("heic", "image/heic"), "PCX": ("pcx", "image/vnd.zbrush.pcx"), "PPM": ("ppm", "image/x-portable-pixmap"),
 }  # fmt: skip
 GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 

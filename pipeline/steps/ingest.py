@@ -33,7 +33,7 @@ from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
 ROWS_AT_ONCE = 1024
-CODE = 2  # increase when decoding returns something else, so that stored rows are computed again
+CODE = 3  # increase when decoding returns something else, so that stored rows are computed again
 USABLE_SINCE = 1  # rows of usable images are kept from this CODE on; only rejected images are tried again
 
 

@@ -23,7 +23,7 @@ LARGE = 200_000_000  # bytes; freeing the memory of smaller images at once is no
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes per pixel in Pillow, else 4
 _SHOWN = 4  # RGB pixels and their opacity
 # Further memory of decoders, in bytes per pixel: canvases and copies of WebP and AVIF, 32-bit planes of JPEG 2000
-_DECODER = {"WEBP": 12, "AVIF": 12, "JPEG2000": 16, "TIFF": 4, "GIF": 4, "ICO": 4}
+_DECODER = {"WEBP": 12, "AVIF": 12, "JPEG2000": 16, "TIFF": 4, "HEIF": 4, "GIF": 4, "ICO": 4}
 
 
 def decoded_bytes(image: Image.Image) -> int:

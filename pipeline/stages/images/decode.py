@@ -25,10 +25,11 @@ from PIL import Image
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
-from pipeline.stages.images import jpeg, png
+from pipeline.stages.images import heif, jpeg, png
 from pipeline.stages.images.budget import Admit, decoded_bytes
+from pipeline.stages.images.colour import to_srgb
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.stages.images.formats import DAMAGE, identify, one_line, read_exif
+from pipeline.stages.images.formats import DAMAGE, RAW, identify, is_raw, one_line, read_exif
 from pipeline.stages.images.identity import pixel_hash
 from pipeline.stages.images.pixels import Shown, pillow_pixels
 
@@ -37,7 +38,7 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # the row says what is wrong with a file
 
 _CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
-_EXIF_IN_HEADER = ("JPEG", "MPO", "WEBP")  # orientation and EXIF are readable before the pixels are decoded
+_EXIF_IN_HEADER = ("JPEG", "MPO", "WEBP", "HEIF")  # orientation and EXIF are readable before the pixels are decoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +119,11 @@ def decode(
         _apply_orientation(pixels, exif.orientation),
         _apply_orientation(alpha, exif.orientation) if alpha is not None else None,
     )
+    stored = pixel_hash(pixels, alpha)  # of the pixels as they are stored: a new profile does not make a new image
     return Decoded(
         content_hash=digest, width=pixels.shape[1], height=pixels.shape[0], format=image.format or "",
-        taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=pixels,
-        pixel_hash=pixel_hash(pixels, alpha),
+        taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=to_srgb(pixels, image),
+        pixel_hash=stored,
     )  # fmt: skip
 
 
@@ -193,6 +195,8 @@ def _open(data: bytes, params: ImageParams, digest: str) -> "tuple[Image.Image, 
         return Rejected("broken", f"The {kind} header is damaged or cut off: {one_line(error)}.", digest)
     except MemoryError:
         return Rejected("too_large", f"No memory to open this {kind} file.", digest)
+    if is_raw(image):
+        return Rejected("not_an_image", f"This is {RAW}.", digest)
     width, height = image.size
     if width * height > params.max_megapixels * 1e6:
         reason = f"{width} x {height} = {width * height / 1e6:.1f} megapixels is more than max_megapixels = "
@@ -202,6 +206,8 @@ def _open(data: bytes, params: ImageParams, digest: str) -> "tuple[Image.Image, 
 
 def _open_any(data: bytes, kind: str) -> tuple[Image.Image, bytes]:
     """Open the file, if need be without parts that no pixel depends on: damaged profiles, previews, long texts."""
+    if kind == "HEIF":
+        heif.teach_pillow()
     try:
         return Image.open(io.BytesIO(data), formats=(kind,)), data
     except DAMAGE:

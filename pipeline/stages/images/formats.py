@@ -24,11 +24,13 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x01\xda", "SGI"), *((b"\n" + bytes([version, 1]), "PCX") for version in (0, 2, 3, 5)),
     *((b"P%c%c" % (kind, space), "PPM") for kind in b"123456f" for space in b"\n \t\r"),
 )  # fmt: skip
+RAW = "a camera's RAW file: develop it to JPEG, TIFF or HEIC, or let the camera store a JPEG beside it"
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"), (b"%!PS", "a PostScript file"), (b"8BPS", "a Photoshop file"),
     (b"PK\x03\x04", "a ZIP archive or office document"), (b"\x1f\x8b", "gzip-compressed data"),
     (b"\xff\x0a", "a JPEG XL image, which is not supported: convert it to JPEG, PNG or WebP"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL image, which is not supported: convert it to JPEG, PNG or WebP"),
+    *((start, RAW) for start in (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")),
 )  # fmt: skip
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
@@ -52,6 +54,8 @@ class Exif:
 def identify(data: bytes) -> tuple[str | None, str]:
     """Pillow's name of the format, or None and a description of what the data is instead."""
     head = data[:64]
+    if head[8:10] == b"CR" and head[:4] in (b"II*\0", b"MM\0*"):
+        return None, RAW
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP", ""
     if head[4:8] == b"ftyp":
@@ -74,8 +78,15 @@ def _identify_container(head: bytes) -> tuple[str | None, str]:
     if brands & {b"avif", b"avis"}:
         return "AVIF", ""
     if brands & _HEIC_BRANDS:
-        return None, "a HEIC image, which is not supported: convert it to JPEG, PNG or WebP (many phones export JPEG)"
-    return None, "a video or another container of media"
+        return "HEIF", ""
+    return None, RAW if b"crx " in brands else "a video or another container of media"
+
+
+def is_raw(image: Image.Image) -> bool:
+    """Whether an opened TIFF is a camera's RAW file, such as DNG, NEF or ARW: its first picture is only a preview."""
+    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    reduced = int(tags.get(ExifTags.Base.NewSubfileType, 0)) & 1
+    return ExifTags.Base.DNGVersion in tags or bool(reduced and ExifTags.Base.SubIFDs in tags)
 
 
 def read_exif(image: Image.Image) -> Exif:

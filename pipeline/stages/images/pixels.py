@@ -1,6 +1,7 @@
 """A Pillow image → uint8 RGB on an opaque background, a strip at a time.
 
-What belongs here: modes, depths and transparency. Not here: opening and checking files (`decode.py`).
+What belongs here: modes, depths and transparency. Not here: opening and checking files (`decode.py`), colour profiles
+(`colour.py`).
 
 Whole-image conversions need several copies of the image at once: 40 bytes for each pixel of a floating-point TIFF. A
 strip needs a few MB.
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms, ImageColor
 
+from pipeline.stages.images.colour import STRIP_PIXELS, cmyk_transform
+
 Shown = tuple[np.ndarray, np.ndarray | None]  # pixels on their background; uint8 [h, w] opacity if not all is opaque
 UNSEEN = 8  # of 255: an image that differs nowhere by more from its background is invisible
 MID_GREY = (128, 128, 128)
-STRIP_PIXELS = 1 << 20
 
 
 def pillow_pixels(image: Image.Image, background: str) -> Shown:
@@ -28,8 +30,9 @@ def pillow_pixels(image: Image.Image, background: str) -> Shown:
     if image.has_transparency_data:
         return _composite(image, background)
     pixels = np.empty((image.height, image.width, 3), np.uint8)
+    ink = cmyk_transform(image)
     for top, strip in _strips(image):
-        pixels[top : top + strip.height] = np.asarray(strip.convert("RGB"))
+        pixels[top : top + strip.height] = np.asarray(strip.convert("RGB") if ink is None else ink.apply(strip))
     return pixels, None
 
 

@@ -224,8 +224,10 @@ def test_an_impossible_place_is_no_place(degrees: tuple[IFDRational, ...]) -> No
     assert (result.latitude, result.longitude, result.taken_at) == (None, None, None)
 
 
-def test_a_heic_file_is_told_what_to_do() -> None:
-    assert "convert it to JPEG" in rejected(ODD["heic"].data).reason
+@pytest.mark.parametrize("name", ["canon raw", "canon raw 3", "fuji raw", "dng"])
+def test_a_raw_file_is_told_what_to_do(name: str) -> None:
+    """The preview in a RAW file is a few hundred pixels wide; it was taken for the photograph."""
+    assert "develop it to JPEG" in rejected(ODD[name].data).reason
 
 
 def test_width_and_height_are_those_of_the_upright_image() -> None:

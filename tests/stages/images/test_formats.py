@@ -32,7 +32,6 @@ def test_a_format_is_known_by_its_first_bytes_alone(kind: str) -> None:
         (b"%PDF-1.7\n", "a PDF document"),
         (b"PK\x03\x04", "a ZIP archive"),
         (b"\xff\x0a\0", "convert it to JPEG"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "convert it to JPEG"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2", "a video or another container"),
         (b"\xef\xbb\xbf \n<html>", "markup"),
         (b"not a picture\r\n", "text"),
