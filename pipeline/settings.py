@@ -27,6 +27,8 @@ EXPECTED = {
     "dagster_url": "an address such as http://127.0.0.1:3000",
 }
 
+GRANULARITY = r"^(auto|coarse|fine|0(\.\d+)?|1(\.0+)?|\.\d+)$"  # also what people may decide for one category
+
 DEFAULT_FILE = Path("image-cluster.yaml")
 FILE_VARIABLE = "IMAGE_CLUSTER_SETTINGS"
 
@@ -234,7 +236,7 @@ class ClusterParams(Params):
     granularity: str = Field(
         default="auto",
         coerce_numbers_to_str=True,
-        pattern=r"^(auto|coarse|fine|0(\.\d+)?|1(\.0+)?|\.\d+)$",
+        pattern=GRANULARITY,
         description="How fine: auto, coarse, fine, or a number from 0 (few broad clusters) to 1 (many narrow ones); "
         "`image-cluster tune` compares them. auto: community uses resolution 0.8, HDBSCAN min_cluster_size, "
         "k-means 20 clusters.",

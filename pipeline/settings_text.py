@@ -1,7 +1,6 @@
 """The commented image-cluster.yaml, generated from the parameter classes, so that no setting is described twice.
 
-What belongs here: turning settings into text, and changing one value in a text that people wrote. Not here: the
-settings (`settings.py`).
+What belongs here: turning settings into text. Not here: the settings (`settings.py`).
 """
 
 import json
@@ -9,13 +8,11 @@ import textwrap
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import yaml
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pipeline.errors import SettingsError
-from pipeline.settings import Settings, parse_settings
+from pipeline.settings import Settings
 
 HEAD = """\
 # image-cluster.yaml: every setting with its default, meaning and bounds. Delete what you do not change.
@@ -37,56 +34,6 @@ def settings_text(changed: dict[str, dict[str, Any]] | None = None) -> str:
         else:
             lines.extend(_knob(name, field, value, indent=""))
     return "\n".join(lines) + "\n"
-
-
-def with_value(text: str, section: str, knob: str, value: str, *, name: str = "settings") -> str:
-    """The text of a settings file with one setting changed to `value` (plain YAML) and nothing else.
-
-    `name` is the file in errors. Raises `SettingsError` if the text or the value is invalid, or if the text is written
-    in a way that cannot be changed in one place.
-    """
-    before = parse_settings(text, name=name).model_dump()
-    changed = _changed(text, section, knob, value)
-    after = parse_settings(changed, name=name).model_dump()
-    wanted = parse_settings(f"{section}: {{{knob}: {value}}}", name=name).model_dump()[section][knob]
-    if after != {**before, section: {**before[section], knob: wanted}}:
-        raise SettingsError(
-            f"{name} is written in a way that cannot be changed here. Write it yourself: {knob}: {value}, in {section}."
-        )
-    return changed
-
-
-def _changed(text: str, section: str, knob: str, value: str) -> str:
-    newline = "\r\n" if "\r\n" in text else "\n"
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    entry = _entry(root, section)
-    if entry is None:
-        gap = "" if not text or text.endswith("\n") else newline
-        return f"{text}{gap}{newline if text else ''}{section}:{newline}  {knob}: {value}{newline}"
-    key, node = entry
-    value_entry = _entry(node, knob)
-    if value_entry is not None:
-        old = value_entry[1]
-        space = "" if old.start_mark.index > value_entry[0].end_mark.index + 1 else " "
-        return f"{text[: old.start_mark.index]}{space}{value}{text[old.end_mark.index :]}"
-    line = f"{knob}: {value}"
-    if isinstance(node, yaml.MappingNode) and node.flow_style:
-        at, comma = node.start_mark.index + 1, ", " if node.value else ""
-        return f"{text[:at]}{line}{comma}{text[at:]}"
-    if isinstance(node, yaml.MappingNode):
-        first = node.value[0][0].start_mark
-        return f"{text[: first.index]}{line}{newline}{' ' * first.column}{text[first.index :]}"
-    end = text.find("\n", key.end_mark.index)  # an empty section, or one with only comments
-    at = len(text) if end < 0 else end + 1
-    gap = newline if end < 0 else ""
-    return f"{text[:at]}{gap}  {line}{newline}{text[at:]}"
-
-
-def _entry(node: Any, name: str) -> tuple[Any, Any] | None:
-    """Key and value of one name in a mapping."""
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    return next(((key, value) for key, value in node.value if key.value == name), None)
 
 
 def _knobs(section: BaseModel, changed: dict[str, Any], indent: str = "  ") -> list[str]:

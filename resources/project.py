@@ -45,7 +45,10 @@ class ProjectResource(dg.ConfigurableResource[Any]):
         Raises `SettingsError` if the settings are invalid with the overrides.
         """
         settings = with_overrides(self.settings(), overrides)
-        return _Project(settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log))
+        told = not {"granularity", "n_clusters"}.isdisjoint(overrides.get("labels", {}))
+        return _Project(
+            settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log), granularity_given=told
+        )
 
     def encoder_factory(self) -> EncoderFactory | None:
         """A function that makes the encoder; None for the encoder of the settings."""
@@ -60,9 +63,10 @@ class _Project(Project):
     """A project with the bucket of the resource, opened at its first use: most steps need neither bucket nor key."""
 
     def __init__(
-        self, settings: Settings, resource: BucketResource, *, encoder: EncoderFactory | None, talk: Talk
-    ) -> None:
-        super().__init__(settings, encoder=encoder, talk=talk)
+        self, settings: Settings, resource: BucketResource, *, encoder: EncoderFactory | None, talk: Talk,
+        granularity_given: bool,
+    ) -> None:  # fmt: skip
+        super().__init__(settings, encoder=encoder, talk=talk, granularity_given=granularity_given)
         self._resource = resource
 
     @cached_property

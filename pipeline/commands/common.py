@@ -109,9 +109,11 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
         console = Console(quiet=quiet)
         names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
                  "min_cluster_size", "granularity", "clusters", "seed", "recluster", "single")  # fmt: skip
-        settings = settings_from(settings_file, {name: given.pop(name, None) for name in names})
+        chosen = {name: given.pop(name, None) for name in names}
+        settings = settings_from(settings_file, chosen)
+        told = chosen["granularity"] is not None or chosen["clusters"] is not None
         try:
-            return function(project=Project(settings, talk=console), **given)
+            return function(project=Project(settings, talk=console, granularity_given=told), **given)
         finally:
             console.close()
 

@@ -1,7 +1,7 @@
 """`image-cluster tune`: comparing granularities for a category, and setting one.
 
 What belongs here: arguments, the table on stdout, the next step on stderr. Not here: the sweep (`stages/tuning/`),
-storing it and changing the settings file (`steps/tune.py`).
+storing it (`steps/tune.py`), the decision for a granularity (`steps/granularity.py`).
 """
 
 import shlex
@@ -43,7 +43,7 @@ class Steps(click.ParamType[tuple[float, ...]]):
     show_default=True,
     help="Random subsamples to measure stability on; 0 skips it, which is several times faster.",
 )
-@click.option("--apply", "value", metavar="VALUE", help="Write a granularity (or best) into the settings file.")
+@click.option("--apply", "value", metavar="VALUE", help="Decide a granularity for CATEGORY (or best, or settings).")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the report to this file.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @where_options
@@ -64,6 +64,9 @@ def tune(
     share, the largest cluster, validity, stability, and how many of today's clusters would keep their id and name.
     Reads no image and changes no cluster. The report shows a coarser setting, the current one and a finer one side by
     side, with pictures.
+
+    --apply stores a decision about this category: it stands in the history, can be undone, and overrides the settings
+    file, which is not touched. --apply settings goes back to the file.
 
     \b
     Examples:
@@ -87,7 +90,7 @@ def tune(
         _apply(
             project,
             slug,
-            str(report.facts["best"] or project.settings.labels.granularity) if value == "best" else value,
+            str(report.facts["best"] or report.facts["current"]) if value == "best" else value,
         )
     if show:
         click.launch((html or _page(report)).resolve().as_uri())
@@ -160,30 +163,29 @@ def _print_notices(project: "Project", report: "Report", rows: list[dict[str, An
 
 
 def _apply(project: "Project", slug: str, value: str) -> None:
-    from pipeline.errors import SettingsError
-    from pipeline.settings import settings_path
-    from pipeline.steps.tune import apply_granularity
-    from pipeline.storage.layout import read_slugs
+    from getpass import getuser
+
+    from pipeline.errors import DecisionError, SettingsError
+    from pipeline.steps.granularity import choice, choose
 
     try:
-        value = f"{float(value):g}"
-    except ValueError:
-        if value not in ("auto", "coarse", "fine"):
-            raise SettingsError(
-                f"--apply {value}: a granularity is auto, coarse, fine, best, or a number from 0 (coarse) to 1 (fine)."
-            ) from None
-    file = click.get_current_context().params.get("settings_file") or settings_path()
-    if not apply_granularity(file, value):
-        project.talk.notice(f"{file} already says labels.granularity: {value}.")
-        return
-    project.talk.notice(f"{file} now says labels.granularity: {value}. No cluster has changed yet.")
-    if project.settings.labels.n_clusters is not None:
-        project.talk.notice(f"labels.n_clusters is {project.settings.labels.n_clusters} and overrides it. Unset it.")
-    others = sorted(set(read_slugs(project.layout).values()) - {project.category_of(slug)})
-    if others:
-        project.talk.notice(f"It applies to every category of that file: {', '.join(others)} too.")
-    where = _where()
-    name = shlex.quote(project.category_of(slug))
+        event = choose(project, slug, None if value == "settings" else value, actor=getuser())
+    except DecisionError as error:
+        raise SettingsError(f"--apply: {error} Further words: best, settings.") from None
+    now, category = choice(project, slug), project.category_of(slug)
+    what = now.value if now.event else f"that of the settings, {now.settings}"
+    if event is None:
+        project.talk.notice(f"The granularity of {category} is {what} already.")
+    else:
+        project.talk.notice(
+            f"The granularity of {category} is now {what}. No cluster has changed yet; "
+            f"image-cluster clusters undo {event.number} takes it back."
+        )
+    if now.event is not None and now.n_clusters is not None:
+        project.talk.notice(
+            f"The settings say labels.n_clusters: {now.n_clusters}. It no longer counts for {category}."
+        )
+    where, name = _where(), shlex.quote(category)
     project.talk.notice(
         f"Next: image-cluster cluster --category {name}{where} && image-cluster visualize --category {name}{where}"
     )

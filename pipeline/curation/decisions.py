@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
+from pipeline.settings import GRANULARITY
+
 NAME_LENGTH = 120
 TEXT_LENGTH = 4000
 TAG_LENGTH = 60
@@ -49,6 +51,7 @@ ClusterId = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z
 ContentHash = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[0-9A-Za-z_-]+$")]
 Images = Annotated[tuple[ContentHash, ...], Field(min_length=1, max_length=IMAGES_AT_ONCE)]
 Status = Literal["active", "unusable", "hidden"]
+GranularityValue = Annotated[str, Field(pattern=GRANULARITY, max_length=20)]
 
 
 class _Decision(BaseModel):
@@ -226,6 +229,22 @@ class KeepBoth(_OfImages):
     kind: Literal["keep_both"] = "keep_both"
 
 
+class Granularity(_Decision):
+    """How fine this category is clustered, from the next run on, instead of `labels.granularity` in the settings.
+
+    None goes back to the settings.
+    """
+
+    kind: Literal["granularity"] = "granularity"
+    value: GranularityValue | None
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
+
+    def images_touched(self) -> tuple[str, ...]:
+        return ()
+
+
 class Undo(_Decision):
     """Undo the event with this number. An undo can be undone."""
 
@@ -243,7 +262,7 @@ class Undo(_Decision):
 # handled.
 Decision = (
     Rename | Describe | SetStatus | Review | Merge | Split | Create | Move | Exclude | Include | ChooseRepresentative
-    | Tag | Untag | Note | Pair | KeepBoth | Undo
+    | Tag | Untag | Note | Pair | KeepBoth | Granularity | Undo
 )  # fmt: skip
 NewCluster = Split | Create  # the kinds that make a cluster out of images
 IMAGE_FIELDS = ("images", "image", "a", "b")  # the fields of any kind that hold content hashes

@@ -66,8 +66,8 @@ class Fold:
                 self._move(event, event.decision)
             case d.Exclude() | d.Include() | d.Tag() | d.Untag():
                 self._images(event.number, event.decision)
-            case d.Note() | d.Pair() | d.KeepBoth():
-                pass  # does not affect clusters
+            case d.Note() | d.Pair() | d.KeepBoth() | d.Granularity():
+                pass  # does not affect these clusters
             case d.Undo():
                 pass  # `active_events` handles it
             case _:

@@ -24,6 +24,7 @@ from pipeline.service.routes import (
     documentation,
     events,
     export,
+    granularity,
     health,
     images,
     login,
@@ -94,8 +95,8 @@ def create_app(project: Project, options: Options) -> FastAPI:
     params = project.settings.service
     for router in (
         health.router, categories.router, clusters.router, images.router, map_points.router, tagging.router,
-        curation.router, runs.router, events.router, export.router, similarity.router(params), vectors.router(params),
-        uploads.router(params),
+        curation.router, granularity.router, runs.router, events.router, export.router, similarity.router(params),
+        vectors.router(params), uploads.router(params),
     ):  # fmt: skip
         app.include_router(router, prefix=API, responses=PROBLEMS)
         app.include_router(router, prefix="/api", include_in_schema=False)

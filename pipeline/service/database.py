@@ -39,7 +39,7 @@ run_table = Table(
     "run",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("kind", String(20), nullable=False),  # pipeline, vectors or dagster
+    Column("kind", String(20), nullable=False),  # pipeline, clustering, tuning, vectors or dagster
     Column("category", Text),
     Column("slug", String(200)),
     Column("state", String(20), nullable=False),  # queued, running, succeeded, failed, died or cancelled

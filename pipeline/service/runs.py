@@ -64,8 +64,13 @@ class Runs:
             self._thread.join(timeout=5)
         return [row for row in self.last(100) if row["state"] == "running"]
 
-    def launch(self, category: str, slug: str, changed: dict[str, Any], settings: Settings) -> Row:
-        """Start a run of a category; `changed` are settings that differ from the service's. Raises `Problem`."""
+    def launch(
+        self, category: str, slug: str, changed: dict[str, Any], settings: Settings, *, kind: str = "pipeline"
+    ) -> Row:
+        """Start a run of a category; `changed` are settings that differ from the service's. Raises `Problem`.
+
+        `kind`: pipeline for every step, clustering for those after reading. Dagster always runs its whole job.
+        """
         if self._dagster is not None:
             if changed:
                 raise Problem(
@@ -76,11 +81,25 @@ class Runs:
             row = self._row("dagster", category, slug, {}) | {"state": "running", "started_at": time()}
             return self._add(row | {"elsewhere": elsewhere})
         waiting = [run for run in self.last(1000) if run["state"] == "queued" and run["slug"] == slug]
-        if waiting and waiting[0]["settings"] == changed:
-            return waiting[0]  # it has not begun, so it will see the same images
-        row = self._row("pipeline", category, slug, changed)
-        job = {"kind": "pipeline", "categories": [category], "settings": settings.model_dump(mode="json")}
-        self._write_job(row["id"], job)
+        same = next((run for run in waiting if (run["kind"], run["settings"]) == (kind, changed)), None)
+        if same is not None:
+            return same  # it has not begun, so it will see the same images
+        told = not {"granularity", "n_clusters"}.isdisjoint(changed.get("labels", {}))
+        return self._launch_here(kind, category, slug, settings, changed, {"granularity_given": told})
+
+    def launch_tuning(self, category: str, slug: str, settings: Settings, runs: int) -> Row:
+        """Compare the granularities of a category, with stability from that many subsamples. Changes no cluster."""
+        open_runs = [run for run in self.last(1000, OPEN) if run["slug"] == slug and run["kind"] == "tuning"]
+        if open_runs:
+            return open_runs[0]
+        return self._launch_here("tuning", category, slug, settings, {}, {"runs": runs})
+
+    def _launch_here(
+        self, kind: str, category: str, slug: str, settings: Settings, changed: dict[str, Any], further: dict[str, Any]
+    ) -> Row:
+        row = self._row(kind, category, slug, changed)
+        job = {"kind": kind, "categories": [category], "slug": slug, "settings": settings.model_dump(mode="json")}
+        self._write_job(row["id"], job | further)
         return self._add(row)
 
     def launch_vectors(self, arrays: bytes, parameters: dict[str, Any]) -> Row:
@@ -212,7 +231,7 @@ class Runs:
         if changes.get("state"):
             changes["ended_at"] = time()
             self._children.pop(row["id"], None)
-            if changes["state"] == "succeeded" and row["kind"] == "pipeline":
+            if changes["state"] == "succeeded" and row["kind"] != "vectors":
                 changes["result"] = json.loads((self._folder / row["id"] / "result.json").read_bytes())
         if changes:
             self._change(row["id"], **changes)

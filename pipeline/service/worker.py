@@ -13,13 +13,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from filelock import FileLock
 
 from pipeline.errors import ImageClusterError
 from pipeline.settings import Settings
 from pipeline.storage.files import write_atomically
+
+if TYPE_CHECKING:
+    from pipeline.steps.project import Project
 
 LINES_PER_SECOND = 10
 
@@ -70,14 +73,39 @@ def main(folder: Path) -> int:
 def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     """All steps of the categories, as `image-cluster run`."""
     from pipeline.steps.each import raise_failures
-    from pipeline.steps.project import Project
     from pipeline.steps.run import run
 
     talk.progress("categories", 0, len(job["categories"]))
-    done = run(Project(Settings.model_validate(job["settings"]), talk=talk), job["categories"])
+    done = run(_project(job, talk), job["categories"])
     raise_failures(done.failures, len(done.finished))
     talk.progress("categories", len(done.finished), len(done.finished))
     return done.summaries()
+
+
+def _clustering(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+    """The steps after reading, for one category."""
+    from pipeline.steps.run import cluster_again
+
+    talk.progress("clustering", 0, 1)
+    figures = cluster_again(_project(job, talk), job["slug"])
+    talk.progress("clustering", 1, 1)
+    return figures
+
+
+def _tuning(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+    """The comparison of granularities, as `image-cluster tune`."""
+    from pipeline.steps.tune import tune
+
+    talk.progress("comparing", 0, 1)
+    report = tune(_project(job, talk), job["slug"], runs=job["runs"])
+    return {"category": report.category, "best": report.facts["best"], "current": report.facts["current"]}
+
+
+def _project(job: dict[str, Any], talk: JsonTalk) -> "Project":
+    from pipeline.steps.project import Project
+
+    settings = Settings.model_validate(job["settings"])
+    return Project(settings, talk=talk, granularity_given=job.get("granularity_given", False))
 
 
 def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
@@ -91,7 +119,9 @@ def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     return answer
 
 
-KINDS: dict[str, Callable[[Path, dict[str, Any], JsonTalk], Any]] = {"pipeline": _pipeline, "vectors": _vectors}
+KINDS: dict[str, Callable[[Path, dict[str, Any], JsonTalk], Any]] = {
+    "pipeline": _pipeline, "clustering": _clustering, "tuning": _tuning, "vectors": _vectors,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main(Path(sys.argv[1])))

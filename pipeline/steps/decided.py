@@ -1,4 +1,5 @@
-"""The decisions that stages need: excluded images, named clusters, rated pairs, pairs that are not duplicates.
+"""The decisions that stages need: excluded images, named clusters, rated pairs, pairs that are not duplicates, and
+how fine a category is clustered.
 
 What belongs here: reading these from a project's decisions. Not here: deciding (`curation.py`), the effect of decisions
 on computed clusters (`curation/replay.py`).
@@ -7,6 +8,8 @@ on computed clusters (`curation/replay.py`).
 from itertools import combinations
 
 from pipeline.curation import decisions as d
+from pipeline.curation.decisions import Event
+from pipeline.settings import ClusterParams
 from pipeline.steps.project import Project
 
 
@@ -32,3 +35,24 @@ def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
     active = d.active_events(project.curation.checked(slug).events(slug))
     kept = [event.decision.images for event in active if isinstance(event.decision, d.KeepBoth)]
     return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
+
+
+def granularity_event(project: Project, slug: str) -> Event | None:
+    """The decision about granularity that is in force; None if there is none, or it went back to the settings."""
+    for event in reversed(d.active_events(project.curation.checked(slug).events(slug))):
+        if isinstance(event.decision, d.Granularity):
+            return event if event.decision.value is not None else None
+    return None
+
+
+def cluster_params(project: Project, slug: str) -> ClusterParams:
+    """The settings of the clusterer, with the granularity that people decided for this category.
+
+    What a single run was told (`--granularity`, `--clusters`) wins over the decision, the decision over the settings,
+    `labels.n_clusters` included.
+    """
+    params = project.settings.labels
+    event = None if project.granularity_given else granularity_event(project, slug)
+    if event is None or not isinstance(event.decision, d.Granularity):
+        return params
+    return params.model_copy(update={"granularity": event.decision.value, "n_clusters": None})

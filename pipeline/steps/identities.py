@@ -34,12 +34,7 @@ def identities(project: Project, slug: str) -> Report:
             pl.col("content_hash").unique(), pl.len().alias("size")
         ).sort("raw_group")  # fmt: skip
         groups = [frozenset(values) for values in sizes["content_hash"].to_list()]
-        ledger = _ledger(current, fingerprint)
-        centroids = _centroids(project, groups, ledger, fingerprint)
-        matched = identity.match(
-            groups, ledger, params, category=category, named=named_clusters(project, slug),
-            centroids=centroids,
-        )  # fmt: skip
+        matched, centroids = match_groups(project, slug, groups, current, fingerprint)
         clusters = _clusters(matched, sizes)
         members = _members(project, frame, clusters, centroids, fingerprint)
         cluster_of = dict(clusters.select("raw_group", "cluster_id").iter_rows())
@@ -63,6 +58,22 @@ def identities(project: Project, slug: str) -> Report:
     report.counts = {name: value for name, value in report.facts.items() if isinstance(value, int)}
     report.counts["died"] = len(report.facts.get("died", []))
     return report
+
+
+def match_groups(
+    project: Project, slug: str, groups: list[frozenset[str]], current: Artifact | None, encoder: str
+) -> tuple[identity.Matching, np.ndarray | None]:
+    """The identity of each group (content hashes) if they followed the clusters of `current`; stores nothing.
+
+    Also the centroids of the groups, float32 [g, d], None without groups. `encoder` is the fingerprint of the vectors.
+    """
+    ledger = _ledger(current, encoder)
+    centroids = _centroids(project, groups, ledger, encoder)
+    matched = identity.match(
+        groups, ledger, project.settings.identities, category=project.category_of(slug),
+        named=named_clusters(project, slug), centroids=centroids,
+    )  # fmt: skip
+    return matched, centroids
 
 
 def _ledger(current: Artifact | None, encoder: str = "") -> identity.Ledger:

@@ -54,13 +54,14 @@ def clustering(params: ClusterParams) -> dict[str, Any]:
     return params.model_dump(exclude=WHEN)
 
 
-def make_plan(project: Project, source: Artifact, inputs: str, code: int, hashes: Callable[[], list[str]]) -> Plan:
+def make_plan(
+    project: Project, source: Artifact, params: ClusterParams, inputs: str, code: int, hashes: Callable[[], list[str]]
+) -> Plan:
     """The plan for `labels`; `hashes` returns the points, and is called only if they may have changed."""
-    params = project.settings.labels
     current = project.store.current(source.slug, "labels")
     facts = current.facts(Facts) if current is not None else None
     base = facts.full if facts is not None else None
-    made = _made_of(project, source, code)
+    made = made_of(project, source, params, code)
     same = facts is not None and facts.inputs == inputs
     added, removed = (facts.came_since_full, facts.went_since_full) if facts is not None else (0, 0)
     if current is not None and base is not None and not same:
@@ -75,11 +76,12 @@ def make_plan(project: Project, source: Artifact, inputs: str, code: int, hashes
     return Plan(decision, inputs, made, digest(inputs, decision.mode, since), base)
 
 
-def _made_of(project: Project, source: Artifact, code: int) -> str:
+def made_of(project: Project, source: Artifact, params: ClusterParams, code: int) -> str:
+    """A digest of everything but the images that a full clustering depends on: settings, space, ratings, code."""
     facts = source.facts(ReducedFacts)
     reduction = reduction_as_used(project).model_dump() if facts.dimension else {}
     return digest(
-        facts.embeddings, clustering(project.settings.labels), code, reduction, facts.pairs or [],
+        facts.embeddings, clustering(params), code, reduction, facts.pairs or [],
         facts.space_params, project.settings.duplicates.collapse,
     )  # fmt: skip
 

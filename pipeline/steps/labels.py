@@ -29,6 +29,7 @@ from pipeline.stages.published.guard import no_clear_kinds
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.stages.reduced.contract import reduced_schema
 from pipeline.steps import incremental
+from pipeline.steps.decided import cluster_params
 from pipeline.steps.duplicates import collapsed, counts_as
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project, Report
@@ -101,11 +102,11 @@ def read_points(project: Project, source: Artifact) -> Points:
 
 def labels(project: Project, slug: str) -> Report:
     """Bring `labels` up to date."""
-    params = project.settings.labels
+    params = cluster_params(project, slug)
     source = project.store.require(slug, "reduced")
 
     inputs = digest(source.provenance.fingerprint, incremental.clustering(params), CODE, *collapsed(project, slug))
-    plan = incremental.make_plan(project, source, inputs, CODE, lambda: read_points(project, source).hashes)
+    plan = incremental.make_plan(project, source, params, inputs, CODE, lambda: read_points(project, source).hashes)
 
     def compute(current: Artifact | None) -> StageResult:
         points = read_points(project, source)

@@ -54,8 +54,11 @@ class Project(DataDirectory):
         encoder: "Callable[[], Encoder] | None" = None,
         talk: Talk | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        granularity_given: bool = False,
     ) -> None:
+        """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it."""
         super().__init__(settings, talk=talk, clock=clock)
+        self.granularity_given = granularity_given
         self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
         self._bucket = bucket
         self._open_encoder = encoder

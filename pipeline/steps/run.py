@@ -105,6 +105,20 @@ def _run_category(project: Project, slug: str, *, sample: int | None) -> Categor
     return done
 
 
+def cluster_again(project: Project, slug: str) -> dict[str, Any]:
+    """The stored vectors of one category clustered and published anew; reads no image. Returns figures for people.
+
+    `held`: why the result was not published, if it was not.
+    """
+    project.curation.checked(slug)
+    reports = {report.artifact: report for report in (step(project, slug) for step in CLUSTER_STEPS)}
+    published = publish(project, slug)
+    counts = reports["identities"].counts
+    return {"category": project.category_of(slug), "clusters": counts["clusters"], "unclustered": counts["unclustered"],
+            "images": counts["images"], "headline": published.facts.get("headline", ""),
+            "held": published.facts.get("held", []), "candidate": published.facts.get("candidate", "")}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Run:
     """The outcome of each category: finished with its reports, or failed with the reason."""

@@ -1,27 +1,27 @@
 """`reduced` and `identities` → `tuning`: the clusters that each granularity would give. Changes nothing else.
 
-What belongs here: reading points and names, storing figures, picture and report, writing a setting into the settings
-file. Not here: the figures and the report (`stages/tuning/`), the command (`commands/tune.py`).
+What belongs here: reading points and names, storing figures, groups, picture and report. Not here: the figures and the
+report (`stages/tuning/`), what a setting would change and choosing one (`granularity.py`), the command
+(`commands/tune.py`).
+
+A sweep of the same vectors is not computed again when only names or clusters changed: its groups are stored.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from PIL import Image
 
+from pipeline.curation.outlook import Outlook
 from pipeline.errors import TooFewImagesError
 from pipeline.settings import ClusterParams
-from pipeline.settings_text import with_value
-from pipeline.stages.identities.contract import LEDGER_SCHEMA
-from pipeline.stages.identities.matching import Ledger
 from pipeline.stages.tuning import page
 from pipeline.stages.tuning.chart import picture
-from pipeline.stages.tuning.contract import PAGE, PICTURE, TRIALS_SCHEMA, Facts
+from pipeline.stages.tuning.contract import GROUPS_SCHEMA, PAGE, PICTURE, PLACES_SCHEMA, TRIALS_SCHEMA, Facts
 from pipeline.stages.tuning.sheets import sheets, side_by_side
 from pipeline.stages.tuning.trials import (
     RUNS,
@@ -31,17 +31,18 @@ from pipeline.stages.tuning.trials import (
     Progress,
     Trial,
     best,
+    same_setting,
     settings_to_try,
-    survive,
     sweep,
 )
+from pipeline.steps.decided import cluster_params
+from pipeline.steps.granularity import curated_then, decided_digest, group_members, shows_today, survival, swept
 from pipeline.steps.labels import Points, collapsed, read_points
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, run_stage
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.files import write_atomically
 
-CODE = 1  # increase when the same inputs give another result
+CODE = 2  # increase when the same inputs give another result
 LEAST = 8  # with fewer pictures, every granularity gives the same two or three groups
 THUMBNAIL = 96  # pixels, twice the size in the report, for high-density screens
 
@@ -51,13 +52,13 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
 
     `facts` hold the current and the best setting. Raises `TooFewImagesError` below `LEAST` pictures.
     """
-    params = project.settings.labels
+    params = cluster_params(project, slug)
     source = project.store.require(slug, "reduced")
-    identities = project.store.current(slug, "identities")
-    names = names_of(project, slug) if identities is not None else {}
     settings = settings_to_try(steps, params.granularity)
+    thorough = {"steps": list(steps), "runs": runs, "method": params.method}
+    decided = decided_digest(project, slug)
 
-    def compute(_: Artifact | None) -> StageResult:
+    def compute(stored: Artifact | None) -> StageResult:
         points = read_points(project, source)
         if len(points.hashes) < LEAST:
             raise TooFewImagesError(
@@ -65,24 +66,27 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
                 f"from {LEAST} on there is a granularity to choose."
             )
         cloud = _cloud(points, params)
-        trials = sweep(cloud, params, settings, runs=runs, on_progress=_progress(project, slug))
-        ledger = _ledger(identities) if identities is not None else Ledger()
-        trials = [_with_survival(project, slug, points, trial, ledger, names) for trial in trials]
+        trials = _stored_trials(project, slug, stored, points, params, thorough) or sweep(
+            cloud, params, settings, runs=runs, on_progress=_progress(project, slug)
+        )
+        trials = [_with_survival(project, slug, points, trial) for trial in trials]
         chosen = best(trials)
         notes = _notes(params, len(points.hashes), runs)
-        html = _report(project, slug, points, cloud, trials, chosen, names, notes)
+        html = _report(project, slug, points, cloud, trials, chosen, notes)
         facts = Facts(images=int(cloud.copies.sum()), points=len(points.hashes), notes=notes,
-                      current=params.granularity, best=chosen.setting if chosen else None)  # fmt: skip
+                      current=params.granularity, best=chosen.setting if chosen else None,
+                      swept=swept(project, slug), decided=decided)  # fmt: skip
         return StageResult(
-            tables={"trials": (_table(trials, chosen), TRIALS_SCHEMA)},
-            params={"steps": list(steps), "runs": runs, "method": params.method},
+            tables={"trials": (_table(trials, chosen), TRIALS_SCHEMA), "places": (_places(points), PLACES_SCHEMA),
+                    "groups": (_groups(points, trials), GROUPS_SCHEMA)},
+            params=thorough,
             facts=facts,
             files={PAGE: html.encode(), PICTURE: picture(trials).encode()},
-        )
+        )  # fmt: skip
 
     inputs = digest(
-        source.provenance.fingerprint, identities.provenance.fingerprint if identities else "", params.model_dump(),
-        project.settings.identities.model_dump(), dict(names), settings, runs, *collapsed(project, slug), CODE,
+        source.provenance.fingerprint, decided, params.model_dump(), project.settings.identities.model_dump(),
+        settings, runs, *collapsed(project, slug), CODE,
     )  # fmt: skip
     report = run_stage(project, slug, "tuning", Facts, inputs, compute)
     report.counts = {"images": int(report.facts["images"]), "tried": len(settings)}
@@ -92,27 +96,6 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
 def trials_of(project: Project, slug: str) -> list[dict[str, Any]]:
     """The rows of the stored sweep, from coarse to fine, `TRIALS_SCHEMA`."""
     return project.store.require(slug, "tuning").table("trials", TRIALS_SCHEMA).to_dicts()
-
-
-def names_of(project: Project, slug: str) -> dict[str, str]:
-    """Cluster id → its current name."""
-    from pipeline.steps.curation import Curation
-
-    curated = Curation(project).curated(slug)
-    return {cluster.id: cluster.name for cluster in curated.clusters.values() if cluster.name is not None}
-
-
-def apply_granularity(path: Path, value: str) -> bool:
-    """Write `labels.granularity` into a settings file and keep every other line; creates the file if needed.
-
-    Returns whether the file changed. Raises `SettingsError` if the file cannot be edited automatically.
-    """
-    text = path.read_bytes().decode() if path.exists() else ""
-    changed = with_value(text, "labels", "granularity", value, name=str(path))
-    if changed == text:
-        return False
-    write_atomically(path, changed.encode())
-    return True
 
 
 def _cloud(points: Points, params: ClusterParams) -> Cloud:
@@ -133,28 +116,56 @@ def _progress(project: Project, slug: str) -> Progress:
     return progress
 
 
-def _with_survival(
-    project: Project, slug: str, points: Points, trial: Trial, ledger: Ledger, names: Mapping[str, str]
-) -> Trial:
-    group = dict(zip(points.hashes, trial.groups.tolist(), strict=True))
-    members: list[set[str]] = [set() for _ in range(trial.clusters)]
-    for content_hash, counts_as in points.frame.select("content_hash", "counts_as").iter_rows():
-        if group[counts_as] >= 0:
-            members[group[counts_as]].add(content_hash)
-    survival = survive(
-        [frozenset(images) for images in members], ledger, names, project.settings.identities,
-        category=project.category_of(slug),
+def _stored_trials(
+    project: Project, slug: str, stored: Artifact | None, points: Points, params: ClusterParams,
+    thorough: dict[str, Any],
+) -> list[Trial] | None:  # fmt: skip
+    """The trials of a stored sweep of the same vectors and settings; None if there is none, or not as thorough."""
+    if stored is None or stored.provenance.params != thorough or stored.facts(Facts).swept != swept(project, slug):
+        return None
+    rows = {row["setting"]: row for row in stored.table("trials", TRIALS_SCHEMA).to_dicts()}
+    if not all(setting in rows for setting in settings_to_try(thorough["steps"], params.granularity)):
+        return None
+    place = {content: row for row, content in enumerate(stored.table("places", PLACES_SCHEMA)["content_hash"])}
+    order = np.array([place[content] for content in points.hashes], dtype=np.int64)
+    trials: list[Trial] = []
+    for setting, groups in stored.table("groups", GROUPS_SCHEMA).iter_rows():
+        row = rows[setting]
+        whole = np.array(groups, dtype=np.int32)[order]
+        in_force = params.n_clusters is None and same_setting(setting, params.granularity)
+        figures = {name: row[name] for name in ("granularity", "unclustered", "largest", "validity", "stability")}
+        trials.append(Trial(setting=setting, clusters=int(whole.max()) + 1, groups=whole, current=in_force, **figures))
+    return trials
+
+
+def _with_survival(project: Project, slug: str, points: Points, trial: Trial) -> Trial:
+    places = _places(points)["content_hash"].to_list()
+    members = group_members(places, _group_of_each(points, trial))
+    then, identities = curated_then(project, slug, members, frozenset(places))
+    today = project.curation.curated(slug)
+    outlook = Outlook(today, today if shows_today(project, slug, trial.setting) else then)
+    return replace(trial, survival=survival(outlook, identities))
+
+
+def _places(points: Points) -> pl.DataFrame:
+    """`PLACES_SCHEMA`, sorted by content hash."""
+    return points.frame.group_by("content_hash").agg(pl.len().cast(pl.Int64).alias("images")).sort("content_hash")
+
+
+def _group_of_each(points: Points, trial: Trial) -> np.ndarray:
+    """The group of each row of `_places`, int32; a near duplicate is in that of its picture."""
+    groups = pl.DataFrame({"counts_as": points.hashes, "group": trial.groups})
+    hashes = points.frame.select("content_hash", "counts_as").unique("content_hash").sort("content_hash")
+    return hashes.join(groups, on="counts_as", how="left", maintain_order="left")["group"].to_numpy()
+
+
+def _groups(points: Points, trials: Sequence[Trial]) -> pl.DataFrame:
+    """`GROUPS_SCHEMA`."""
+    return pl.DataFrame(
+        {"setting": [trial.setting for trial in trials],
+         "groups": [_group_of_each(points, trial).tolist() for trial in trials]},
+        schema=GROUPS_SCHEMA,
     )  # fmt: skip
-    return replace(trial, survival=survival)
-
-
-def _ledger(identities: Artifact) -> Ledger:
-    book = identities.table("ledger", LEDGER_SCHEMA, ["cluster_id", "alive", "members"])
-    entries = [(name, alive, frozenset(members)) for name, alive, members in book.iter_rows()]
-    return Ledger(
-        {name: members for name, alive, members in entries if alive},
-        {name: members for name, alive, members in entries if not alive},
-    )
 
 
 def _notes(params: ClusterParams, n: int, runs: int) -> list[str]:
@@ -177,12 +188,14 @@ def _report(
     cloud: Cloud,
     trials: list[Trial],
     chosen: Trial | None,
-    names: Mapping[str, str],
     notes: list[str],
 ) -> str:
     middle = next((trial for trial in trials if trial.current), trials[0])
     shown = side_by_side(trials, middle)
     category = project.category_of(slug)
+    curated = project.curation.curated(slug)
+    named = {cluster: name for cluster, name in curated.names.items() if name is not None}
+    names = named | {cluster: named[into] for cluster, into in curated.redirects.items() if into in named}
     content = page.Content(
         category=category,
         made=project.now(),
@@ -214,7 +227,7 @@ def _table(trials: Sequence[Trial], chosen: Trial | None) -> pl.DataFrame:
     rows = [
         {
             "setting": trial.setting, "granularity": trial.granularity, "current": trial.current,
-            "best": trial is chosen, "clusters": trial.clusters, "unclustered": trial.unclustered,
+            "best": trial is chosen, "clusters": trial.seen, "unclustered": trial.unclustered,
             "largest": trial.largest, "validity": trial.validity, "stability": trial.stability,
             "ids": survival.ids, "ids_kept": survival.kept, "names": survival.names,
             "names_kept": survival.names_kept, "names_lost": list(survival.lost),

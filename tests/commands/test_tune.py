@@ -1,4 +1,4 @@
-"""`image-cluster tune`: a table on stdout, talk on stderr, and one line of the settings file where it is asked for."""
+"""`image-cluster tune`: a table on stdout, talk on stderr, and a decision where it is asked for."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from pipeline.steps.granularity import choice
 from tests.steps.test_run import KINDS, Bench, add
 
 SWEEP = ("--steps", "0.3,0.5", "--runs", "0")
@@ -55,20 +56,30 @@ def test_json_has_the_same_figures_in_one_document(bench: Bench, here: Path) -> 
     assert {"clusters", "validity", "stability", "ids_kept", "names_lost"} <= set(found["settings"][0])
 
 
-def test_apply_changes_one_line_and_says_what_comes_next(bench: Bench, here: Path) -> None:
-    Path("image-cluster.yaml").write_text("# ours\nlabels:\n  granularity: auto  # by eye\n")
+def test_apply_stores_a_decision_leaves_the_settings_file_alone_and_says_what_comes_next(
+    bench: Bench, here: Path
+) -> None:
+    Path("image-cluster.yaml").write_text("labels:\n  granularity: auto  # by eye\n")
     found = call(bench, "bollards", "--apply", "0.60")
     assert found.exit_code == 0, found.output
-    assert Path("image-cluster.yaml").read_text() == "# ours\nlabels:\n  granularity: 0.6  # by eye\n"
+    assert Path("image-cluster.yaml").read_text() == "labels:\n  granularity: auto  # by eye\n"
     assert f"image-cluster cluster --category bollards --out {bench.data}" in found.stderr
+    assert "is now 0.6" in found.stderr
     assert found.stdout == ""
-    assert "already" in call(bench, "bollards", "--apply", "0.6").stderr
+    assert "is 0.6 already" in call(bench, "bollards", "--apply", "0.6").stderr
+    rows = json.loads(call(bench, "bollards", *SWEEP, "--json", "--quiet").stdout)["settings"]
+    assert [row["setting"] for row in rows if row["current"]] == ["0.6"]
+    assert "that of the settings, auto" in call(bench, "bollards", "--apply", "settings").stderr
 
 
-def test_the_best_can_be_taken_over_at_once(bench: Bench, here: Path) -> None:
+def test_the_best_can_be_taken_over_at_once_and_undone(bench: Bench, here: Path) -> None:
     told = json.loads(call(bench, "bollards", *SWEEP, "--json", "--quiet").stdout)
-    assert call(bench, "bollards", *SWEEP, "--apply", "best").exit_code == 0
-    assert Path("image-cluster.yaml").read_text() == f"labels:\n  granularity: {told['best']}\n"
+    found = call(bench, "bollards", *SWEEP, "--apply", "best")
+    assert found.exit_code == 0
+    assert f"is now {told['best']}" in found.stderr
+    undone = CliRunner().invoke(main, ["clusters", "undo", "--category", "bollards", "--out", str(bench.data)])
+    assert undone.exit_code == 0, undone.output
+    assert choice(bench.project(), "bollards").event is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +88,7 @@ def test_the_best_can_be_taken_over_at_once(bench: Bench, here: Path) -> None:
         (["bolards"], 2, "Did you mean bollards?"),
         (["bollards", "--steps", "0.2,two"], 2, "0.2,0.4,0.6"),
         (["bollards", "--steps", "1.2"], 2, "from 0 (coarse) to 1 (fine)"),
-        (["bollards", "--apply", "finer"], 2, "auto, coarse, fine, best"),
+        (["bollards", "--apply", "finer"], 2, "auto, coarse, fine, or a number"),
         (["bollards", "--apply", "2"], 2, "granularity"),
     ],
 )

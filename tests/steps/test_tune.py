@@ -1,13 +1,13 @@
 """Choosing a granularity on a real library: nothing changes but what is asked for, and little is done twice."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.errors import SettingsError, TooFewImagesError
+from pipeline.curation import decisions as d
+from pipeline.errors import TooFewImagesError
 from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.stages.tuning.contract import PAGE, PICTURE
@@ -16,7 +16,7 @@ from pipeline.steps.families import family_of
 from pipeline.steps.identities import identities
 from pipeline.steps.labels import labels
 from pipeline.steps.reduced import reduced
-from pipeline.steps.tune import apply_granularity, trials_of, tune
+from pipeline.steps.tune import trials_of, tune
 from pipeline.storage.views import query
 from tests.steps.test_run import KINDS, Bench, add
 
@@ -63,6 +63,26 @@ def test_a_second_sweep_of_the_same_clusters_does_nothing(bench: Bench) -> None:
     tune(bench.project(), "bollards", steps=STEPS, runs=1)
     assert tune(bench.project(), "bollards", steps=STEPS, runs=1).unchanged
     assert not tune(bench.project(), "bollards", steps=STEPS, runs=0).unchanged
+
+
+def test_after_a_name_only_what_it_changes_is_computed_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = bench.project()
+    tune(project, "bollards", steps=STEPS, runs=1)
+    cluster = next(iter(project.curation.curated("bollards").clusters))
+    project.curation.decide("bollards", d.Rename(cluster=cluster, name="Red"), actor="ann")
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("clustered again")
+
+    monkeypatch.setattr(labelling, "group", refused)
+    before = trials_of(project, "bollards")
+    assert not tune(bench.project(), "bollards", steps=STEPS, runs=1).unchanged
+    after = trials_of(project, "bollards")
+    now = next(row for row in after if row["current"])
+    assert (now["names"], now["names_kept"]) == (1, 1)
+    figures = ("setting", "clusters", "validity", "stability", "largest", "ids_kept", "best", "current")
+    assert [[row[name] for name in figures] for row in after] == [[row[name] for name in figures] for row in before]
+    project.curation.undo("bollards", None, actor="ann")
 
 
 def test_three_images_are_too_few_to_choose_for(bench: Bench) -> None:
@@ -117,16 +137,3 @@ def test_families_keep_their_ids_and_reach_the_document(tmp_path: Path, monkeypa
     assert not labels(moved.project(), "bollards").unchanged
     identities(moved.project(), "bollards")
     assert family_of(moved.project().store.require("bollards", "identities")) == first
-
-
-def test_a_granularity_is_written_into_the_settings_file_or_a_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "image-cluster.yaml"
-    assert apply_granularity(path, "0.6")
-    path.write_bytes(b"# ours\nlabels:\n  granularity: 0.6  # chosen\n")
-    assert not apply_granularity(path, "0.6")
-    assert apply_granularity(path, "fine")
-    assert path.read_bytes() == b"# ours\nlabels:\n  granularity: fine  # chosen\n"
-    with pytest.raises(SettingsError):
-        apply_granularity(path, "7")
-    assert path.read_bytes() == b"# ours\nlabels:\n  granularity: fine  # chosen\n"
-    assert json.dumps(sorted(one.name for one in tmp_path.iterdir())) == '["image-cluster.yaml"]'

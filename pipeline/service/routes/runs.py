@@ -40,6 +40,9 @@ class RunRequest(Shape):
     """Which category to run, and settings that differ for this run."""
 
     category: str = Field(max_length=200, examples=["bollards"])
+    only: Literal["clusters"] | None = Field(
+        default=None, description="clusters: read nothing, cluster and publish what is stored. Unset: every step."
+    )
     settings: dict[str, dict[str, Any]] = Field(
         default={}, max_length=len(SECTIONS), examples=[{"labels": {"granularity": "fine"}}],
         description=f"Sections of the settings file: {', '.join(SECTIONS)}.",
@@ -50,7 +53,10 @@ class RunRequest(Shape):
 def start_run(service: Shared, body: RunRequest, response: Response) -> RunShape:
     """Run a category: list, read, embed, cluster, publish."""
     snapshot = category_of(service, body.category)
-    run = service.runs.launch(snapshot.base.category, snapshot.slug, body.settings, _settings(service, body.settings))
+    run = service.runs.launch(
+        snapshot.base.category, snapshot.slug, body.settings, _settings(service, body.settings),
+        kind="clustering" if body.only else "pipeline",
+    )  # fmt: skip
     response.headers["Location"] = f"/api/v1/runs/{run['id']}"
     return run_shape(run)
 

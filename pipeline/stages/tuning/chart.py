@@ -49,7 +49,7 @@ def _share_kept(trial: Trial) -> float | None:
 
 
 CURVES = (
-    Curve("Clusters", "how many", lambda trial: trial.clusters, _count),
+    Curve("Clusters", "how many", lambda trial: trial.seen, _count),
     Curve("Unclustered", "share of the images", lambda trial: trial.unclustered, _percent),
     Curve("Validity", "higher is better", lambda trial: trial.validity, _two_decimals),
     Curve("Stability", "higher is steadier", lambda trial: trial.stability, _two_decimals, 1.0),

@@ -27,14 +27,22 @@ TRIALS_SCHEMA = pl.Schema(
         "names_lost": pl.List(pl.String()),
     }
 )
+# one row per distinct picture, and per setting the group of each of these rows, −1 for none
+PLACES_SCHEMA = pl.Schema({"content_hash": pl.String(), "images": pl.Int64()})
+GROUPS_SCHEMA = pl.Schema({"setting": pl.String(), "groups": pl.List(pl.Int32())})
 PAGE, PICTURE = "tuning.html", "tuning.svg"
 
 
 class Facts(StageFacts):
-    """`current` is the setting in force, `best` the setting that the figures favour, if any."""
+    """`current` is the setting in force, `best` the setting that the figures favour, if any.
+
+    `swept` is a digest of what the groups depend on, `decided` one of today's clusters and names.
+    """
 
     images: int
     points: int | None = None
     notes: list[str] = Field(default_factory=list[str])
     current: str
     best: str | None = None
+    swept: str = ""
+    decided: str = ""

@@ -82,8 +82,11 @@ def sheets(trials: Sequence[Trial], embeddings: np.ndarray, copies: np.ndarray, 
     each = max(1, min(PICTURES, MOST_PICTURES // max(cards, 1)))
     rows: list[Row] = []
     for row in chosen:
-        columns = [[Card(group, int(sizes[c][group]), _points(embeddings, trials[c].groups == group, names, each))
-                    for group in groups[:MOST_CARDS]] for c, groups in enumerate(row)]  # fmt: skip
+        columns = [
+            [Card(group, int(sizes[c][group]), typical_points(embeddings, trials[c].groups == group, names, each))
+             for group in groups[:MOST_CARDS]]
+            for c, groups in enumerate(row)
+        ]  # fmt: skip
         alone = all(len(groups) == 1 for groups in row)
         members = [trial.groups == groups[0] for trial, groups in zip(trials, row, strict=True) if alone]
         same = len(members) > 1 and all(np.array_equal(mask, members[0]) for mask in members)
@@ -104,7 +107,8 @@ def _sizes(groups: np.ndarray, copies: np.ndarray) -> np.ndarray:
     return np.bincount(groups[groups >= 0], weights=copies[groups >= 0]).astype(int)
 
 
-def _points(embeddings: np.ndarray, members: np.ndarray, names: list[str], count: int) -> list[int]:
+def typical_points(embeddings: np.ndarray, members: np.ndarray, names: list[str], count: int) -> list[int]:
+    """Up to `count` of the rows that `members` (bool [n]) marks: the most typical of them, then spread."""
     rows = np.flatnonzero(members)[:LOOKED_AT]
     shown = represent(embeddings[rows], [names[row] for row in rows], RepresentativeParams(count=count))
     return [int(rows[row]) for row in shown.chosen]

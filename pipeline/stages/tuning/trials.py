@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.settings import ClusterParams, IdentityParams
-from pipeline.stages.identities.matching import Identity, Ledger, match
+from pipeline.settings import ClusterParams
+from pipeline.stages.identities.matching import Identity
 from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.labels import suggestions as suggesting
 from pipeline.stages.labels.community.clusterer import NEIGHBOURS
@@ -41,7 +41,7 @@ class Survival:
     """What a setting would do to the current clusters.
 
     `kept` of `ids` clusters keep their id, `names_kept` of `names` named ones their name; `lost` are the names that
-    would vanish; `identities[g]` is the identity that group g would get.
+    would vanish; `identities[g]` is the identity that group g would get; `clusters` would be there after all decisions.
     """
 
     ids: int
@@ -50,6 +50,7 @@ class Survival:
     names_kept: int
     lost: Sequence[str] = ()
     identities: Sequence[Identity] = ()
+    clusters: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Trial:
     current: bool = False
     effective: Mapping[str, Any] = field(default_factory=dict[str, Any])
     survival: Survival | None = None
+
+    @property
+    def seen(self) -> int:
+        """The number of clusters that people would see: after their decisions, if these are known."""
+        return self.clusters if self.survival is None else self.survival.clusters
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def sweep(
             else:  # the subsamples are drawn from this sample, which replaces the whole
                 whole = np.full(len(cloud.vectors), NONE, dtype=np.int32)
                 whole[part.rows] = groups
-        in_force = _same_setting(setting, params.granularity) and params.n_clusters is None
+        in_force = same_setting(setting, params.granularity) and params.n_clusters is None
         trials.append(_trial(cloud, setting, grouping, agreements, current=in_force))
     if on_progress:
         on_progress(each * len(settings), each * len(settings))
@@ -149,24 +155,6 @@ def agreement(groups: np.ndarray, other: np.ndarray) -> float:
     from sklearn.metrics import adjusted_mutual_info_score
 
     return float(adjusted_mutual_info_score(groups, other))
-
-
-def survive(
-    members: Sequence[frozenset[str]],
-    ledger: Ledger,
-    names: Mapping[str, str],
-    params: IdentityParams,
-    *,
-    category: str,
-) -> Survival:
-    """What would become of the clusters of `ledger` if these groups of content hashes replaced them. Stores nothing.
-    `names` are people's names by cluster id."""
-    identities = match(members, ledger, params, category=category, named=frozenset(names)).identities
-    surviving = {identity.cluster_id for identity in identities}
-    named = [name for name in names if name in ledger.alive]
-    lost = sorted(names[name] for name in named if name not in surviving)
-    kept = sum(name in surviving for name in ledger.alive)
-    return Survival(len(ledger.alive), kept, len(named), len(named) - len(lost), lost, identities)
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
@@ -248,5 +236,6 @@ def _trial(cloud: Cloud, setting: str, grouping: Grouping, agreements: Sequence[
     )
 
 
-def _same_setting(setting: str, other: str) -> bool:
+def same_setting(setting: str, other: str) -> bool:
+    """Whether two values of `labels.granularity` are the same one: `0.5` and `.50` are."""
     return setting == other or (setting not in WORDS and other not in WORDS and float(setting) == float(other))

@@ -70,6 +70,8 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"rated that two images {'belong' if same else 'do not belong'} together"
         case d.Undo(event=number):
             return f"undid event {number}"
+        case d.Granularity(value=value):
+            return f"set the granularity to {value}" if value else "set the granularity back to that of the settings"
         case d.KeepBoth(images=images):
             return f"marked {_many(images)} as not duplicates"
         case _:

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from pipeline.settings import ClusterParams, IdentityParams
-from pipeline.stages.identities.matching import Ledger, match
+from pipeline.settings import ClusterParams
 from pipeline.stages.tuning.sheets import UNCLUSTERED
-from pipeline.stages.tuning.trials import Cloud, Trial, best, settings_to_try, survive, sweep, validity
+from pipeline.stages.tuning.trials import Cloud, Trial, best, settings_to_try, sweep, validity
 from tests.stages.identities.families import families_of_kinds
 from tests.stages.tuning.trying import SETTINGS, trial
 
@@ -74,21 +73,6 @@ def test_leaving_images_out_does_not_make_a_clustering_valid() -> None:
     thinned[::2] = UNCLUSTERED
     assert (validity(data, thinned) or 0) < 0.6 * (validity(data, truth) or 0)
     assert validity(data, np.zeros(len(data), dtype=int)) is None
-
-
-def hashes(*numbers: int) -> frozenset[str]:
-    return frozenset(f"h{number:03d}" for number in numbers)
-
-
-def test_it_is_told_which_ids_and_names_would_go() -> None:
-    today = match([hashes(1, 2, 3, 4), hashes(5, 6, 7, 8)], Ledger(), IdentityParams(), category="bollards")
-    one, other = (found.cluster_id for found in today.identities)
-    names = {one: "Red top", other: "Striped"}
-    merged = survive([hashes(*range(1, 9))], today.ledger, names, IdentityParams(), category="bollards")
-    assert (merged.ids, merged.kept, merged.names, merged.names_kept) == (2, 1, 2, 1)
-    assert len(merged.lost) == 1
-    same = survive([hashes(5, 6, 7, 8), hashes(1, 2, 3, 4)], today.ledger, names, IdentityParams(), category="bollards")
-    assert (same.kept, same.lost) == (2, [])
 
 
 def test_the_best_setting_is_valid_steady_and_clearly_better_than_the_one_in_force() -> None:
