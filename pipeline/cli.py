@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.agent import mcp
 from pipeline.commands.clusters import clusters
 from pipeline.commands.common import (
     CONTEXT,
@@ -318,6 +319,7 @@ main.add_command(clusters)
 main.add_command(doctor)
 main.add_command(duplicates)
 main.add_command(export)
+main.add_command(mcp)
 main.add_command(pairs)
 main.add_command(publish)
 main.add_command(restore)

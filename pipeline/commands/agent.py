@@ -1,0 +1,46 @@
+"""`image-cluster mcp`: the library for agents, over the Model Context Protocol.
+
+What belongs here: arguments. Not here: the tools (`service/mcp_server.py`).
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.common import with_project
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.steps.project import Project
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Let the agent name, describe, tag and undo its own decisions.")
+@click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]")
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]")
+@click.option("--quiet", is_flag=True, help="Print only errors on stderr.")
+@with_project
+def mcp(project: "Project", write: bool) -> None:
+    """Serve the library to an agent (Model Context Protocol, over stdin and stdout).
+
+    The agent can list, look, and find similar images; it sees contact sheets as pictures. With --write it can also
+    decide: its decisions stand in the history under the name `agent`, and each can be undone.
+
+    \b
+    Example, which the host of an agent starts:
+      image-cluster mcp --out /home/ann/data --write
+    """
+    if find_spec("mcp") is None:
+        raise SettingsError("The MCP server needs one package more: pip install 'image-cluster[mcp]'.")
+    from pipeline.service.agent import Agent
+    from pipeline.service.context import Service
+    from pipeline.service.mcp_server import build
+    from pipeline.service.options import Options
+
+    service = Service(project, Options(read_only=not write))
+    try:
+        build(Agent(service, write=write)).run("stdio")
+    finally:
+        service.stop()
