@@ -41,6 +41,10 @@ class BucketError(PermanentError):
     """The bucket refused: it does not exist, or the credentials are wrong."""
 
 
+class FullBucketError(BucketError):
+    """There is no space left where the objects lie. What was there is unchanged."""
+
+
 class BucketUnreachableError(TransientError):
     """The bucket did not answer: no network, a wrong endpoint, a server that is down."""
 
@@ -142,6 +146,10 @@ class ExportError(PermanentError):
 
 class CurationDatabaseError(TransientError):
     """The database of decisions does not answer. Nothing was stored."""
+
+
+class FullDiskError(TransientError):
+    """There is no space left on a disk. Nothing was stored."""
 
 
 class DamagedDatabaseError(PermanentError):

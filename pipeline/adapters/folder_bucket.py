@@ -28,7 +28,13 @@ from pipeline.adapters.folder_entries import (
     read_regular,
 )
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
-from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, ObjectUnusableError
+from pipeline.errors import (
+    BucketError,
+    BucketUnreachableError,
+    FullBucketError,
+    ObjectMissingError,
+    ObjectUnusableError,
+)
 from pipeline.settings import CONCURRENCY, SKIP_NAMES
 from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import skipped_part
@@ -253,7 +259,7 @@ class FolderBucket:
         if isinstance(error, PermissionError):
             return BucketError(f"{message} Give this user the right to do so.")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return BucketError(f"{message} Free some space; what was there before is untouched.")
+            return FullBucketError(f"{message} The disk is full. Free some space; what was there before is untouched.")
         if error.errno in _PERMANENT:
             return BucketError(message)
         return BucketUnreachableError(f"{message} Is the disk or share still connected?")

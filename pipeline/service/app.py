@@ -52,6 +52,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (404, "Not found; the nearest known names are listed."), (409, "It conflicts with the current state."),
         (413, "Larger than the limits allow."), (421, "Unknown name in the Host header."),
         (422, "A value is invalid."), (502, "The bucket or Dagster refused or failed."), (503, "Busy; try again."),
+        (507, "The disk is full."),
     )
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipeline import errors
+from pipeline.storage.full_disk import is_full
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_ERRORS = 20
@@ -39,6 +40,8 @@ STATUS: dict[type[Exception], int] = {
     errors.DamagedDatabaseError: 503,
     errors.DamagedFileError: 503,
     errors.LostDecisionsError: 503,
+    errors.FullDiskError: 507,
+    errors.FullBucketError: 507,
 }
 
 
@@ -91,6 +94,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.ImageClusterError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OSError, _of_the_machine)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -130,6 +134,13 @@ def _http(request: Request, error: Exception) -> Response:
     }
     detail = texts.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).phrase)
     return response(request, status, "about:blank", detail, headers=headers)
+
+
+def _of_the_machine(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or not is_full(error):
+        return _bug(request, error)
+    where = f" for {error.filename}" if error.filename else ""
+    return response(request, 507, "full-disk", f"The disk is full: no space{where}. Free some, then try again.")
 
 
 def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001  # the server logs it

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import BackupError, CurationDatabaseError, DamagedDatabaseError
 from pipeline.storage.curation.reading import BUSY_SECONDS, Reader, SqliteFile, check_file
 from pipeline.storage.files import sync_directory, write_atomically
+from pipeline.storage.full_disk import raise_if_full
 
 if TYPE_CHECKING:
     from pipeline.storage.curation.store import CurationStore
@@ -79,6 +80,7 @@ def make_copy(log: Reader, target: Path, at: str) -> Copy:
         staged.replace(target)
         sync_directory(target.parent)
     except (sqlite3.Error, DamagedDatabaseError, CurationDatabaseError) as error:
+        raise_if_full(error, target, f"The decisions could not be copied to {target}")
         raise BackupError(f"The decisions could not be copied to {target}: {error}") from error
     finally:
         staged.unlink(missing_ok=True)

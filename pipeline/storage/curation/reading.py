@@ -25,6 +25,7 @@ from pipeline.curation.decisions import ClusterState, Event, Undo, kinds_of, par
 from pipeline.curation.fold import ReadsMembers, fold
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
+from pipeline.storage.full_disk import is_damage, raise_if_full
 
 HEAD = "0003"  # the newest migration; a test holds it against the files
 READABLE = ("0001", "0002", HEAD)  # schemas that the queries of this module work with
@@ -221,6 +222,7 @@ class SqliteFile(Reader):
                 else:
                     yield lambda sql, values: connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
+            raise_if_full(error, self._file, f"The curation database {self._file} cannot be read")
             raise CurationDatabaseError(f"The curation database {self._file} cannot be read: {error}.") from error
 
 
@@ -236,11 +238,10 @@ def check_file(file: Path) -> None:
             sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
         ) as connection:
             problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
-    except sqlite3.OperationalError as error:
-        if "malformed" not in str(error) and "disk I/O" not in str(error):
-            raise CurationDatabaseError(f"The curation database {file} cannot be read: {error}.") from error
-        problems = [str(error)]
     except sqlite3.DatabaseError as error:
+        raise_if_full(error, file, f"The curation database {file} cannot be read")
+        if not is_damage(error):
+            raise CurationDatabaseError(f"The curation database {file} cannot be read: {error}.") from error
         problems = [str(error)]
     if problems != ["ok"]:
         problem_text = "; ".join(" ".join(line.split()) for line in problems)

@@ -27,6 +27,7 @@ from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, READABLE, Ask, Reader, check_file, with_undos
+from pipeline.storage.full_disk import raise_if_full
 
 
 class CurationStore(Reader):
@@ -49,6 +50,7 @@ class CurationStore(Reader):
         try:
             self._migrate()
         except DBAPIError as error:
+            self._raise_if_full(error, "does not open")
             raise CurationDatabaseError(
                 f"The curation database {self.name} does not open: {_first_line(error)}. Check curation.database_url "
                 "and that its server runs; people's decisions are stored there, so nothing can continue without it."
@@ -98,6 +100,7 @@ class CurationStore(Reader):
                     writing[category] = Transaction(connection, category, last, events)
                 yield writing
         except OperationalError as error:
+            self._raise_if_full(error, "could not store a decision")
             raise CurationDatabaseError(
                 f"The curation database {self.name} could not store a decision: {_first_line(error)}. Nothing was "
                 "stored; try again."
@@ -109,9 +112,14 @@ class CurationStore(Reader):
             with self.engine.connect() as connection:
                 yield _ask_through(connection)
         except DBAPIError as error:
+            self._raise_if_full(error, "cannot be read")
             raise CurationDatabaseError(
                 f"The curation database {self.name} cannot be read: {_first_line(error)}."
             ) from error
+
+    def _raise_if_full(self, error: DBAPIError, failed: str) -> None:
+        if error.orig is not None:
+            raise_if_full(error.orig, self.file, f"The curation database {self.name} {failed}")
 
     def _check_same_file(self, _: Any, record: Any, __: Any) -> None:
         """Refuse a connection to a file that was deleted or replaced: its writes would be lost."""
