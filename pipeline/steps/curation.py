@@ -165,7 +165,7 @@ class Curation:
             if key is not None and (stored := _events_with_key(transactions, decisions, key)) is not None:
                 return stored
             _check_revisions(transactions.values(), expected or {})
-            common = _Common(self._data.now(), d.one_line(actor), why)
+            common = _Common(self._data.now(), _who(actor), _remark(why))
             events = {slug: self._append(tx, decisions[slug], common, key) for slug, tx in transactions.items()}
         with suppress(OSError):  # the decisions are stored; the next one writes the mark
             marker.mark(self._data.layout, [slug for slug, made in events.items() if made], common.at)
@@ -285,6 +285,21 @@ def _events_with_key(
         if [event.decision.kind for event in stored[slug]] != [event.kind for event in decisions[slug]]:
             raise ConflictError(f"The key {key!r} was used for other decisions, so nothing was stored. Use a new key.")
     return stored
+
+
+def _who(actor: str) -> str:
+    try:
+        return d.one_line(actor)
+    except ValueError:
+        raise DecisionError("Nothing says who decides: `actor` holds no letter. Give a name.") from None
+
+
+def _remark(why: str | None) -> str | None:
+    """The remark without control characters, which PostgreSQL refuses; None if nothing is left."""
+    try:
+        return d.several_lines(why) if why is not None else None
+    except ValueError:
+        return None
 
 
 def _check_revisions(transactions: Collection["Transaction"], expected: Mapping[str, int]) -> None:

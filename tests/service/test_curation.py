@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.service.site import Site, problem
 
 
@@ -226,3 +228,15 @@ def test_lost_decisions_are_said_to_readers_and_writers_and_a_run_publishes_noth
         assert "Decisions about bollards are missing" in problem(refused, 503)["detail"]
     document = json.loads((site.data / "published" / "bollards" / "clusters.json").read_bytes())
     assert "White" in {one["name"] for one in document["clusters"]}
+
+
+@pytest.mark.parametrize("actor", ["\u0085\x00", "\x1f", "\u202e"])
+def test_a_name_without_a_letter_decides_nothing(site: Site, actor: str) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        named = {"decision": {"kind": "rename", "cluster": cluster, "name": "Red"}}
+        body = {**named, "actor": actor}
+        refused = problem(client.post("/categories/bollards/decisions", json=body), 422)
+        assert "who decides" in refused["detail"]
+        client.post("/categories/bollards/decisions", json={**named, "why": "a\x00b"}).raise_for_status()
+        assert client.get("/categories/bollards/history").json()["items"][0]["why"] == "a b"
