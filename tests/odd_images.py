@@ -4,6 +4,7 @@ What belongs here: making files. Not here: what is asserted of them (`tests/stag
 """
 
 import io
+import random
 import struct
 import zlib
 from dataclasses import dataclass
@@ -76,6 +77,27 @@ def with_exif(orientation: int, *, kind: str = "JPEG", **tags: Any) -> bytes:
     if "latitude" in tags:
         exif.get_ifd(0x8825).update({1: "S", 2: tags["latitude"], 3: "E", 4: tags["longitude"]})
     return encoded(stored, kind, exif=exif, **({"quality": 95} if kind != "PNG" else {}))
+
+
+def mutated(rng: random.Random) -> bytes:
+    """An image file with bytes changed, cut out, doubled or appended."""
+    kind = rng.choice(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000"])
+    data = bytearray(encoded(photograph(rng.randint(8, 90), rng.randint(8, 90), rng.randrange(1 << 30)), kind))
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(data))
+        match rng.randrange(5):
+            case 0:
+                data[at] ^= 1 << rng.randrange(8)
+            case 1:
+                data[at : at + rng.randint(1, 40)] = rng.randbytes(rng.randint(1, 40))
+            case 2:
+                del data[at : at + rng.randint(1, 200)]
+            case 3:
+                data[at:at] = data[at : at + rng.randint(1, 200)]
+            case _:
+                data += rng.randbytes(rng.randint(1, 500))
+        data = data or bytearray(b"\0")
+    return bytes(data)
 
 
 def odd_images() -> dict[str, Odd]:

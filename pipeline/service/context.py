@@ -35,11 +35,14 @@ class Service:
         self.encoders = Encoders(project)
         self.decoders = Decoders(project, self.params)
         self.searcher = Searcher(project, self.library, self.encoders, self.decoders)
-        self.thumbnails = Thumbnails(project)
+        self.thumbnails = Thumbnails(project, self.library, read_only=options.read_only)
         self.database = ServiceDatabase(layout.service_database, read_only=options.read_only)
         self.runs = Runs(project.settings, self.database, layout.service_runs)
         # the queue reads the bucket in its own thread, so it has its own project and bucket
-        own = Project(project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk)
+        own = Project(
+            project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk,
+            decode_apart=True,
+        )  # fmt: skip
         self.queue = Queue(self.database, self.params, own, self.library.forget)
 
     def start(self) -> None:
@@ -55,6 +58,7 @@ class Service:
             self.queue.stop()
             left = self.runs.stop()
         self.decoders.close()
+        self.thumbnails.close()
         self.database.close()
         if self.curation is not None:
             self.curation.close()

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from pipeline.adapters.decode_apart import DecodingProcess
 from pipeline.service.encoders import Encoders
 from pipeline.service.problems import Problem, unknown
 from pipeline.settings import ServiceParams
-from pipeline.stages.images.decode import Decoded, Rejected, decode
+from pipeline.stages.images.decode import Decoded, Rejected, content_hash
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.library_view.cache import Library
 from pipeline.steps.library_view.snapshot import Snapshot
@@ -65,13 +67,21 @@ class Answer:
 
 
 class Decoders:
-    """The bounded pool that decodes uploaded pictures, so that many uploads cannot use all resources."""
+    """The bounded pool that decodes uploaded pictures, so that many uploads cannot use all resources.
+
+    Each thread has a process of its own that decodes, so a picture that its codec dies of, or never ends with, costs
+    one answer and not the service.
+    """
 
     def __init__(self, project: Project, params: ServiceParams) -> None:
         self._params = project.settings.images.model_copy(
             update={"max_megapixels": params.max_upload_megapixels, "max_megabytes": params.max_upload_megabytes}
         )
         self._pool = ThreadPoolExecutor(params.decode_threads, thread_name_prefix="decode")
+        self._idle: SimpleQueue[DecodingProcess] = SimpleQueue()
+        self._processes = [DecodingProcess(self._params) for _ in range(params.decode_threads)]
+        for process in self._processes:
+            self._idle.put(process)
         self._room = threading.BoundedSemaphore(params.decode_threads * (1 + WAITING_PER_THREAD))
 
     def decode(self, data: bytes) -> Decoded | Rejected:
@@ -79,12 +89,22 @@ class Decoders:
         if not self._room.acquire(blocking=False):
             raise Problem(503, "busy", "Too many pictures are being decoded. Try again in a moment.")
         try:
-            return self._pool.submit(decode, data, self._params).result()
+            return self._pool.submit(self._decode_apart, data).result()
         finally:
             self._room.release()
 
+    def _decode_apart(self, data: bytes) -> Decoded | Rejected:
+        process = self._idle.get()
+        try:
+            return process.decode(data, content_hash(data))
+        finally:
+            self._idle.put(process)
+
     def close(self) -> None:
+        """End the processes; what they were decoding counts as crashed."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in self._processes:
+            process.close()
 
 
 class Searcher:

@@ -8,10 +8,13 @@ import io
 import threading
 from collections import OrderedDict
 
+import polars as pl
 from PIL import Image
 
 from pipeline.service.problems import Problem
+from pipeline.steps.library_view.cache import Library
 from pipeline.steps.project import Project
+from pipeline.steps.thumbnails import ThumbnailMaker
 
 MEMORY_BYTES = 64 << 20
 QUALITY = 78
@@ -21,8 +24,9 @@ SMALLEST, LARGEST = 16, 512
 class Thumbnails:
     """Thumbnails by content hash and size, at most `MEMORY_BYTES` of them. Thread-safe."""
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    def __init__(self, project: Project, library: Library, *, read_only: bool) -> None:
+        self._project, self._library, self._read_only = project, library, read_only
+        self._maker = ThumbnailMaker(project)
         self._cached: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -30,14 +34,14 @@ class Thumbnails:
     def get(self, content_hash: str, size: int | None) -> bytes:
         """WebP whose longer side is `size` at most, never enlarged; None: the stored size.
 
-        Raises `Problem` 404 if there is none: the image is unusable, or its thumbnail was deleted.
+        A lost or damaged one is made again. Raises `Problem` 404 if there is none and none can be made.
         """
         key = (content_hash, size)
         with self._lock:
             if key in self._cached:
                 self._cached.move_to_end(key)
                 return self._cached[key]
-        stored = self._project.thumbnails.read(content_hash)
+        stored = self._project.thumbnails.read(content_hash) or self._made_again(content_hash)
         if stored is None:
             raise Problem(404, "no-thumbnail", f"There is no thumbnail of the content {content_hash}.")
         made = _webp(stored, size)
@@ -48,6 +52,17 @@ class Thumbnails:
             while self._bytes > MEMORY_BYTES:
                 self._bytes -= len(self._cached.popitem(last=False)[1])
         return made
+
+    def _made_again(self, content_hash: str) -> bytes | None:
+        for snapshot in self._library.all():
+            keys = snapshot.frame.filter(pl.col("content_hash") == content_hash, pl.col("status") == "ok")["key"]
+            if not keys.is_empty():
+                return self._maker.read(content_hash, keys[0], store=not self._read_only)
+        return None
+
+    def close(self) -> None:
+        """End the process that makes lost thumbnails."""
+        self._maker.close()
 
 
 def _webp(data: bytes, size: int | None) -> bytes:

@@ -7,17 +7,18 @@ What belongs here: joining the two. Not here: the files on disk (`storage/attemp
 import threading
 from contextlib import AbstractContextManager
 
-from pipeline.adapters.decode_apart import decode_apart
+from pipeline.adapters.decode_apart import DecodingProcess
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, Rejected
 from pipeline.storage.attempts import DecodingLog
 
 
 class CarefulAttempts:
-    """The `Attempts` of one category."""
+    """The `Attempts` of one category. With `every`, each file is decoded apart: this process must not die of one."""
 
-    def __init__(self, log: DecodingLog, params: ImageParams) -> None:
-        self._log, self._params = log, params
+    def __init__(self, log: DecodingLog, params: ImageParams, *, every: bool = False) -> None:
+        self._log, self._every = log, every
+        self._process = DecodingProcess(params)
         self._one_at_a_time = threading.Lock()  # its memory is in no budget
 
     def during(self, digest: str) -> AbstractContextManager[None]:
@@ -25,13 +26,18 @@ class CarefulAttempts:
         return self._log.during(digest)
 
     def failed(self, digest: str) -> bool:
-        """As of the log."""
-        return digest in self._log.failed
+        """As of the log; every content where each file is decoded apart."""
+        return self._every or digest in self._log.failed
 
     def apart(self, data: bytes, digest: str, name: str) -> Decoded | Rejected:
         """Decode in a process of its own; what that survives is trusted again."""
         with self._one_at_a_time:
-            decoded = decode_apart(data, self._params, digest=name, seconds=self._params.decode_seconds)
-        if isinstance(decoded, Decoded):
+            decoded = self._process.decode(data, name)
+        if isinstance(decoded, Decoded) and digest in self._log.failed:
             self._log.survived(digest)
         return decoded
+
+    def close(self) -> None:
+        """End the process. Nothing is being decoded any more."""
+        self._process.close()
+        self._log.close()

@@ -26,6 +26,7 @@ from pipeline.stages.published import duplicates as documents
 from pipeline.steps.decided import kept_pairs
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, Usable, run_stage
+from pipeline.steps.thumbnails import make_lost
 from pipeline.storage.artifacts import Artifact, digest
 
 CODE = 2  # increase when the same inputs give another result
@@ -43,7 +44,7 @@ def duplicates(project: Project, slug: str) -> Report:
 
     def compute(current: Artifact | None) -> StageResult:
         wanted, fingerprint = usable.images.select(COLUMNS), usable.fingerprint
-        signatures = _signatures(project, current, wanted["content_hash"].unique().sort().to_list())
+        signatures = _signatures(project, slug, current, wanted["content_hash"].unique().sort().to_list())
         contents = finding.by_quality(wanted, signatures)
         vectors = project.vectors(fingerprint).read(contents["content_hash"].to_list())
         same = (fingerprint, used, CODE, SIGNATURE_CODE)
@@ -126,13 +127,14 @@ def _last_comparison(current: Artifact) -> Compared:
     return Compared(current.table("compared", COMPARED_SCHEMA), current.table("agreed", AGREED_SCHEMA))
 
 
-def _signatures(project: Project, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:
+def _signatures(project: Project, slug: str, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:
     """The signature of every content, in the order of `hashes`. Computes only those that are not stored."""
     stored = pl.DataFrame(schema=SIGNATURES_SCHEMA)
     if current is not None and current.facts(Facts).signatures == SIGNATURE_CODE:
         stored = current.table("signatures", SIGNATURES_SCHEMA).filter(pl.col("phash").is_not_null())
     signed = set(stored["content_hash"].to_list())
     unsigned = [name for name in hashes if name not in signed]
+    make_lost(project, slug, unsigned)
     fresh = pl.DataFrame(list(_compute_signatures(project, unsigned)), schema=SIGNATURES_SCHEMA, orient="row")
     wanted = pl.DataFrame({"content_hash": hashes}, schema={"content_hash": pl.String()})
     return wanted.join(pl.concat([stored, fresh]), on="content_hash", how="left", maintain_order="left")

@@ -9,6 +9,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,19 +17,19 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
-from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA, Facts
+from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
+from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.attempts import Attempts
-from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
 from pipeline.stages.images.decode import image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
-from pipeline.steps.decode_attempts import CarefulAttempts
+from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.attempts import DecodingLog
 from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
@@ -49,8 +50,9 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
         source = project.store.require(slug, "manifest")
         fingerprint = _fingerprint(project, needed=embed)
         seen = ingest_cache.seen(source, fingerprint, _decode_settings(project))
-        if not ingest_cache.reuse_last_run(project, slug, seen, fingerprint, images, embeddings):
-            _update(project, slug, source, fingerprint, seen, images, embeddings, embed=embed)
+        lost = bool(take_out_lost(project, slug))
+        if lost or not ingest_cache.reuse_last_run(project, slug, seen, fingerprint, images, embeddings):
+            _update(project, slug, source, fingerprint, seen, images, embeddings, embed=embed, lost=lost)
     recognise(project, slug)
     return [images, embeddings] if embed else [images]
 
@@ -65,7 +67,9 @@ def _update(
     embeddings: Report,
     *,
     embed: bool,
+    lost: bool,
 ) -> None:
+    """`lost`: whether resolved contents are to be made again."""
     present = source.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
     rows = _reusable_rows(project, slug, present)
     missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
@@ -79,12 +83,15 @@ def _update(
     work = _Work(project, slug, vectors, with_vector, _known_images(project, slug, todo))
     work.go(todo)
     rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
-    _store_images(project, slug, rows, images)
+    if lost:
+        read_again(project, slug, present, rows, _known_images(project, slug, present))
     project.contents.compact(slug)
+    _store_images(project, slug, rows, images)
     if vectors is not None:
         vectors.compact(slug)
         _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
     _require_usable_image(project, rows, images.category)
+    _remember_contents(project, slug)
     ingest_cache.remember(project, slug, seen, rows, images, vectors)
     images.counts["decoded"] = work.decoded
 
@@ -118,11 +125,8 @@ class _Work:
         """Read and embed the objects of these manifest rows, in their order."""
         if not todo.height:
             return
-        log = DecodingLog(self.project.layout.decoding(self.slug), self.project.layout.undecodable(self.slug))
-        try:
-            self._stream(todo, CarefulAttempts(log, self.project.settings.images))
-        finally:
-            log.close()
+        with closing(self.project.attempts(self.slug)) as attempts:
+            self._stream(todo, attempts)
 
     def _stream(self, todo: pl.DataFrame, attempts: Attempts) -> None:
         started = perf_counter()
@@ -259,6 +263,12 @@ def _decode_settings(project: Project) -> dict[str, Any]:
     return {"code": CODE, "max_megapixels": images.max_megapixels, "max_megabytes": images.max_megabytes}
 
 
+def _remember_contents(project: Project, slug: str) -> None:
+    stored, parts = project.store.require(slug, "images"), project.contents.parts(slug)
+    if stored.facts(Facts).contents != parts:
+        project.store.update_facts(stored, Facts(contents=parts))
+
+
 def _fingerprint(project: Project, *, needed: bool) -> str:
     """A digest that comparable vectors share: the encoder's fingerprint and the background of transparent pixels."""
     return digest(encoder_fingerprint(project), project.settings.images.background) if needed else ""
@@ -288,7 +298,7 @@ def _store_images(project: Project, slug: str, rows: pl.DataFrame, report: Repor
     if not report.unchanged:
         current = project.store.write(
             slug, "images", {"images": (rows, IMAGES_SCHEMA)}, fingerprint=fingerprint, created_at=project.now(),
-            params=_decode_settings(project),
+            params=_decode_settings(project), facts=Facts(contents=project.contents.parts(slug)),
         )  # fmt: skip
     shutil.rmtree(project.layout.journal(slug), ignore_errors=True)
     status: Counter[str] = Counter(rows["status"].to_list())
@@ -316,12 +326,12 @@ def _store_embeddings(
                               "background": project.settings.images.background, "device": loaded.device})  # fmt: skip
         current = project.store.write(
             slug, "embeddings", {"embeddings": (table, EMBEDDINGS_SCHEMA)}, fingerprint=version,
-            created_at=project.now(), params={"spec": encoder.spec}, facts=Facts.of(vectors.description()),
+            created_at=project.now(), params={"spec": encoder.spec}, facts=EmbeddingFacts.of(vectors.description()),
         )  # fmt: skip
     report.counts.update({"vectors": hashes.height, "embedded": work.embedded, "reused": hashes.height - work.embedded})
     report.data_version = version
     report.seconds = work.seconds
-    report.effective = current.facts(Facts).stored() if current else {}
+    report.effective = current.facts(EmbeddingFacts).stored() if current else {}
     if work.embedded and work.seconds:
         report.facts["images_per_second"] = round(work.embedded / work.seconds, 1)
     report.path = project.layout.vectors(fingerprint)

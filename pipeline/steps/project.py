@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.stages.manifest.bucket_manifest import Entry
     from pipeline.stages.manifest.build import Bucket
     from pipeline.steps.curation import Curation
+    from pipeline.steps.decode_attempts import CarefulAttempts
     from pipeline.storage.contents import ContentStore
     from pipeline.storage.thumbnails import ThumbnailStore
     from pipeline.storage.vectors import VectorStore
@@ -55,10 +56,15 @@ class Project(DataDirectory):
         talk: Talk | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         granularity_given: bool = False,
+        decode_apart: bool = False,
     ) -> None:
-        """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it."""
+        """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it.
+
+        With `decode_apart`, no picture is decoded in this process: a codec that crashes must not end it.
+        """
         super().__init__(settings, talk=talk, clock=clock)
         self.granularity_given = granularity_given
+        self._decode_apart = decode_apart
         self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
         self._bucket = bucket
         self._open_encoder = encoder
@@ -97,6 +103,14 @@ class Project(DataDirectory):
         from pipeline.steps.curation import Curation
 
         return Curation(self)
+
+    def attempts(self, slug: str) -> "CarefulAttempts":
+        """What decoding a category's pictures must know; to be closed."""
+        from pipeline.steps.decode_attempts import CarefulAttempts
+        from pipeline.storage.attempts import DecodingLog
+
+        log = DecodingLog(self.layout.decoding(slug), self.layout.undecodable(slug))
+        return CarefulAttempts(log, self.settings.images, every=self._decode_apart)
 
     @cached_property
     def encoder(self) -> "Encoder":

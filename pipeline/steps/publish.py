@@ -7,6 +7,7 @@ rules of the guard (`stages/published/`), accepting, rolling back and comparing 
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
@@ -23,6 +24,7 @@ from pipeline.steps.labels import warning_about_kinds
 from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
+from pipeline.steps.thumbnails import ThumbnailMaker
 from pipeline.storage.artifacts import digest as digest_of
 from pipeline.storage.files import file_digest, write_atomically
 from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_document, read_history, write_history
@@ -230,18 +232,19 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
 def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[str, Any]) -> dict[str, bytes]:
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key", "content_hash"])
     hashes = dict(images.iter_rows())
-
-    def thumbnail(key: str) -> bytes | None:
-        value = hashes.get(key)
-        return project.thumbnails.read(value) if value else None
-
     alike = published_duplicates(project, slug)
     labels = project.settings.source.group_label
-    rendered = page.render_page(
-        document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
-        warning=_warning(project, slug, _counts(document)),
-        group_label=group_word(document["index"]["countries"], slug, project.category_of(slug), labels),
-    )  # fmt: skip
+    with closing(ThumbnailMaker(project)) as maker:
+
+        def thumbnail(key: str) -> bytes | None:
+            value = hashes.get(key)
+            return maker.read(value, key) if value else None
+
+        rendered = "".join(page.render_page(
+            document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
+            warning=_warning(project, slug, _counts(document)),
+            group_label=group_word(document["index"]["countries"], slug, project.category_of(slug), labels),
+        ))  # fmt: skip
     companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}
     return {
         **companions,
@@ -249,6 +252,6 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
         "clusters.schema.json": schema.schema_bytes(schema.CLUSTERS_SCHEMA),
         CHANGES: documents.encode(changes),
         "changes.schema.json": schema.schema_bytes(schema.CHANGES_SCHEMA),
-        PAGE: "".join(rendered).encode(),
+        PAGE: rendered.encode(),
         website.file_name(slug): website.render_website(document).encode(),
     }

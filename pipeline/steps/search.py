@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.adapters.decode_apart import decode_apart
 from pipeline.errors import ImageClusterError, UnknownNameError
 from pipeline.stages.embeddings.encoder import Encoder
-from pipeline.stages.images.decode import Rejected, decode
+from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.similarity import index as searching
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts
 from pipeline.steps.project import Project
@@ -179,7 +180,7 @@ def find_similar(
 
 def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | None = None) -> np.ndarray:
     """The vector of an image file, float32 [d]. Raises `ImageClusterError` for an unusable file."""
-    decoded = decode(data, project.settings.images)
+    decoded = decode_apart(data, project.settings.images, digest=content_hash(data))
     if isinstance(decoded, Rejected):
         raise ImageClusterError(f"{name} cannot be used as a query: {decoded.reason}")
     model = encoder or project.encoder

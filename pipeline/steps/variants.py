@@ -23,9 +23,7 @@ from pipeline.stages.manifest.variants import (
     still_true,
     to_look_at,
 )
-from pipeline.steps.decode_attempts import CarefulAttempts
 from pipeline.steps.project import Project
-from pipeline.storage.attempts import DecodingLog
 
 THUMBNAIL_PIXELS = 192
 
@@ -40,8 +38,7 @@ def compared(
     category, answers = project.category_of(slug), still_true(before, several.images)
     while names := to_look_at(category, several.images, answers):
         keys = _keys(project, category, set(names), objects())
-        with closing(DecodingLog(project.layout.decoding(slug), project.layout.undecodable(slug))) as log:
-            attempts = CarefulAttempts(log, project.settings.images)
+        with closing(project.attempts(slug)) as attempts:
             for name in names:
                 answers[name] = (several.images[name], _one_picture(project, keys[name], attempts))
     found = {name for name, (_, same) in answers.items() if not same and before.get(name) != answers[name]}

@@ -2,19 +2,20 @@
 
 What belongs here: storing and reading resolved contents. Not here: the rule (`stages/images/identity.py`).
 
-If a part is lost, images are still recognised by key and look; only one that was both edited and renamed counts as new.
-Data directories of earlier versions have no parts; they are added as images are decoded.
+Without a part, images are still recognised by key and look; only one that was both edited and renamed would count as
+new. So the parts of a finished run and their digests are recorded (`parts`), and what is lost is read again
+(`steps/lost_contents.py`). Data directories of earlier versions have no parts; they are added as images are decoded.
 """
 
 import io
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.stages.images.identity import CONTENTS_SCHEMA
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import file_digest, write_atomically
 
 SMALL_PARTS_KEPT = 16
 
@@ -49,6 +50,16 @@ class ContentStore:
         for path in parts:
             if path not in damaged:
                 path.unlink(missing_ok=True)
+
+    def parts(self, slug: str) -> dict[str, str]:
+        """The parts of a category and the digest of each, to be recorded."""
+        paths = sorted((self.root / slug).glob("*.parquet"))
+        return {f"{slug}/{path.name}": file_digest(path) for path in paths if not path.name.startswith(".")}
+
+    def lost(self, slug: str, recorded: Mapping[str, str]) -> list[Path]:
+        """The recorded parts of this category that are gone or not as they were written."""
+        paths = {self.root / name: digest for name, digest in recorded.items() if name.startswith(f"{slug}/")}
+        return [path for path, digest in paths.items() if not path.exists() or file_digest(path) != digest]
 
     def _read_parts(self, paths: Sequence[Path], on_damage: Callable[[Path], None]) -> pl.DataFrame:
         frames = [pl.DataFrame(schema=CONTENTS_SCHEMA)]

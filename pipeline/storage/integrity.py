@@ -26,7 +26,6 @@ HASH = r"^[0-9a-f]{32}$"
 LENGTH_TOLERANCE = 0.01  # float16 changes the length of a unit vector by less than 0.001
 ROWS_AT_ONCE = 16_384
 _UNREADABLE = (pl.exceptions.PolarsError, OSError, ValueError, EOFError)
-_STARTS = (b"\xff\xd8", b"RIFF", b"\x89PNG")  # JPEG, and the formats of earlier versions
 
 
 def unlisted_categories(layout: Layout, listed: Collection[str]) -> list[str]:
@@ -168,20 +167,6 @@ def _document_fault(folder: Path, version: str) -> str:
     if not version.endswith(f"-{digest[:DIGEST_LETTERS]}"):
         return f"{folder / DOCUMENT} does not say what the name of its set says (digest {digest[:DIGEST_LETTERS]})"
     return ""
-
-
-def is_whole_picture(path: Path) -> bool:
-    """Whether a thumbnail has the start of a picture and, if its format has one, the end."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(8)
-        file.seek(max(0, size - 2))
-        tail = file.read(2)
-    if head.startswith(b"\xff\xd8"):
-        return tail == b"\xff\xd9"
-    if head.startswith(b"RIFF"):
-        return int.from_bytes(head[4:8], "little") + 8 <= size
-    return head.startswith(_STARTS)
 
 
 def decodes(path: Path) -> bool:

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.adapters.decode_apart import decode_apart
+from pipeline.adapters.decode_apart import DecodingProcess, decode_apart
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, decode
-from tests.odd_images import with_exif
+from tests.odd_images import odd_images, with_exif
 
 PARAMS = ImageParams()
 BREAKING = """
 import os, signal, time
 from PIL import ImageFile
+before = ImageFile.ImageFile.load
 def load(self):
     {what}
 ImageFile.ImageFile.load = load
@@ -23,7 +24,7 @@ ImageFile.ImageFile.load = load
 
 def test_the_image_is_the_same() -> None:
     data = with_exif(6, taken="2024:05:01 12:00:00", latitude=48.2, longitude=16.4)
-    apart, here = decode_apart(data, PARAMS, digest="ab", seconds=60), decode(data, PARAMS, digest="ab")
+    apart, here = decode_apart(data, PARAMS, digest="ab"), decode(data, PARAMS, digest="ab")
     assert isinstance(apart, Decoded)
     assert isinstance(here, Decoded)
     for field in fields(ImageInfo):
@@ -32,7 +33,7 @@ def test_the_image_is_the_same() -> None:
 
 
 def test_a_file_that_is_no_image_gets_its_reason() -> None:
-    assert decode_apart(b"hello", PARAMS, digest="ab", seconds=60) == decode(b"hello", PARAMS, digest="ab")
+    assert decode_apart(b"hello", PARAMS, digest="ab") == decode(b"hello", PARAMS, digest="ab")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_a_file_that_is_no_image_gets_its_reason() -> None:
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", r"Its decoder crashed (SIGSEGV)."),
         ("os._exit(3)", "Its decoder crashed (exit code 3)."),
-        ("time.sleep(3600)", "Its decoder did not end within 5 s (images.decode_seconds)."),
+        ("time.sleep(3600)", "Its decoder did not end within 1 s (images.decode_seconds)."),
     ],
 )
 def test_a_crash_and_an_endless_loop_are_rejected_images(
@@ -48,5 +49,32 @@ def test_a_crash_and_an_endless_loop_are_rejected_images(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(BREAKING.format(what=what))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
-    found = decode_apart(with_exif(1, kind="PNG"), PARAMS, digest="ab", seconds=5)
+    found = decode_apart(with_exif(1, kind="PNG"), ImageParams(decode_seconds=1), digest="ab")
     assert found == Rejected("broken", reason, "ab")
+
+
+def test_one_process_decodes_file_after_file_the_same_as_this_one() -> None:
+    process = DecodingProcess(PARAMS)
+    try:
+        for name, odd in odd_images().items():
+            there, here = process.decode(odd.data, "ab"), decode(odd.data, PARAMS, digest="ab")
+            if isinstance(there, Decoded) and isinstance(here, Decoded):
+                assert (there.info(), there.pixel_hash) == (here.info(), here.pixel_hash), name
+            else:
+                assert there == here, name
+    finally:
+        process.close()
+
+
+def test_a_sound_file_is_not_blamed_for_the_crash_of_a_process_that_another_one_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later_dies = "load.n = getattr(load, 'n', 0) + 1; load.n == 5 and os.kill(os.getpid(), signal.SIGSEGV)"
+    (tmp_path / "sitecustomize.py").write_text(BREAKING.format(what=later_dies + "\n    return before(self)"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    process = DecodingProcess(PARAMS)
+    try:
+        for _ in range(5):
+            assert isinstance(process.decode(with_exif(1, kind="PNG"), "ab"), Decoded)
+    finally:
+        process.close()

@@ -28,7 +28,7 @@ from pipeline.steps.each import raise_failures
 from pipeline.steps.published_sets import accept, candidates
 from pipeline.steps.run import run
 from pipeline.storage import artifacts, files
-from tests.odd_images import encoded, photograph
+from tests.odd_images import mutated
 from tests.steps.named_library import Bench, published_library
 from tests.steps.test_run import add
 
@@ -199,27 +199,6 @@ def test_a_disk_that_fills_at_any_write_loses_nothing(bench: Bench, monkeypatch:
 def finished(bench: Bench) -> None:
     done = run(bench.project())
     raise_failures(done.failures, len(done.finished))
-
-
-def mutated(rng: random.Random) -> bytes:
-    """An image file with bytes changed, cut out, doubled or appended."""
-    kind = rng.choice(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000"])
-    data = bytearray(encoded(photograph(rng.randint(8, 90), rng.randint(8, 90), rng.randrange(1 << 30)), kind))
-    for _ in range(rng.randint(1, 6)):
-        at = rng.randrange(len(data))
-        match rng.randrange(5):
-            case 0:
-                data[at] ^= 1 << rng.randrange(8)
-            case 1:
-                data[at : at + rng.randint(1, 40)] = rng.randbytes(rng.randint(1, 40))
-            case 2:
-                del data[at : at + rng.randint(1, 200)]
-            case 3:
-                data[at:at] = data[at : at + rng.randint(1, 200)]
-            case _:
-                data += rng.randbytes(rng.randint(1, 500))
-        data = data or bytearray(b"\0")
-    return bytes(data)
 
 
 def test_mutated_images_cost_a_row_each_at_most_and_every_one_is_accounted_for(bench: Bench) -> None:

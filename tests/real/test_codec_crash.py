@@ -4,12 +4,16 @@ What belongs here: whole runs in real processes that die of a decoder. Not here:
 (`tests/storage/test_attempts.py`, `tests/adapters/test_decode_apart.py`).
 """
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pipeline.stages.images.decode import content_hash
@@ -31,7 +35,11 @@ ImageFile.ImageFile.load = load
 """
 RUN = """
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import httpx
 from tests.steps.test_run import Bench
 Bench(Path(sys.argv[1]), Path(sys.argv[2]), images={"decode_seconds": 5}).run()
 """
@@ -96,3 +104,62 @@ def test_a_file_that_was_in_work_when_a_run_was_killed_is_no_worse_for_it(bench:
     assert finish(start(bench, tmp_path, "pass")) == 0
     assert reasons(bench) == {}
     assert not marker.with_name("undecodable.json").exists()
+
+
+def test_a_codec_that_crashes_or_never_ends_costs_the_service_one_answer(bench: Bench, tmp_path: Path) -> None:
+    odd = (bench.library / "bollards" / "012-odd.png").read_bytes()
+    (bench.library / "bollards" / "012-odd.png").unlink()
+    bench.run()
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        f"data_dir: {bench.data}\nsource: {{url: {bench.library}}}\nimages: {{decode_seconds: 5}}\n"
+        "encoder: {spec: 'packaged:efficientnet_lite0'}\nservice: {queue_seconds: 0.1}\n"
+    )
+    for what, said in (
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "Its decoder crashed (SIGSEGV)."),
+        ("time.sleep(3600)", "Its decoder did not end within 5 s (images.decode_seconds)."),
+    ):
+        (tmp_path / "sitecustomize.py").write_text(CODEC.format(what=what))
+        with serving(settings, tmp_path) as (url, process):
+            found = httpx.post(f"{url}/api/v1/similarity/find", files={"file": ("x.png", odd)}, timeout=60)
+            assert (found.status_code, said in found.json()["detail"]) == (422, True), found.text
+            kept = httpx.post(
+                f"{url}/api/v1/images", data={"category": "bollards"}, files={"files": ("x.png", odd)}, timeout=60
+            )
+            assert (kept.status_code, said in kept.json()["detail"]) == (422, True), kept.text
+            # one that came into the bucket by another way, beside an upload
+            (bench.library / "bollards" / "013-odd.png").write_bytes(odd)
+            sound = httpx.post(
+                f"{url}/api/v1/images", data={"category": "bollards"}, timeout=60,
+                files={"files": ("y.png", (bench.library / "bollards" / "000.png").read_bytes() + bytes(len(said)))},
+            )  # fmt: skip
+            assert sound.status_code == 202, sound.text
+            until_read(url)
+            assert process.poll() is None
+        assert reasons(bench) == {"bollards/013-odd.png": said}
+        (bench.library / "bollards" / "013-odd.png").unlink()
+
+
+@contextmanager
+def serving(settings: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", "serve", "--port", "auto", "--settings", str(settings)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until_read(url: str) -> None:
+    for _ in range(1200):
+        counts = httpx.get(f"{url}/api/v1/queue").json()["counts"]
+        assert counts["failed"] == 0
+        if counts["waiting"] + counts["working"] == 0:
+            return
+        time.sleep(0.05)
+    raise AssertionError(counts)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
+from pipeline.adapters import decode_apart
 from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
-from pipeline.steps import decode_attempts
 from pipeline.steps import variants as looking
 from pipeline.steps.manifest import manifest, select_categories
 from tests.odd_images import photograph
@@ -115,11 +115,11 @@ def test_a_file_that_an_earlier_run_died_of_is_decoded_apart_here_too(
     marker.write_text(f"{content_hash(data)}\n")
     apart = list[bytes]()
 
-    def refuse(data: bytes, _params: object, *, digest: str, seconds: float) -> Rejected:
+    def refuse(_: object, data: bytes, digest: str) -> Rejected:
         apart.append(data)
-        return Rejected("broken", f"Its decoder did not end within {seconds:g} s.", digest)
+        return Rejected("broken", "Its decoder did not end within 60 s.", digest)
 
-    monkeypatch.setattr(decode_attempts, "decode_apart", refuse)
+    monkeypatch.setattr(decode_apart.DecodingProcess, "decode", refuse)
     assert listed(bench) == ["flood-1000w.jpg"]
     assert apart == [data]
     assert content_hash(data) in marker.with_name("undecodable.json").read_text()

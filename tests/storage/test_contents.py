@@ -69,3 +69,20 @@ def test_a_part_with_other_columns_is_damage(tmp_path: Path) -> None:
     told: list[Path] = []
     assert ContentStore(tmp_path).read(told.append).is_empty()
     assert told == [tmp_path / "a" / "part.parquet"]
+
+
+def test_a_part_that_was_recorded_and_is_gone_or_changed_is_lost(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path)
+    store.append("a", [("b1", "p", "b1")])
+    store.append("a", [("b2", "p", "b1")])
+    store.append("b", [("b3", "p", "b1")])
+    recorded = store.parts("a")
+    assert len(recorded) == 2
+    assert store.lost("a", recorded) == []
+    store.append("a", [("b4", "p", "b1")])
+    assert store.lost("a", recorded) == []
+    first, second = (tmp_path / name for name in recorded)
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    assert store.lost("a", recorded) == [first, second]
+    assert store.lost("b", recorded) == []

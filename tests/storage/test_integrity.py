@@ -12,7 +12,6 @@ from pipeline.storage.contents import ContentStore
 from pipeline.storage.history import History
 from pipeline.storage.layout import Layout, open_layout
 from pipeline.storage.vectors import VectorStore
-from tests.odd_images import encoded, quadrants
 
 SCHEMA = pl.Schema({"name": pl.String()})
 HASHES = [f"{number:032x}" for number in range(4)]
@@ -89,16 +88,3 @@ def test_a_journal_that_is_not_there_holds_nothing(layout: Layout) -> None:
 def test_a_set_that_is_gone_is_noticed(layout: Layout) -> None:
     fault = integrity.set_fault(layout.published, "cars", "000001-abc", History())
     assert fault.endswith("clusters.json is gone")
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
-def test_a_thumbnail_is_whole_or_it_is_not(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "thumbnail"
-    data = encoded(quadrants(), kind)
-    path.write_bytes(data)
-    assert integrity.is_whole_picture(path)
-    if kind != "PNG":  # earlier versions may have kept some; only their beginning is looked at
-        path.write_bytes(data[:-9])
-        assert not integrity.is_whole_picture(path)
-    path.write_bytes(b"")
-    assert not integrity.is_whole_picture(path)

@@ -22,14 +22,17 @@ Admit = Callable[[int], None]
 LARGE = 200_000_000  # bytes; freeing the memory of smaller images at once is not worth a call
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes per pixel in Pillow, else 4
 _SHOWN = 4  # RGB pixels and their opacity
-# Further memory of decoders, in bytes per pixel: canvases and copies of WebP and AVIF, 32-bit planes of JPEG 2000
-_DECODER = {"WEBP": 12, "AVIF": 12, "JPEG2000": 16, "TIFF": 4, "HEIF": 4, "GIF": 4, "ICO": 4}
+# Further memory of decoders, in bytes per pixel: canvases and copies of AVIF, 32-bit planes of JPEG 2000
+_DECODER = {"WEBP": 4, "AVIF": 12, "JPEG2000": 16, "TIFF": 4, "HEIF": 4, "GIF": 4, "ICO": 4}
 
 
 def decoded_bytes(image: Image.Image) -> int:
     """The peak memory, in bytes, of decoding an opened image, estimated without decoding it."""
     stored = _STORED.get(image.mode, 4)
-    return image.width * image.height * (stored + _SHOWN + _DECODER.get(image.format or "", 0))
+    further = _DECODER.get(image.format or "", 0)
+    if image.info.get("progressive"):  # libjpeg keeps the coefficients of the whole picture
+        further = 2 * len(image.getbands())
+    return image.width * image.height * (stored + _SHOWN + further)
 
 
 class PixelBudget:

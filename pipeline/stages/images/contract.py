@@ -50,6 +50,8 @@ class Ingested(Part):
 
 
 class Facts(StageFacts):
-    """`ingested`: the run that made this version."""
+    """`ingested`: the run that made this version. `contents`: the parts of resolved contents after the last run, and
+    the digest of each."""
 
     ingested: Ingested = Ingested()
+    contents: dict[str, str] = Field(default_factory=dict[str, str])

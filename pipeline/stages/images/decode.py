@@ -5,8 +5,9 @@ What belongs here: decoding upright onto an opaque background, thumbnails, and t
 (`adapters/buckets.py`), the preprocessing of a model (`adapters/encoders/preprocess.py`), the order of work
 (`stages/embeddings/stream.py`).
 
-Pillow is the reference. torchvision decodes complete JPEG and opaque still WebP files: it returns the same pixels
-sooner and releases the interpreter lock. Everything else, and every file that torchvision refuses, goes to Pillow.
+Pillow is the reference. torchvision decodes complete JPEG and still WebP files: it returns the same pixels sooner,
+releases the interpreter lock, and needs half the memory for WebP, for which Pillow always prepares an animation.
+Everything else, and every file that torchvision refuses, goes to Pillow.
 """
 
 import functools
@@ -25,13 +26,13 @@ from PIL import Image
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
-from pipeline.stages.images import heif, jpeg, png
+from pipeline.stages.images import heif, jpeg, jpeg2000, png, webp
 from pipeline.stages.images.budget import Admit, decoded_bytes
 from pipeline.stages.images.colour import to_srgb
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.formats import DAMAGE, RAW, identify, is_raw, one_line, read_exif
 from pipeline.stages.images.identity import pixel_hash
-from pipeline.stages.images.pixels import Shown, pillow_pixels
+from pipeline.stages.images.pixels import Shown, on_background, pillow_pixels, rgba_image
 
 # `max_megapixels` is checked before anything is decoded, and may be larger than Pillow's fixed limit.
 Image.MAX_IMAGE_PIXELS = None
@@ -57,7 +58,10 @@ class ImageInfo:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decoded(ImageInfo):
-    """An image with its pixels: uint8 [height, width, 3], RGB, contiguous, upright, opaque."""
+    """An image with its pixels: uint8 [h, w, 3], RGB, contiguous, upright, opaque.
+
+    h and w are height and width, or a power of two smaller where all pixels would need too much memory (JPEG 2000).
+    """
 
     pixels: np.ndarray
 
@@ -94,34 +98,39 @@ def image_row(entry: Mapping[str, Any], image: ImageInfo | Rejected) -> dict[str
 
 
 def decode(
-    data: bytes, params: ImageParams, *, digest: str | None = None, admit: Admit | None = None
+    data: bytes, params: ImageParams, *, digest: str | None = None, admit: Admit | None = None, quick: bool = True
 ) -> Decoded | Rejected:
     """Decode one image completely, or say why not. `digest` is `content_hash(data)` if known. Thread-safe.
 
-    `admit` is called with the bytes of memory that the pixels need, before they are decoded, and may wait.
+    `admit` is called with the bytes of memory that the pixels need, before they are decoded, and may wait. Without
+    `quick`, Pillow decodes everything: the same pixels, and torch need not be loaded.
     """
     digest = digest or content_hash(data)
     opened = _open(data, params, digest)
     if isinstance(opened, Rejected):
         return opened
     image, data = opened
+    size, needed = image.size, _needed(image, data, params)
+    if isinstance(needed, str):
+        return Rejected("too_large", needed, digest)
     if admit is not None:
-        admit(decoded_bytes(image))
+        admit(needed)
     try:
         exif = read_exif(image) if image.format in _EXIF_IN_HEADER else None
-        pixels, alpha = _decode_whole(image, data, params.background)
+        pixels, alpha = _decode_whole(image, data, params.background, quick=quick)
         exif = exif or read_exif(image)
     except DAMAGE as error:
         return Rejected("broken", f"The {image.format} data is damaged or cut off: {one_line(error)}.", digest)
     except MemoryError:
         return Rejected("too_large", f"No memory to decode {image.width} x {image.height} pixels.", digest)
+    width, height = size if exif.orientation < 5 else size[::-1]
     pixels, alpha = (
         _apply_orientation(pixels, exif.orientation),
         _apply_orientation(alpha, exif.orientation) if alpha is not None else None,
     )
     stored = pixel_hash(pixels, alpha)  # of the pixels as they are stored: a new profile does not make a new image
     return Decoded(
-        content_hash=digest, width=pixels.shape[1], height=pixels.shape[0], format=image.format or "",
+        content_hash=digest, width=width, height=height, format=image.format or "",
         taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=to_srgb(pixels, image),
         pixel_hash=stored,
     )  # fmt: skip
@@ -172,6 +181,12 @@ def thumbnail(pixels: np.ndarray, longest_side: int) -> bytes:
     return out.getvalue()
 
 
+def _needed(image: Image.Image, data: bytes, params: ImageParams) -> int | str:
+    """The bytes that decoding needs, or why it needs too many."""
+    needed, most = decoded_bytes(image), int(params.decode_megabytes * 1e6)
+    return jpeg2000.reduced(image, data, needed, most) if image.format == "JPEG2000" else needed
+
+
 def _identify_format(data: bytes, params: ImageParams, digest: str) -> "str | Rejected":
     """Pillow's name of the format, or a rejection of empty, too large and foreign files."""
     megabytes = len(data) / 1e6
@@ -217,7 +232,7 @@ def _open_any(data: bytes, kind: str) -> tuple[Image.Image, bytes]:
         return Image.open(io.BytesIO(stripped), formats=(kind,)), stripped
 
 
-def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
+def _decode_whole(image: Image.Image, data: bytes, background: str, *, quick: bool) -> Shown:
     """All pixels and their opacity, or an exception.
 
     Decoders fill in missing pixels, and fail on data after the last pixel; both are checked. If the last pixels of a
@@ -227,7 +242,7 @@ def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
     try:
         if checked is not None and not checked.has_end(data):
             raise OSError("image file is truncated")
-        shown = _decode_as_it_is(image, data, background)
+        shown = _decode_as_it_is(image, data, background, quick=quick)
     except DAMAGE:
         whole = checked.complete_picture(data) if checked is not None else None
         if whole is None:
@@ -238,9 +253,11 @@ def _decode_whole(image: Image.Image, data: bytes, background: str) -> Shown:
     return shown
 
 
-def _decode_as_it_is(image: Image.Image, data: bytes, background: str) -> Shown:
-    pixels = _decode_fast(image, data)
-    return (pixels, None) if pixels is not None else pillow_pixels(image, background)
+def _decode_as_it_is(image: Image.Image, data: bytes, background: str, *, quick: bool) -> Shown:
+    pixels = _decode_fast(image, data) if quick else None
+    if pixels is None:
+        return pillow_pixels(image, background)
+    return (pixels, None) if pixels.shape[2] == 3 else on_background(rgba_image(pixels), background)
 
 
 @functools.cache
@@ -257,25 +274,29 @@ def _codecs() -> Any:
 
 
 def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """The pixels from torchvision, or None if Pillow must decide: other formats, incomplete files."""
+    """RGB or RGBA pixels from torchvision, or None if Pillow must decide: other formats, incomplete files."""
     if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
         if not data.endswith(b"\xff\xd9"):
             return None
-    elif image.format == "WEBP" and image.mode == "RGB" and getattr(image, "n_frames", 1) == 1:
+    elif image.format == "WEBP" and image.mode in ("RGB", "RGBA"):
         if int.from_bytes(data[4:8], "little") + 8 > len(data):
             return None
+        first = data if getattr(image, "n_frames", 1) == 1 else webp.first_picture(data)
+        if first is None:
+            return None
+        data = first
     else:
         return None
     torch, codecs = load_torch(), _codecs()
     encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-    as_rgb = 3  # torchvision.io.ImageReadMode.RGB
+    bands = 4 if image.mode == "RGBA" else 3  # torchvision.io.ImageReadMode.RGB_ALPHA, RGB
     try:
-        webp = image.format == "WEBP"
-        decoded = codecs.decode_webp(encoded, as_rgb) if webp else codecs.decode_jpeg(encoded, as_rgb, False)
+        is_webp = image.format == "WEBP"
+        decoded = codecs.decode_webp(encoded, bands) if is_webp else codecs.decode_jpeg(encoded, bands, False)
     except RuntimeError:
         return None  # Pillow reads more files, and its errors are clearer
     pixels = np.ascontiguousarray(decoded.permute(1, 2, 0).numpy())
-    return pixels if pixels.shape == (image.height, image.width, 3) else None
+    return pixels if pixels.shape == (image.height, image.width, bands) else None
 
 
 def _apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -28,7 +28,7 @@ def pillow_pixels(image: Image.Image, background: str) -> Shown:
         to_rgb = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
         return np.array(ImageCms.applyTransform(image, to_rgb)), None
     if image.has_transparency_data:
-        return _composite(image, background)
+        return on_background(image, background)
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     ink = cmyk_transform(image)
     for top, strip in _strips(image):
@@ -46,7 +46,13 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _composite(image: Image.Image, background: str) -> Shown:
+def rgba_image(pixels: np.ndarray) -> Image.Image:
+    """A view of contiguous uint8 [h, w, 4] pixels as an image, without a copy."""
+    height, width, _ = pixels.shape
+    return Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)
+
+
+def on_background(image: Image.Image, background: str) -> Shown:
     """The image on the background, or on a contrasting one if it would be invisible, as a white icon on white."""
     colour = ImageColor.getrgb(background)[:3]
     alpha = np.empty((image.height, image.width), np.uint8)

@@ -15,7 +15,7 @@ from pipeline.errors import DamagedArtifactError, LostDecisionsError, MissingArt
 from pipeline.stages.contract import columns
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, LEDGER_SCHEMA, MEMBERS_SCHEMA
-from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.curation import Curation
 from pipeline.steps.decision_guard import counted
@@ -170,16 +170,21 @@ def _no_embeddings(project: Project, slug: str) -> Iterator[Finding]:
 
 
 def contents(project: Project, slug: str) -> Iterator[Finding]:
-    """Checks that the parts of resolved contents are readable."""
+    """Checks that the parts of resolved contents are all there, readable, and as they were written."""
     parts = integrity.content_parts(project.layout, slug)
     faults = {part: fault for part in parts if (fault := integrity.content_part_fault(part))}
     for part, fault in faults.items():
         yield Finding(
             "contents", slug, "fault", fault,
-            f"bring it back from a backup of the data directory, or remove it: {REPAIR}", partial(_drop_content, part),
+            f"{REPAIR}, then {RUN}", partial(_drop_content, part),
         )  # fmt: skip
-    if not faults:
-        yield Finding("contents", slug, "ok", f"{len(parts):,} parts are readable")
+    stored = project.store.current(slug, "images")
+    lost = project.contents.lost(slug, stored.facts(Facts).contents) if stored is not None else []
+    for part in sorted({*lost} - {*faults}):
+        text = f"{part} is {'not as it was written' if part.exists() else 'gone'}"
+        yield _fault("contents", slug, text, partial(_drop_content, part))
+    if not faults and not lost:
+        yield Finding("contents", slug, "ok", f"{len(parts):,} parts are readable and as they were written")
 
 
 def published(project: Project, slug: str) -> Iterator[Finding]:
@@ -251,7 +256,7 @@ def _drop_encoder(project: Project, slug: str, fingerprint: str) -> str:
 
 def _drop_content(part: Path) -> str:
     part.unlink(missing_ok=True)
-    return "it was removed; the files that it told of are recognised by key and look"
+    return "the next run reads its images again, to know them by their pixels"
 
 
 def _sweep(paths: list[Path]) -> str:

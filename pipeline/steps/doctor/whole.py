@@ -21,6 +21,7 @@ from pipeline.storage import leftovers as left
 from pipeline.storage.curation import copies, marker
 from pipeline.storage.healing import heal
 from pipeline.storage.layout import Layout, open_layout, read_renames, read_slugs
+from pipeline.storage.thumbnails import is_whole
 
 DECODED = 1000  # thumbnails that one check decodes
 
@@ -73,7 +74,7 @@ def thumbnails(project: Project, _: str) -> Iterator[Finding]:
     wanted = {slug: _usable(project, slug) for slug in read_slugs(project.layout)}
     needed = set[str]().union(*wanted.values())
     stored = list(project.thumbnails.stored())
-    cut = [path for path in stored if not integrity.is_whole_picture(path)]
+    cut = [path for path in stored if not is_whole(path.name, path.read_bytes())]
     sample = sorted(needed)[:: -(-len(needed) // DECODED) or 1]
     drawn = [path for path in stored if path.name in {*sample} and path not in cut]
     cut += [path for path in drawn if not integrity.decodes(path)]

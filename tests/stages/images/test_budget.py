@@ -21,7 +21,7 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.mark.parametrize(
     ("kind", "mode", "per_pixel"),
-    [("JPEG", "RGB", 8), ("PNG", "L", 5), ("PNG", "RGBA", 8), ("WEBP", "RGBA", 20), ("TIFF", "F", 12)],
+    [("JPEG", "RGB", 8), ("PNG", "L", 5), ("PNG", "RGBA", 8), ("WEBP", "RGBA", 12), ("TIFF", "F", 12)],
 )
 def test_the_memory_of_an_image_is_known_from_its_header(kind: str, mode: str, per_pixel: int) -> None:
     image = opened(encoded(quadrants(96, 64).convert(mode), kind))
