@@ -24,6 +24,7 @@ from pipeline.steps.project import Project
 
 LOOK_SECONDS = 1.0
 LONGEST_BACK_OFF = 600.0
+LONGEST_WAIT = 3600.0  # the largest queue_seconds
 Row = dict[str, Any]
 
 
@@ -119,9 +120,9 @@ class Queue:
         waiting = queue_table.c.state == "waiting"
         with self._database.begin() as connection:
             due = connection.execute(
-                select(queue_table.c.slug).where(waiting, queue_table.c.not_before <= now)
+                select(queue_table.c.slug).where(waiting, _over(queue_table.c.not_before, now, LONGEST_BACK_OFF))
                 .group_by(queue_table.c.slug)
-                .having(func.min(queue_table.c.added_at) <= now - self._params.queue_seconds)
+                .having(_over(func.min(queue_table.c.added_at) + self._params.queue_seconds, now, LONGEST_WAIT))
                 .order_by(func.min(queue_table.c.added_at)).limit(1)
             ).first()  # fmt: skip
             if due is None:
@@ -175,3 +176,9 @@ class Queue:
                 connection.execute(
                     update(queue_table).where(queue_table.c.id == row.id).values(message=error, **values)
                 )
+
+
+def _over(moment: Any, now: float, longest: float) -> Any:
+    """Whether a moment is over; one that is further ahead than anything may wait was written before the clock was set
+    back."""
+    return (moment <= now) | (moment > now + longest)

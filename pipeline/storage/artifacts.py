@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +44,8 @@ class Provenance:
     For `images` (with the decode settings) and `embeddings`, the fingerprint is of their output rows.
 
     `facts` are plain JSON; `Artifact.facts` parses them. `digests`: file name → digest of each file; empty for versions
-    from before digests were recorded, and for those that were restored as current after damage.
+    from before digests were recorded, and for those that were restored as current after damage. `order`: counts the
+    versions of all artefacts of a category as they are written, because clocks are set back; 0 for earlier versions.
     """
 
     version: str
@@ -54,6 +56,7 @@ class Provenance:
     rows: dict[str, int] = field(default_factory=dict[str, int])
     digests: dict[str, str] = field(default_factory=dict[str, str])
     schema_version: int = SCHEMA_VERSION
+    order: int = 0
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ class ArtifactStore:
                 facts=facts.stored() if facts else {},
                 rows={table: frame.height for table, (frame, _) in tables.items()},
                 digests=_digests(target),
+                order=self._next_order(slug),
             )
             write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
@@ -204,7 +208,7 @@ class ArtifactStore:
             facts = {name: value for name, value in source.provenance.facts.items() if name != SEEN}
             provenance = replace(
                 source.provenance, version=target.name, fingerprint=fingerprint, created_at=created_at, facts=facts,
-                rows=rows, digests=_digests(target),
+                rows=rows, digests=_digests(target), order=self._next_order(slug),
             )  # fmt: skip
             write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
@@ -218,6 +222,17 @@ class ArtifactStore:
         provenance = replace(artifact.provenance, facts={**artifact.provenance.facts, **facts.stored()})
         write_atomically(artifact.folder.parent / "current.json", json.dumps(asdict(provenance), indent=1).encode())
         return replace(artifact, provenance=provenance)
+
+    def records(self, slug: str) -> list[Provenance]:
+        """The readable records of the current artefacts of a category, in the order in which they were written."""
+        found: list[Provenance] = []
+        for pointer in self.layout.artifact(slug, "").glob("*/current.json"):
+            with suppress(OSError, ValueError, TypeError):  # damage is told by whoever needs that artefact
+                found.append(Provenance(**json.loads(pointer.read_bytes())))
+        return sorted(found, key=lambda record: record.order)
+
+    def _next_order(self, slug: str) -> int:
+        return 1 + max((record.order for record in self.records(slug)), default=0)
 
     def slugs_with(self, name: str) -> list[str]:
         """Slugs of the categories that have this artefact, sorted."""

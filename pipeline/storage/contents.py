@@ -18,6 +18,7 @@ from pipeline.stages.images.identity import CONTENTS_SCHEMA
 from pipeline.storage.files import file_digest, write_atomically
 
 SMALL_PARTS_KEPT = 16
+TO_BE_MADE = ""  # recorded instead of a digest: the part was removed, and the next run makes its rows again
 
 
 class ContentStore:

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.doctor.checkup import examine
 from pipeline.steps.doctor.finding import Finding
 from pipeline.steps.each import raise_failures
@@ -36,40 +37,62 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
 
 TIMES = int(os.environ.get("IMAGE_CLUSTER_CAMPAIGN", "1"))
 ROOT = Path(__file__).parents[2]
-KILLS, MUTATIONS = 8 * TIMES, 60 * TIMES
+KILLS, MUTATIONS = 20 * TIMES, 60 * TIMES
 EVERY_WRITE = 5 if TIMES == 1 else 1  # every n-th write meets a full disk
-# The process that is killed: it loads everything first, so that the moment falls into the work
+# The process that is killed: a command of the command line, with an encoder that needs no model. It loads everything
+# first, so that the moment falls into the work. It tells how long it took if it was not killed.
 WORK = """
-import os, signal, sys, threading
-from pathlib import Path
-from pipeline.curation import decisions as d
-from pipeline.steps.backup import backup
-from pipeline.steps.published_sets import rollback
-from pipeline.steps.run import run
-from pipeline.steps.publish import publish
-from tests.steps.named_library import Bench
+import os, signal, sys, threading, time
+import pipeline.cli
 import pipeline.adapters.buckets, pipeline.stages.images.decode, pipeline.stages.similarity.index
-bench = Bench(Path(sys.argv[1]), Path(sys.argv[2]))
-def recluster():
-    project = bench.project()
-    project.settings.labels.recluster = "always"
-    run(project)
-def tag():
-    images = bench.project().store.require("posts", "images").folder
-    import polars as pl
-    image = pl.read_parquet(images / "images.parquet")["content_hash"][0]
-    curation = bench.project().curation
-    curation.decide("posts", d.Tag(images=(image,), tag=f"t{sys.argv[4]}"), actor="ann")
-    publish(bench.project(), "posts")
-def roll_back():
-    rollback(bench.project(), "posts")
-    bench.run()
-works = {"run": bench.run, "tag": tag, "backup": lambda: backup(bench.project(), None), "rollback": roll_back}
-print("ready", flush=True)
-threading.Timer(float(sys.argv[5]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
-works[sys.argv[3]]()
-os._exit(0)
+import pipeline.steps.backup, pipeline.steps.doctor.checkup, pipeline.steps.run, pipeline.steps.tune
+from pipeline.steps.project import Project
+from tests.fakes import MeanColourEncoder
+Project.load_encoder = lambda self: MeanColourEncoder()
+threading.Timer(float(sys.argv[1]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+started = time.monotonic()
+try:
+    pipeline.cli.main(sys.argv[2:], standalone_mode=False)
+finally:
+    print("took", time.monotonic() - started, flush=True)
+    sys.stdout.flush()
+    os._exit(0)
 """
+OTHER_TRIALS = ("run", "run", "run", "run")  # the command that does most is killed most
+
+
+def commands(bench: Bench, trial: int, before: int) -> dict[str, list[str]]:
+    """The commands that write, and a few that only read; each may end by itself with an error of its own.
+
+    What was decided `before` the campaign is not undone.
+    """
+    last = bench.project().curation.log.last("posts")
+    images = bench.project().store.require("posts", "images").table("images", IMAGES_SCHEMA)
+    one, other = images["key"].to_list()[:2]
+    cluster = bench.document("posts")["clusters"][0]["id"]
+    out = bench.data.parent
+    return {
+        "run": ["run"],
+        "cluster": ["cluster"],
+        "publish": ["publish"],
+        "tag": ["clusters", "tag", f"t{trial}", one],
+        "untag": ["clusters", "untag", f"t{trial - 1}", one],
+        "describe": ["clusters", "describe", cluster, f"text {trial}"],
+        "note": ["clusters", "note", cluster, f"remark {trial}"],
+        "create": ["clusters", "create", f"Own {trial}", other],
+        "undo": ["clusters", "undo", str(last)] if last > before else ["changes"],
+        "rollback": ["rollback", "--category", "posts"],
+        "backup": ["backup"],
+        "backup to a file": ["backup", str(out / f"copy{trial}.sqlite3")],
+        "restore": ["restore", "latest"],
+        "export": ["export", "--as", "folders", "--to", str(out / f"export{trial}")],
+        "download": ["download", "--to", str(out / "originals")],
+        "duplicates": ["duplicates"],
+        "doctor": ["doctor"],
+        "doctor --repair": ["doctor", "--repair"],
+        "tune": ["tune"],
+        "changes": ["changes"],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +127,8 @@ def curated_names(bench: Bench) -> dict[str, str | None]:
 
 
 def decided(bench: Bench) -> list[tuple[int, str]]:
-    """Every event but the tags that the campaign itself decides."""
-    events = bench.project().curation.log.events("posts")
-    return [(one.number, repr(one.decision)) for one in events if one.decision.kind != "tag"]
+    """Every event; those of the campaign itself come after those of before."""
+    return [(one.number, repr(one.decision)) for one in bench.project().curation.log.events("posts")]
 
 
 def told(what: str, tried: int, survived: int, lost: int, **rest: object) -> None:
@@ -115,33 +137,46 @@ def told(what: str, tried: int, survived: int, lost: int, **rest: object) -> Non
     print(f"\n{what}: tried {tried}, survived {survived}, lost {lost}{further}")
 
 
-def test_killed_at_random_moments_nothing_is_lost_and_the_directory_is_sound(bench: Bench) -> None:
+def test_killed_at_random_moments_nothing_is_lost_and_the_directory_is_sound(bench: Bench, tmp_path: Path) -> None:
     rng = random.Random(13)
     before, events = curated_names(bench), decided(bench)
-    killed, swept = Counter[str](), 0
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        f"data_dir: {bench.data}\nsource: {{url: {bench.library}}}\nreduced: {{method: pca}}\n"
+        "labels: {recluster: always}\npublished: {guard: {enabled: false}}\n"
+    )
+    killed, tried, swept = Counter[str](), Counter[str](), 0
+    longest = dict[str, float]()
     for trial in range(KILLS):
-        work = rng.choice(["run", "run", "tag", "rollback", "backup"])
+        words = commands(bench, trial, len(events))
+        name = rng.choice([*words, *OTHER_TRIALS])
         add(bench.library, f"posts/de/{200 + trial}-800w.png", ("red", "green", "blue")[trial % 3], 200 + trial)
-        seconds = rng.uniform(0.0, 1.2)
+        seconds = rng.uniform(0.0, longest.get(name, 1.5))
         ended = subprocess.run(
-            [sys.executable, "-c", WORK, str(bench.library), str(bench.data), work, str(trial), str(seconds)],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
+            [sys.executable, "-c", WORK, str(seconds), *words[name], "--settings", str(settings)],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True, text=True,
         )  # fmt: skip
-        assert ended.returncode in (0, -9), ended.stderr.decode()
-        killed[work if ended.returncode else "ended before"] += 1
+        assert ended.returncode in (0, -9), ended.stderr
+        assert "Traceback" not in ended.stderr, ended.stderr
+        tried[name] += 1
+        killed[name] += ended.returncode == -9
+        if "took" in ended.stdout:
+            longest[name] = min(longest.get(name, 60.0), float(ended.stdout.rpartition("took")[2]))
         left = faults(bench)
-        assert {one.check for one in left} <= {"leftovers"}, left
+        assert {one.check for one in left} <= {"leftovers"}, (name, left)
         swept += len(left)
         assert faults(bench, repair=True) == []
         names = curated_names(bench)
-        assert {name: names[name] for name in before} == before
-        assert decided(bench) == events
+        assert {cluster: names[cluster] for cluster in before} == before, name
+        assert decided(bench)[: len(events)] == events, name
     bench.run()
     if waiting := candidates(bench.project(), ["posts"]):  # after a rollback a person accepts the next result
         accept(bench.project(), "posts", waiting["posts"].version)
     assert faults(bench) == []
     assert {name: names_by_id(bench)[name] for name in before} == before
-    told("killed at a random moment of a command", KILLS, KILLS, 0, moments=dict(killed), leftovers_swept=swept)
+    deaths = sum(killed.values())
+    told("killed at a random moment of a command", KILLS, KILLS, 0, killed=deaths, commands=len(tried),
+         of_each=dict(tried), killed_of_each=dict(killed), leftovers_swept=swept)  # fmt: skip
 
 
 class FullDisk:

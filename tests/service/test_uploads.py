@@ -179,3 +179,17 @@ def test_a_bucket_that_does_not_answer_is_asked_again_and_nothing_is_lost(site: 
     assert row["state"] == "failed"
     assert "There is no folder" in row["message"]
     hidden.rename(site.library)
+
+
+def test_what_was_queued_before_the_clock_was_set_back_does_not_wait_for_the_old_time(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = ServiceDatabase(site.data / "service.sqlite3")
+    queue = Queue(database, site.settings.service, site.project())
+    later = time.time() + 30 * 86_400
+    monkeypatch.setattr("pipeline.service.queue.time", lambda: later)
+    queue.add([("bollards", "bollards/de/de-000-800w.png")], "notification")
+    assert not queue.work_off(), "it waits for more uploads"
+    monkeypatch.setattr("pipeline.service.queue.time", time.time)
+    assert queue.work_off()
+    assert queue.counts()["done"] == 1

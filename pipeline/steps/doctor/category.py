@@ -24,6 +24,7 @@ from pipeline.steps.project import Project
 from pipeline.storage import integrity
 from pipeline.storage import leftovers as left
 from pipeline.storage.artifacts import Artifact
+from pipeline.storage.contents import TO_BE_MADE
 from pipeline.storage.healing import heal, pointer_is_gone, was_dropped
 from pipeline.storage.history import History, read_history
 from pipeline.storage.layout import published_set
@@ -109,15 +110,16 @@ def counts(project: Project, slug: str) -> Iterator[Finding]:
     listed = manifest.table("manifest", MANIFEST_SCHEMA, ["image_id", "change"]).filter(pl.col("change") != "removed")
     newer, faults = False, list[str]()
     if set(listed["image_id"]) != set(rows["image_id"]):
-        newer = _created_at(manifest) >= _created_at(images)
+        newer = _not_before(project, manifest, images)
         if not newer:
             faults.append(f"{listed.height:,} images are listed, and {rows.height:,} are accounted for")
     version = linked_version(project.layout.published, slug)
     if version is not None and not integrity.set_fault(project.layout.published, slug, version, History()):
         made_at, keys = integrity.published_keys(project.layout.published, slug, version)
         if sorted(keys) != rows["key"].sort().to_list():
-            newer |= _created_at(images) >= made_at
-            if _created_at(images) < made_at:
+            later = images.provenance.created_at >= made_at or _clock_went_back(project, slug)
+            newer |= later
+            if not later:
                 faults.append(f"{rows.height:,} images were read, and {len(keys):,} are published")
     if faults:
         yield _fault("counts", slug, "; ".join(faults), partial(heal, project.store, slug, "images"))
@@ -148,7 +150,7 @@ def vectors(project: Project, slug: str) -> Iterator[Finding]:
         yield _fault("vectors", slug, fault, partial(_drop_encoder, project, slug, fingerprint))
         return
     images = project.store.current(slug, "images")
-    if images is not None and _created_at(images) <= _created_at(stored):
+    if images is not None and _not_before(project, stored, images):
         rows = images.table("images", IMAGES_SCHEMA, ["content_hash", "status"]).filter(pl.col("status") == "ok")
         if unlisted := set(rows["content_hash"]) - set(table["content_hash"]):
             yield _fault("vectors", slug, f"{len(unlisted):,} usable images are not listed as embedded", mend)
@@ -173,18 +175,16 @@ def contents(project: Project, slug: str) -> Iterator[Finding]:
     """Checks that the parts of resolved contents are all there, readable, and as they were written."""
     parts = integrity.content_parts(project.layout, slug)
     faults = {part: fault for part in parts if (fault := integrity.content_part_fault(part))}
-    for part, fault in faults.items():
-        yield Finding(
-            "contents", slug, "fault", fault,
-            f"{REPAIR}, then {RUN}", partial(_drop_content, part),
-        )  # fmt: skip
     stored = project.store.current(slug, "images")
-    lost = project.contents.lost(slug, stored.facts(Facts).contents) if stored is not None else []
-    for part in sorted({*lost} - {*faults}):
-        text = f"{part} is {'not as it was written' if part.exists() else 'gone'}"
-        yield _fault("contents", slug, text, partial(_drop_content, part))
-    if not faults and not lost:
-        yield Finding("contents", slug, "ok", f"{len(parts):,} parts are readable and as they were written")
+    recorded = stored.facts(Facts).contents if stored is not None else {}
+    awaited = {name for name, digest in recorded.items() if digest == TO_BE_MADE}
+    for part in project.contents.lost(slug, {name: recorded[name] for name in recorded.keys() - awaited}):
+        faults.setdefault(part, f"{part} is {'not as it was written' if part.exists() else 'gone'}")
+    for part, fault in sorted(faults.items()):
+        yield _fault("contents", slug, fault, partial(_drop_content, project, slug, part))
+    if not faults:
+        text = f"{len(parts):,} parts are readable and as they were written"
+        yield Finding("contents", slug, "ok", text + (f"; the next run makes {len(awaited)} again" if awaited else ""))
 
 
 def published(project: Project, slug: str) -> Iterator[Finding]:
@@ -239,8 +239,18 @@ def _fault(check: str, slug: str, text: str, mend: "partial[str]") -> Finding:
     return Finding(check, slug, "fault", text, f"{REPAIR}, then {RUN}", mend)
 
 
-def _created_at(artifact: Artifact) -> str:
-    return artifact.provenance.created_at
+def _not_before(project: Project, artifact: Artifact, other: Artifact) -> bool:
+    """Whether an artefact was written at the same time as another or later."""
+    first, second = artifact.provenance, other.provenance
+    if first.order and second.order:
+        return first.order >= second.order
+    return first.created_at >= second.created_at or _clock_went_back(project, artifact.slug)
+
+
+def _clock_went_back(project: Project, slug: str) -> bool:
+    """Whether the times of the results contradict the order in which they were written."""
+    times = [record.created_at for record in project.store.records(slug) if record.order and record.created_at]
+    return times != sorted(times)
 
 
 def _drop_part(part: Path) -> str:
@@ -254,8 +264,12 @@ def _drop_encoder(project: Project, slug: str, fingerprint: str) -> str:
     return "the next run writes it again"
 
 
-def _drop_content(part: Path) -> str:
+def _drop_content(project: Project, slug: str, part: Path) -> str:
     part.unlink(missing_ok=True)
+    stored = project.store.current(slug, "images")
+    if stored is not None and (recorded := stored.facts(Facts).contents):
+        named = {**recorded, f"{slug}/{part.name}": TO_BE_MADE}
+        project.store.update_facts(stored, Facts(contents=named))
     return "the next run reads its images again, to know them by their pixels"
 
 

@@ -43,7 +43,10 @@ class CategoryEvents:
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy, made at `at`; `database` is the identity of its source."""
+    """One copy, made at `at`; `database` is the identity of its source.
+
+    `number` counts the copies of a folder, because clocks are set back; 0 for copies of earlier versions.
+    """
 
     file: Path
     at: str
@@ -51,6 +54,7 @@ class Copy:
     sha256: str
     database: str | None
     categories: Mapping[str, CategoryEvents]
+    number: int = 0
 
     @property
     def events(self) -> int:
@@ -119,7 +123,8 @@ def keep_copy(log: Reader, folder: Path, at: str) -> Copy | None:
     file = folder / f"{name}.sqlite3"
     while file.exists():
         file = folder / f"{name}-{secrets.token_hex(3)}.sqlite3"
-    made = make_copy(log, file, at)
+    number = 1 + max((copy.number for copy in newest_first(folder)), default=0)
+    made = replace(make_copy(log, file, at), number=number)
     write_atomically(file.with_suffix(".json"), json.dumps(_record(made), indent=1).encode() + b"\n")
     thin_out(folder, at)
     return made
@@ -135,7 +140,7 @@ def newest_first(folder: Path) -> list[Copy]:
             copies.append(Copy(file=path.with_suffix(".sqlite3"), categories=categories, **values))
         except (ValueError, TypeError, KeyError, AttributeError):  # a truncated record, or a file of somebody else
             continue
-    return sorted(copies, key=lambda copy: (copy.at, copy.events), reverse=True)
+    return sorted(copies, key=lambda copy: (copy.number, copy.at, copy.events), reverse=True)
 
 
 def is_good(copy: Copy) -> bool:
