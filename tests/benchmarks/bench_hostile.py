@@ -65,32 +65,35 @@ def hostile() -> dict[str, bytes]:
     return files
 
 
+# the peak of a child counts what its parent held when it was started, so the run tells its own
+RUN = """
+import sys
+from pathlib import Path
+from pipeline.cli import main
+main(sys.argv[1:], standalone_mode=False)
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+print(int(peak.split()[1]) * 1024, file=sys.stderr)
+"""
+ONE_IN = 250  # files are of 99 megapixels
+
+
 def one_run(number: int) -> None:
-    """A library of `number` files, one in a hundred of 99 megapixels and the others mutated, in one whole run."""
+    """A library of `number` files, one in 250 of 99 megapixels and the others mutated, in one whole run."""
     rng = random.Random(17)
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "library" / "posts"
         library.mkdir(parents=True)
         large = list(hostile().values())
         for n in range(number):
-            hundred, rest = divmod(n, 100)
-            data = mutated(rng) if rest else large[hundred % len(large)] + bytes(hundred)
+            turn, rest = divmod(n, ONE_IN)
+            data = mutated(rng) if rest else large[turn % len(large)] + bytes(turn)
             (library / f"{n:06d}.jpg").write_bytes(data)
         started = time.perf_counter()
-        command = [
-            sys.executable,
-            "-m",
-            "pipeline.cli",
-            "run",
-            str(library.parent),
-            "--out",
-            f"{folder}/data",
-            "--json",
-        ]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        words = ["run", str(library.parent), "--out", f"{folder}/data", "--json"]
+        done = subprocess.run([sys.executable, "-c", RUN, *words], check=True, capture_output=True, text=True)
         summary = json.loads(done.stdout)[0]
         counts = {name: summary[name] for name in ("images", "clustered", "unclustered", "set_aside")}
+        peak = int(done.stderr.split()[-1])
         print(f"{counts}, peak {peak / 1e9:.2f} GB, {time.perf_counter() - started:.0f} s")
 
 
