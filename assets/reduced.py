@@ -28,7 +28,7 @@ class ReductionOverrides(overrides(ReductionParams)):
     partitions_def=CATEGORY,
     deps=["images", "embeddings"],
     group_name=GROUP,
-    kinds={"umap", "parquet"},
+    kinds={"parquet"},
     owners=OWNERS,
     tags={"holds": "vectors"},
     metadata=columns(

@@ -215,7 +215,7 @@ class ReductionParams(Params):
         default=0.0, ge=0.0, le=0.99, description="UMAP: 0 packs similar images tightly, which is best for clustering."
     )
     metric: Literal["cosine", "euclidean"] = Field(default="cosine", description="UMAP: distance between vectors.")
-    seed: int = Field(default=42, ge=0, le=2**31 - 1, description="Fixes the layout; a seeded UMAP uses one thread.")
+    seed: int = Field(default=42, ge=0, le=2**31 - 1, description="Fixes UMAP's result, which then uses one thread.")
 
 
 class ContextWeights(Params):

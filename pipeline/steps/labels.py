@@ -1,6 +1,6 @@
 """`reduced` → `labels`: the raw group of every image, and the family of every group.
 
-What belongs here: reading vectors and cached neighbours, storing the groups. Not here: the clusterers
+What belongs here: reading vectors and shared neighbours, storing the groups. Not here: the clusterers
 (`stages/labels/clusterers.py`), families (`stages/identities/superclusters.py`), runs that only place new images
 (`incremental.py`).
 
@@ -24,7 +24,7 @@ from pipeline.stages.labels.community.null_model import CLEAR, modularity_ratio
 from pipeline.stages.labels.community.prior_partition import History
 from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, NONE, SUGGESTIONS_SCHEMA, Facts
 from pipeline.stages.labels.grouping import Grouping
-from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
+from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.stages.published.guard import no_clear_kinds
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.stages.reduced.contract import reduced_schema
@@ -32,13 +32,12 @@ from pipeline.steps import incremental
 from pipeline.steps.decided import cluster_params
 from pipeline.steps.duplicates import collapsed, counts_as
 from pipeline.steps.features import stored_space
+from pipeline.steps.neighbours import shared_neighbours
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, run_stage
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.neighbour_cache import NeighbourCache
 
 CODE = 7  # increase when the same inputs give another result
-SEARCHED = 3000  # up to this many images, searching is faster than reading the cache
 
 
 @dataclass(frozen=True)
@@ -80,16 +79,9 @@ class Points:
 
     def neighbours(self) -> Neighbours:
         """The nearest neighbours of `vectors` for the clusterer `community`. Cached on disk."""
-        if len(self.hashes) <= SEARCHED:
-            return nearest_neighbours(self.vectors, NEIGHBOURS - 1)
         facts = self.source.facts(ReducedFacts)
-        cache = NeighbourCache(self.project.layout.neighbours)
-        key = digest(facts.space or facts.embeddings, self.vectors.shape[1], self.hashes, NEIGHBOURS, CODE)
-        neighbours = cache.read(self.source.slug, key)
-        if neighbours is None:
-            neighbours = nearest_neighbours(self.vectors, NEIGHBOURS - 1)
-            cache.write(self.source.slug, key, neighbours)
-        return neighbours
+        space = facts.space or facts.embeddings
+        return shared_neighbours(self.project, self.source.slug, space, self.hashes, self.vectors, NEIGHBOURS - 1)
 
 
 def read_points(project: Project, source: Artifact) -> Points:

@@ -3,7 +3,7 @@
 Each content hash is reduced once, so copies of one picture share a vector and a position.
 
 What belongs here: choosing the images, reading their positions on the last map, storing. Not here: reducing
-(`stages/reduced/projection.py`), ratings, time and place (`features.py`).
+(`stages/reduced/projection.py`), the map (`stages/reduced/map_layout.py`), ratings, time and place (`features.py`).
 """
 
 from functools import cache
@@ -12,14 +12,17 @@ import numpy as np
 import polars as pl
 
 from pipeline.settings import ReductionParams
+from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.stages.reduced import projection as reducing
-from pipeline.stages.reduced.contract import Facts, reduced_schema
+from pipeline.stages.reduced.contract import MAP_METHOD, Facts, reduced_schema
+from pipeline.stages.reduced.map_layout import NEIGHBOURS, layout
 from pipeline.steps import features
+from pipeline.steps.neighbours import shared_neighbours
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, Usable, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 2  # increase when the same inputs give another result
+CODE = 3  # increase when the same inputs give another result
 
 
 def reduced(project: Project, slug: str) -> Report:
@@ -53,10 +56,15 @@ def reduced(project: Project, slug: str) -> Report:
         # unreduced vectors are stored once, as embeddings; the table then holds the map only
         kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
         facts = Facts(embeddings=fingerprint, dimension=kept.shape[1], distinct=unique.height, images=images.height,
-                      **features.facts_of(request, fingerprint, used))  # fmt: skip
+                      map_method=MAP_METHOD, **features.facts_of(request, fingerprint, used))  # fmt: skip
         comparable = current is not None and _comparable(current.facts(Facts), facts)
         places = _previous_places(current, unique) if current is not None and comparable else None
-        positions = reducing.layout(vectors, params, places, on_notice=project.talk.notice)
+        again = current is not None and current.facts(Facts).map_method != MAP_METHOD
+
+        def neighbours() -> Neighbours:
+            return shared_neighbours(project, slug, facts.space or fingerprint, hashes, vectors, NEIGHBOURS)
+
+        positions = layout(vectors, places, again=again, neighbours=neighbours, on_notice=project.talk.notice)
         table = pl.DataFrame(
             {
                 "content_hash": unique["content_hash"],

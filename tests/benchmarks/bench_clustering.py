@@ -162,10 +162,9 @@ def _exact(vectors: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
 
 def _map(vectors: np.ndarray) -> tuple[None, dict[str, Any]]:
     """The positions on the map, which a full run makes too."""
-    from pipeline.settings import ReductionParams
-    from pipeline.stages.reduced.projection import layout
+    from pipeline.stages.reduced.map_layout import layout
 
-    layout(vectors, ReductionParams(method="none"))
+    layout(vectors)
     return None, {}
 
 

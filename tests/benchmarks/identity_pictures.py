@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.settings import IdentityParams, ReductionParams
+from pipeline.settings import IdentityParams
 from pipeline.stages.identities.matching import Identity, Ledger, match
-from pipeline.stages.reduced.projection import layout
+from pipeline.stages.reduced.map_layout import layout
 from tests.benchmarks.bench_identity import Clustered, disturbed, full
 from tests.benchmarks.identity_sets import load
 
@@ -111,7 +111,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     options = parser.parse_args()
     vectors = load(LIBRARY).vectors
-    places = layout(vectors, ReductionParams(method="none"))
+    places = layout(vectors)
     for fate, name in (("split", "identity-split.svg"), ("merged", "identity-merge.svg")):
         (options.out / name).write_text(svg(find(vectors, fate), places), encoding="utf-8")
     return 0

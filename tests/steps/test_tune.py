@@ -12,6 +12,7 @@ from pipeline.stages.labels import clusterers as labelling
 from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.stages.tuning.contract import PAGE, PICTURE
 from pipeline.steps import labels as labels_step
+from pipeline.steps import neighbours as neighbours_step
 from pipeline.steps.families import family_of
 from pipeline.steps.identities import identities
 from pipeline.steps.labels import labels
@@ -93,15 +94,15 @@ def test_three_images_are_too_few_to_choose_for(bench: Bench) -> None:
 def test_another_granularity_leaves_embeddings_and_reduced_alone_and_searches_no_neighbours(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labels_step, "SEARCHED", 1)
+    monkeypatch.setattr(neighbours_step, "SEARCHED", 1)
     searched: list[int] = []
-    search = labels_step.nearest_neighbours
+    search = neighbours_step.nearest_neighbours
 
     def counted(vectors: np.ndarray, k: int) -> Neighbours:
         searched.append(len(vectors))
         return search(vectors, k)
 
-    monkeypatch.setattr(labels_step, "nearest_neighbours", counted)
+    monkeypatch.setattr(neighbours_step, "nearest_neighbours", counted)
     bench.encoder.batches.clear()
     for granularity in ("0.8", "0.3"):
         moved = Bench(bench.library, bench.data, reduced={"method": "none"}, labels={"granularity": granularity})

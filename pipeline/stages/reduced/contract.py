@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from pipeline.stages.contract import StageFacts
 
 METRIC_FILE = "metric.npz"
+MAP_METHOD = "t-SNE of 14 equal neighbours"  # another one is computed again, from the positions of the last
 CONTEXT_SCHEMA = pl.Schema(
     {"content_hash": pl.String(), "hours": pl.Float64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
 )
@@ -30,6 +31,7 @@ def reduced_schema(dimension: int) -> pl.Schema:
 
 class Facts(StageFacts):
     """`embeddings` is the fingerprint of the vectors used. `dimension` 0: the embeddings themselves are clustered.
+    `map_method` None: a version that had other methods, by the number of images.
 
     `space` and the fields after it are present only if ratings, time or place count: a digest of the space, its
     settings, the settings in effect, and the rated pairs (content hash, content hash, same).
@@ -37,6 +39,7 @@ class Facts(StageFacts):
 
     embeddings: str
     dimension: int
+    map_method: str | None = None
     distinct: int = 0
     images: int | None = None
     space: str | None = None
