@@ -27,6 +27,7 @@ from pipeline.errors import EncoderError, UnknownNameError
 from pipeline.settings import ImageParams
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.embeddings.stream import stream
+from tests.adapters.timm_names import renamed
 from tests.odd_images import encoded, photograph
 
 LITE0 = "packaged:efficientnet_lite0"
@@ -70,22 +71,28 @@ def cosines(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return (ours.astype(np.float64) * theirs).sum(1)
 
 
-def reference_lite(name: str) -> np.ndarray:
+def timm_lite(name: str) -> Any:
     import timm
     import torch
-    from torchvision.transforms import v2
 
     model: Any = timm.create_model(f"tf_{name}", pretrained=False)
     weights = packaged.source(f"packaged:{name}", name).weights
     assert weights is not None
     state = torch.load(weights, weights_only=True)
-    model.load_state_dict(packaged.renamed(state, [len(stage) for stage in model.blocks]))
+    model.load_state_dict(renamed(state, [len(stage) for stage in model.blocks]))
+    return model.eval()
+
+
+def reference_lite(name: str) -> np.ndarray:
+    from torchvision.transforms import v2
+
+    model = timm_lite(name)
     size = packaged.SIZES[name]
     transform = v2.Compose([
         v2.Resize(size + 32, interpolation=v2.InterpolationMode.BICUBIC), v2.CenterCrop(size), v2.PILToTensor(),
         v2.Lambda(lambda pixels: (pixels.float() - 127) / 128),
     ])  # fmt: skip
-    return reference(transform, lambda images: model.eval().forward_features(images).mean((2, 3)))
+    return reference(transform, lambda images: model.forward_features(images).mean((2, 3)))
 
 
 def test_packaged_vectors_are_those_of_the_reference_transform_and_model(lite0: Encoder) -> None:
@@ -95,6 +102,31 @@ def test_packaged_vectors_are_those_of_the_reference_transform_and_model(lite0: 
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
     assert cosines(ours, reference_lite("efficientnet_lite0")).min() > 0.9999
     assert (ours @ ours.T)[~np.eye(len(ours), dtype=bool)].max() < 0.999  # and they tell images apart
+
+
+@pytest.mark.parametrize("name", packaged.SIZES)
+def test_packaged_networks_give_timms_numbers_to_the_last_bit(name: str) -> None:
+    import torch
+
+    size = packaged.SIZES[name]
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, size, size)).astype(np.float32))
+    with torch.inference_mode():
+        ours = packaged.source(f"packaged:{name}", name).load().module(images)
+        theirs = timm_lite(name).forward_features(images).mean((2, 3))
+    assert torch.equal(ours, theirs)
+
+
+def test_a_packaged_encoder_opens_without_timm(tmp_path: Path) -> None:
+    """Importing it took as long as importing torch, at the first run on each machine."""
+    code = (
+        "import sys; from pathlib import Path; from pipeline.adapters.encoders.registry import open_encoder;"
+        "open_encoder('packaged:efficientnet_lite0', device='cpu', cache_dir=Path(sys.argv[1]));"
+        "print('torch' in sys.modules, 'timm' in sys.modules, 'torchvision' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    for expected in ("True False False", "False False False"):  # the second start reads the stored model
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
 
 
 def test_the_precision_that_suits_the_processor_gives_nearly_the_same_vectors(

@@ -17,7 +17,7 @@ from pipeline.adapters.encoders.ircache import Card, ModelCache
 from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.adapters.encoders.source import Source, file_digest, module_digest
 from pipeline.errors import UnknownNameError
-from pipeline.runtime.torch_threads import use_one_thread
+from pipeline.runtime.torch_threads import load_torch, use_one_thread
 from pipeline.stages.embeddings.encoder import Encoder
 
 FAMILIES = {
@@ -26,7 +26,7 @@ FAMILIES = {
     "timm": "timm:MODEL[@CHECKPOINT]",
 }
 _OPENING = threading.Lock()  # tracing a model is not safe from two threads
-CODE = 1  # increase when the stored form of a model or its conversion changes
+CODE = 2  # increase when the stored form of a model or its conversion changes
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def _load_and_convert(
 ) -> Encoder:
     if device == "cpu":
         use_one_thread()  # torch only loads and traces here; its threads would slow OpenVINO's down
+        load_torch()
     loaded = source.load()
     identity = weights or module_digest(loaded.module)
     fingerprint = _fingerprint(source, identity, loaded.preprocessing)

@@ -1,0 +1,88 @@
+"""EfficientNet-lite as a torch module, read from its weights.
+
+What belongs here: the network. Not here: where the weights are, preprocessing (`packaged.py`), running (`runtime.py`).
+
+Tan, Le (2019), "EfficientNet", and TensorFlow's lite variants: no squeeze-and-excitation, ReLU6. timm has the same
+network, but importing timm takes as long as importing torch, and tracing its 550 modules takes as long again. Here it
+is one module, whose vectors are timm's to the last bit (`tests/adapters/test_encoders.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the first block of each stage
+EPSILON = 1e-3  # of batch normalisation in TensorFlow's models
+
+
+@dataclass(frozen=True)
+class Block:
+    """An inverted residual block; `prefix` is that of its weights."""
+
+    prefix: str
+    expands: bool
+    stride: int
+    residual: bool
+
+
+def blocks_of(state: dict[str, Any]) -> list[Block]:
+    """The blocks that these weights belong to. A stage ends where the number of channels changes."""
+    blocks: list[Block] = []
+    stage, before = -1, 0
+    while f"_blocks.{len(blocks)}._project_conv.weight" in state:
+        prefix = f"_blocks.{len(blocks)}."
+        channels = int(state[f"{prefix}_project_conv.weight"].shape[0])
+        stage += channels != before
+        stride = STRIDES[stage] if channels != before else 1
+        expands = f"{prefix}_expand_conv.weight" in state
+        blocks.append(Block(prefix, expands, stride, channels == before))
+        before = channels
+    return blocks
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after `size` pixels, as TensorFlow pads: one more after where they are odd."""
+    whole = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return whole // 2, whole - whole // 2
+
+
+def network(state: dict[str, Any]) -> Any:
+    """The module in eval mode: float32 [n, 3, H, W] → the mean of its last feature map, float32 [n, channels].
+
+    `state` has TensorFlow's names of the weights, as in the packages.
+    """
+    import torch
+    from torch.nn import functional
+
+    class EfficientNetLite(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = blocks_of(state)
+            for name, value in state.items():
+                self.register_buffer(name.replace(".", "/"), value)
+
+        def _convolve(self, images: Any, convolution: str, normalisation: str, stride: int = 1) -> Any:
+            weight: Any = self._buffers[f"{convolution}/weight"]
+            kernel = int(weight.shape[-1])
+            rows, columns = (same_padding(int(size), kernel, stride) for size in images.shape[2:])
+            padding = (rows[0], columns[0])
+            if rows[0] != rows[1] or columns[0] != columns[1]:
+                images, padding = functional.pad(images, (*columns, *rows)), (0, 0)
+            groups = int(images.shape[1]) // int(weight.shape[1])
+            images = functional.conv2d(images, weight, None, stride, padding, 1, groups)
+            own: Any = [self._buffers[f"{normalisation}/{part}"] for part in ("running_mean", "running_var")]
+            scale: Any = [self._buffers[f"{normalisation}/{part}"] for part in ("weight", "bias")]
+            return functional.batch_norm(images, *own, *scale, training=False, eps=EPSILON)
+
+        def forward(self, images: Any) -> Any:
+            images = functional.relu6(self._convolve(images, "_conv_stem", "_bn0", 2))
+            for block in self.blocks:
+                before, prefix = images, block.prefix.replace(".", "/")
+                if block.expands:
+                    images = functional.relu6(self._convolve(images, f"{prefix}_expand_conv", f"{prefix}_bn0"))
+                depthwise = self._convolve(images, f"{prefix}_depthwise_conv", f"{prefix}_bn1", block.stride)
+                images = self._convolve(functional.relu6(depthwise), f"{prefix}_project_conv", f"{prefix}_bn2")
+                if block.residual:
+                    images = images + before
+            return functional.relu6(self._convolve(images, "_conv_head", "_bn1")).mean((2, 3))
+
+    return EfficientNetLite().eval()
