@@ -70,6 +70,9 @@ class Console:
         if done < total and now - self._said.get(phase, started) < PLAIN_INTERVAL:
             return
         self._said[phase] = now
+        if not done and total:  # "0 of 1" would say that nothing works
+            click.echo(f"{phase}: {total:,} {'image' if total == 1 else 'images'} …", err=True)
+            return
         rate = done / max(now - started, 1e-6)
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
         speed = f", {rate:,.0f} images/s" if now - started > SOON else ""
