@@ -28,8 +28,11 @@ def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911 
             return _split(decision, curated)
         case d.Create():
             return _create(decision, curated)
-        case d.Move(to=to):
-            return decision if to is None else decision.model_copy(update={"to": known_cluster(curated, to).id})
+        case d.Move(to=to, images=images):
+            home = None if to is None else known_cluster(curated, to).id
+            return decision.model_copy(update={"to": home, "clusters": _sources(images, curated)})
+        case d.Exclude(images=images):
+            return decision.model_copy(update={"clusters": _sources(images, curated)})
         case d.ChooseRepresentative(cluster=cluster, image=image):
             home = known_cluster(curated, cluster)
             if image is not None and image not in home.members:
@@ -37,7 +40,7 @@ def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911 
             return decision.model_copy(update={"cluster": home.id})
         case d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Note():
             return decision.model_copy(update={"cluster": known_cluster(curated, decision.cluster).id})
-        case d.Exclude() | d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Granularity() | d.Undo():
+        case d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Granularity() | d.Undo():
             return decision
         case _:
             assert_never(decision)
@@ -91,13 +94,16 @@ def _merge(decision: d.Merge, curated: Curated) -> d.Merge:
 
 
 def _create(decision: d.Create, curated: Curated) -> d.Create:
-    images = frozenset(decision.images)
-    sources = [cluster for cluster in curated.clusters.values() if cluster.members & images]
-    if len(sources) == 1 and sources[0].members == images:
-        raise DecisionError(
-            f"These {len(images)} images are the cluster {sources[0].id} already. To name it, rename it."
-        )
-    return decision.model_copy(update={"clusters": tuple(cluster.id for cluster in sources)})
+    images, sources = frozenset(decision.images), _sources(decision.images, curated)
+    if len(sources) == 1 and curated.clusters[sources[0]].members == images:
+        raise DecisionError(f"These {len(images)} images are the cluster {sources[0]} already. To name it, rename it.")
+    return decision.model_copy(update={"clusters": sources})
+
+
+def _sources(images: Collection[str], curated: Curated) -> tuple[str, ...]:
+    """The ids of the clusters that some of these images are in now."""
+    wanted = frozenset(images)
+    return tuple(cluster.id for cluster in curated.clusters.values() if not wanted.isdisjoint(cluster.members))
 
 
 def _split(decision: d.Split, curated: Curated) -> d.Split:

@@ -156,19 +156,27 @@ class Create(_OfImages):
 
 
 class Move(_OfImages):
-    """Move these images to a cluster; None leaves them unclustered."""
+    """Move these images to a cluster; None leaves them unclustered.
+
+    `clusters` are the ones that the images come from. Storing the decision fills them in.
+    """
 
     kind: Literal["move"] = "move"
     to: ClusterId | None
+    clusters: tuple[ClusterId, ...] = ()
 
     def clusters_touched(self) -> tuple[str, ...]:
-        return () if self.to is None else (self.to,)
+        return tuple(dict.fromkeys((*(() if self.to is None else (self.to,)), *self.clusters)))
 
 
 class Exclude(_OfImages):
-    """Exclude these images from clustering."""
+    """Exclude these images from clustering. `clusters` as in `Move`."""
 
     kind: Literal["exclude"] = "exclude"
+    clusters: tuple[ClusterId, ...] = ()
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return self.clusters
 
 
 class Include(_OfImages):

@@ -36,8 +36,8 @@ def test_an_unknown_cluster_is_refused_with_the_nearest_one() -> None:
     [
         (d.Rename(cluster="c", name="Sea"), d.Rename(cluster="b", name="Sea")),
         (d.Note(cluster="c", text="Look"), d.Note(cluster="b", text="Look")),
-        (d.Move(images=("1",), to="c"), d.Move(images=("1",), to="b")),
-        (d.Move(images=("1",), to=None), d.Move(images=("1",), to=None)),
+        (d.Move(images=("1",), to="c"), d.Move(images=("1",), to="b", clusters=("a",))),
+        (d.Move(images=("1",), to=None), d.Move(images=("1",), to=None, clusters=("a",))),
         (d.Merge(clusters=("a", "c", "b"), into="c"), d.Merge(clusters=("a", "b"), into="b")),
         (d.ChooseRepresentative(cluster="c", image="5"), d.ChooseRepresentative(cluster="b", image="5")),
         (
@@ -48,7 +48,7 @@ def test_an_unknown_cluster_is_refused_with_the_nearest_one() -> None:
             d.Create(images=("1", "5"), new_cluster="p-1"),
             d.Create(images=("1", "5"), new_cluster="p-1", clusters=("a", "b")),
         ),
-        (d.Exclude(images=("1",)), d.Exclude(images=("1",))),
+        (d.Exclude(images=("1",)), d.Exclude(images=("1",), clusters=("a",))),
     ],
 )
 def test_a_decision_is_kept_with_the_present_ids_of_its_clusters(given: Decision, expected: Decision) -> None:

@@ -251,3 +251,22 @@ def test_names_are_suggested_from_what_the_manifest_says_of_the_images(tmp_path:
     told = json.loads((bench.data / "published/posts/duplicates.json").read_bytes())
     assert told["summary"]["exact"] == {"groups": 1, "images": 2}
     assert {image["bytes"] for group in told["groups"] for image in group["images"]} == {None}, "no size was told"
+
+
+def test_the_history_of_a_cluster_tells_of_images_that_people_took_out_of_it(bench: Bench) -> None:
+    project = bench.project()
+    red, green = of_kind(bench, "red")["id"], of_kind(bench, "green")["id"]
+    (moved, left_out) = hashes(bench, 0, 3)
+    decide(bench, d.Move(images=(moved,), to=green))
+    decide(bench, d.Exclude(images=(left_out,)))
+    assert [row["what"] for row in history_rows(project, "bollards", red)] == [
+        f"excluded 1 image of {red}", f"moved 1 image from {red} to {green}"
+    ]  # fmt: skip
+    assert [row["what"] for row in history_rows(project, "bollards", green)] == [f"moved 1 image from {red} to {green}"]
+
+
+def test_where_moved_images_came_from_is_stored_without_all_that_stayed_there(bench: Bench) -> None:
+    red, green = of_kind(bench, "red")["id"], of_kind(bench, "green")["id"]
+    event = decide(bench, d.Move(images=hashes(bench, 0), to=green))
+    assert event.decision.clusters_touched() == (green, red)
+    assert set(event.state) == {green}

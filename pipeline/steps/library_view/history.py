@@ -50,8 +50,9 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"split {_many(images)} off {cluster} as {f'“{name}” ' if name else ''}{new}"
         case d.Create(images=images, new_cluster=new, name=name):
             return f"made {_many(images)} a cluster of their own, {f'“{name}” ' if name else ''}{new}"
-        case d.Move(images=images, to=to):
-            return f"moved {_many(images)} to {to or 'unclustered'}"
+        case d.Move(images=images, to=to, clusters=sources):
+            left = ", ".join(source for source in sources if source != to)
+            return f"moved {_many(images)}{f' from {left}' if left else ''} to {to or 'unclustered'}"
         case d.ChooseRepresentative(cluster=cluster, image=image):
             return (
                 f"chose a representative of {cluster}" if image else f"cleared the chosen representative of {cluster}"
@@ -60,8 +61,8 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"tagged {_many(images)} “{tag}”"
         case d.Untag(images=images, tag=tag):
             return f"removed the tag “{tag}” from {_many(images)}"
-        case d.Exclude(images=images):
-            return f"excluded {_many(images)}"
+        case d.Exclude(images=images, clusters=sources):
+            return f"excluded {_many(images)}{' of ' + ', '.join(sources) if sources else ''}"
         case d.Include(images=images):
             return f"took back {_many(images)}"
         case d.Note(cluster=cluster, text=text):

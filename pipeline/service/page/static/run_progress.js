@@ -20,7 +20,7 @@ export function followRun(id) {
   const events = new EventSource(`/api/v1/runs/${id}/events`);
   events.addEventListener("progress", (event) => {
     const { phase: name, done, total } = JSON.parse(event.data);
-    phase.textContent = total > 1 ? done ? `${name}: ${Number(done).toLocaleString("en")} of ${many(Number(total), "image")}` : `${name}: ${many(Number(total), "image")} …` : `${name} …`;
+    phase.textContent = total > 1 ? `${name}: ${Number(done).toLocaleString("en")} of ${many(Number(total), "image")}` : `${name} …`;
     if (total > 1) { bar.max = total; bar.value = done; } else bar.removeAttribute("value");
   });
   events.addEventListener("notice", (event) => { said.textContent = JSON.parse(event.data).text; });
