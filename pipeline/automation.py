@@ -57,7 +57,7 @@ def accept_one(context: dg.OpExecutionContext, config: Accepted, project: Projec
     context.log.info(done.text)
     if done.changed:
         metadata = {"headline": done.text, "version": done.version,
-                "changes": dg.MetadataValue.md(markdown(changes_since(opened, slug)))}  # fmt: skip
+                "changes": dg.MetadataValue.md(markdown(opened, changes_since(opened, slug)))}  # fmt: skip
         context.log_event(dg.AssetMaterialization("published", metadata=metadata, partition=slug))
 
 

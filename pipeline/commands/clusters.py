@@ -45,6 +45,8 @@ def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: b
       image-cluster clusters list --unnamed --json | jq -r '.[].id'
     """
     from pipeline.console import print_json, print_rows
+    from pipeline.stages.published.group_words import plural
+    from pipeline.steps.group_label import group_label
     from pipeline.steps.library_view.listing import cluster_rows
 
     rows = [row for row in rows_of_all(slugs, lambda slug: cluster_rows(project, slug)) if (not review or row["review"])
@@ -53,8 +55,10 @@ def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: b
     if as_json:
         print_json(rows)
     else:
-        print_rows([{**row, "countries": ",".join(row["countries"][:6]), "review": "; ".join(row["review"])}
-                    for row in rows])  # fmt: skip
+        labels = {plural(group_label(project, slug)) for slug in slugs}
+        groups = labels.pop() if len(labels) == 1 else "groups"
+        shown = ({groups if name == "countries" else name: value for name, value in row.items()} for row in rows)
+        print_rows([{**row, groups: ",".join(row[groups][:6]), "review": "; ".join(row["review"])} for row in shown])
 
 
 @clusters.command()

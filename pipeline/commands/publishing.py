@@ -124,7 +124,7 @@ def changes(project: "Project", categories: tuple[str, ...], since: str | None, 
     if as_json:
         print_json(documents)
         return
-    text = "\n".join(markdown(document) for document in documents)
+    text = "\n".join(markdown(project, document) for document in documents)
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown

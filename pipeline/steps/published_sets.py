@@ -11,6 +11,7 @@ from pipeline.errors import CandidateError, ImageClusterError, MissingArtifactEr
 from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import news
 from pipeline.stages.published.document import decode
+from pipeline.steps.group_label import group_label
 from pipeline.steps.project import Project
 from pipeline.storage.history import (
     Candidate,
@@ -175,9 +176,9 @@ def changes_since(project: Project, slug: str, since: str | None = None) -> dict
     )
 
 
-def markdown(changes: dict[str, Any]) -> str:
+def markdown(project: Project, changes: dict[str, Any]) -> str:
     """The changes as Markdown."""
-    return news.markdown(changes)
+    return news.markdown(changes, group_label(project, project.slug_of(changes["category"])))
 
 
 def _files_of(project: Project, slug: str, version: str) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.published.document import Json
+from pipeline.stages.published.group_words import plural
 
 _MAX_ROWS = 50
 _MAX_PLACES = 4
@@ -42,15 +43,19 @@ def headline(changes: Mapping[str, Any]) -> str:
     return f"In {category}, {'; '.join(part for part in (images, fates, kept) if part)}{_review(changes)}."
 
 
-def markdown(changes: Mapping[str, Any]) -> str:
-    """The changes as Markdown: the headline, a table of at most 50 changed clusters, and the number of the rest."""
+def markdown(changes: Mapping[str, Any], group_label: str = "country") -> str:
+    """The changes as Markdown: the headline, a table of at most 50 changed clusters, and the number of the rest.
+
+    `group_label` is the word for a group of images, as country or folder.
+    """
     changed = [
         entry for entry in changes["clusters"] if entry["fate"] != "kept" or entry["reviewReason"] or _turnover(entry)
     ]
     lines = [_escape(headline(changes))]
     if changed:
         names = {entry["id"]: entry["name"] for entry in changes["clusters"]}
-        lines += ["", "| Cluster | What became of it | Images | Came | Left | Countries | Review |"]
+        groups = plural(group_label).capitalize()
+        lines += ["", f"| Cluster | What became of it | Images | Came | Left | {groups} | Review |"]
         lines += ["|---|---|---:|---:|---:|---|---|", *(_row(entry, names) for entry in changed[:_MAX_ROWS])]
     rest = [f"{len(changed) - _MAX_ROWS} more changed"] if len(changed) > _MAX_ROWS else []
     if unchanged := len(changes["clusters"]) - len(changed):

@@ -37,3 +37,9 @@ def test_an_unchanged_library_says_so():
     assert news.headline(same) == "Nothing changed in bollards: 3 clusters as before."
     assert news.markdown(same) == "Nothing changed in bollards: 3 clusters as before.\n\n3 clusters unchanged.\n"
     assert same["previousGeneratedAt"] == GENERATED_AT
+
+
+def test_groups_are_called_what_they_are_in_the_table():
+    after = built(cluster("c-1", *images(0, 10)))
+    assert "| Folders | Review |" in news.markdown(changes.build_changes(None, after, {}), "folder")
+    assert "| Countries | Review |" in news.markdown(changes.build_changes(None, after, {}))

@@ -231,3 +231,12 @@ def test_the_page_calls_groups_what_they_are() -> None:
     assert "All folders" in outline.text
     assert "Any country" not in outline.text
     assert outline.all("body")[0]["data-group-label"] == "folder"
+
+
+def test_a_cluster_is_not_said_to_be_merged_with_itself() -> None:
+    text = re.sub(r"\s+", " ", Outline(rendered(library(
+        cluster("c-1", image("de", "1"), name="Post", fate="merged", parents=("c-1", "c-2")),
+        cluster("c-3", image("de", "2"), name="Pole", fate="merged", parents=("c-3",)),
+    ))).text)  # fmt: skip
+    assert "Merged with c-2" in text
+    assert text.count("Merged with") == 1
