@@ -141,20 +141,28 @@ class FolderBucket:
 
     def read(self, key: str) -> bytes:
         """The whole file. Opens regular files only; a folder or an unreadable file counts as missing."""
-        return self._read(key, None)
+        return self._read(key, lambda path: read_regular(path, None))
+
+    def read_part(self, key: str, start: int, length: int) -> bytes:
+        """A part of the file."""
+        return self._read(key, lambda path: read_regular(path, None, (start, length)))
 
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
         """Files in the order of `keys`, read ahead up to `concurrency`; an error of one file is a value."""
-        return read_ahead(lambda key: self._read(key, most), keys, self._concurrency)
+        return read_ahead(lambda key: self._read_whole(key, most), keys, self._concurrency)
 
-    def _read(self, key: str, most: int | None) -> bytes:
+    def _read_whole(self, key: str, most: int | None) -> bytes:
+        try:
+            return self._read(key, lambda path: read_regular(path, most))
+        except FileTooLargeError as error:
+            raise too_large(key, error.size, most or 0) from None
+
+    def _read(self, key: str, read: "Callable[[Path], bytes | str]") -> bytes:
         path = self._path(key)
         try:
             if self._rules.leads_out(path):
                 raise ObjectUnusableError(f"{key!r} is a link that leads out of {self.url} (source.follow_links).")
-            data = read_regular(path, most)
-        except FileTooLargeError as error:
-            raise too_large(key, error.size, most or 0) from None
+            data = read(path)
         except _GONE:
             self.check()  # an unplugged disk must not look like deleted images
             raise ObjectMissingError(f"There is no {key!r} in {self.url} any more.") from None

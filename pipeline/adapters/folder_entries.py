@@ -103,9 +103,9 @@ def inside_of_our_own(folder: Path) -> Path | None:
     return None
 
 
-def read_regular(path: str | Path, most: int | None) -> bytes | str:
+def read_regular(path: str | Path, most: int | None, part: tuple[int, int] | None = None) -> bytes | str:
     """The bytes of a regular file, or in words its kind if it is not one. Raises `OSError`, and `FileTooLargeError` if
-    it has more than `most` bytes.
+    it has more than `most` bytes. `part`: only so many bytes from a byte on, start and length.
 
     Only regular files are opened, because a pipe without a writer would block forever. O_NONBLOCK covers a file that
     was replaced by a pipe after the check.
@@ -121,6 +121,9 @@ def read_regular(path: str | Path, most: int | None) -> bytes | str:
             return kind
         if most is not None and status.st_size > most:
             raise FileTooLargeError(status.st_size)
+        if part is not None:
+            file.seek(part[0])
+            return file.read(part[1])
         data = file.read() if most is None else file.read(most + 1)
         if most is not None and len(data) > most:
             raise FileTooLargeError(len(data))

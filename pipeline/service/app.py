@@ -29,6 +29,7 @@ from pipeline.service.routes import (
     images,
     login,
     map_points,
+    originals,
     runs,
     similarity,
     tagging,
@@ -95,8 +96,9 @@ def create_app(project: Project, options: Options) -> FastAPI:
     problems.install(app)
     params = project.settings.service
     for router in (
-        health.router, categories.router, clusters.router, images.router, map_points.router, tagging.router,
-        curation.router, granularity.router, runs.router, events.router, export.router, similarity.router(params),
+        health.router, categories.router, clusters.router, images.router, originals.router, map_points.router,
+        tagging.router, curation.router, granularity.router, runs.router, events.router, export.router,
+        similarity.router(params),
         vectors.router(params), uploads.router(params),
     ):  # fmt: skip
         app.include_router(router, prefix=API, responses=PROBLEMS)

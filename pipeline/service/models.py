@@ -116,6 +116,22 @@ class ImageShape(Shape):
     tags: list[str]
 
 
+class CameraShape(Shape):
+    """What the camera recorded (EXIF)."""
+
+    camera: str | None = None
+    lens: str | None = None
+    exposure: float | None = Field(default=None, description="Seconds.")
+    aperture: float | None = Field(default=None, description="F-number.")
+    iso: float | None = None
+    focal_length: float | None = Field(default=None, description="Millimetres.")
+    software: str | None = None
+    artist: str | None = None
+    taken_at: str | None = Field(default=None, description="Local time of the camera's clock.")
+    latitude: float | None = None
+    longitude: float | None = None
+
+
 class ClusterPage(Shape):
     items: list[ClusterShape]
     total: int

@@ -216,6 +216,14 @@ def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
         assert kind in str(results[key])
 
 
+def test_a_part_of_a_file_is_read_alone(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a.png")
+    assert bucket.read_part("a.png", 2, 2) == b"pn"
+    assert bucket.read_part("a.png", 4, 100) == b"g"
+    with pytest.raises(ObjectMissingError):
+        bucket.read_part("b.png", 0, 3)
+
+
 def test_a_file_that_is_larger_than_may_be_read_is_not_read(tmp_path: Path) -> None:
     bucket = fill(tmp_path, "a.png")
     with (tmp_path / "sparse.png").open("wb") as file:

@@ -70,6 +70,14 @@ def test_what_is_written_is_listed_read_and_deleted(server: S3Server) -> None:
     assert keys_of(bucket) == ["a/0.png"]
 
 
+def test_a_part_of_an_object_is_read_alone(server: S3Server) -> None:
+    bucket = opened(server, make_bucket(server, {"a/0.png": b"0123456789"}))
+    assert bucket.read_part("a/0.png", 2, 3) == b"234"
+    assert bucket.read_part("a/0.png", 8, 100) == b"89"
+    with pytest.raises(ObjectMissingError):
+        bucket.read_part("a/1.png", 0, 3)
+
+
 def test_a_written_object_has_its_content_type(moto_server: S3Server) -> None:
     name = make_bucket(moto_server)
     opened(moto_server, name).write("a.html", b"<p>", content_type="text/html; charset=utf-8")

@@ -110,16 +110,6 @@ def test_a_thumbnail_is_small_webp_and_never_asked_for_twice(shared: Client) -> 
     problem(shared.get(f"/thumbnails/{value}", params={"size": 100_000}), 422)
 
 
-def test_an_original_is_what_lies_in_the_bucket(shared: Client) -> None:
-    name = shared.ids()[0]
-    key = shared.get(f"/images/{name}").json()["key"]
-    answer = shared.get(f"/images/{name}/original")
-    assert answer.content == (shared.service.project.settings.data_dir.parent / "library" / key).read_bytes()
-    assert answer.headers["content-type"] == "image/png"
-    assert "sandbox" in answer.headers["content-security-policy"]
-    assert shared.get(f"/images/{name}/original", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
-
-
 @pytest.mark.parametrize(
     "path",
     ["images/../../../etc/passwd/original", "images/%2e%2e%2f%2e%2e%2fetc%2fpasswd/original", "thumbnails/../../x",

@@ -20,6 +20,7 @@ from pipeline.steps.library_view.snapshot import Snapshot
 
 Model = TypeVar("Model", bound=BaseModel)
 DEFAULT_LIMIT = 100
+SANDBOX = "default-src 'none'; style-src 'none'; sandbox"  # for bytes that come from a library
 
 Limit = Annotated[int, Query(ge=1, le=100_000, description="Items in one answer; at most service.max_page.")]
 Cursor = Annotated[str | None, Query(max_length=1000, description="The `cursor` of the page before.")]

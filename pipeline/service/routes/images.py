@@ -1,17 +1,13 @@
-"""Images: one by one, by cluster, group, tag or state; thumbnails and originals.
+"""Images: one by one, by cluster, group, tag or state; thumbnails.
 
-What belongs here: reading. Not here: uploads (`uploads.py`), search (`similarity.py`).
-
-An original is read from the bucket by the key that the library stores for an id; no part of a path ever comes from a
-request. It is sent with the type of its decoded format, in a sandbox.
+What belongs here: reading what is stored. Not here: originals (`originals.py`), uploads (`uploads.py`), search
+(`similarity.py`).
 """
 
-import io
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Shared
@@ -20,6 +16,7 @@ from pipeline.service.problems import Problem, unknown
 from pipeline.service.routes.clusters import detail
 from pipeline.service.routes.common import (
     DEFAULT_LIMIT,
+    SANDBOX,
     Cursor,
     Id,
     Limit,
@@ -31,14 +28,10 @@ from pipeline.service.routes.common import (
     unchanged,
 )
 from pipeline.service.thumbnails import LARGEST, SMALLEST
-from pipeline.service.uploads import FORMATS
-from pipeline.stages.images.formats import identify
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["images"])
 FOR_EVER = "private, max-age=31536000, immutable"  # an address with a content hash never changes its content
-SANDBOX = "default-src 'none'; style-src 'none'; sandbox"
-PIECE = 1 << 18
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Content hash.")]
 Size = Annotated[int | None, Query(ge=SMALLEST, le=LARGEST, description="Longer side in pixels, at most.")]
 WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}, 304: {"description": "Unchanged."}}
@@ -105,44 +98,6 @@ def get_image_thumbnail(service: Shared, request: Request, image_id: Id, size: S
 def get_thumbnail(service: Shared, request: Request, content_hash: Hash, size: Size = None) -> Response:
     """The thumbnail of a content, WebP. It never changes, so a browser requests it once."""
     return _thumbnail(service, request, content_hash, size, FOR_EVER)
-
-
-@router.get(
-    "/images/{image_id}/original",
-    response_class=Response,
-    responses={200: {"content": {"image/*": {}}}, 304: {"description": "Unchanged."}},
-)
-def get_original(service: Shared, request: Request, image_id: Id) -> Response:
-    """The original image, as stored in the bucket."""
-    snapshot, row = image_of(service, image_id)
-    status, key, value = (snapshot.frame[column][row] for column in ("status", "key", "content_hash"))
-    if status != "ok":
-        raise Problem(409, "set-aside", f"The image {image_id} was set aside as {status}, so it is not served.")
-    etag = etag_of(value, snapshot.frame["etag"][row])
-    if (not_modified := unchanged(request, etag)) is not None:
-        return not_modified
-    limit = service.params.max_original_megabytes
-    size = snapshot.frame["size"][row]
-    head = service.project.bucket.head(key) if size is None or size < 0 else None
-    size = head.size if head is not None else size or 0
-    if size > limit * 1e6:
-        raise Problem(
-            413, "too-large", f"The original has {size / 1e6:.1f} MB; service.max_original_megabytes is {limit:g}."
-        )
-    data = service.project.bucket.read(key)
-    kind = identify(data)[0]
-    if kind is None or len(data) > limit * 1e6:
-        raise Problem(409, "changed", f"The object {key} is no longer the image that was read. Run its category again.")
-    extension, media_type = FORMATS.get(kind, ("bin", "application/octet-stream"))
-    headers = {
-        "ETag": etag,
-        "Cache-Control": "private, no-cache",
-        "Content-Security-Policy": SANDBOX,
-        "Content-Disposition": f'inline; filename="{image_id}.{extension}"',
-        "Content-Length": str(len(data)),
-    }
-    stream = io.BytesIO(data)
-    return StreamingResponse(iter(lambda: stream.read(PIECE), b""), media_type=media_type, headers=headers)
 
 
 def _thumbnail(service: Any, request: Request, content_hash: str, size: int | None, caching: str) -> Response:

@@ -81,6 +81,10 @@ class Bucket(Protocol):
         """The whole object. Also raises `ObjectMissingError`."""
         ...
 
+    def read_part(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes of an object from byte `start` on, fewer where it ends before. Raises as `read`."""
+        ...
+
     def read_many(
         self, keys: Iterable[str], *, most: int | None = None
     ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError]]:

@@ -1,0 +1,132 @@
+"""Originals: an image at full size, streamed from its source, and what its camera recorded.
+
+What belongs here: reading an object of the source in parts, as a browser asks for it. Nothing of it is stored. Not
+here: thumbnails (`images.py`), reading EXIF (`stages/images/camera.py`).
+
+An original is read by the key that the library stores for an id; no part of a path ever comes from a request. It is
+sent with the type of its decoded format, in a sandbox.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from pipeline.service.context import Service, Shared
+from pipeline.service.models import CameraShape
+from pipeline.service.problems import Problem
+from pipeline.service.routes.common import SANDBOX, Id, etag_of, image_of, unchanged
+from pipeline.service.uploads import FORMATS
+from pipeline.stages.images.camera import read_camera
+from pipeline.stages.images.formats import identify
+
+router = APIRouter(tags=["images"])
+PIECE = 1 << 20  # bytes read and sent at once
+HEAD = 1 << 18  # bytes in which a JPEG keeps what its camera recorded
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@dataclass(frozen=True)
+class Original:
+    """An object of the source: its size in bytes, Pillow's name of its format, and an ETag of its content."""
+
+    image_id: str
+    key: str
+    size: int
+    format: str
+    etag: str
+
+
+@router.get(
+    "/images/{image_id}/original",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/*": {}}},
+        206: {"description": "The part that was asked for with Range."},
+        304: {"description": "Unchanged."},
+        416: {"description": "The original has fewer bytes.", "content": {"application/problem+json": {}}},
+    },
+)
+def get_original(service: Shared, request: Request, image_id: Id) -> Response:
+    """The original image, as it lies in the source. A `Range` of bytes is read and sent alone."""
+    original = _original(service, image_id)
+    not_modified = unchanged(request, original.etag)
+    if not_modified is not None:
+        return not_modified
+    begin, end, partial = _wanted(request, original)
+    first = service.project.bucket.read_part(original.key, begin, min(PIECE, end - begin))
+    if len(first) < min(PIECE, end - begin) or (begin == 0 and identify(first)[0] is None):
+        raise _changed(original)
+    extension, media_type = FORMATS.get(original.format, ("bin", "application/octet-stream"))
+    headers = {
+        "ETag": original.etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": SANDBOX,
+        "Content-Disposition": f'inline; filename="{image_id}.{extension}"',
+        "Content-Length": str(end - begin),
+    }
+    if partial:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{original.size}"
+    pieces = _pieces(service, original.key, first, begin, end)
+    return StreamingResponse(pieces, 206 if partial else 200, media_type=media_type, headers=headers)
+
+
+@router.get("/images/{image_id}/camera")
+def get_camera(service: Shared, image_id: Id) -> CameraShape:
+    """What the camera recorded (EXIF), read from the original. Values that it lacks are null."""
+    original = _original(service, image_id)
+    most = HEAD if original.format in ("JPEG", "MPO") else original.size  # other formats may keep it at the end
+    data = service.project.bucket.read_part(original.key, 0, min(most, original.size))
+    kind = identify(data)[0]
+    if kind is None:
+        raise _changed(original)
+    return CameraShape.model_validate(read_camera(data, kind))
+
+
+def _original(service: Service, image_id: str) -> Original:
+    """Raises `Problem` if the image was set aside or its original is larger than the settings allow."""
+    snapshot, row = image_of(service, image_id)
+    record = snapshot.records([row])[0]
+    if record["status"] != "ok":
+        raise Problem(409, "set-aside", f"The image {image_id} was set aside as {record['status']}, so it is not "
+                      "served.")  # fmt: skip
+    size = record["size"]
+    head = service.project.bucket.head(record["key"]) if size is None or size < 0 else None
+    size = head.size if head is not None else size or 0
+    limit = service.params.max_original_megabytes
+    if size > limit * 1e6:
+        raise Problem(
+            413, "too-large", f"The original has {size / 1e6:.1f} MB; service.max_original_megabytes is {limit:g}."
+        )
+    etag = etag_of(record["content_hash"], record["etag"])
+    return Original(image_id, record["key"], size, record["format"], etag)
+
+
+def _wanted(request: Request, original: Original) -> tuple[int, int, bool]:
+    """The first byte, the byte after the last, and whether that is a part. What is no single range means the whole."""
+    size, given = original.size, request.headers.get("range")
+    same = request.headers.get("if-range", original.etag) == original.etag
+    match = _RANGE.fullmatch(given.strip()) if given and same else None
+    if match is None or not any(match.groups()):
+        return 0, size, False
+    first, last = match.groups()
+    begin = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    if begin >= end:
+        raise Problem(416, "range", f"The original has {size:,} bytes; {given} asks for none of them.")
+    return begin, end, True
+
+
+def _pieces(service: Service, key: str, first: bytes, begin: int, end: int) -> Iterator[bytes]:
+    yield first
+    for at in range(begin + len(first), end, PIECE):
+        yield service.project.bucket.read_part(key, at, min(PIECE, end - at))
+
+
+def _changed(original: Original) -> Problem:
+    return Problem(
+        409, "changed", f"The object {original.key} is no longer the image that was read. Run its category again."
+    )
