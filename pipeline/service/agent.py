@@ -18,7 +18,6 @@ from pipeline.curation import decisions as d
 from pipeline.curation.addressing import choose_cluster
 from pipeline.curation.decisions import Decision, Event
 from pipeline.errors import DecisionError, ImageClusterError, UnknownNameError
-from pipeline.service.cluster_search import fits
 from pipeline.service.contact_sheet import encoded, numbered_sheet, scaled
 from pipeline.service.context import Service
 from pipeline.service.problems import Problem
@@ -28,6 +27,7 @@ from pipeline.stages.images.decode import Rejected
 from pipeline.steps.library_view.history import describe, history_rows
 from pipeline.steps.library_view.listing import suggested_names
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
+from pipeline.steps.library_view.words import fits
 
 AGENT = "agent"
 MOST_PICTURES = 48  # on one sheet

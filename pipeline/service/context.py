@@ -18,6 +18,7 @@ from pipeline.service.search import Decoders, Searcher
 from pipeline.service.thumbnails import Thumbnails
 from pipeline.steps.curation import Curation
 from pipeline.steps.library_view.cache import Library
+from pipeline.steps.library_view.words import Texts
 from pipeline.steps.project import Project
 
 QUEUE_PATIENCE_SECONDS = 900.0  # converting a model for the first time may take minutes; the queue can wait that long
@@ -32,6 +33,7 @@ class Service:
         layout = project.layout
         self.curation = _curation(project, read_only=options.read_only)
         self.library = Library(project, self.curation)
+        self.texts = Texts(project)
         self.encoders = Encoders(project)
         self.decoders = Decoders(project, self.params)
         self.searcher = Searcher(project, self.library, self.encoders, self.decoders)

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 
-from pipeline.service.cluster_search import fits
 from pipeline.service.page.render import thumbnails_of
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
+from pipeline.steps.library_view.words import fits
 
 Row = dict[str, Any]
 Which = Literal["all", "review", "unnamed", "named", "hidden"]
@@ -66,7 +66,7 @@ def _matches(cluster: ClusterRow, wanted: Wanted, tagged: set[str] | None) -> bo
         and right
         and (tagged is None or cluster["id"] in tagged)
         and (not wanted.group or any(group["group"] == wanted.group for group in cluster["groups"]))
-        and (not wanted.q or fits(cluster, wanted.q))
+        and fits(cluster, wanted.q)
     )
 
 

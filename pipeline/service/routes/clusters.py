@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from pipeline.service.cluster_search import fits
 from pipeline.service.context import Shared
 from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, ImagePage
 from pipeline.service.paging import cut
@@ -24,6 +23,7 @@ from pipeline.service.routes.common import (
     page_of_images,
 )
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
+from pipeline.steps.library_view.words import fits
 
 GROUPS_SHOWN = 12  # of each cluster in a list; there may be hundreds
 router = APIRouter(tags=["library"])
@@ -40,7 +40,10 @@ class ClusterFilter:
         named: Annotated[bool | None, Query(description="Only those with, or without, a name.")] = None,
         needs_review: Annotated[bool | None, Query()] = None,
         group: Annotated[str | None, Query(max_length=200, description="Only those with images of it.")] = None,
-        q: Annotated[str | None, Query(max_length=200, description="Text in name, former names or id.")] = None,
+        q: Annotated[
+            str | None,
+            Query(max_length=200, description="Words in names or description, or the beginning of an id."),
+        ] = None,
         min_size: Annotated[int, Query(ge=1, le=10**9)] = 1,
         max_size: Annotated[int, Query(ge=1, le=10**9)] = 10**9,
     ) -> None:
@@ -60,7 +63,7 @@ class ClusterFilter:
             and (self.named is None or (cluster["name"] is not None) == self.named)
             and (self.needs_review is None or cluster["needs_review"] == self.needs_review)
             and (self.group is None or any(group["group"] == self.group for group in cluster["groups"]))
-            and (self.q is None or fits(cluster, self.q))
+            and fits(cluster, self.q or "")
         )
 
 

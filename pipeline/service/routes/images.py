@@ -29,6 +29,7 @@ from pipeline.service.routes.common import (
 )
 from pipeline.service.thumbnails import LARGEST, SMALLEST
 from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.steps.library_view.words import find_rows, words_of
 
 router = APIRouter(tags=["images"])
 FOR_EVER = "private, max-age=31536000, immutable"  # an address with a content hash never changes its content
@@ -48,12 +49,17 @@ def list_images(
     group: Annotated[str | None, Query(max_length=200)] = None,
     tag: Annotated[str | None, Query(max_length=60)] = None,
     state: Annotated[list[State] | None, Query(description="Repeat it for several.", max_length=5)] = None,
+    q: Annotated[str, Query(max_length=200, description="Words, as in /categories/{category}/search.")] = "",
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ImagePage:
-    """Images of a category, filtered by cluster (the most typical first), group, tag and states."""
+    """Images of a category, filtered by cluster (the most typical first), group, tag, states and words."""
     snapshot = category_of(service, category)
-    return page_of_images(service, snapshot, _rows(service, snapshot, cluster, group, tag, state), cursor, limit)
+    rows = _rows(service, snapshot, cluster, group, tag, state)
+    if words_of(q):
+        fitting = find_rows(snapshot, service.texts, q)
+        rows = _both(fitting, rows) if cluster is None else _both(rows, fitting)
+    return page_of_images(service, snapshot, rows, cursor, limit)
 
 
 @router.get("/images/{image_id}")
@@ -108,6 +114,12 @@ def _thumbnail(service: Any, request: Request, content_hash: str, size: int | No
         not_modified.headers.update(headers)
         return not_modified
     return Response(service.thumbnails.get(content_hash, size), media_type="image/webp", headers=headers)
+
+
+def _both(rows: Sequence[int], others: Sequence[int]) -> list[int]:
+    """The rows that are in both, in the order of the first."""
+    wanted = set(others)
+    return [row for row in rows if row in wanted]
 
 
 def _rows(

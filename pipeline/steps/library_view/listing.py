@@ -84,7 +84,7 @@ def cluster_rows(project: Project, slug: str) -> list[Row]:
 def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
     """Cluster id → a suggested name."""
     keys, groups = snapshot.frame["key"].to_list(), snapshot.frame["group"].to_list()
-    names, words = snapshot.frame["image_id"].to_list(), _captions(project, snapshot.slug)
+    names, words = snapshot.frame["image_id"].to_list(), captions(project, snapshot.slug)
     carried = {
         cluster: [Carried(keys[row], groups[row], words.get(names[row], "")) for row in rows]
         for cluster, rows in snapshot.rows_by_cluster.items()
@@ -136,7 +136,7 @@ def _image_rows(snapshot: Snapshot, cluster: str) -> list[Row]:
     ]  # fmt: skip
 
 
-def _captions(project: Project, slug: str) -> dict[str, str]:
+def captions(project: Project, slug: str) -> dict[str, str]:
     """Image id → its text in manifest.json."""
     stored = project.store.current(slug, "manifest")
     if stored is None or "captions" not in stored.provenance.rows:

@@ -1,0 +1,43 @@
+"""Search by words: the clusters and images of a category whose names, texts and tags fit.
+
+What belongs here: HTTP. Not here: what fits (`steps/library_view/words.py`), search by what a picture shows
+(`similarity.py`).
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from pipeline.service.context import Shared
+from pipeline.service.models import ClusterShape, ImageShape, Shape, image_shapes
+from pipeline.service.routes.clusters import GROUPS_SHOWN
+from pipeline.service.routes.common import Slug, category_of, checked_limit
+from pipeline.steps.library_view.words import find_clusters, find_rows
+
+router = APIRouter(tags=["search"])
+Words = Annotated[str, Query(min_length=1, max_length=200, description="Every word must fit, in any order and case.")]
+
+
+class WordsFound(Shape):
+    """What fits the words; `total_…` count all, the lists are its beginning."""
+
+    clusters: list[ClusterShape]
+    images: list[ImageShape]
+    total_clusters: int
+    total_images: int
+
+
+@router.get("/categories/{category}/search")
+def search_words(
+    service: Shared, category: Slug, q: Words, limit: Annotated[int, Query(ge=1, le=1000)] = 12
+) -> WordsFound:
+    """Clusters by name, description and id; images by file name, group, caption, tag and what their cluster is called.
+
+    The largest clusters first, images by key. `GET /images` takes the same `q` and goes on page by page.
+    """
+    snapshot, most = category_of(service, category), checked_limit(service, limit)
+    clusters, rows = find_clusters(snapshot, q), find_rows(snapshot, service.texts, q)
+    shown = [ClusterShape.model_validate({**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in clusters[:most]]
+    return WordsFound(
+        clusters=shown, images=image_shapes(snapshot, rows[:most]), total_clusters=len(clusters), total_images=len(rows)
+    )

@@ -1,0 +1,86 @@
+"""Finding images and clusters by words: file names, groups, captions, tags, names and descriptions of clusters.
+
+What belongs here: which rows and clusters fit what was typed. Not here: search by what a picture shows
+(`steps/search.py`), the answer (`service/routes/words.py`).
+
+Every word must be found somewhere in an image, in any order and case. What a run computes is joined into one lower-case
+text for each image, once per run; names, descriptions and tags are looked at when they are asked for, so a decision is
+found at once.
+"""
+
+import threading
+
+import numpy as np
+import polars as pl
+
+from pipeline.steps.library_view.listing import captions
+from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
+from pipeline.steps.library_view.tables import Versions
+from pipeline.steps.project import Project
+
+MOST_WORDS = 12
+LEAST_OF_AN_ID = 4  # characters; ids are random, so a shorter piece of one fits many by chance
+
+
+class Texts:
+    """The texts of the images of each category, as of the last run. Thread-safe."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._texts: dict[str, tuple[Versions, pl.Series]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, snapshot: Snapshot) -> pl.Series:
+        """The lower-case text of each row of the frame."""
+        with self._lock:
+            cached = self._texts.get(snapshot.slug)
+            if cached is None or cached[0] != snapshot.base.versions:
+                cached = self._texts[snapshot.slug] = (snapshot.base.versions, self._joined(snapshot))
+        return cached[1]
+
+    def _joined(self, snapshot: Snapshot) -> pl.Series:
+        said = captions(self._project, snapshot.slug)
+        words = pl.Series("caption", [said.get(name, "") for name in snapshot.frame["image_id"]], dtype=pl.String)
+        parts = [pl.col(name).fill_null("") for name in ("key", "identifier", "group", "caption", "image_id")]
+        joined = pl.concat_str(*parts, separator="\n")
+        texts = snapshot.frame.select("key", "identifier", "group", "image_id").with_columns(words).select(joined)
+        return pl.Series([text.casefold() for text in texts.to_series()], dtype=pl.String)  # as the words are
+
+
+def words_of(query: str) -> list[str]:
+    """What was typed as words, lower case, each once."""
+    return list(dict.fromkeys(query.casefold().split()))[:MOST_WORDS]
+
+
+def cluster_fits(cluster: ClusterRow, word: str) -> bool:
+    """Whether a word is in a name or the description of a cluster, or begins its id (from `LEAST_OF_AN_ID` on)."""
+    told = [cluster["name"] or "", cluster["description"] or "", *cluster["former_names"]]
+    ids = [cluster["id"], *cluster["merged"]] if len(word) >= LEAST_OF_AN_ID else []
+    return any(word in text.casefold() for text in told) or any(name.startswith(word) for name in ids)
+
+
+def fits(cluster: ClusterRow, query: str) -> bool:
+    """Whether a cluster fits every word."""
+    return all(cluster_fits(cluster, word) for word in words_of(query))
+
+
+def find_clusters(snapshot: Snapshot, query: str) -> list[ClusterRow]:
+    """The clusters that fit every word, the largest first."""
+    found = [cluster for cluster in snapshot.clusters.values() if words_of(query) and fits(cluster, query)]
+    return sorted(found, key=lambda cluster: (-cluster["size"], cluster["id"]))
+
+
+def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
+    """The rows of the images that fit every word, sorted by key. All rows without a word."""
+    keep = np.ones(snapshot.frame.height, dtype=bool)
+    for word in words_of(query):
+        fits = texts.of(snapshot).str.contains(word, literal=True).to_numpy().copy()
+        clusters = [cluster["id"] for cluster in snapshot.clusters.values() if cluster_fits(cluster, word)]
+        for cluster in clusters:
+            fits[snapshot.rows_by_cluster[cluster]] = True
+        for tag, rows in snapshot.rows_by_tag.items():
+            if word in tag.casefold():
+                fits[rows] = True
+        keep &= fits
+    found = np.flatnonzero(keep)
+    return found[np.argsort(snapshot.frame["key"].rank("ordinal").to_numpy()[found], kind="stable")].tolist()
