@@ -71,7 +71,6 @@ def test_a_cluster_is_reviewed_hidden_and_found_again_by_filters(shown: Page, se
     assert clusters(served)[str(first)]["status"] == "hidden"
     assert decided(served, "review")[0]["cluster"] == first
     shown.get_by_role("radio", name="All").check()
-    shown.keyboard.press("/")
     shown.locator("#search").fill(str(first)[:6])
     expect(shown.locator(".card")).to_have_count(0)
     expect(shown.locator("#nothing")).to_contain_text("No cluster fits")

@@ -43,7 +43,7 @@ def test_escape_that_is_held_down_closes_the_dialog_and_nothing_else(shown: Page
     expect(shown.locator("#selected-count")).to_have_text("1")
 
 
-@pytest.mark.parametrize("dialog", OPENS)
+@pytest.mark.parametrize("dialog", [name for name in OPENS if name != "#viewer"])  # its keys act on what is seen
 def test_no_key_reaches_the_page_behind_a_dialog(shown: Page, served: Client, dialog: str) -> None:
     name = open_first(shown, served)
     shown.locator("#list .pick").nth(1).click()

@@ -20,6 +20,7 @@ ORDERS: dict[Order, str] = {
     "typical": "Most typical first", "edge": "Least typical first", "country": "By country", "time": "By time",
 }  # fmt: skip
 CORE, EDGE, PLACED = "Core", "Edge: the least typical", "Placed here by people"
+FILE_DATE = " (date of the file)"  # the camera recorded none
 SHOWN_CHANGES = 24
 
 
@@ -55,8 +56,9 @@ def sections(snapshot: Snapshot, cluster: str, order: Order, group_label: str = 
             heading = {row: country_code(groups[row]) or f"No {group_label}" for row in rows}
             rows = sorted(rows, key=lambda row: heading[row])
         case "time":
-            dates = snapshot.frame["date"]
-            heading = {row: f"{dates[row]:%Y-%m}" if dates[row] is not None else "No date" for row in rows}
+            dates, taken = snapshot.frame["date"], snapshot.frame["taken_at"]
+            sure = {row: "" if taken[row] is not None else FILE_DATE for row in rows}
+            heading = {row: f"{dates[row]:%Y-%m}{sure[row]}" if dates[row] is not None else "No date" for row in rows}
             rows = sorted(rows, key=lambda row: heading[row], reverse=True)
         case _:
             heading = _typicality(snapshot, cluster, rows)

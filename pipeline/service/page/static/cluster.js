@@ -6,6 +6,7 @@ import { ask, pickCluster } from "./dialogs.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { onlyOne, Selection } from "./selection.js";
+import { inViewer } from "./viewer.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -20,12 +21,12 @@ const selection = new Selection({});
 selection.onTiles();
 selection.actions = {
   ...imageActions(() => selection.chosen(), () => selection.clear(), [id]),
-  split: () => void split(),
-  representative: () => void representative(),
+  split: () => void split(selection.chosen()),
+  representative: () => void representative(onlyOne(selection.chosen())),
 };
 
-async function split() {
-  const images = selection.chosen();
+/** @param {string[]} images */
+async function split(images) {
   if (!images.length) return;
   const name = await ask({ title: `Split ${many(images.length, "image")} off “${nameOf()}”`, label: "Name of the new cluster (optional)", ok: "Split off", optional: true });
   if (name === null) return;
@@ -36,8 +37,8 @@ async function split() {
   if (events.length) selection.clear();
 }
 
-async function representative() {
-  const image = onlyOne(selection.chosen());
+/** @param {string | undefined} image */
+async function representative(image) {
   if (image) await decide([{ kind: "representative", cluster: id, image }], `This image now represents “${nameOf()}”.`);
 }
 
@@ -119,8 +120,10 @@ if (!readOnly) {
     "e": ["Name the cluster", () => the("name", HTMLInputElement).select()],
     "r": ["Reviewed", () => void review()],
     "m": ["Merge into another", () => void merge()],
-    "s": ["Split off the selected images", () => void split()],
-    "p": ["Use this image as the representative", () => void representative()],
+    "s": ["Split off the selected images", () => void split(selection.chosen())],
+    "p": ["Use this image as the representative", () => void representative(onlyOne(selection.chosen()))],
   });
+  inViewer("s", "Split off…", split);
+  inViewer("p", "Representative", (ids) => representative(ids[0]));
 }
 keys({ "b": ["Back to the clusters", () => { location.href = `/c/${slug}`; }] });

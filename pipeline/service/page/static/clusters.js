@@ -1,7 +1,7 @@
 // @ts-check
 // The wall: naming in place, merging, reviewing, hiding.
 
-import { actor, alertOf, api, base, decide, done, keys, many, onRefresh, readOnly, refresh, Refused, slug, the } from "./common.js";
+import { actor, alertOf, api, base, decide, done, keys, many, onRefresh, readOnly, refresh, Refused, slug } from "./common.js";
 import { pickCluster } from "./dialogs.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { Selection } from "./selection.js";
@@ -145,7 +145,6 @@ async function hide() {
 
 keys({
   "Enter": ["Open", () => { /** @type {HTMLElement | null | undefined} */ (currentItem()?.querySelector(".open"))?.click(); }],
-  "/": ["Search", () => the("search", HTMLInputElement).focus()],
   ...(readOnly ? {} : {
     "e": /** @type {[string, () => void]} */ (["Name it; Enter goes on to the next, → takes the suggestion", () => {
       const item = currentItem() ?? items()[0], input = item && focusItem(item, "input.name");

@@ -198,6 +198,7 @@ export async function undoEvents(numbers) {
   } catch (error) { alertOf(error); }
   document.dispatchEvent(new CustomEvent("undone", { detail: numbers }));
   await refresh();
+  document.dispatchEvent(new CustomEvent("settled"));
 }
 
 export async function undoLast() {
@@ -286,6 +287,22 @@ export function nameCountries(root) {
   }
 }
 nameCountries(document);
+
+// --- file names and tags under images ---------------------------------------------------------------------------------
+
+const labels = document.getElementById("labels-button");
+function showLabels() {
+  const on = localStorage.getItem("labels") === "on";
+  document.body.classList.toggle("labelled", on);
+  labels?.setAttribute("aria-pressed", String(on));
+}
+function toggleLabels() {
+  localStorage.setItem("labels", localStorage.getItem("labels") === "on" ? "off" : "on");
+  showLabels();
+}
+labels?.addEventListener("click", toggleLabels);
+showLabels();
+if (labels) keys({ "i": ["File names and tags under images", toggleLabels] });
 
 keys({
   "?": ["This list", showHelp],

@@ -3,8 +3,10 @@
 // it is the library through the same filters.
 
 import { actor, alertOf, api, base, decide, keys, made, many, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
-import { askTag, imageActions, tagImages, tileOf } from "./images.js";
+import { ask } from "./dialogs.js";
+import { askTag, imageActions, move, tagImages, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
+import { clusterRow } from "./search.js";
 import { Selection } from "./selection.js";
 
 /** @typedef {{ kind: "none" } | { kind: "image", id: string } | { kind: "text", words: string }
@@ -85,12 +87,18 @@ function covers(count) {
     tagAll.disabled = off;
     if (!off) { tagAll.hidden = !count; tagAll.textContent = `Tag all ${count.toLocaleString("en")}…`; }
   }
+  const clusterAll = document.getElementById("cluster-all");
+  if (clusterAll instanceof HTMLButtonElement) {
+    clusterAll.disabled = off;
+    if (!off) { clusterAll.hidden = !count; clusterAll.textContent = `New cluster from all ${count.toLocaleString("en")}…`; }
+  }
   selectAll.disabled = off;
   if (!off) { selectAll.hidden = !count; selectAll.textContent = `Select all ${count.toLocaleString("en")}`; }
 }
 
 /** @param {AbortSignal} signal */
 async function similar(signal) {
+  the("fitting", HTMLElement).hidden = true;
   const one = (/** @type {string} */ name) => (value(name) ? [value(name)] : []);
   const liked = [...rated].filter(([, how]) => how.liked).map(([id]) => id);
   const disliked = [...rated].filter(([, how]) => !how.liked).map(([id]) => id);
@@ -125,7 +133,7 @@ function asked(options) {
  *  @param {number} limit @param {string} [from] */
 function filtered(limit, from = "") {
   const query = new URLSearchParams([["category", slug], ["limit", String(limit)], ["state", "clustered"], ["state", "unclustered"]]);
-  for (const name of ["tag", "group", "cluster"]) if (value(name)) query.set(name, value(name));
+  for (const name of ["tag", "group", "cluster", "q"]) if (value(name)) query.set(name, value(name));
   if (from) query.set("cursor", from);
   return query;
 }
@@ -134,9 +142,18 @@ function filtered(limit, from = "") {
 async function browse(signal) {
   const page = await api(`/api/v1/images?${filtered(120)}`, { signal });
   show(page.items.map((/** @type {any} */ image) => remembered(image)), page.total);
-  found.textContent = `${many(page.total, "image")}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
+  void fitting(signal).catch(alertOf);
+  found.textContent = `${many(page.total, "image")}${value("q") ? ` with “${value("q")}”` : ""}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
   cursor = page.cursor ?? "";
   nothing(page.total ? "" : "No image matches these filters.");
+}
+
+/** The clusters that the words fit. @param {AbortSignal} [signal] */
+async function fitting(signal) {
+  const place = the("fitting", HTMLElement), words = value("q").trim();
+  const answer = words ? await api(`${base}/search?limit=12&q=${encodeURIComponent(words)}`, { signal }) : { clusters: [] };
+  place.hidden = !answer.clusters.length;
+  place.replaceChildren(...answer.clusters.map(clusterRow));
 }
 
 async function onward() {
@@ -200,6 +217,7 @@ const shownIds = () => /** @type {HTMLElement[]} */ ([...list().children]).map((
 
 function showQuestion() {
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".asked-only"))) one.hidden = question.kind === "none";
+  /** @type {HTMLElement} */ (the("filter-words", HTMLElement).parentElement).hidden = question.kind !== "none";
   the("ask-clear", HTMLElement).hidden = question.kind === "none";
   the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
   if (question.kind !== "text" && question.kind !== "upload") return;
@@ -224,6 +242,8 @@ function stateInAddress() {
     const untouched = (name === "floor" && field === "0") || (name === "top" && field === "50");
     if (field && !untouched) url.searchParams.set(name, String(field));
   }
+  const view = new URL(location.href).searchParams.get("view"); // what is seen large stays so
+  if (view) url.searchParams.set("view", view);
   history.replaceState(null, "", url);
 }
 
@@ -327,13 +347,18 @@ async function everything() {
   }
   return [...new Set(ids)];
 }
+document.getElementById("cluster-all")?.addEventListener("click", async () => {
+  const ids = await everything();
+  if (!ids.length) return;
+  const name = await ask({ title: `A new cluster from ${many(ids.length, "image")}`, label: "Name of the new cluster", ok: "Create", value: value("q").trim() });
+  if (name) await move(ids, { id: null, name });
+});
 the("select-shown", HTMLElement).addEventListener("click", async () => {
   const ids = await everything();
   if (ids.length) selection.set(ids);
 });
 
 keys({
-  "/": ["Search", () => (document.getElementById("words") ?? the("filter-tag", HTMLElement)).focus()],
   "+": ["Like this one", () => rateCurrent(true)],
   "-": ["Not like this one", () => rateCurrent(false)],
 });

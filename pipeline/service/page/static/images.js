@@ -1,18 +1,16 @@
 // @ts-check
-// Images, wherever they are shown: tiles made from what the API returns, the large view, and what can be decided about
-// the selected ones.
+// Images, wherever they are shown: tiles made from what the API returns, and what can be decided about the selected
+// ones. The large view is in viewer.js.
 
-import { alertOf, api, actor, decide, done, keys, made, many, readOnly, refresh, Refused, slug, the } from "./common.js";
+import { alertOf, api, actor, decide, done, keys, many, readOnly, refresh, Refused, slug, the } from "./common.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { currentItem, items } from "./lists.js";
 import { onlyOne } from "./selection.js";
-import { Zoom } from "./zoom.js";
+import { inViewer, openViewer } from "./viewer.js";
 
 /** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
- *   height: number | null, date: string | null }} Picture */
-
-const label = document.body.dataset.groupLabel ?? "folder", groupLabel = label.charAt(0).toUpperCase() + label.slice(1);
+ *   height: number | null, date: string | null, taken_at: string | null }} Picture */
 
 /** @param {string | null} group */
 const code = (group) => (group && /^[A-Za-z]{2}$/.test(group) ? group.toUpperCase() : group ?? "");
@@ -24,12 +22,15 @@ export function tileOf(image, mark = "") {
     id: image.image_id, key: image.key, hash: image.content_hash ?? "", cluster: image.cluster ?? "",
     clusterName: image.cluster_name ?? "", group: code(image.group), tags: image.tags.join(", "), state: image.state,
     probability: image.probability?.toFixed(2) ?? "", pixels: image.width ? `${image.width} × ${image.height}` : "",
-    date: (image.date ?? "").replace("T", " ").slice(0, 16),
+    date: (image.date ?? "").replace("T", " ").slice(0, 16), taken: (image.taken_at ?? "").replace("T", " ").slice(0, 16),
   });
   tile.querySelector(".pick")?.setAttribute("aria-label", image.key);
   const picture = tile.querySelector("img");
   if (picture) picture.src = image.content_hash ? `/api/v1/thumbnails/${image.content_hash}?size=256` : "";
   const group = tile.querySelector(".group"), text = tile.querySelector(".mark-text");
+  const file = tile.querySelector(".file"), tags = tile.querySelector(".tags");
+  if (file) file.textContent = image.key.split("/").pop() ?? "";
+  if (tags) tags.textContent = image.tags.join(", ");
   if (group) group.textContent = code(image.group);
   if (text) text.textContent = mark;
   return tile;
@@ -37,69 +38,6 @@ export function tileOf(image, mark = "") {
 
 /** The tile of an item, which may be the item itself. @param {HTMLElement} item */
 const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement | null} */ (item.querySelector(".tile")));
-
-// --- the large view ---------------------------------------------------------------------------------------------------
-
-/** @type {HTMLElement[]} */
-let row = [];
-let at = 0;
-const zoom = new Zoom(the("viewer-frame", HTMLElement), the("viewer-image", HTMLImageElement),
-  (text) => { the("viewer-zoom", HTMLElement).textContent = text; });
-
-/** @param {HTMLElement | null} item */
-export function openViewer(item) {
-  const tile = item && tileIn(item);
-  if (!tile) return;
-  row = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile")]);
-  at = row.indexOf(tile);
-  if (at < 0) { row = [tile]; at = 0; }
-  fill();
-  const dialog = the("viewer", HTMLDialogElement);
-  if (!dialog.open) dialog.showModal();
-}
-
-function fill() {
-  const tile = row[at];
-  if (!tile) return;
-  const data = tile.dataset, id = encodeURIComponent(data.id ?? ""), image = the("viewer-image", HTMLImageElement);
-  const original = `/api/v1/images/${id}/original`;
-  zoom.fit();
-  image.src = `/api/v1/thumbnails/${data.hash}`;
-  const large = new Image();
-  large.onload = () => { if (row[at] === tile) { image.src = original; zoom.fit(); } };
-  large.src = original;
-  image.alt = data.key ?? "";
-  the("viewer-key", HTMLElement).textContent = data.key ?? "";
-  const facts = the("viewer-facts", HTMLElement);
-  facts.replaceChildren();
-  for (const [name, value] of [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], [groupLabel, data.group], ["Tags", data.tags], ["Pixels", data.pixels], ["Date", data.date], ["Id", data.id]]) {
-    if (value) facts.append(made("dt", name), made("dd", value));
-  }
-  the("viewer-similar", HTMLAnchorElement).href = `/c/${slug}/find?image=${id}`;
-  the("viewer-original", HTMLAnchorElement).href = original;
-}
-
-/** @param {number} by */
-function turn(by) {
-  at = (at + by + row.length) % row.length;
-  fill();
-}
-the("viewer-previous", HTMLElement).addEventListener("click", () => turn(-1));
-the("viewer-next", HTMLElement).addEventListener("click", () => turn(1));
-the("viewer-fill", HTMLElement).addEventListener("click", () => {
-  if (document.fullscreenElement) void document.exitFullscreen(); else the("viewer", HTMLElement).requestFullscreen().catch(alertOf);
-});
-the("viewer", HTMLElement).addEventListener("keydown", (event) => {
-  const by = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, k: -1, ArrowRight: 1, j: 1 })[event.key];
-  if (by) { event.preventDefault(); turn(by); }
-  if (event.key === "z") zoom.toggle();
-  if (event.key === "+" || event.key === "=") zoom.by(1.25);
-  if (event.key === "-") zoom.by(0.8);
-});
-document.addEventListener("dblclick", (event) => {
-  const pick = event.target instanceof Element ? event.target.closest(".tile .pick") : null;
-  if (pick) openViewer(/** @type {HTMLElement} */ (pick.closest(".tile")));
-});
 
 // --- decisions about images -------------------------------------------------------------------------------------------
 
@@ -136,6 +74,13 @@ export const askTag = (title) => ask({ title, label: "Tag", ok: "Tag", tags: tru
  * @param {string[]} [without] clusters that are no targets
  */
 export function imageActions(chosen, clear, without = []) {
+  const moveTo = async (/** @type {string[]} */ ids) => {
+    const to = await pickCluster(`Move ${many(ids.length, "image")} to a cluster, or to a new one`, without, true);
+    return to && move(ids, to);
+  };
+  const exclude = (/** @type {string[]} */ ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${many(ids.length, "image")}.`);
+  const tagThem = async (/** @type {string[]} */ ids) => { const tag = await askTag(`Tag ${many(ids.length, "image")}`); return tag && tagImages(ids, tag); };
+  const find = (/** @type {string | undefined} */ id) => { if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; };
   /** @param {(ids: string[]) => Promise<unknown>} work */
   const withThem = (work) => async () => {
     const ids = chosen();
@@ -145,18 +90,16 @@ export function imageActions(chosen, clear, without = []) {
   };
   /** @type {Record<string, () => void>} */
   const actions = {
-    "move": withThem(async (ids) => {
-      const to = await pickCluster(`Move ${many(ids.length, "image")} to a cluster, or to a new one`, without, true);
-      return to && move(ids, to);
-    }),
+    "move": withThem(moveTo),
     "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${many(ids.length, "image")} to unclustered.`)),
-    "exclude": withThem((ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${many(ids.length, "image")}.`)),
-    "tag": withThem(async (ids) => { const tag = await askTag(`Tag ${many(ids.length, "image")}`); return tag && tagImages(ids, tag); }),
+    "exclude": withThem(exclude),
+    "tag": withThem(tagThem),
     "untag": withThem(async (ids) => {
       const tag = await ask({ title: `Remove a tag from ${many(ids.length, "image")}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
       return tag && tagImages(ids, tag, true);
     }),
-    "similar": () => { const id = onlyOne(chosen()); if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; },
+    "map": () => { const id = onlyOne(chosen()); if (id) location.href = `/c/${slug}/map?image=${encodeURIComponent(id)}`; },
+    "similar": () => find(onlyOne(chosen())),
     "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? currentItem()),
   };
   keys({
@@ -169,6 +112,11 @@ export function imageActions(chosen, clear, without = []) {
       "x": /** @type {[string, () => void]} */ (["Exclude", () => actions["exclude"]?.()]),
     }),
   });
+  inViewer("f", "Find similar", (ids) => find(ids[0]));
+  if (readOnly) return actions;
+  inViewer("v", "Move…", moveTo);
+  inViewer("t", "Tag…", tagThem);
+  inViewer("x", "Exclude", exclude);
   return actions;
 }
 

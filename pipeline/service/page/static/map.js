@@ -1,23 +1,30 @@
 // @ts-check
 // The map: all images as points, thumbnails as one comes near, colours, lasso, and what can be done with what it caught.
 
-import { alertOf, api, base, keys, made, many, onRefresh, slug, the } from "./common.js";
+import { alertOf, api, base, keys, many, onRefresh, slug, the } from "./common.js";
+import { grey, palette } from "./colours.js";
 import { imageActions } from "./images.js";
 import { list } from "./lists.js";
+import { Labels } from "./map_labels.js";
+import { onLegend, showLegend } from "./map_legend.js";
+import { Overview } from "./map_overview.js";
 import { Selection } from "./selection.js";
 import { inside, NoWebGL, Points } from "./points.js";
 
 /** @typedef {{ id: string, name: string | null, size: number }} Cluster */
 /** @typedef {{ version: string, groups: string[], group: number[], tags: Record<string, number[]> }} Columns */
-/** @typedef {{ label: string, colour: [number, number, number], points: () => number[] }} Entry */
 
-const THUMBNAILS = 90, FEW = 2500, TILES = 48, LEGEND = 60;
+const THUMBNAILS = 90, FEW = 2500, TILES = 48, NEAR = 8, HOVER_MS = 60;
 const stage = the("stage", HTMLElement), canvas = the("points", HTMLCanvasElement), near = the("near", HTMLElement);
 const polygon = /** @type {SVGPolygonElement} */ (the("lasso-shape", SVGElement).querySelector("polygon"));
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** @type {Points | undefined} */
 let points;
+/** @type {Labels | undefined} */
+let labels;
+/** @type {Overview | undefined} */
+let overview;
 /** @type {string[]} */
 let ids = [];
 /** @type {Int32Array} */
@@ -66,13 +73,25 @@ async function load() {
   pointOf = new Map(ids.map((id, i) => [id, i]));
   rank = Uint32Array.from({ length: n }, (_, i) => Math.imul(i + 1, 2654435761) >>> 0);
   const held = (points ??= new Points(canvas, moved));
+  labels ??= new Labels(the("labels", HTMLElement), held);
   held.set(new Float32Array(data, at, n), new Float32Array(data, at + 4 * n, n));
+  overview ??= new Overview(the("overview", HTMLCanvasElement), held);
   stage.dataset.points = String(n);
   the("map-found", HTMLElement).textContent = n ? many(n, "image") : "No image has a place on the map yet. Run the category first.";
   near.replaceChildren();
   shown.clear();
   await paint();
 }
+
+/** The image that an address names: in the middle, near, and marked. @param {string | null} id */
+function goTo(id) {
+  const i = pointOf.get(id ?? "");
+  if (i === undefined || !points || !id) return;
+  here = i;
+  points.goTo(i, NEAR);
+}
+/** The point that is marked as “you are here”. @type {number | null} */
+let here = null;
 
 /** After a decision: the same places, other clusters. */
 onRefresh(async () => {
@@ -84,53 +103,45 @@ onRefresh(async () => {
 
 // --- colours ----------------------------------------------------------------------------------------------------------
 
-/** Colours far from one another, one after the other. @param {number} index @returns {[number, number, number]} */
-function colourOf(index) {
-  const hue = (index * 137.508) % 360, light = (dark.matches ? 0.74 : 0.56) + ([0, 0.09, -0.08][Math.floor(index / 7) % 3] ?? 0);
-  const chroma = 0.14, a = chroma * Math.cos((hue * Math.PI) / 180), b = chroma * Math.sin((hue * Math.PI) / 180);
-  const l = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3, m = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3, s = (light - 0.0894841775 * a - 1.291485548 * b) ** 3;
-  const linear = [4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s, -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s, -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s];
-  const gamma = linear.map((v) => Math.round(255 * Math.min(1, Math.max(0, v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055))));
-  return [gamma[0] ?? 0, gamma[1] ?? 0, gamma[2] ?? 0];
+/** Names of clusters that people gave none, as the file names suggest them. @type {Record<string, string>} */
+let suggested = {};
+
+/** What a cluster is called: its name, else what is suggested, else its number by size. @param {number} k */
+function nameOf(k) {
+  const cluster = clusters[k], guess = suggested[cluster?.id ?? ""];
+  return cluster?.name ?? (guess ? `${guess}?` : `cluster ${k + 1}`);
 }
-const grey = () => /** @type {[number, number, number]} */ (dark.matches ? [120, 114, 104] : [150, 143, 132]);
 
 async function paint() {
   if (!points) return;
-  const by = the("colour", HTMLSelectElement).value;
+  const by = the("colour", HTMLSelectElement).value, held = points;
   if (by !== "cluster") columns ??= await api(`/c/${slug}/map/columns`);
-  const colours = new Uint8Array(4 * points.n), none = grey();
-  const palette = Array.from({ length: 512 }, (_, i) => colourOf(i));
+  const colours = new Uint8Array(4 * held.n), none = grey(dark.matches), colourOf = palette(dark.matches);
   const tagged = by.startsWith("tag:") ? new Set(columns?.tags[by.slice(4)] ?? []) : undefined;
-  const kind = (/** @type {number} */ i) => tagged ? (tagged.has(i) ? 0 : -1) : by === "group" ? columns?.group[i] ?? -1 : clusterOf[i] ?? -1;
-  const last = by === "group" ? columns?.groups.length ?? 0 : Infinity;
-  for (let i = 0; i < points.n; i++) {
-    const k = kind(i), off = k < 0 || k >= last, [r, g, b] = off ? none : palette[k % palette.length] ?? none;
-    colours[4 * i] = r; colours[4 * i + 1] = g; colours[4 * i + 2] = b; colours[4 * i + 3] = off ? 130 : 225;
-  }
-  points.paint(colours);
-  const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => (wanted < 0 ? kind(i) < 0 || kind(i) >= last : kind(i) === wanted));
-  const names = tagged ? [by.slice(4)] : by === "group" ? (columns?.groups ?? []).map((one) => (/^[a-z]{2}$/i.test(one) ? one.toUpperCase() : one)) : clusters.map((one) => one.name ?? one.id);
-  const entries = names.slice(0, LEGEND).map((label, k) => ({ label, colour: palette[k % palette.length] ?? none, points: () => of(k) }));
-  legend([...entries, { label: tagged ? "without the tag" : by === "group" ? `no ${document.body.dataset.groupLabel ?? "folder"}` : "unclustered", colour: none, points: () => of(-1) }], names.length - LEGEND);
+  const names = tagged ? [by.slice(4)] : by === "group" ? (columns?.groups ?? []).map((one) => (/^[a-z]{2}$/i.test(one) ? one.toUpperCase() : one)) : clusters.map((_, k) => nameOf(k));
+  const kinds = Int32Array.from({ length: held.n }, (_, i) => {
+    const k = tagged ? (tagged.has(i) ? 0 : -1) : by === "group" ? columns?.group[i] ?? -1 : clusterOf[i] ?? -1;
+    return k < names.length ? k : -1;
+  });
+  const counts = new Uint32Array(names.length + 1);
+  kinds.forEach((k, i) => {
+    const [r, g, b] = k < 0 ? none : colourOf[k % colourOf.length] ?? none, at = k < 0 ? names.length : k;
+    counts[at] = (counts[at] ?? 0) + 1;
+    colours[4 * i] = r; colours[4 * i + 1] = g; colours[4 * i + 2] = b; colours[4 * i + 3] = k < 0 ? 130 : 225;
+  });
+  held.paint(colours);
+  overview?.paint();
+  const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => kinds[i] === wanted);
+  const rest = tagged ? "without the tag" : by === "group" ? `no ${document.body.dataset.groupLabel ?? "folder"}` : "unclustered";
+  const entries = names.map((label, k) => ({ label, colour: colourOf[k % colourOf.length] ?? none, count: counts[k] ?? 0, points: () => of(k) }));
+  showLegend([...entries, { label: rest, colour: none, count: counts[names.length] ?? 0, points: () => of(-1) }].filter((one) => one.count));
+  labels?.set(names.map((text, k) => ({ text, sure: by !== "cluster" || clusters[k]?.name != null })), kinds);
 }
-
-/** @param {Entry[]} entries @param {number} left */
-function legend(entries, left) {
-  const place = the("legend", HTMLElement);
-  place.replaceChildren(...entries.map(({ label, colour, points: of }) => {
-    const item = made("li"), button = /** @type {HTMLButtonElement} */ (made("button")), dot = made("span", "", "dot");
-    button.type = "button";
-    dot.style.background = `rgb(${colour.join(" ")})`;
-    button.append(dot, made("span", label));
-    button.addEventListener("click", () => choose(of().map((i) => ids[i] ?? "")));
-    item.append(button);
-    return item;
-  }));
-  if (left > 0) place.append(made("li", `and ${left} smaller ones`, "soft"));
-}
+onLegend((found) => choose(found.map((i) => ids[i] ?? "")));
 the("colour", HTMLElement).addEventListener("change", () => void paint().catch(alertOf));
 dark.addEventListener("change", () => void paint().catch(alertOf));
+
+api(`/c/${slug}/suggestions`).then((found) => { suggested = found; return paint(); }).catch(console.error); // clusters have numbers without
 
 // --- thumbnails -------------------------------------------------------------------------------------------------------
 
@@ -141,8 +152,14 @@ let thumbnailTimer = 0, side = 0;
 /** After each frame: thumbnails go along at once, and are chosen anew when the map rests. */
 function moved() {
   for (const [i, image] of shown) put(i, image);
+  labels?.move();
+  overview?.frame();
+  hidePreview();
+  const mark = the("here", HTMLElement);
+  mark.hidden = here === null;
+  if (here !== null && points) { const [x, y] = points.screen(here); mark.style.transform = `translate(${x}px, ${y}px)`; }
   clearTimeout(thumbnailTimer);
-  thumbnailTimer = setTimeout(thumbnails, 120);
+  thumbnailTimer = setTimeout(() => { thumbnails(); labels?.choose(); }, 120);
 }
 
 /** @param {number} i @param {HTMLImageElement} image */
@@ -231,6 +248,28 @@ function catchWithin(corners) {
   choose(found.map((i) => ids[i] ?? ""));
 }
 
+// --- a look at what is pointed at --------------------------------------------------------------------------------------
+
+const preview = the("preview", HTMLElement);
+let hoverTimer = 0;
+/** @param {PointerEvent} event */
+function hover(event) {
+  clearTimeout(hoverTimer);
+  const place = on(event);
+  hoverTimer = setTimeout(() => {
+    const i = points?.nearest(...place, Math.max(10, side / 2)) ?? null;
+    if (i === null || !points) { hidePreview(); return; }
+    const image = the("preview-image", HTMLImageElement), address = `/api/v1/images/${ids[i]}/thumbnail?size=256`;
+    if (!image.src.endsWith(address)) image.src = address;
+    the("preview-text", HTMLElement).textContent = (clusterOf[i] ?? -1) < 0 ? "unclustered" : nameOf(clusterOf[i] ?? 0);
+    preview.style.left = `${Math.max(4, Math.min(place[0] + 16, points.width - 180))}px`;
+    preview.style.top = `${Math.max(4, Math.min(place[1] + 16, points.height - 210))}px`;
+    preview.hidden = false;
+  }, HOVER_MS);
+}
+function hidePreview() { clearTimeout(hoverTimer); preview.hidden = true; }
+canvas.addEventListener("pointerleave", hidePreview);
+
 // --- pointers ---------------------------------------------------------------------------------------------------------
 
 let lassoing = false;
@@ -258,6 +297,7 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", (event) => {
   const last = down.get(event.pointerId);
+  if (!last && event.pointerType === "mouse") hover(event);
   if (!last || !points) return;
   const dx = event.clientX - last.x, dy = event.clientY - last.y;
   travelled += Math.hypot(dx, dy);
@@ -312,7 +352,7 @@ keys({
   "Escape": ["Clear the selection", () => choose([])],
 });
 
-load().catch((error) => {
+load().then(() => goTo(new URL(location.href).searchParams.get("image"))).catch((error) => {
   if (!(error instanceof NoWebGL)) { alertOf(error); return; }
   const said = the("map-said", HTMLElement);
   said.hidden = false;

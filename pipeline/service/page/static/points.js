@@ -203,6 +203,14 @@ export class Points {
     return Math.min(this.n, Math.floor(this.budget));
   }
 
+  /** Bring a point into the middle. @param {number} i @param {number} zoom */
+  goTo(i, zoom) {
+    this.centre = { x: this.x[i] ?? 0, y: this.y[i] ?? 0 };
+    this.zoom = zoom;
+    this.#keep();
+    this.draw();
+  }
+
   whole() { this.centre = { x: 0, y: 0 }; this.zoom = 1; this.draw(); }
 
   #keep() {

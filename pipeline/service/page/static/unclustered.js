@@ -4,8 +4,9 @@
 import { alertOf, api, base, decide, keys, many, onRefresh, readOnly, the } from "./common.js";
 import { pickCluster } from "./dialogs.js";
 import { imageActions, move } from "./images.js";
-import { currentInSight, showAgain } from "./lists.js";
+import { currentInSight, items, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
+import { inViewer } from "./viewer.js";
 
 /** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
 
@@ -77,4 +78,5 @@ function beginAtTheBest() {
 }
 loadWaiting().then(beginAtTheBest).catch(alertOf);
 
+if (!readOnly) inViewer("y", "Accept the nearest cluster", (ids) => accept(items().find((one) => one.dataset.id === ids[0]) ?? null));
 if (!readOnly) keys({ "y": ["Accept the nearest cluster", () => void accept(currentInSight())] });

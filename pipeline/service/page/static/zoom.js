@@ -12,6 +12,9 @@ export class Zoom {
     this.image = image;
     this.told = told;
     this.factor = 0; // 0: it fits; else times its own pixels
+    this.changed = () => {}; // called when somebody zooms or moves it here
+    this.#following = false;
+    frame.addEventListener("scroll", () => { if (!this.#following) this.changed(); });
     let dragged = false;
     frame.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -31,6 +34,19 @@ export class Zoom {
       addEventListener("pointermove", move);
       addEventListener("pointerup", end);
     });
+  }
+
+  #following;
+
+  /** As near, and at the same place, as in the other frame; pictures of any size. @param {Zoom} other */
+  follow(other) {
+    const from = other.frame, to = this.frame;
+    this.#following = true;
+    const factor = other.factor && this.image.naturalWidth ? Math.max((other.factor / other.#fitting()) * this.#fitting(), 1e-3) : 0;
+    if (factor !== this.factor) this.#show(factor);
+    to.scrollTo((from.scrollLeft / Math.max(1, from.scrollWidth - from.clientWidth)) * (to.scrollWidth - to.clientWidth),
+      (from.scrollTop / Math.max(1, from.scrollHeight - from.clientHeight)) * (to.scrollHeight - to.clientHeight));
+    requestAnimationFrame(() => { this.#following = false; }); // its own scroll event comes before the next frame
   }
 
   /** The whole picture again. */
@@ -59,13 +75,25 @@ export class Zoom {
 
   /** @param {number} factor @param {number} across @param {number} down @param {number} [left] @param {number} [top] */
   #set(factor, across, down, left = 0, top = 0) {
-    this.factor = factor;
-    this.frame.classList.toggle("zoomed", factor > 0);
-    this.image.style.width = factor ? `${this.image.naturalWidth * factor}px` : "";
+    this.#show(factor);
     if (factor) {
       const box = this.image.getBoundingClientRect();
       this.frame.scrollTo(across * box.width - left, down * box.height - top);
     }
     this.told(factor ? `${Math.round(factor * 100)} %` : "whole picture");
+    this.changed();
   }
+
+  /** @param {number} factor */
+  #show(factor) {
+    this.factor = factor;
+    this.frame.classList.toggle("zoomed", factor > 0);
+    this.image.style.width = factor ? `${this.image.naturalWidth * factor}px` : "";
+  }
+}
+
+/** Zoom and place of both are the same from now on, wherever somebody changes them. @param {Zoom} one @param {Zoom} other */
+export function together(one, other) {
+  one.changed = () => { if (!other.frame.hidden) other.follow(one); };
+  other.changed = () => { if (!other.frame.hidden) one.follow(other); };
 }

@@ -1,0 +1,232 @@
+// @ts-check
+// The large view: one picture at full size from the source, alone or beside another one, with what the camera
+// recorded and with the keys of decisions. What can be decided is registered by the views; what is listed is theirs.
+
+import { alertOf, api, made, slug, the, undoLast } from "./common.js";
+import { more } from "./lists.js";
+import { together, Zoom } from "./zoom.js";
+
+/** @typedef {{ label: string, run: (ids: string[]) => unknown }} Action what a key does with the picture that is seen */
+/** @typedef {DOMStringMap} Facts the data of a tile */
+
+const dialog = the("viewer", HTMLDialogElement), other = the("viewer-other", HTMLElement);
+const label = document.body.dataset.groupLabel ?? "folder", groupLabel = label.charAt(0).toUpperCase() + label.slice(1);
+const zoom = new Zoom(the("viewer-frame", HTMLElement), the("viewer-image", HTMLImageElement),
+  (text) => { the("viewer-zoom", HTMLElement).textContent = text; });
+const otherZoom = new Zoom(other, the("viewer-other-image", HTMLImageElement), () => {});
+together(zoom, otherZoom);
+
+/** @type {Map<string, Action>} */
+const actions = new Map();
+/** Offer a decision about the picture that is seen. @param {string} key @param {string} text @param {Action["run"]} run */
+export function inViewer(key, text, run) { actions.set(key, { label: text, run }); }
+
+/** What is seen: the data of its tile. @type {Facts | null} */
+let seen = null;
+let at = 0;
+/** @type {"" | "face" | "held"} */
+let beside = "";
+/** The picture that was held to compare others with. @type {{ id: string, key: string } | null} */
+let held = null;
+/** @type {AbortController | undefined} */
+let asking;
+
+/** The list at hand, as it is now. */
+const row = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile[data-id]")]);
+const original = (/** @type {string} */ id) => `/api/v1/images/${encodeURIComponent(id)}/original`;
+
+/** @param {HTMLElement | null} item a tile, or what holds one */
+export function openViewer(item) {
+  const tile = item?.matches(".tile") ? item : /** @type {HTMLElement | null} */ (item?.querySelector(".tile") ?? null);
+  if (!tile?.dataset.id) return;
+  show(tile.dataset);
+  if (dialog.open) return;
+  dialog.showModal();
+  dialog.append(the("toasts", HTMLElement), the("alerts", HTMLElement)); // what lies outside of a dialog cannot be used
+}
+
+/** Open the picture that an address names, from the list or else alone. */
+async function openNamed() {
+  const id = new URL(location.href).searchParams.get("view");
+  if (!id || !slug) return;
+  const there = row().find((one) => one.dataset.id === id);
+  if (there) { openViewer(there); return; }
+  const answer = await fetch(`/c/${slug}/tiles?id=${encodeURIComponent(id)}`);
+  const tile = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".tile");
+  if (tile instanceof HTMLElement) openViewer(tile);
+}
+
+/** @param {string | null} id */
+function inAddress(id) {
+  const url = new URL(location.href);
+  if (id) url.searchParams.set("view", id); else url.searchParams.delete("view");
+  history.replaceState(null, "", url);
+}
+
+/** @param {Facts} data */
+function show(data) {
+  const changed = seen?.id !== data.id;
+  seen = { ...data };
+  const place = row().findIndex((one) => one.dataset.id === data.id);
+  if (place >= 0) at = place;
+  inAddress(data.id ?? null);
+  if (changed) picture("viewer-image", data.id ?? "", data.key ?? "", data.hash ?? "", zoom);
+  the("viewer-key", HTMLElement).textContent = data.key ?? "";
+  the("viewer-place", HTMLElement).textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${row().length.toLocaleString("en")} loaded`;
+  const id = encodeURIComponent(data.id ?? "");
+  the("viewer-map", HTMLAnchorElement).href = `/c/${slug}/map?image=${id}`;
+  the("viewer-original", HTMLAnchorElement).href = original(data.id ?? "");
+  facts([]);
+  asking?.abort();
+  asking = new AbortController();
+  void camera(data.id ?? "", asking.signal).catch(alertOf);
+  void showBeside(asking.signal).catch(alertOf);
+}
+
+/**
+ * The thumbnail at once, the original when it is there.
+ * @param {string} name @param {string} id @param {string} key @param {string} hash @param {Zoom} its
+ */
+function picture(name, id, key, hash, its) {
+  const image = the(name, HTMLImageElement), large = new Image();
+  its.fit();
+  image.dataset.of = id;
+  image.src = hash ? `/api/v1/thumbnails/${hash}` : `/api/v1/images/${encodeURIComponent(id)}/thumbnail`;
+  image.alt = key;
+  large.onload = () => { if (image.dataset.of === id) { image.src = large.src; its.fit(); ahead(); } };
+  large.src = original(id);
+}
+
+/** The next one is fetched while this one is looked at. */
+function ahead() {
+  const next = row()[at + 1]?.dataset.id;
+  if (next && seen && beside === "") new Image().src = original(next);
+}
+
+// --- what is known of it ----------------------------------------------------------------------------------------------
+
+/** @param {[string, string | undefined | null][]} recorded */
+function facts(recorded) {
+  const data = seen ?? /** @type {Facts} */ ({}), list = the("viewer-facts", HTMLElement);
+  /** @type {[string, string | undefined | null][]} */
+  const all = [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], [groupLabel, data.group], ["Tags", data.tags],
+    ["Pixels", data.pixels], [data.taken ? "Taken" : "File date", data.taken || data.date], ...recorded, ["Id", data.id]];
+  list.replaceChildren(...all.flatMap(([name, value]) => (value ? [made("dt", name), made("dd", value)] : [])));
+}
+
+/** @param {string} id @param {AbortSignal} signal */
+async function camera(id, signal) {
+  await new Promise((resolve) => setTimeout(resolve, 150)); // who turns pages asks for none of it
+  if (signal.aborted) return;
+  let found;
+  try { found = await api(`/api/v1/images/${encodeURIComponent(id)}/camera`, { signal }); } catch { return; } // set aside, or gone from the source
+  const time = found.exposure ? (found.exposure < 0.4 ? `1/${Math.round(1 / found.exposure)} s` : `${found.exposure} s`) : "";
+  const taken = [time, found.aperture && `f/${found.aperture}`, found.iso && `ISO ${found.iso}`, found.focal_length && `${Math.round(found.focal_length)} mm`];
+  const where = found.latitude === null ? "" : `${found.latitude.toFixed(4)}, ${found.longitude.toFixed(4)}`;
+  if (!signal.aborted) facts([["Camera", found.camera], ["Lens", found.lens], ["Exposure", taken.filter(Boolean).join(", ")], ["Place", where], ["By", found.artist], ["Software", found.software]]);
+}
+
+// --- side by side -----------------------------------------------------------------------------------------------------
+
+/** @param {AbortSignal} signal */
+async function showBeside(signal) {
+  for (const [name, button] of /** @type {const} */ ([["face", "viewer-face"], ["held", "viewer-hold"]])) the(button, HTMLElement).setAttribute("aria-pressed", String(beside === name));
+  const shown = beside === "held" ? held : beside === "face" ? await face(signal) : null;
+  if (signal.aborted) return;
+  other.parentElement?.classList.toggle("two", shown !== null);
+  other.hidden = shown === null;
+  the("viewer-other-key", HTMLElement).hidden = shown === null;
+  if (!shown) return;
+  the("viewer-other-key", HTMLElement).textContent = shown.key;
+  if (the("viewer-other-image", HTMLImageElement).dataset.of !== shown.id) picture("viewer-other-image", shown.id, shown.key, "", otherZoom);
+  zoom.fit();
+}
+
+/** The face of the cluster, of the nearest one for an image that is in none. @param {AbortSignal} signal */
+async function face(signal) {
+  const image = await api(`/api/v1/images/${encodeURIComponent(seen?.id ?? "")}`, { signal }), cluster = image.cluster ?? image.nearest_cluster;
+  if (!cluster) return { id: image.image_id, key: "No cluster is near: this is the image itself." };
+  const found = await api(`/api/v1/clusters/${encodeURIComponent(cluster)}`, { signal });
+  const id = found.representatives.find((/** @type {string} */ one) => one !== image.image_id) ?? found.representative;
+  return { id, key: `${image.cluster ? "" : "Nearest: "}${found.name ?? found.id}` };
+}
+
+/** @param {"face" | "held"} wanted */
+function toggleBeside(wanted) {
+  beside = beside === wanted ? "" : wanted;
+  if (wanted === "held") held = beside && seen ? { id: seen.id ?? "", key: seen.key ?? "" } : null;
+  asking?.abort();
+  asking = new AbortController();
+  void showBeside(asking.signal).catch(alertOf);
+}
+
+// --- the list, and decisions ------------------------------------------------------------------------------------------
+
+/** @param {number} by */
+async function turn(by) {
+  let tiles = row();
+  const place = tiles.findIndex((one) => one.dataset.id === seen?.id);
+  let next = place < 0 ? Math.min(at, tiles.length - 1) : place + by;
+  if (next >= tiles.length && (await more())) tiles = row();
+  next = (next + tiles.length) % (tiles.length || 1);
+  const tile = tiles[next];
+  if (tile) show(tile.dataset);
+}
+
+/** After a decision: the same picture as it is now, or the one that took its place in the list. */
+function again() {
+  if (!dialog.open) return;
+  const tiles = row(), tile = tiles.find((one) => one.dataset.id === seen?.id) ?? tiles[Math.min(at, tiles.length - 1)];
+  if (tile) show(tile.dataset); else dialog.close();
+}
+
+/** @param {Action} action */
+async function act(action) {
+  if (!seen?.id) return;
+  await action.run([seen.id]);
+  again();
+}
+
+document.addEventListener("settled", again); // an undo in a note
+
+dialog.addEventListener("close", () => {
+  document.body.append(the("toasts", HTMLElement), the("alerts", HTMLElement));
+  inAddress(null);
+  asking?.abort();
+  seen = null;
+});
+// on the document: the focus may be lost with a note that was removed
+document.addEventListener("keydown", (event) => {
+  if (!dialog.open || document.querySelectorAll("dialog[open]").length > 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+  const by = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, k: -1, ArrowRight: 1, j: 1 })[event.key];
+  if (by) { event.preventDefault(); void turn(by).catch(alertOf); return; }
+  const action = actions.get(event.key);
+  /** @type {Record<string, () => unknown>} */
+  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), u: () => undoLast() };
+  if (event.repeat && !"+=-".includes(event.key)) return;
+  if (action) { event.preventDefault(); void act(action); } else own[event.key]?.();
+});
+the("viewer-previous", HTMLElement).addEventListener("click", () => void turn(-1).catch(alertOf));
+the("viewer-next", HTMLElement).addEventListener("click", () => void turn(1).catch(alertOf));
+the("viewer-face", HTMLElement).addEventListener("click", () => toggleBeside("face"));
+the("viewer-hold", HTMLElement).addEventListener("click", () => toggleBeside("held"));
+the("viewer-fill", HTMLElement).addEventListener("click", () => {
+  if (document.fullscreenElement) void document.exitFullscreen(); else dialog.requestFullscreen().catch(alertOf);
+});
+document.addEventListener("dblclick", (event) => {
+  const pick = event.target instanceof Element ? event.target.closest(".tile .pick") : null;
+  if (pick) openViewer(/** @type {HTMLElement} */ (pick.closest(".tile")));
+});
+
+/** The keys of decisions as a row of buttons. */
+function offer() {
+  the("viewer-actions", HTMLElement).replaceChildren(...[...actions].map(([key, action]) => {
+    const button = /** @type {HTMLButtonElement} */ (made("button", action.label));
+    button.type = "button";
+    button.append(" ", made("kbd", key));
+    button.addEventListener("click", () => void act(action));
+    return button;
+  }));
+}
+// after the modules of the view have said what can be decided
+setTimeout(() => { offer(); openNamed().catch(alertOf); }, 0);

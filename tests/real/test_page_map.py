@@ -1,0 +1,102 @@
+"""The map: what it says of what is where."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.real.curation_page import clusters
+from tests.service.site import Client
+
+pytestmark = pytest.mark.real
+
+BOXES = """() => [...document.querySelectorAll('.name-on-map')].map((one) => {
+  const { left, top, right, bottom } = one.getBoundingClientRect();
+  return [left, top, right, bottom];
+})"""
+
+
+def loaded(shown: Page, query: str = "") -> None:
+    shown.goto(f"/c/bollards/map{query}")
+    expect(shown.locator("#stage")).to_have_attribute("data-points", "64")
+    expect(shown.locator(".name-on-map").first).to_be_visible()
+
+
+def test_clusters_are_called_by_their_name_else_a_number_and_no_name_lies_over_another(
+    shown: Page, served: Client
+) -> None:
+    name = max(clusters(served).values(), key=lambda cluster: cluster["size"])["id"]
+    event = {"decision": {"kind": "rename", "cluster": name, "name": "Red post"}}
+    served.post("/categories/bollards/decisions", json=event).raise_for_status()
+    shown.route(re.compile(r"/suggestions$"), lambda route: route.fulfill(json={}))
+    loaded(shown)
+    named = shown.locator(".name-on-map:not(.unsure)")
+    expect(named).to_have_text(["Red post"])
+    for text in shown.locator(".name-on-map.unsure").all_text_contents():
+        assert re.fullmatch(r"cluster \d", text)
+    assert len(shown.evaluate(BOXES)) > 2
+    for _ in range(4):
+        boxes = shown.evaluate(BOXES)
+        for i, one in enumerate(boxes):
+            assert not [o for o in boxes[:i] if one[0] < o[2] and one[2] > o[0] and one[1] < o[3] and one[3] > o[1]]
+        shown.keyboard.press("+")
+        shown.wait_for_timeout(250)
+
+
+def test_a_name_that_is_suggested_stands_on_the_map_as_a_question(shown: Page, served: Client) -> None:
+    name = max(clusters(served).values(), key=lambda cluster: cluster["size"])["id"]
+    shown.route(re.compile(r"/suggestions$"), lambda route: route.fulfill(json={name: "Wet post"}))
+    loaded(shown)
+    expect(shown.locator("#legend")).to_contain_text("Wet post?")
+    expect(shown.locator("#legend")).not_to_contain_text(name)
+
+
+def test_the_legend_counts_sorts_and_filters(shown: Page, served: Client) -> None:
+    loaded(shown)
+    entries = shown.locator("#legend li")
+    expect(entries).to_have_count(7)
+    counts = [int(text) for text in shown.locator("#legend .count").all_text_contents()]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == 64
+    shown.locator("#legend-filter").fill("unclus")
+    expect(entries).to_have_count(1)
+    entries.locator("button").click()
+    expect(shown.locator("#selected-count")).to_have_text("3")
+    shown.locator("#legend-filter").fill("no such thing")
+    expect(shown.locator("#legend")).to_have_text("Nothing is called that.")
+
+
+def test_an_image_is_shown_where_it_lies(shown: Page, served: Client) -> None:
+    image = served.ids()[5]
+    shown.goto(f"/c/bollards/unclustered?view={image}")
+    shown.get_by_role("link", name="On the map").click()
+    expect(shown).to_have_url(re.compile(f"map.image={image}"))
+    expect(shown.locator("#here")).to_be_visible()
+    stage, here = shown.locator("#stage").bounding_box(), shown.locator("#here").bounding_box()
+    assert stage is not None
+    assert here is not None
+    assert abs(stage["x"] + stage["width"] / 2 - here["x"] - here["width"] / 2) < 3
+    assert abs(stage["y"] + stage["height"] / 2 - here["y"] - here["height"] / 2) < 3
+    expect(shown.locator("#overview")).to_be_visible()
+    shown.mouse.move(here["x"] + here["width"] / 2, here["y"] + here["height"] / 2)
+    expect(shown.locator("#preview")).to_be_visible()
+    expect(shown.locator("#preview-image")).to_have_attribute("src", re.compile(r"/images/\w+/thumbnail"))
+    shown.keyboard.press("0")
+    expect(shown.locator("#overview")).to_be_hidden()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_forty_clusters_have_colours_that_stay_apart(shown: Page, dark: bool) -> None:
+    loaded(shown)
+    static = shown.locator("link[rel=stylesheet]").get_attribute("href") or ""
+    least = shown.evaluate(
+        """async ([address, dark]) => {
+          const { palette, lab, grey } = await import(address);
+          const all = [...palette(dark), grey(dark)].map(lab);
+          const far = (one, other) => Math.hypot(...one.map((value, k) => value - other[k]));
+          return [all.length, Math.min(...all.flatMap((one, i) => all.slice(0, i).map((other) => far(one, other))))];
+        }""",
+        [static.replace("page.css", "colours.js"), dark],
+    )
+    assert least[0] == 41
+    assert least[1] > 0.055  # in OKLab; 0.02 is about what an eye can tell apart side by side
