@@ -1,9 +1,10 @@
 """The map: what it says of what is where."""
 
+import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.real.curation_page import clusters
 from tests.service.site import Client
@@ -100,3 +101,27 @@ def test_forty_clusters_have_colours_that_stay_apart(shown: Page, dark: bool) ->
     )
     assert least[0] == 41
     assert least[1] > 0.055  # in OKLab; 0.02 is about what an eye can tell apart side by side
+
+
+def test_clusters_of_one_family_lie_in_one_region_that_moves_along(shown: Page) -> None:
+    family: dict[str, str] = {}
+
+    def with_families(route: Route) -> None:
+        answer = route.fetch()
+        data = answer.body()
+        length = int.from_bytes(data[4:8], "little")
+        head = json.loads(data[8 : 8 + length])
+        for cluster in head["clusters"][:3]:
+            cluster["family"] = family[cluster["id"]] = "f-1"
+        text = json.dumps(head, separators=(",", ":")).encode()
+        text += b" " * (-(len(text) + 8) % 8)
+        route.fulfill(body=data[:4] + len(text).to_bytes(4, "little") + text + data[8 + length :], status=200)
+
+    shown.route(re.compile(r"/map\?format=binary"), with_families)
+    loaded(shown)
+    expect(shown.locator("#regions polygon")).to_have_count(0)
+    shown.get_by_role("button", name="Families").click()
+    expect(shown.locator("#regions polygon")).to_have_count(1)
+    before = shown.locator("#regions g").get_attribute("transform")
+    shown.keyboard.press("+")
+    expect(shown.locator("#regions g")).not_to_have_attribute("transform", before or "")

@@ -9,6 +9,7 @@ head, −1 for unclustered), and n ids of 8 bytes, written elsewhere as 16 hexad
 
 import json
 import threading
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pipeline.service.context import Shared
 from pipeline.service.routes.common import Slug, category_of, etag_of, unchanged
+from pipeline.steps.families import family_of
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["library"])
@@ -47,17 +49,23 @@ def get_map(
     with _lock:
         data = _cached.get(etag)
         if data is None:
-            data = _json(snapshot) if format == "json" else _binary(snapshot)
+            stored = service.project.store.current(snapshot.slug, "identities")
+            families = family_of(stored) if stored is not None else {}
+            data = _json(snapshot, families) if format == "json" else _binary(snapshot, families)
             while len(_cached) >= CACHED:
                 _cached.pop(next(iter(_cached)))
             _cached[etag] = data
     return Response(data, media_type="application/json" if format == "json" else BINARY, headers=headers)
 
 
-def _points(snapshot: Snapshot) -> tuple[list[dict[str, Any]], pl.DataFrame]:
-    """The clusters, the largest first, and the points with `index`, null for the unclustered."""
+def _points(snapshot: Snapshot, families: Mapping[str, str]) -> tuple[list[dict[str, Any]], pl.DataFrame]:
+    """The clusters, the largest first, and the points with `index`, null for the unclustered.
+
+    `families`: cluster id → the family that it is a kind of.
+    """
     clusters = sorted(snapshot.clusters.values(), key=lambda cluster: (-cluster["size"], cluster["id"]))
-    head = [{"id": cluster["id"], "name": cluster["name"], "size": cluster["size"]} for cluster in clusters]
+    head = [{"id": cluster["id"], "name": cluster["name"], "size": cluster["size"],
+             "family": families.get(cluster["id"])} for cluster in clusters]  # fmt: skip
     numbers = pl.DataFrame(
         {"cluster_id": [cluster["id"] for cluster in clusters], "index": range(len(clusters))},
         schema={"cluster_id": pl.String, "index": pl.Int32},
@@ -69,8 +77,8 @@ def _points(snapshot: Snapshot) -> tuple[list[dict[str, Any]], pl.DataFrame]:
     return head, points
 
 
-def _json(snapshot: Snapshot) -> bytes:
-    clusters, points = _points(snapshot)
+def _json(snapshot: Snapshot, families: Mapping[str, str]) -> bytes:
+    clusters, points = _points(snapshot, families)
     columns = {
         "ids": points["image_id"].to_list(),
         "x": points["x"].cast(pl.Float64).round(4).to_list(),
@@ -81,8 +89,8 @@ def _json(snapshot: Snapshot) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _binary(snapshot: Snapshot) -> bytes:
-    clusters, points = _points(snapshot)
+def _binary(snapshot: Snapshot, families: Mapping[str, str]) -> bytes:
+    clusters, points = _points(snapshot, families)
     head = json.dumps(
         {"category": snapshot.base.category, "count": points.height, "clusters": clusters}, separators=(",", ":")
     ).encode()

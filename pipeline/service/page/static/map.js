@@ -8,10 +8,11 @@ import { list } from "./lists.js";
 import { Labels } from "./map_labels.js";
 import { onLegend, showLegend } from "./map_legend.js";
 import { Overview } from "./map_overview.js";
+import { Regions } from "./map_regions.js";
 import { Selection } from "./selection.js";
 import { inside, NoWebGL, Points } from "./points.js";
 
-/** @typedef {{ id: string, name: string | null, size: number }} Cluster */
+/** @typedef {{ id: string, name: string | null, size: number, family?: string | null }} Cluster */
 /** @typedef {{ version: string, groups: string[], group: number[], tags: Record<string, number[]> }} Columns */
 
 const THUMBNAILS = 90, FEW = 2500, TILES = 48, NEAR = 8, HOVER_MS = 60;
@@ -25,6 +26,8 @@ let points;
 let labels;
 /** @type {Overview | undefined} */
 let overview;
+/** @type {Regions | undefined} */
+let regions;
 /** @type {string[]} */
 let ids = [];
 /** @type {Int32Array} */
@@ -73,6 +76,7 @@ async function load() {
   pointOf = new Map(ids.map((id, i) => [id, i]));
   rank = Uint32Array.from({ length: n }, (_, i) => Math.imul(i + 1, 2654435761) >>> 0);
   const held = (points ??= new Points(canvas, moved));
+  regions ??= new Regions(the("regions", SVGElement), held);
   labels ??= new Labels(the("labels", HTMLElement), held);
   held.set(new Float32Array(data, at, n), new Float32Array(data, at + 4 * n, n));
   overview ??= new Overview(the("overview", HTMLCanvasElement), held);
@@ -131,12 +135,20 @@ async function paint() {
   });
   held.paint(colours);
   overview?.paint();
+  const families = clusters.map((one) => one.family ?? null), button = the("families", HTMLElement), on = localStorage.getItem("families") === "on";
+  button.hidden = by !== "cluster" || new Set(families.filter(Boolean)).size === 0;
+  button.setAttribute("aria-pressed", String(on));
+  regions?.set(on && !button.hidden ? families : [], clusterOf, colourOf);
   const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => kinds[i] === wanted);
   const rest = tagged ? "without the tag" : by === "group" ? `no ${document.body.dataset.groupLabel ?? "folder"}` : "unclustered";
   const entries = names.map((label, k) => ({ label, colour: colourOf[k % colourOf.length] ?? none, count: counts[k] ?? 0, points: () => of(k) }));
   showLegend([...entries, { label: rest, colour: none, count: counts[names.length] ?? 0, points: () => of(-1) }].filter((one) => one.count));
   labels?.set(names.map((text, k) => ({ text, sure: by !== "cluster" || clusters[k]?.name != null })), kinds);
 }
+the("families", HTMLElement).addEventListener("click", () => {
+  localStorage.setItem("families", localStorage.getItem("families") === "on" ? "off" : "on");
+  void paint().catch(alertOf);
+});
 onLegend((found) => choose(found.map((i) => ids[i] ?? "")));
 the("colour", HTMLElement).addEventListener("change", () => void paint().catch(alertOf));
 dark.addEventListener("change", () => void paint().catch(alertOf));
@@ -153,6 +165,7 @@ let thumbnailTimer = 0, side = 0;
 function moved() {
   for (const [i, image] of shown) put(i, image);
   labels?.move();
+  regions?.move();
   overview?.frame();
   hidePreview();
   const mark = the("here", HTMLElement);
