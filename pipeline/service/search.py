@@ -162,7 +162,7 @@ class Searcher:
             )  # fmt: skip
         vector, own = question.vector, question.own
         if liked or disliked:
-            vector = searching.refined(vector, self._vectors(liked), self._vectors(disliked))
+            vector = searching.refined(vector, self.vectors(liked), self.vectors(disliked))
             own = None
         masks = {index.slug: self._mask(index, filters, disliked) for index in indexes}
         hits = search_indexes(
@@ -191,7 +191,8 @@ class Searcher:
         why = f"it was set aside as {status}" if status != "ok" else "it is not embedded yet; run again"
         raise Problem(409, "no-embedding", f"The image {image_id} has no vector: {why}.")
 
-    def _vectors(self, image_ids: Sequence[str]) -> np.ndarray:
+    def vectors(self, image_ids: Sequence[str]) -> np.ndarray:
+        """Float32 [n, d]: the stored vectors of these images. Raises `Problem` for one that has none."""
         vectors = [index.vector(row) for index, row in map(self._place, image_ids)]
         return np.stack(vectors) if vectors else np.empty((0, 1), np.float32)
 

@@ -11,10 +11,11 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, model_validator
 from starlette.datastructures import UploadFile
 
+from pipeline.service.belonging import belonging
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import Hit, HitList, Shape, image_shapes
 from pipeline.service.problems import Problem
-from pipeline.service.routes.common import image_of, inlined_schema, read_json
+from pipeline.service.routes.common import Slug, category_of, image_of, inlined_schema, read_json
 from pipeline.service.search import Filters, Question
 from pipeline.settings import ServiceParams
 
@@ -62,9 +63,27 @@ class FindRequest(FindOptions):
         return self
 
 
+class BelongingRequest(Shape):
+    """Images that somebody wants to make a cluster."""
+
+    image_ids: Annotated[list[str], Field(min_length=1, max_length=MOST)]
+    limit: int = Field(default=DEFAULT_TOP, ge=1, le=1000)
+
+
+class BelongingList(Shape):
+    """The nearest unclustered and edge images, best first, by cosine to the centre of the given images."""
+
+    items: list[Hit]
+    floor: float | None = Field(
+        description="From this score on an image is as alike as the given ones are (a standard deviation below their "
+        "mean); null for a single image."
+    )
+
+
 def router(params: ServiceParams) -> APIRouter:
     """The routes, with the limits of the settings."""
     made = APIRouter(tags=["search"])
+    made.add_api_route("/categories/{category}/belonging", find_belonging, methods=["POST"])
     made.add_api_route("/similarity/find", find_by_id, methods=["GET"])
     upload = {
         "type": "object",
@@ -106,6 +125,16 @@ def find_by_id(
     filters = FindFilters(categories=category, groups=group, clusters=cluster, tags=tag, since=since, until=until)
     options = FindOptions(top_k=top_k, min_score=min_score, filters=filters)
     return _answer(service, service.searcher.from_image(image_id), options)
+
+
+def find_belonging(service: Shared, category: Slug, body: BelongingRequest) -> BelongingList:
+    """What else may belong to a kind that is made from these images. Decides nothing: the decision `create` does."""
+    snapshot = category_of(service, category)
+    found = belonging(service.searcher, snapshot, list(dict.fromkeys(body.image_ids)), body.limit)
+    shapes = image_shapes(snapshot, [row for row, _ in found.rows])
+    items = [Hit.model_construct(score=round(score, 4), image=image)
+             for (_, score), image in zip(found.rows, shapes, strict=True)]  # fmt: skip
+    return BelongingList(items=items, floor=None if found.floor is None else round(found.floor, 4))
 
 
 async def find(service: Shared, request: Request) -> HitList:

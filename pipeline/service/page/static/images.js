@@ -4,6 +4,7 @@
 
 import { alertOf, api, actor, decide, done, keys, many, readOnly, refresh, Refused, slug, the } from "./common.js";
 import { ask, pickCluster } from "./dialogs.js";
+import { newKind } from "./kind.js";
 import { currentItem, items } from "./lists.js";
 import { onlyOne } from "./selection.js";
 import { inViewer, openViewer } from "./viewer.js";
@@ -92,6 +93,7 @@ export function imageActions(chosen, clear, without = []) {
   const actions = {
     "move": withThem(moveTo),
     "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${many(ids.length, "image")} to unclustered.`)),
+    "kind": withThem(newKind),
     "exclude": withThem(exclude),
     "tag": withThem(tagThem),
     "untag": withThem(async (ids) => {
@@ -108,6 +110,7 @@ export function imageActions(chosen, clear, without = []) {
     "f": ["Find similar", () => actions["similar"]?.()],
     ...(readOnly ? {} : {
       "v": /** @type {[string, () => void]} */ (["Move to another cluster, or to a new one", () => actions["move"]?.()]),
+      "n": /** @type {[string, () => void]} */ (["New kind from these, and what else belongs to it", () => actions["kind"]?.()]),
       "t": /** @type {[string, () => void]} */ (["Tag", () => actions["tag"]?.()]),
       "x": /** @type {[string, () => void]} */ (["Exclude", () => actions["exclude"]?.()]),
     }),
@@ -115,6 +118,7 @@ export function imageActions(chosen, clear, without = []) {
   inViewer("f", "Find similar", (ids) => find(ids[0]));
   if (readOnly) return actions;
   inViewer("v", "Move…", moveTo);
+  inViewer("n", "New kind…", newKind);
   inViewer("t", "Tag…", tagThem);
   inViewer("x", "Exclude", exclude);
   return actions;
