@@ -36,10 +36,11 @@ MOST_NOISE = 0.5  # beyond this share, "isolated" describes the library and no l
 @dataclass(frozen=True)
 class Strangeness:
     """`score` float32 [n], 0 to 1, from 0.5 on an image belongs nowhere; `isolation_limit` as it was really used, None
-    where it was not."""
+    where it was not; `isolated` bool [n]: no nearer to its neighbours than to any image, used or not."""
 
     score: np.ndarray
     isolation_limit: float | None
+    isolated: np.ndarray
 
 
 def strangeness(
@@ -48,15 +49,16 @@ def strangeness(
     """How little each of float32 [n, d] L2-normalised vectors belongs to its group in `groups` int [n], −1 for none."""
     n = len(vectors)
     if neighbours.indices.shape[1] == 0:
-        return Strangeness(np.zeros(n, dtype=np.float32), None)
+        return Strangeness(np.zeros(n, dtype=np.float32), None, np.zeros(n, dtype=bool))
     near = neighbours.distances[:, :NEAREST].mean(axis=1).astype(np.float64)
     limit: float | None = isolation_limit(n, isolated)
     apart = isolation(vectors, near) / limit
-    if n < FEW or (apart >= 1).mean() > MOST_NOISE:
+    isolated_rows = apart >= 1
+    if n < FEW or isolated_rows.mean() > MOST_NOISE:
         apart, limit = np.zeros(n), None
     score = np.maximum(apart, remoteness(near, groups) / remote_limit(groups)) / 2
     score[groups < 0] = 1.0
-    return Strangeness(np.clip(score, 0.0, 1.0).astype(np.float32), limit)
+    return Strangeness(np.clip(score, 0.0, 1.0).astype(np.float32), limit, isolated_rows)
 
 
 def remote_limit(groups: np.ndarray) -> float:
