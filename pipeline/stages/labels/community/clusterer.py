@@ -26,8 +26,7 @@ from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 
 NEIGHBOURS = 15
-LIBRARY_SHARE = 8  # at most one in so many images is a neighbour
-SMALLEST_SHARE = 3  # no cluster is required to have more images than the root of the library over this
+LIBRARY_SHARE = 8  # at most one in so many images is a neighbour, and no cluster is required to have more images
 PARENT_NEIGHBOURS = 5
 PARENT_RESOLUTION = 1.25  # at the resolution for images, a few centroids form one community
 
@@ -40,7 +39,7 @@ def neighbours_of(n: int) -> int:
 
 def smallest_of(wanted: int, n: int) -> int:
     """The least size of a cluster of n images where `wanted` is asked for: less in small libraries, never below 2."""
-    return max(2, min(wanted, int(np.sqrt(n) / SMALLEST_SHARE)))
+    return max(2, min(wanted, n // LIBRARY_SHARE))
 
 
 def group_communities(

@@ -16,13 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.stages.neighbours.knn import Neighbours
+from pipeline.stages.neighbours.knn import SPARE, Neighbours
 
 # JPEG at quality 75 and WebP move photographs of 200 pixels by .06 to .07 in the median; of the distinct images of
 # labelled photographs at most 2 in 100 have a neighbour as near. Half and twice as much: docs/decisions/0002
 LIMIT = 0.08
-ENOUGH = 8  # neighbours of the 14 that a look may be left with; with fewer it is compared with all other looks
-SPARE = 8  # further neighbours that are searched for, so that ties for the last place are decided by row
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,10 @@ def _leaders(neighbours: Neighbours, limit: float) -> np.ndarray | None:
 
 
 def _fewer(vectors: np.ndarray, looks: Looks, leaders: np.ndarray) -> Looks:
-    """The looks after each joined that of its leader. One that loses too many neighbours gets new ones."""
+    """The looks after each joined that of its leader. One that loses half its neighbours or more gets new ones."""
     kept, look = np.unique(leaders, return_inverse=True)
-    k = min(looks.neighbours.indices.shape[1], len(kept) - 1)
+    searched = looks.neighbours.indices.shape[1]
+    k = min(searched, len(kept) - 1)
     indices, distances = look[looks.neighbours.indices[kept]], looks.neighbours.distances[kept].copy()
     # of several copies of one look the nearest counts; the look itself never does
     by_look = np.argsort(indices, axis=1, kind="stable")
@@ -85,7 +84,7 @@ def _fewer(vectors: np.ndarray, looks: Looks, leaders: np.ndarray) -> Looks:
     distances[again | (indices == np.arange(len(kept))[:, None])] = np.inf
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
     indices, distances = (np.take_along_axis(part, order, axis=1) for part in (indices, distances))
-    short = np.flatnonzero(np.isfinite(distances).sum(axis=1) < min(k, ENOUGH))
+    short = np.flatnonzero(np.isfinite(distances).sum(axis=1) < min(k, searched // 2 + 1))
     rows = looks.rows[kept]
     if len(short):
         indices[short], distances[short] = _searched(vectors[rows], short, k)
