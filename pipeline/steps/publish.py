@@ -221,6 +221,8 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
         "bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "version": current.version,
     }
+    if changes["previousGeneratedAt"] is None and (document := read_document(root, slug, shown.version)):
+        report.facts["headline"] = f"{report.facts['headline']} {news.other_levels(document)}".strip()
     if waiting is not None:
         report.facts |= {
             "headline": f"Not published: {'; '.join(concern['text'] for concern in waiting.concerns)}.",

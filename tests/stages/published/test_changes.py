@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.stages.published import changes, document, news, schema
+from pipeline.stages.published import changes, document, families, news, schema
 from pipeline.stages.published.document import Unclustered
 from tests.stages.published.library import built, cluster, image, images, library
 
@@ -16,6 +16,14 @@ def test_the_first_publication_compares_with_nothing():
     assert news.headline(made) == (
         "bollards is published for the first time: 9 of 12 images are in 3 clusters; 1 asks to be reviewed."
     )
+
+
+def test_who_sees_a_library_first_reads_where_the_other_levels_are():
+    alone = built()
+    assert news.other_levels(alone) == "Coarser and finer clusters side by side: image-cluster tune bollards"
+    first, second, third = (entry["id"] for entry in alone["clusters"])
+    coarser = families.with_families(alone, {first: "f-1", second: "f-1", third: None})
+    assert news.other_levels(coarser).startswith("One level coarser they are 2. Coarser and finer clusters")
 
 
 def test_images_that_came_left_and_moved_are_told_apart():
