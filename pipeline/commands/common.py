@@ -132,7 +132,8 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
         "clusterer": ("labels", "method"), "min_cluster_size": ("labels", "min_cluster_size"),
         "clusters": ("labels", "n_clusters"), "granularity": ("labels", "granularity"),
     }  # fmt: skip
-    values = load_settings(file).model_dump()
+    read = load_settings(file)
+    values = read.model_dump()
     for name, (section, knob) in places.items():
         if given.get(name) is not None:
             values[section][knob] = given[name]
@@ -144,6 +145,8 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
         values["source"]["categories"] = "single"
     if given.get("out") is not None:
         values["data_dir"] = given["out"]
+    if given.get("source") is None and "url" not in read.source.model_fields_set:
+        _take_recorded_source(values, given, read.source.model_fields_set)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -151,6 +154,19 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
             f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {invalid_text(p)}" for p in error.errors()
         )
         raise SettingsError(f"Invalid options: {problems}.") from error
+
+
+def _take_recorded_source(values: dict[str, Any], given: dict[str, Any], written: "set[str]") -> None:
+    """Where neither the command nor the settings name a source: that of the last run of this data directory."""
+    from pipeline.storage.layout import Layout
+    from pipeline.storage.source_record import read_source
+
+    recorded = read_source(Layout(Path(values["data_dir"])))
+    if recorded is None:
+        return
+    values["source"]["url"] = recorded.url
+    if not given.get("single") and "categories" not in written:
+        values["source"]["categories"] = recorded.categories
 
 
 def console_of(project: "Project") -> "Console":

@@ -39,6 +39,11 @@ def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the token. [IMAGE_CLUSTER_TOKEN]"
 )
+@click.option(
+    "--browse", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="While the data directory is empty, a source below this folder can be chosen on the page; can be repeated. "
+    "[on 127.0.0.1 without a token: your home directory]",
+)  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Let other machines in without a token.")
 @where_options
 @with_project
@@ -49,6 +54,7 @@ def serve(
     read_only: bool,
     open_browser: bool,
     token_file: Path | None,
+    browse: tuple[Path, ...],
     insecure: bool,
     as_json: bool,
 ) -> None:
@@ -62,7 +68,7 @@ def serve(
       image-cluster serve --port auto --read-only
       IMAGE_CLUSTER_TOKEN=… image-cluster serve --host 0.0.0.0
     """
-    from pipeline.service.options import EVENTS_VARIABLE, Options, choose_token
+    from pipeline.service.options import EVENTS_VARIABLE, Options, choose_token, is_loopback
 
     params = project.settings.service
     chosen = host or params.host
@@ -76,6 +82,7 @@ def serve(
         events_secret=os.environ.get(EVENTS_VARIABLE) or None,
         allowed_hosts=tuple(params.allowed_hosts),
         public_reads=params.public_reads,
+        browse=browse or ((Path.home(),) if is_loopback(chosen) and token is None else ()),
     )
     if token is None and not options.loopback:
         project.talk.notice(

@@ -32,6 +32,7 @@ from pipeline.service.routes import (
     originals,
     runs,
     similarity,
+    source,
     tagging,
     uploads,
     vectors,
@@ -99,7 +100,7 @@ def create_app(project: Project, options: Options) -> FastAPI:
     for router in (
         health.router, categories.router, clusters.router, images.router, originals.router, map_points.router,
         tagging.router, curation.router, granularity.router, runs.router, events.router, export.router,
-        similarity.router(params), vectors.router(params), uploads.router(params), words.router,
+        similarity.router(params), source.router, vectors.router(params), uploads.router(params), words.router,
     ):  # fmt: skip
         app.include_router(router, prefix=API, responses=PROBLEMS)
         app.include_router(router, prefix="/api", include_in_schema=False)

@@ -16,10 +16,12 @@ from pipeline.service.queue import Queue
 from pipeline.service.runs import Row, Runs
 from pipeline.service.search import Decoders, Searcher
 from pipeline.service.thumbnails import Thumbnails
+from pipeline.settings import SourceSettings
 from pipeline.steps.curation import Curation
 from pipeline.steps.library_view.cache import Library
 from pipeline.steps.library_view.words import Texts
 from pipeline.steps.project import Project
+from pipeline.storage.source_record import record_of, write_source
 
 QUEUE_PATIENCE_SECONDS = 900.0  # converting a model for the first time may take minutes; the queue can wait that long
 
@@ -41,11 +43,18 @@ class Service:
         self.database = ServiceDatabase(layout.service_database, read_only=options.read_only)
         self.runs = Runs(project.settings, self.database, layout.service_runs)
         # the queue reads the bucket in its own thread, so it has its own project and bucket
-        own = Project(
+        self._reading = own = Project(
             project.settings, encoder=lambda: self.encoders.get(QUEUE_PATIENCE_SECONDS), talk=project.talk,
             decode_apart=True,
         )  # fmt: skip
         self.queue = Queue(self.database, self.params, own, self.library.forget)
+
+    def take_source(self, source: SourceSettings) -> None:
+        """Read images from this source from now on, and record it for later starts."""
+        for project in (self.project, self._reading):
+            project.settings = project.settings.model_copy(update={"source": source})
+            project.__dict__.pop("bucket", None)  # opened for the source of before
+        write_source(self.project.layout, record_of(source.url, source.categories))
 
     def start(self) -> None:
         """Start the background work."""

@@ -27,6 +27,7 @@ class Options:
     events_secret: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
     public_reads: bool = False
+    browse: tuple[Path, ...] = ()  # folders below which a source can be chosen on an empty data directory
 
     @property
     def loopback(self) -> bool:

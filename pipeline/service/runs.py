@@ -87,6 +87,15 @@ class Runs:
         told = not {"granularity", "n_clusters"}.isdisjoint(changed.get("labels", {}))
         return self._launch_here(kind, category, slug, settings, changed, {"granularity_given": told})
 
+    def launch_all(self, settings: Settings) -> Row:
+        """Start a run of every category of the source, or return the one that goes on."""
+        going = [run for run in self.last(1000, OPEN) if run["kind"] == "pipeline" and run["slug"] is None]
+        if going:
+            return going[0]
+        row = self._row("pipeline", None, None, {})
+        self._write_job(row["id"], {"kind": "pipeline", "categories": [], "settings": settings.model_dump(mode="json")})
+        return self._add(row)
+
     def launch_tuning(self, category: str, slug: str, settings: Settings, runs: int) -> Row:
         """Compare the granularities of a category, with stability from that many subsamples. Changes no cluster."""
         open_runs = [run for run in self.last(1000, OPEN) if run["slug"] == slug and run["kind"] == "tuning"]

@@ -22,6 +22,7 @@ from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
 from pipeline.storage.healing import heal
 from pipeline.storage.layout import DOCUMENT, PAGE
+from pipeline.storage.source_record import record_of, write_source
 
 CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
@@ -138,6 +139,8 @@ def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = No
     listing the categories raises.
     """
     slugs = select_categories(project, wanted)
+    source = project.settings.source
+    write_source(project.layout, record_of(source.url, source.categories))
     if not slugs:
         project.talk.notice(
             f"{project.bucket.url} holds no images: no folder at its top and no image beside one. Nothing was done."

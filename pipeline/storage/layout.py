@@ -44,9 +44,9 @@ DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 # All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(
     {
-        MARKER, "categories.json", "renames.json", "pairs.csv", "decisions.json", "categories", "vectors", "thumbnails",
-        "contents", "published", "cache", "service", "originals", "backups", "curation.sqlite3",
-        "curation.sqlite3-wal", "curation.sqlite3-shm", "curation.sqlite3-journal",
+        MARKER, "categories.json", "renames.json", "pairs.csv", "decisions.json", "source.json", "categories",
+        "vectors", "thumbnails", "contents", "published", "cache", "service", "originals", "backups",
+        "curation.sqlite3", "curation.sqlite3-wal", "curation.sqlite3-shm", "curation.sqlite3-journal",
     }
 )  # fmt: skip
 
@@ -82,6 +82,11 @@ class Layout:
     @property
     def slugs(self) -> Path:
         return self.root / "categories.json"
+
+    @property
+    def source(self) -> Path:
+        """Which source the images come from, for commands that are not told."""
+        return self.root / "source.json"
 
     @property
     def renames(self) -> Path:

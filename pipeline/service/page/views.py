@@ -17,6 +17,8 @@ from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
 from pipeline.service.page.render import Missing, PageRoute, group_label, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
+from pipeline.service.routes.source import offered
+from pipeline.service.runs import OPEN
 from pipeline.stages.published.guard import holds_most
 from pipeline.steps.labels import warning_about_kinds
 from pipeline.steps.library_view.history import history_rows
@@ -33,7 +35,14 @@ Limit = Annotated[int | None, Query(ge=1, le=MOST)]
 def home(service: Shared) -> Response:
     """The first category, or a page that says how to get one."""
     slugs = sorted(service.library.slugs())
-    return RedirectResponse(f"/c/{slugs[0]}", 303) if slugs else show(service, None, "empty", tab="")
+    going = [run for run in service.runs.last(100, OPEN) if run["kind"] == "pipeline" and run["slug"] is None]
+    if slugs and not going:
+        return RedirectResponse(f"/c/{slugs[0]}", 303)
+    options = service.options
+    return show(
+        service, None, "empty", tab="", can_choose=offered(service) or bool(going), buckets=options.loopback,
+        roots=[str(root) for root in options.browse], running=going[0]["id"] if going else "",
+    )  # fmt: skip
 
 
 @router.get("/c/{slug}")
