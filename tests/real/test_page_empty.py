@@ -33,7 +33,7 @@ def test_a_folder_is_chosen_by_keyboard_looked_at_and_run_until_its_clusters_are
     expect(page.locator("#hint")).to_contain_text("2 categories of 6 to 38 images")
     page.get_by_role("radio", name="One library").check()
     expect(page.locator("#hint")).to_contain_text("44 images as one library")
-    page.get_by_role("radio", name="A category for each top folder").check()
+    page.get_by_role("radio", name="By top folder").check()
     expect(page.locator("#planned li")).to_have_count(2)
     assert fresh.get("/categories").json()["items"] == []
     page.get_by_role("button", name="Start").press("Enter")

@@ -11,7 +11,8 @@ async function browse(path) {
   const list = document.getElementById("folders"), up = document.getElementById("up");
   if (!list || !up) return;
   const found = await api(`/api/v1/source/folders?${new URLSearchParams({ path })}`);
-  the("here", HTMLElement).textContent = found.path || "—";
+  the("here", HTMLElement).textContent = found.path;
+  the("here-label", HTMLElement).textContent = found.path ? "Folders in" : "Look into";
   up.hidden = !found.path;
   up.dataset.path = found.path.replace(/[\\/][^\\/]*$/, "");
   list.replaceChildren(...found.folders.map((/** @type {{ name: string, path: string }} */ folder) => {
