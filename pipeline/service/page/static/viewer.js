@@ -170,7 +170,7 @@ async function turn(by) {
   if (next >= tiles.length && (await more())) tiles = row();
   next = (next + tiles.length) % (tiles.length || 1);
   const tile = tiles[next];
-  if (tile) show(tile.dataset);
+  if (tile && dialog.open) show(tile.dataset);
 }
 
 /** After a decision: the same picture as it is now, or the one that took its place in the list. */
