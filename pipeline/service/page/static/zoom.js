@@ -13,8 +13,9 @@ export class Zoom {
     this.told = told;
     this.factor = 0; // 0: it fits; else times its own pixels
     this.changed = () => {}; // called when somebody zooms or moves it here
-    this.#following = false;
-    frame.addEventListener("scroll", () => { if (!this.#following) this.changed(); });
+    frame.addEventListener("scroll", () => {
+      if (frame.scrollLeft !== this.#followed[0] || frame.scrollTop !== this.#followed[1]) this.changed();
+    });
     let dragged = false;
     frame.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -36,17 +37,17 @@ export class Zoom {
     });
   }
 
-  #following;
+  /** Where it was brought by following: its own scroll event, which comes later, is nobody's wish. @type {[number, number]} */
+  #followed = [-1, -1];
 
   /** As near, and at the same place, as in the other frame; pictures of any size. @param {Zoom} other */
   follow(other) {
     const from = other.frame, to = this.frame;
-    this.#following = true;
     const factor = other.factor && this.image.naturalWidth ? Math.max((other.factor / other.#fitting()) * this.#fitting(), 1e-3) : 0;
     if (factor !== this.factor) this.#show(factor);
     to.scrollTo((from.scrollLeft / Math.max(1, from.scrollWidth - from.clientWidth)) * (to.scrollWidth - to.clientWidth),
       (from.scrollTop / Math.max(1, from.scrollHeight - from.clientHeight)) * (to.scrollHeight - to.clientHeight));
-    requestAnimationFrame(() => { this.#following = false; }); // its own scroll event comes before the next frame
+    this.#followed = [to.scrollLeft, to.scrollTop];
   }
 
   /** The whole picture again. */
