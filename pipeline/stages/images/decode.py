@@ -123,11 +123,13 @@ def decode(
         return Rejected("broken", f"The {image.format} data is damaged or cut off: {one_line(error)}.", digest)
     except MemoryError:
         return Rejected("too_large", f"No memory to decode {image.width} x {image.height} pixels.", digest)
-    width, height = size if exif.orientation < 5 else size[::-1]
     pixels, alpha = (
         _apply_orientation(pixels, exif.orientation),
         _apply_orientation(alpha, exif.orientation) if alpha is not None else None,
     )
+    height, width = pixels.shape[:2]
+    if image.format == "JPEG2000":  # may have been read at a reduced scale
+        width, height = size if exif.orientation < 5 else size[::-1]
     stored = pixel_hash(pixels, alpha)  # of the pixels as they are stored: a new profile does not make a new image
     return Decoded(
         content_hash=digest, width=width, height=height, format=image.format or "",
