@@ -23,7 +23,8 @@ KINDS: dict[str, Together] = {
         d.Tag(images=(image,), tag="one"), d.Tag(images=(image,), tag="two"), d.Note(cluster=cluster, text="all"),
     ],
     "a split and its name": lambda cluster, image: [
-        d.Split(cluster=cluster, images=(image,), new_cluster="c-new00001"), d.Rename(cluster="c-new00001", name="Split off"),
+        d.Split(cluster=cluster, images=(image,), new_cluster="c-new00001"),
+        d.Rename(cluster="c-new00001", name="Split off"),
     ],
 }  # fmt: skip
 
@@ -33,7 +34,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return published_library(Path(tmp_path_factory.mktemp("named")))
 
 
-class Stop(Exception):
+class StopError(Exception):
     """What ends the work in between."""
 
 
@@ -47,7 +48,7 @@ class Failing:
     def _look(self, *_: Any) -> None:
         self.seen += 1
         if self.seen == self.at:
-            raise Stop
+            raise StopError
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,7 +62,7 @@ def test_a_failure_at_any_statement_stores_nothing(bench: Bench, kind: str) -> N
         failing.seen, failing.at = 0, at
         try:
             curation.decide_all(together, actor="ann")
-        except Stop:
+        except StopError:
             assert [repr(one) for one in bench.project().curation.log.events("posts")] == before, at
         else:
             break
