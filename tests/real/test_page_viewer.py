@@ -1,8 +1,10 @@
 """The large view of the curation page: looking closely at one picture."""
 
 import re
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.real.curation_page import clusters, decided, open_first, toast
@@ -169,3 +171,21 @@ def test_the_date_of_a_file_is_not_called_the_date_of_the_picture(shown: Page, s
     expect(shown.locator("#viewer-facts")).not_to_contain_text("Taken")
     shown.goto(f"/c/bollards/cluster/{name}?order=time")
     expect(shown.locator(".part h2").first).to_contain_text("(date of the file)")
+
+
+@pytest.mark.parametrize("key", ["o", "/", "n"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_large_view_the_search_and_the_new_kind_are_accessible_and_fit_360_pixels(
+    shown: Page, served: Client, key: str, scheme: Literal["light", "dark"]
+) -> None:
+    shown.emulate_media(color_scheme=scheme)
+    shown.set_viewport_size({"width": 360, "height": 740})
+    open_first(shown, served)
+    shown.locator("#list .pick").nth(1).click()
+    shown.keyboard.press(key)
+    dialog = shown.locator("dialog[open]")
+    expect(dialog).to_be_visible()
+    shown.wait_for_load_state("networkidle")
+    assert dialog.evaluate("one => one.scrollWidth <= one.clientWidth")
+    found = Axe().run(shown, context="dialog[open]")
+    assert found.violations_count == 0, found.generate_report()
