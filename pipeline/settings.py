@@ -22,6 +22,7 @@ EXPECTED = {
     "variant": "a width such as 800w, or original",
     "background": "a colour such as #ffffff",
     "granularity": "auto, coarse, fine, or a number from 0 to 1 such as 0.6",
+    "unit": "image or object; for both side by side, run each into a data directory of its own",
     "table_prefix": "at most 30 small letters and underscores",
     "upload_folder": "letters, digits, _ and -, at most 60",
     "dagster_url": "an address such as http://127.0.0.1:3000",
@@ -167,6 +168,36 @@ class EncoderParams(Params):
     decode_threads: int = Field(default=0, ge=0, le=256, description="Threads that decode; 0 = one per core.")
     chunk_size: int = Field(
         default=512, ge=1, le=65536, description="Images per stored chunk: a killed run loses at most one chunk."
+    )
+
+
+class ObjectParams(Params):
+    """What is looked at: whole images, or the objects in them. An object is a box; its crop is embedded."""
+
+    unit: str = Field(
+        default="image",
+        pattern=r"^(image|object)$",
+        description="image: whole images are clustered; object: the objects in them. For both side by side, use two "
+        "data directories.",
+    )
+    detector: str = Field(
+        default="annotations:",
+        min_length=1,
+        description="Where the boxes come from. annotations:[coco|yolo|voc|manifest] reads those beside the images.",
+    )
+    margin: float = Field(
+        default=0.1, ge=0, le=1, description="Room around a box in its crop, as a share of the box's longer side."
+    )
+    min_score: float = Field(default=0.3, ge=0, le=1, description="Boxes with a lower score are refused.")
+    labels: list[str] = Field(
+        default_factory=list[str], description="The classes of objects that count, ignoring case. []: all."
+    )
+    max_per_image: int = Field(default=20, ge=1, le=1000, description="Most objects of one image: the surest ones.")
+    min_side: int = Field(
+        default=16, ge=1, le=10_000, description="Boxes with a shorter side than this many pixels are refused."
+    )
+    nms: float = Field(
+        default=0.7, ge=0, le=1, description="Of two boxes that overlap by more than this (IoU), the surer one counts."
     )
 
 
@@ -541,6 +572,7 @@ class Settings(Params):
     data_dir: Path = Field(default=Path("data"), description="Where everything computed and decided is kept.")
     source: SourceSettings = Field(default_factory=SourceSettings)
     images: ImageParams = Field(default_factory=ImageParams)
+    objects: ObjectParams = Field(default_factory=ObjectParams)
     encoder: EncoderParams = Field(default_factory=EncoderParams)
     duplicates: DuplicateParams = Field(default_factory=DuplicateParams)
     reduced: ReductionParams = Field(default_factory=ReductionParams)

@@ -77,6 +77,7 @@ class Entry(_Model):
     longitude: Annotated[float | None, BeforeValidator(_parse_number)] = None
     title: Annotated[str | None, BeforeValidator(_clean_text)] = None
     caption: Annotated[str | None, BeforeValidator(_clean_text)] = None
+    boxes: Any = None  # of objects in the image; read by `steps/annotated.py`, where a bad one is a row with a reason
 
 
 class _Document(_Model):

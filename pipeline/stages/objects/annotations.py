@@ -1,0 +1,225 @@
+"""Boxes that people have beside their images: COCO JSON, YOLO text, Pascal VOC XML.
+
+What belongs here: reading these files, and finding the images that they are about. Not here: listing and reading them
+in a bucket (`steps/annotated.py`), which boxes count (`boxes.py`).
+
+A line or an entry that cannot be read is a `Found` with the problem, so that it becomes a row with a reason. Pixels are
+divided by the size that the file gives, so one file serves every width of an image.
+
+Sources: https://cocodataset.org/#format-data, https://docs.ultralytics.com/datasets/detect/ (the format, not the code),
+http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html.
+"""
+
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+from xml.etree import ElementTree as ET
+
+from pipeline.stages.objects.boxes import Box, Found, bad
+
+Format = Literal["coco", "yolo", "voc"]
+ENDINGS: dict[str, Format] = {"json": "coco", "txt": "yolo", "xml": "voc"}
+CLASS_NAMES = ("classes.txt", "obj.names", "_darknet.labels", "data.yaml", "dataset.yaml")  # of YOLO's numbers
+MOST_ASPECT = 0.02  # least difference of aspect at which a file is about another picture
+_VARIANT = re.compile(r"-(\d+w|original)$")
+_NO_SIZE = "the file does not give the size of the image, so its pixels mean nothing"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The boxes of one image as a file has them, normalised. `name` is a path without its extension; `size` is the
+    width and height that the file gives, None if it needs none."""
+
+    name: str
+    found: tuple[Found, ...]
+    size: tuple[int, int] | None = None
+    source: str = ""
+
+
+def parse(data: bytes, key: str, form: Format, names: Sequence[str] = ()) -> list[Picture] | None:
+    """The pictures of one file; None if it is no file of this format. `names` are those of YOLO's classes.
+
+    Raises `ValueError` if the file is of this format and damaged.
+    """
+    match form:
+        case "coco":
+            pictures = _coco(data)
+        case "yolo":
+            pictures = _yolo(data, key, names)
+        case "voc":
+            pictures = _voc(data, key)
+    if pictures is None:
+        return None
+    return [replace(one, source=key, found=tuple(replace(f, source=key) for f in one.found)) for one in pictures]
+
+
+def class_names(data: bytes, key: str) -> list[str]:
+    """The names of YOLO's classes, from a list of lines or from data.yaml; empty if there are none."""
+    text = data.decode("utf-8", "replace")
+    if not key.endswith((".yaml", ".yml")):
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    import yaml
+
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return []
+    names: Any = cast("dict[str, Any]", document).get("names") if isinstance(document, dict) else None
+    if isinstance(names, dict):
+        numbered = {int(number): str(name) for number, name in cast("dict[Any, Any]", names).items()}
+        return [numbered.get(number, str(number)) for number in range(max(numbered, default=-1) + 1)]
+    return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
+
+
+class Images:
+    """Finds the image that a file names: by its whole path, or by the end of it, with or without the width's suffix."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._ends: defaultdict[str, set[str]] = defaultdict(set)
+        for key in keys:
+            for name in {without_extension(key), _VARIANT.sub("", without_extension(key))}:
+                parts = name.split("/")
+                for start in range(len(parts)):
+                    self._ends["/".join(parts[start:])].add(key)
+
+    def named(self, name: str) -> list[str]:
+        """The keys that fit best: none, one, or several if the name does not tell them apart."""
+        parts = name.replace("\\", "/").strip("/").split("/")
+        for start in range(len(parts)):
+            keys = self._ends.get("/".join(parts[start:]))
+            if keys:
+                return sorted(keys)
+        return []
+
+
+def without_extension(key: str) -> str:
+    """A path without the extension of its last part."""
+    folder, slash, name = key.rpartition("/")
+    return f"{folder}{slash}{name.rpartition('.')[0] or name}"
+
+
+def other_picture(size: tuple[int, int] | None, width: int, height: int) -> str:
+    """Why boxes of a picture of this size are not those of the upright image; empty if they may be."""
+    if size is None or abs(size[0] * height - size[1] * width) <= MOST_ASPECT * size[0] * height:
+        return ""
+    turned = abs(size[1] * height - size[0] * width) <= MOST_ASPECT * size[1] * height
+    hint = "draw them on the image turned upright" if turned else "they are those of another picture"
+    return f"the file is about {size[0]} x {size[1]} pixels, the upright image has {width} x {height}: {hint}"
+
+
+def number(value: Any) -> float | None:
+    """A number from JSON or text; None for anything else."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _coco(data: bytes) -> list[Picture] | None:
+    if b'"annotations"' not in data:
+        return None
+    try:
+        document = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("its JSON is nested too deeply") from error
+    if not isinstance(document, dict):
+        return None
+    values = cast("dict[str, Any]", document)
+    listed, annotations = values.get("images"), values.get("annotations")
+    if not isinstance(listed, list) or not isinstance(annotations, list):
+        return None
+    names = {row.get("id"): str(row.get("name", row.get("id"))) for row in _rows(values.get("categories"))}
+    images = {row.get("id"): row for row in _rows(listed)}
+    found: defaultdict[Any, list[Found]] = defaultdict(list)
+    for row in _rows(annotations):
+        found[row.get("image_id")].append(_coco_box(row, images.get(row.get("image_id")), names))
+    strangers = [item for image, items in found.items() if image not in images for item in items]
+    pictures = [
+        Picture(without_extension(str(row.get("file_name", ""))), tuple(found[image]), _size(row))
+        for image, row in images.items()
+    ]
+    return [*pictures, *([Picture("", tuple(strangers))] if strangers else [])]
+
+
+def _coco_box(row: Mapping[str, Any], image: Mapping[str, Any] | None, names: Mapping[Any, str]) -> Found:
+    label = names.get(row.get("category_id"), "")
+    where = f"annotation {row.get('id')}"
+    if image is None:
+        return bad(f"{where} is about image {row.get('image_id')}, which the file does not list", label=label)
+    box, size = row.get("bbox"), _size(image)
+    values = [number(value) for value in cast("list[Any]", box)] if isinstance(box, list) else []
+    if len(values) != 4 or None in values:
+        return bad(f"{where} has no bbox of four numbers", label=label)
+    if size is None:
+        return bad(f"{where}: {_NO_SIZE}", label=label)
+    x, y, w, h = cast("list[float]", values)
+    return Found(Box(x / size[0], y / size[1], w / size[0], h / size[1]), label, number(row.get("score")))
+
+
+def _size(row: Mapping[str, Any]) -> tuple[int, int] | None:
+    width, height = number(row.get("width")), number(row.get("height"))
+    if width is None or height is None or not (1 <= width < math.inf and 1 <= height < math.inf):
+        return None
+    return int(width), int(height)
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    entries = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", row) for row in entries if isinstance(row, dict)]
+
+
+def _yolo(data: bytes, key: str, names: Sequence[str]) -> list[Picture] | None:
+    lines = [
+        (n, line.split()) for n, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1) if line.strip()
+    ]
+    found = [_yolo_line(n, cells, names) for n, cells in lines]
+    if found and all(item.status != "ok" for item in found):
+        return None  # a caption, a licence, a readme
+    return [Picture(without_extension(key), tuple(found))]
+
+
+def _yolo_line(line: int, cells: Sequence[str], names: Sequence[str]) -> Found:
+    """One line: class, centre, width and height, and perhaps a score; or class and the corners of a polygon."""
+    values = [number(cell) for cell in cells]
+    if None in values or len(values) < 5 or not cells[0].isdigit():
+        return bad(f"line {line} is not `class x y width height`")
+    kind, *rest = cast("list[float]", values)
+    label = names[int(kind)] if int(kind) < len(names) else str(int(kind))
+    if len(rest) >= 6 and len(rest) % 2 == 0:
+        xs, ys = rest[0::2], rest[1::2]
+        return Found(Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)), label)
+    if len(rest) > 5:
+        return bad(f"line {line} has {len(cells)} numbers, which is neither a box nor a polygon", label=label)
+    x, y, w, h = rest[:4]
+    return Found(Box(x - w / 2, y - h / 2, w, h), label, rest[4] if len(rest) == 5 else None)
+
+
+def _voc(data: bytes, key: str) -> list[Picture] | None:
+    if b"<annotation" not in data:
+        return None
+    if b"<!ENTITY" in data or b"<!DOCTYPE" in data:
+        raise ValueError("it declares entities, which no annotation needs")
+    try:
+        root = ET.fromstring(data)  # noqa: S314  without entities, which were refused
+    except ET.ParseError as error:
+        raise ValueError(f"it is no XML: {error}") from error
+    if root.tag != "annotation":
+        return None
+    size = _size({name: root.findtext(f"size/{name}") for name in ("width", "height")})
+    found = [_voc_box(position, one, size) for position, one in enumerate(root.iter("object"), 1)]
+    return [Picture(without_extension(key), tuple(found), size)]
+
+
+def _voc_box(position: int, row: ET.Element, size: tuple[int, int] | None) -> Found:
+    label = (row.findtext("name") or "").strip()
+    values = [number(row.findtext(f"bndbox/{name}")) for name in ("xmin", "ymin", "xmax", "ymax")]
+    if None in values:
+        return bad(f"object {position} has no bndbox of four numbers", label=label)
+    if size is None:
+        return bad(f"object {position}: {_NO_SIZE}", label=label)
+    left, top, right, bottom = cast("list[float]", values)
+    return Found(Box(left / size[0], top / size[1], (right - left) / size[0], (bottom - top) / size[1]), label)
