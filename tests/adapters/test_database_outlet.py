@@ -14,6 +14,7 @@ from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
 from pipeline.settings import OutletSettings, SourceSettings, without_secrets
 from pipeline.stages.published import document
 from tests.stages.published.library import GENERATED_AT, cluster, image, library
+from tests.stages.published.objects import objects_document
 
 SECRET = "s3cr3t-that-must-never-be-seen"
 
@@ -166,3 +167,23 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
 )
 def test_addresses_are_shown_without_their_secrets(text: str, clean: str) -> None:
     assert without_secrets(text) == clean
+
+
+def test_objects_have_a_row_each_and_their_boxes_a_table_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "objects.db"
+    outlet = DatabaseOutlet(f"sqlite:///{path}")
+    outlet.place("bollards", "1", files())
+    with sqlite3.connect(path) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'boxes'").fetchall()
+    outlet.place("bollards", "2", {"clusters.json": document.encode(objects_document())})
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT image_key, x, y, w, h FROM boxes WHERE key LIKE '%de-1-%' ORDER BY x")
+        key = "bollards/de/de-1-800w.webp"
+        assert rows.fetchall() == [(key, 0.1, 0.2, 0.3, 0.4), (key, 0.5, 0.25, 0.3, 0.4)]
+        assert connection.execute("SELECT count(*) FROM boxes").fetchone() == (7,)
+        assert connection.execute("SELECT count(*) FROM images").fetchone() == (8,)
+        joined = "SELECT count(*) FROM images JOIN boxes USING (category, key)"
+        assert connection.execute(joined).fetchone() == (7,)
+    outlet.place("bollards", "3", files())
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM boxes").fetchone() == (0,)

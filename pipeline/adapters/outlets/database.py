@@ -23,6 +23,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
+    Inspector,
     Integer,
     MetaData,
     String,
@@ -40,9 +41,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
 from pipeline.settings import without_secrets
+from pipeline.stages.published.document import image_name
 
 ROWS_PER_INSERT = 1000
 ANSWER_SECONDS = 60
+SUMMARY = ("images", "clustered", "unclustered", "rejected", "clusters")
 BUSY_SECONDS = 30  # how long SQLite waits for another writer
 
 Row = dict[str, Any]
@@ -57,6 +60,7 @@ class DatabaseOutlet:
         self._url, self._arguments = _connection(url, self.shown)
         self._metadata = MetaData()
         self._clusters, self._images, self._publications = tables(self._metadata, prefix)
+        self._boxes = box_table(MetaData(), prefix)
 
     def place(self, slug: str, version: str, files: Mapping[str, bytes]) -> None:  # noqa: ARG002 rows go by category
         """Replace the rows of the set's category. Does nothing if they are of this version already.
@@ -67,9 +71,9 @@ class DatabaseOutlet:
         try:
             engine = self._engine()
             try:
-                self._make_tables(engine)
+                with_boxes = self._make_tables(engine, document)
                 with engine.begin() as connection:
-                    self._replace(connection, document, version)
+                    self._replace(connection, document, version, with_boxes=with_boxes)
             finally:
                 engine.dispose()
         except SQLAlchemyError as error:
@@ -84,10 +88,15 @@ class DatabaseOutlet:
             event.listen(engine, "begin", _begin_immediately)
         return engine
 
-    def _make_tables(self, engine: Engine) -> None:
-        """Create missing tables. Refuses foreign tables of these names, because rows are deleted from them."""
+    def _make_tables(self, engine: Engine, document: Mapping[str, Any]) -> bool:
+        """Create missing tables; returns whether `boxes` is one of them, which only objects need.
+
+        Refuses foreign tables of these names, because rows are deleted from them.
+        """
         database = inspect(engine)
-        for table in self._metadata.sorted_tables:
+        objects = document.get("unit") == "object"
+        boxes = [self._boxes] if objects or self._has_boxes(database) else []
+        for table in [*self._metadata.sorted_tables, *boxes]:
             if database.has_table(table.name):
                 there = {column["name"] for column in database.get_columns(table.name)}
                 lacking = [column.name for column in table.columns if column.name not in there]
@@ -97,8 +106,18 @@ class DatabaseOutlet:
                         "Nothing in it was changed. Set table_prefix of this outlet, or name another database."
                     )
         self._metadata.create_all(engine)
+        for table in boxes:
+            table.create(engine, checkfirst=True)
+        return bool(boxes)
 
-    def _replace(self, connection: Connection, document: Mapping[str, Any], version: str) -> None:
+    def _has_boxes(self, database: Inspector) -> bool:
+        """Whether there is a table of boxes of ours; one of another program is left alone."""
+        name = self._boxes.name
+        return database.has_table(name) and {column["name"] for column in database.get_columns(name)} >= {
+            column.name for column in self._boxes.columns
+        }
+
+    def _replace(self, connection: Connection, document: Mapping[str, Any], version: str, *, with_boxes: bool) -> None:
         category = _text(document["category"])
         publications = self._publications
         mine = publications.c.category == category
@@ -109,6 +128,9 @@ class DatabaseOutlet:
         connection.execute(delete(publications).where(mine))
         _insert(connection, self._clusters, cluster_rows(document))
         _insert(connection, self._images, image_rows(document))
+        if with_boxes:
+            connection.execute(delete(self._boxes).where(self._boxes.c.category == category))
+            _insert(connection, self._boxes, box_rows(document))
         connection.execute(insert(publications), publication_row(document, version))
 
     def _explain(self, error: SQLAlchemyError) -> OutletError | OutletUnreachableError:
@@ -159,10 +181,21 @@ def tables(metadata: MetaData, prefix: str) -> tuple[Table, Table, Table]:
         Column("version", String, nullable=False),
         Column("generated_at", String, nullable=False),
         Column("encoder", String, nullable=False),
-        *(Column(name, Integer, nullable=False) for name in ("images", "clustered", "unclustered", "rejected")),
-        Column("clusters", Integer, nullable=False),
+        *(Column(name, Integer, nullable=False) for name in SUMMARY),
     )
     return clusters, images, publications
+
+
+def box_table(metadata: MetaData, prefix: str) -> Table:
+    """The table boxes: x, y, w and h of every object as shares of its image. Made for categories with objects only."""
+    return Table(
+        f"{prefix}boxes",
+        metadata,
+        Column("category", String, primary_key=True),
+        Column("key", String, primary_key=True),  # as in `images`
+        Column("image_key", String, nullable=False),  # of the image in the bucket
+        *(Column(side, Float, nullable=False) for side in "xywh"),
+    )
 
 
 def cluster_rows(document: Mapping[str, Any]) -> Iterator[Row]:
@@ -173,7 +206,7 @@ def cluster_rows(document: Mapping[str, Any]) -> Iterator[Row]:
             "aliases": cluster.get("aliases", []), "name": _text(cluster["name"]),
             "description": _text(cluster["description"]), "status": cluster["status"],
             "needs_review": cluster["needsReview"], "images_count": cluster["size"], "cohesion": cluster["cohesion"],
-            "representative_key": _text(cluster["representativeImage"]["key"]),
+            "representative_key": _text(image_name(cluster["representativeImage"])),
         }  # fmt: skip
 
 
@@ -191,17 +224,31 @@ def image_rows(document: Mapping[str, Any]) -> Iterator[Row]:
         yield {**common, **_image(image), "status": "unclustered", "nearest_cluster_id": image["nearestCluster"],
                "distance": image["distance"]}  # fmt: skip
     for image in document["rejected"]:
-        yield {**common, "key": _text(image["key"]), "status": "rejected", "reason": _text(image["reason"])}
+        yield {**common, "key": _text(image_name(image)), "status": "rejected", "reason": _text(image["reason"])}
 
 
 def publication_row(document: Mapping[str, Any], version: str) -> Row:
     """The row of this category in `publications`: version, time and summary of the rows in the other tables."""
+    summary = {name: document["summary"][name] for name in SUMMARY}
     return {"category": _text(document["category"]), "version": version, "generated_at": document["generatedAt"],
-            "encoder": document["model"]["encoder"], **document["summary"]}  # fmt: skip
+            "encoder": document["model"]["encoder"], **summary}  # fmt: skip
+
+
+def box_rows(document: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of `boxes`: one per object, under the key of its row in `images`."""
+    clustered = (image for cluster in document["clusters"] for image in cluster["images"])
+    for image in [*clustered, *document["unclustered"], *document["rejected"]]:
+        if "box" in image:
+            yield {"category": _text(document["category"]), "key": _text(image_name(image)),
+                   "image_key": _text(image["key"]), **image["box"]}  # fmt: skip
 
 
 def _image(image: Mapping[str, Any]) -> Row:
-    return {"key": _text(image["key"]), "country": _text(image["country"]), "identifier": _text(image["identifier"])}
+    return {
+        "key": _text(image_name(image)),
+        "country": _text(image["country"]),
+        "identifier": _text(image["identifier"]),
+    }
 
 
 def _text(value: str | None) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.stages.published.document import FateName, Json, LibraryView
+from pipeline.stages.published.document import FateName, Json, LibraryView, image_name
 
 CHANGES_VERSION = 1
 FATES: tuple[FateName, ...] = ("kept", "grown", "shrunk", "split", "merged", "born", "died", "revived")
@@ -108,8 +108,8 @@ def _review_reason(cluster: Any) -> str | None:
 
 
 def _entry(id_: str, before: Json | None, after: Json | None, fate: Fate | None, flows: _Flows) -> Json:
-    old = {image["key"] for image in before["images"]} if before else set[str]()
-    new = {image["key"] for image in after["images"]} if after else set[str]()
+    old = set(map(image_name, before["images"])) if before else set[str]()
+    new = set(map(image_name, after["images"])) if after else set[str]()
     added, removed = sorted(new - old), sorted(old - new)
     derived = _derive_fate(id_, before, after, flows)
     final = _reconcile(fate, derived, before, flows) if fate else derived
@@ -191,10 +191,10 @@ def _fill_naming(entries: Iterable[Json], before: Mapping[str, Json], after: Map
 
 
 def _places(document: Mapping[str, Any]) -> dict[str, str]:
-    """Where each key of a document is: a cluster's id, or one of the two lists."""
-    places = {image["key"]: cluster["id"] for cluster in document["clusters"] for image in cluster["images"]}
+    """Where each image (`image_name`) of a document is: a cluster's id, or one of the two lists."""
+    places = {image_name(image): cluster["id"] for cluster in document["clusters"] for image in cluster["images"]}
     for name in ("unclustered", "rejected"):
-        places |= {image["key"]: name for image in document[name]}
+        places |= {image_name(image): name for image in document[name]}
     return places
 
 

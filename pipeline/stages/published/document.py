@@ -17,10 +17,12 @@ from pipeline.stages.published.families import with_families
 from pipeline.stages.published.slugs import assign_slugs
 
 Json = dict[str, Any]
+Box = tuple[float, float, float, float]  # x, y, w, h
 Status = Literal["active", "unusable", "hidden"]
 FateName = Literal["kept", "grown", "shrunk", "split", "merged", "born", "revived", "died"]
 
 SCHEMA_VERSION = 1
+OBJECTS_VERSION = 2  # of a document whose entries are objects in images
 
 # Decimals. Enough for a page or a threshold, and few enough that the last bits of a float, which differ between
 # processors, do not make an unchanged library look changed.
@@ -31,12 +33,16 @@ _ROUNDING = 2e-3  # of the sum of squares of a float16 vector
 
 @dataclass(frozen=True)
 class ImageRef:
-    """One image: its key in the bucket, its group (a country) and its identifier within that group."""
+    """One image: its key in the bucket, its group (a country) and its identifier within that group.
+
+    With `box` (x, y, w, h: shares of the upright image) it is an object in that image.
+    """
 
     image_id: str
     key: str
     group: str | None
     identifier: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,12 @@ class Unclustered:
 
 @dataclass(frozen=True)
 class RejectedImage:
-    """An unusable image: its status (broken, too_large, …) and the reason."""
+    """An unusable image: its status (broken, too_large, …) and the reason; with `box`, an object that is left out."""
 
     key: str
     status: str
     reason: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,8 @@ class LibraryView:
     """One whole category. `model` and `settings` are those in effect.
 
     `ended_by_people`: ids of clusters that people merged into others; their absence is no reason to hold a result back.
-    `shaped_by_people`: ids of clusters whose members people changed by merging, splitting or moving.
+    `shaped_by_people`: ids of clusters whose members people changed by merging, splitting or moving. `detector`: where
+    the boxes come from, if the entries are objects; `total_images` counts images all the same.
     """
 
     category: str
@@ -118,6 +126,7 @@ class LibraryView:
     died: Sequence[DiedCluster] = ()
     ended_by_people: Sequence[str] = ()
     shaped_by_people: Sequence[str] = ()
+    detector: str | None = None
 
 
 def build_document(view: LibraryView, *, generated_at: str) -> Json:
@@ -128,26 +137,24 @@ def build_document(view: LibraryView, *, generated_at: str) -> Json:
     """
     slugs, aliases = assign_slugs(view.clusters)
     ordered = sorted(view.clusters, key=lambda cluster: (-len(cluster.members), cluster.id))
+    objects = view.detector is not None
     document: Json = {
-        "schemaVersion": SCHEMA_VERSION,
+        "schemaVersion": OBJECTS_VERSION if objects else SCHEMA_VERSION,
+        **({"unit": "object", "detector": view.detector} if objects else {}),
         "category": view.category,
         "generatedAt": generated_at,
         "model": _plain(view.model),
         "settings": _plain(view.settings),
-        "summary": {
-            "images": view.total_images,
-            "clustered": sum(len(cluster.members) for cluster in view.clusters),
-            "unclustered": len(view.unclustered),
-            "rejected": len(view.rejected),
-            "clusters": len(view.clusters),
-        },
+        "summary": {},
         "clusters": [_cluster(cluster, slugs[cluster.id], aliases[cluster.id]) for cluster in ordered],
         "unclustered": [_unclustered(entry) for entry in sorted(view.unclustered, key=lambda entry: entry.image.key)],
         "rejected": [
-            {"key": entry.key, "reason": _reason(entry)} for entry in sorted(view.rejected, key=lambda entry: entry.key)
+            {"key": entry.key, "reason": _reason(entry), **_box(entry.box)}
+            for entry in sorted(view.rejected, key=lambda entry: entry.key)
         ],
         "index": build_index(ordered),
     }
+    document["summary"] = {"images": view.total_images, **count_entries(document)}
     return with_families(document, {cluster.id: cluster.family for cluster in ordered})
 
 
@@ -156,8 +163,10 @@ def build_index(clusters: Sequence[ClusterView]) -> Json:
 
     Both are sorted by images, most first, then by code or id.
     """
-    types = {cluster.id: Counter(filter(None, (country_code(member.image.group) for member in cluster.members)))
-             for cluster in clusters if cluster.status == "active"}  # fmt: skip
+    types = {
+        cluster.id: Counter({country["code"]: len(country["images"]) for country in _countries(cluster.members)})
+        for cluster in clusters if cluster.status == "active"
+    }  # fmt: skip
     countries: dict[str, Counter[str]] = {}
     for id_, counts in types.items():
         for code, images in counts.items():
@@ -166,6 +175,46 @@ def build_index(clusters: Sequence[ClusterView]) -> Json:
         "types": {id_: _sorted_counts(counts, "country") for id_, counts in types.items()},
         "countries": {code: _sorted_counts(countries[code], "cluster") for code in sorted(countries)},
     }
+
+
+def image_name(image: Mapping[str, Any]) -> str:
+    """What tells an entry of a document from every other: its key; of an object, with its box as a media fragment.
+
+    See https://www.w3.org/TR/media-frags/#naming-space: in a browser the address still leads to the image.
+    """
+    box = image.get("box")
+    return image["key"] if box is None else with_fragment(image["key"], [box[side] for side in "xywh"])
+
+
+def with_fragment(key: str, box: Sequence[float]) -> str:
+    """A key with a box (x, y, w, h) as a media fragment."""
+    return f"{key}#xywh=percent:{','.join(f'{100 * value:.4g}' for value in box)}"
+
+
+def count_entries(document: Mapping[str, Any]) -> Json:
+    """The summary without `images`: how many images are clustered, unclustered and rejected, and how many clusters.
+
+    If the entries are objects, an image counts once: as clustered if one of its objects is, else as unclustered if one
+    is. `objects` counts them all.
+    """
+    clustered = [image for cluster in document["clusters"] for image in cluster["images"]]
+    unclustered, rejected = document["unclustered"], document["rejected"]
+    counts = {"clustered": len(clustered), "unclustered": len(unclustered), "rejected": len(rejected)}
+    if document.get("unit") != "object":
+        return counts | {"clusters": len(document["clusters"])}
+    first = {image["key"] for image in clustered}
+    second = {image["key"] for image in unclustered} - first
+    third = {image["key"] for image in rejected} - first - second
+    parts = {"clustered": len(first), "unclustered": len(second), "rejected": len(third)}
+    objects = counts | {"rejected": sum("box" in image for image in rejected)}
+    return {**parts, "clusters": len(document["clusters"]), "objects": {"found": sum(objects.values()), **objects}}
+
+
+def usable_entries(document: Mapping[str, Any]) -> int:
+    """How many images, or objects, a document clusters or leaves unclustered."""
+    summary = document["summary"]
+    counted = summary.get("objects", summary)
+    return counted["clustered"] + counted["unclustered"]
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -231,18 +280,28 @@ def _cluster(cluster: ClusterView, slug: str, aliases: Sequence[str]) -> Json:
 
 
 def _countries(members: Sequence[Member]) -> list[Json]:
-    """The countries of a cluster, the most frequent first, each with its images' identifiers in natural order."""
+    """The countries of a cluster, the most frequent first, each with its images' identifiers in natural order.
+
+    An image with several objects in the cluster counts once.
+    """
     identifiers: dict[str, list[str]] = {}
+    keys: set[str] = set()
     for member in members:
         code = country_code(member.image.group)
-        if code is not None:
+        if code is not None and member.image.key not in keys:
+            keys.add(member.image.key)
             identifiers.setdefault(code, []).append(member.image.identifier)
     ordered = sorted(identifiers.items(), key=lambda item: (-len(item[1]), item[0]))
     return [{"code": code, "images": sorted(images, key=natural_order)} for code, images in ordered]
 
 
 def _image(image: ImageRef) -> Json:
-    return {"country": country_code(image.group), "identifier": image.identifier, "key": image.key}
+    reference = {"country": country_code(image.group), "identifier": image.identifier, "key": image.key}
+    return reference | _box(image.box)
+
+
+def _box(box: Box | None) -> Json:
+    return {} if box is None else {"box": dict(zip("xywh", map(_rounded, box), strict=True))}
 
 
 def _unclustered(entry: Unclustered) -> Json:

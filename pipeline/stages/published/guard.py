@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.settings import GuardParams
+from pipeline.stages.published.document import usable_entries
 
 MIN_UNCLUSTERED_IMAGES = 5  # a smaller increase means nothing, whatever its share of a small library
 MIN_MORE_CLUSTERS = 5
@@ -75,7 +76,7 @@ def _more_clusters(
     there = {cluster["id"] for cluster in previous["clusters"]}
     made = sum(cluster["id"] in shaped_by_people and cluster["id"] not in there for cluster in document["clusters"])
     before, after = len(there), len(document["clusters"]) - made
-    larger = max(1.0, _usable(document) / max(1, _usable(previous)))
+    larger = max(1.0, usable_entries(document) / max(1, usable_entries(previous)))
     if after > params.max_cluster_growth * larger * before and after - before >= MIN_MORE_CLUSTERS:
         yield Concern(
             "max_cluster_growth",
@@ -88,8 +89,8 @@ def _more_clusters(
 def _more_unclustered(
     previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams
 ) -> Iterator[Concern]:
-    before, after = (either["summary"]["unclustered"] / max(1, _usable(either)) for either in (previous, document))
-    more = document["summary"]["unclustered"] - previous["summary"]["unclustered"]
+    before, after = (len(either["unclustered"]) / max(1, usable_entries(either)) for either in (previous, document))
+    more = len(document["unclustered"]) - len(previous["unclustered"])
     if (
         after > params.max_unclustered_growth * before
         and after - before > params.min_unclustered_rise
@@ -149,10 +150,6 @@ def _names_lost(
         yield Concern("forbid_losing_named", f"{named} would vanish: {names}{rest}", {"named_lost": len(lost)})
 
 
-def _usable(document: Mapping[str, Any]) -> int:
-    return document["summary"]["clustered"] + document["summary"]["unclustered"]
-
-
 def _largest_share(document: Mapping[str, Any], but: Collection[str] = ()) -> float:
     sizes = (cluster["size"] for cluster in document["clusters"] if cluster["id"] not in but)
-    return max(sizes, default=0) / max(1, _usable(document))
+    return max(sizes, default=0) / max(1, usable_entries(document))

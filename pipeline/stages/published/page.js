@@ -138,6 +138,29 @@
     row.append(term, detail);
     return [row];
   };
+  // The image around an object, with its box drawn on it.
+  const scenes = new Map(all("img", id("scenes")?.content ?? document.createElement("div")).map((image) => [image.alt, image]));
+  const scene = ({ scene: key, box: sides }) => {
+    const known = scenes.get(key);
+    if (!known) return null;
+    const svg = (name, values) => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+      for (const [attribute, value] of Object.entries(values)) made.setAttribute(attribute, value);
+      return made;
+    };
+    const figure = svg("svg", { class: "scene", role: "img", "aria-label": `Where it is in ${key}` });
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const [x, y, w, h] = sides.split(" ").map(Number), { naturalWidth: width, naturalHeight: height } = image;
+      figure.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      figure.append(
+        svg("image", { href: known.src, width, height }),
+        svg("rect", { x: x * width, y: y * height, width: w * width, height: h * height }),
+      );
+    });
+    image.src = known.src;
+    return figure;
+  };
   const open = (tile) => {
     current = tile;
     const { country: code, probability, full } = tile.button.dataset;
@@ -149,6 +172,8 @@
       image.src = source.src;
       id("box-image").append(image);
     }
+    const around = scene(tile.button.dataset);
+    if (around) id("box-image").append(around);
     const section = tile.closest("section"), near = tile.querySelector(".near");
     id("box-key").textContent = tile.key;
     id("box-facts").replaceChildren(

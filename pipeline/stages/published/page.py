@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pipeline.stages.published import html
-from pipeline.stages.published.document import Json
+from pipeline.stages.published.document import Json, image_name, usable_entries
 from pipeline.stages.published.group_words import plural
 from pipeline.stages.published.news import headline
 
@@ -71,9 +71,10 @@ def render_page(
 ) -> Iterator[str]:
     """The page of a valid document, in chunks to be written one after the other.
 
-    `thumbnails` returns the bytes (WebP, JPEG, PNG or GIF) of a key, or None. It is called once per image shown, as the
-    chunks are read, so memory does not grow with the library. `page_images` bounds how many images are shown; the rest
-    are counted. If `full_image_url` returns an http, https, file or relative address, the enlarged view links to it.
+    `thumbnails` returns the bytes (WebP, JPEG, PNG or GIF) of an `image_name`, or None; for an object, of its crop. It
+    is called once per image shown, and once per image around objects, as the chunks are read, so memory does not grow
+    with the library. `page_images` bounds how many images are shown; the rest are counted. If `full_image_url` returns
+    an http, https, file or relative address, the enlarged view links to it.
     `duplicates` is duplicates.json; a few of its groups are shown. `warning` appears under the figures.
     `group_label` is the word for a group of images, as country or folder.
     """
@@ -88,6 +89,7 @@ def render_page(
     stream = html.template(PACKAGE).stream(
         **_content(document, changes, page_images, duplicates),
         source=source,
+        name_of=image_name,
         full=full,
         style=style,
         script=script,
@@ -109,13 +111,19 @@ def _content(
     shown = share_out(page_images, [*(len(cluster["representatives"]) for cluster in clusters), 0], sizes)
     entries = {entry["id"]: entry for entry in changes["clusters"]} if changes else {}
     named = [*entries.values(), *clusters]  # the changes also have the names of dead clusters
+    sections = [
+        _section(cluster, count, entries.get(cluster["id"]))
+        for cluster, count in zip(clusters, shown[:-1], strict=True)
+    ]
+    unclustered = document["unclustered"][: shown[-1]]
+    tiles = [*(tile.image for section in sections for tile in section.tiles), *unclustered]
     return {
         "document": document,
-        "sections": [
-            _section(cluster, count, entries.get(cluster["id"]))
-            for cluster, count in zip(clusters, shown[:-1], strict=True)
-        ],
-        "unclustered": document["unclustered"][: shown[-1]],
+        "entry_word": document.get("unit", "image"),
+        "sections": sections,
+        "unclustered": unclustered,
+        # the images around the objects that are shown, each once
+        "scenes": list(dict.fromkeys(image["key"] for image in tiles if "box" in image)),
         "rejected": document["rejected"][:_MAX_REJECTED_ROWS],
         "twins": _duplicate_groups(duplicates, page_images - sum(shown)) if duplicates else None,
         "countries": _countries(document),
@@ -161,11 +169,11 @@ def _fill(budget: int, shown: Sequence[int], wanted: Sequence[int]) -> list[int]
 
 
 def _section(cluster: Json, count: int, change: Json | None) -> Section:
-    marks = {image["key"]: "also" for image in cluster["representatives"]}
-    marks[cluster["representativeImage"]["key"]] = "main"
-    rank = {key: index for index, key in enumerate(marks)}
-    ordered = sorted(cluster["images"], key=lambda image: rank.get(image["key"], len(rank)))
-    tiles = [Tile(image, marks.get(image["key"], "")) for image in ordered[:count]]
+    marks = dict.fromkeys(map(image_name, cluster["representatives"]), "also")
+    marks[image_name(cluster["representativeImage"])] = "main"
+    rank = {name: index for index, name in enumerate(marks)}
+    ordered = sorted(cluster["images"], key=lambda image: rank.get(image_name(image), len(rank)))
+    tiles = [Tile(image, marks.get(image_name(image), "")) for image in ordered[:count]]
     return Section(cluster, tiles, len(ordered) - len(tiles), change)
 
 
@@ -209,8 +217,11 @@ def _numbers(document: Json) -> Json:
     summary = document["summary"]
     images = summary["images"]
     largest = max((cluster["size"] for cluster in document["clusters"]), default=0)
-    share = {"unclustered": summary["unclustered"], "rejected": summary["rejected"], "largest": largest}
-    return summary | {f"{name}Share": f"{100 * count / images if images else 0:.1f} %" for name, count in share.items()}
+    share = {"unclustered": summary["unclustered"], "rejected": summary["rejected"]}
+    shares = {f"{name}Share": f"{100 * count / images if images else 0:.1f} %" for name, count in share.items()}
+    entries = usable_entries(document) if "objects" in summary else images
+    shares["largestShare"] = f"{100 * largest / entries if entries else 0:.1f} %"
+    return summary | shares | {"entries": summary.get("objects", summary)}
 
 
 def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import PublishRefusedError
+from pipeline.stages.published.document import count_entries, image_name
 from pipeline.stages.published.families import family_problems
 
 if TYPE_CHECKING:
@@ -80,16 +81,11 @@ def _path(parts: Any) -> str:
 
 
 def _count_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    summary = cast("dict[str, int]", document["summary"])
-    actual = {
-        "clustered": sum(len(cluster["images"]) for cluster in document["clusters"]),
-        "unclustered": len(document["unclustered"]),
-        "rejected": len(document["rejected"]),
-        "clusters": len(document["clusters"]),
-    }
+    summary = cast("dict[str, Any]", document["summary"])
+    actual = count_entries(document)
     for name, number in actual.items():
-        if summary[name] != number:
-            yield f"summary.{name} is {summary[name]}, but the document holds {number}"
+        if summary.get(name) != number:
+            yield f"summary.{name} is {summary.get(name)}, but the document holds {number}"
     parts = [actual["clustered"], actual["unclustered"], actual["rejected"]]
     if summary["images"] != sum(parts):
         clustered, unclustered, rejected = parts
@@ -100,9 +96,9 @@ def _count_problems(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _key_problems(document: Mapping[str, Any]) -> Iterator[str]:
-    keys = Counter(image["key"] for cluster in document["clusters"] for image in cluster["images"])
-    keys.update(image["key"] for image in document["unclustered"])
-    keys.update(image["key"] for image in document["rejected"])
+    keys = Counter(image_name(image) for cluster in document["clusters"] for image in cluster["images"])
+    keys.update(map(image_name, document["unclustered"]))
+    keys.update(map(image_name, document["rejected"]))
     for key, count in keys.items():
         if count > 1:
             yield f"the image {key!r} stands in the document {count} times"
@@ -126,12 +122,13 @@ def _cluster_problems(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} says size {cluster['size']}, but has {len(images)} images"
         if cluster["representativeImage"] != cluster["representatives"][0]:
             yield f"{name} has a representativeImage that is not the first of its representatives"
-        members = {image["key"] for image in images}
-        strangers = [image["key"] for image in cluster["representatives"] if image["key"] not in members]
+        members = set(map(image_name, images))
+        strangers = [image for image in map(image_name, cluster["representatives"]) if image not in members]
         if strangers:
             yield f"{name} has {len(strangers)} representatives that are not its images, first {strangers[0]!r}"
         counted = {country["code"]: len(country["images"]) for country in cluster["countries"]}
-        real = Counter(image["country"] for image in images if image["country"] is not None)
+        places = {image["key"]: image["country"] for image in images}
+        real = Counter(country for country in places.values() if country is not None)
         if counted != real or len(counted) != len(cluster["countries"]):
             yield f"{name} lists countries {counted}, but its images are from {dict(real)}"
         centroid = cast("list[float]", cluster.get("centroid", []))

@@ -40,6 +40,7 @@ def render_website(document: Json) -> str:
             "number" if numeric else "string",
             "string | null" if ungrouped else "string",
             aliased=any(cluster["aliases"] for cluster in clusters),
+            boxed=document.get("unit") == "object",
         ),
         "",
         f"export const {constant}: {interface}[] = [",
@@ -67,7 +68,7 @@ def _singular(word: str) -> str:
     return word[:-1] if re.search(r"[^sui]s$", word) else word
 
 
-def _interface(name: str, image_type: str, country_type: str, *, aliased: bool) -> list[str]:
+def _interface(name: str, image_type: str, country_type: str, *, aliased: bool, boxed: bool) -> list[str]:
     comment = "// Sequence numbers" if image_type == "number" else "// Identifiers"
     return [
         f"export interface {name} {{",
@@ -78,6 +79,7 @@ def _interface(name: str, image_type: str, country_type: str, *, aliased: bool) 
         "  representativeImage: {",
         f"    country: {country_type};",
         f"    seq: {image_type};",
+        *(["    box?: { x: number; y: number; w: number; h: number }; // Shares of the image"] if boxed else []),
         "  };",
         "  countries: Array<{",
         "    code: string;",
@@ -90,13 +92,15 @@ def _interface(name: str, image_type: str, country_type: str, *, aliased: bool) 
 def _cluster(cluster: Json, *, numeric: bool) -> list[str]:
     image = cluster["representativeImage"]
     country = "null" if image["country"] is None else _text(image["country"])
+    sides = ", ".join(f"{side}: {value}" for side, value in image.get("box", {}).items())
+    box = f", box: {{ {sides} }}" if sides else ""
     return [
         "  {",
         f"    id: {_text(cluster['slug'])},",
         *([f"    aliases: [{', '.join(_text(alias) for alias in cluster['aliases'])}],"] if cluster["aliases"] else []),
         f"    name: {_text(cluster['name'])},",
         *([f"    description: {_text(cluster['description'])},"] if cluster["description"] else []),
-        f"    representativeImage: {{ country: {country}, seq: {_image(image['identifier'], numeric=numeric)} }},",
+        f"    representativeImage: {{ country: {country}, seq: {_image(image['identifier'], numeric=numeric)}{box} }},",
         "    countries: [",
         *(f"      {_country(country, numeric=numeric)}," for country in cluster["countries"]),
         "    ],",

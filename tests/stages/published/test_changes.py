@@ -5,6 +5,7 @@ from typing import Any
 from pipeline.stages.published import changes, document, families, news, schema
 from pipeline.stages.published.document import Unclustered
 from tests.stages.published.library import built, cluster, image, images, library
+from tests.stages.published.objects import objects_document
 
 
 def test_the_first_publication_compares_with_nothing():
@@ -120,3 +121,14 @@ def test_clusters_that_died_are_told_even_without_the_previous_document():
         made["clusters"][-1] | {"id": "c-gone2222", "name": "Old block", "fate": "died", "sizeBefore": 4}
         == (made["clusters"][-1])
     )
+
+
+def test_objects_of_one_image_move_on_their_own() -> None:
+    before, after = objects_document(), objects_document()
+    moved = after["clusters"][0]["images"].pop()
+    after["clusters"][0]["size"] = 2
+    after["unclustered"].append({**moved, "nearestCluster": None, "distance": None})
+    made = changes.build_changes(before, after, {})
+    entry = next(cluster for cluster in made["clusters"] if cluster["id"] == "c-first222")
+    assert entry["removed"] == ["bollards/de/de-2-800w.webp#xywh=percent:50,25,30,40"]
+    assert made["summary"]["imagesMoved"] == 1

@@ -11,6 +11,7 @@ from pipeline.errors import PublishRefusedError
 from pipeline.stages.published import document, schema
 from pipeline.stages.published.document import Member, RejectedImage
 from tests.stages.published.library import GENERATED_AT, built, cluster, image, library
+from tests.stages.published.objects import objects_document
 
 
 def test_the_document_has_exactly_the_published_fields():
@@ -142,3 +143,26 @@ def test_a_view_is_not_changed_by_building_its_document():
     document.build_document(view, generated_at=GENERATED_AT)
     assert view == copy
     assert isinstance(view.clusters[0].members[0], Member)
+
+
+def test_an_object_is_named_by_the_key_of_its_image_and_its_box() -> None:
+    (left, *_) = objects_document()["clusters"][0]["images"]
+    assert left["box"] == {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4}
+    assert document.image_name(left) == "bollards/de/de-1-800w.webp#xywh=percent:10,20,30,40"
+    assert document.image_name({"key": "a.jpg"}) == "a.jpg"
+
+
+def test_an_image_with_two_objects_in_a_cluster_counts_once_in_its_country() -> None:
+    made = objects_document()
+    (first, second) = made["clusters"]
+    assert (first["size"], first["countries"]) == (3, [{"code": "DE", "images": ["1", "2"]}])
+    assert second["countries"] == [{"code": "DE", "images": ["1"]}]
+    assert made["index"]["types"]["c-first222"] == [{"country": "DE", "images": 2}]
+
+
+def test_documents_of_whole_images_say_nothing_of_objects() -> None:
+    made = built()
+    assert made["schemaVersion"] == 1
+    assert not {"unit", "detector"} & set(made)
+    assert list(made["summary"]) == ["images", "clustered", "unclustered", "rejected", "clusters"]
+    assert '"box"' not in document.encode(made).decode()

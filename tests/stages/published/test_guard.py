@@ -9,6 +9,7 @@ from pipeline.stages.published import document
 from pipeline.stages.published.document import Unclustered
 from pipeline.stages.published.guard import examine
 from tests.stages.published.library import GENERATED_AT, cluster, image, library
+from tests.stages.published.objects import objects_document
 
 
 def made(sizes: list[int], loose: int = 0, names: dict[int, str] | None = None) -> dict[str, Any]:
@@ -120,3 +121,9 @@ def test_every_concern_is_told_and_the_guard_can_be_switched_off():
         "max_cluster_drop", "max_unclustered_growth", "max_cluster_share", "forbid_losing_named",
     ]  # fmt: skip
     assert rules(before, after, enabled=False) == []
+
+
+def test_shares_of_a_document_of_objects_are_of_its_objects() -> None:
+    made = objects_document()
+    assert document.usable_entries(made) == 5
+    assert not examine(made, made, GuardParams())

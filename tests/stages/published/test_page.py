@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.stages.published import changes, document, page
 from pipeline.stages.published.document import ClusterView, LibraryView, RejectedImage
 from tests.stages.published.library import GENERATED_AT, cluster, image, library, thumbnail
+from tests.stages.published.objects import objects_document
 
 EVIL = '</script><img src=x onerror="window.__pwned=1">\'"><b>{{ 7*7 }}'
 
@@ -240,3 +241,19 @@ def test_a_cluster_is_not_said_to_be_merged_with_itself() -> None:
     ))).text)  # fmt: skip
     assert "Merged with c-2" in text
     assert text.count("Merged with") == 1
+
+
+def test_the_page_of_objects_shows_crops_and_has_each_image_around_them_once() -> None:
+    asked: list[str] = []
+
+    def source(name: str) -> bytes:
+        asked.append(name)
+        return thumbnail(name)
+
+    text = "".join(page.render_page(objects_document(), source, page_images=100))
+    assert sum("#xywh=" in name for name in asked) == 5
+    assert sorted(name for name in asked if "#" not in name) == [
+        f"bollards/{code}/{code}-{number}-800w.webp" for code, number in (("de", 1), ("de", 2), ("fr", 3))]  # fmt: skip
+    assert 'data-scene="bollards/de/de-1-800w.webp" data-box="0.1 0.2 0.3 0.4"' in text
+    assert "<dt>Objects</dt><dd>7</dd>" in text
+    assert "<b>3</b> objects" in text

@@ -2,13 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from pipeline.errors import PublishRefusedError
 from pipeline.stages.published import changes, schema
 from tests.stages.published.library import built, cluster, image
+from tests.stages.published.objects import objects_document
 
 
 def break_count(made: dict[str, Any]) -> None:
@@ -147,3 +150,42 @@ def test_a_summary_that_miscounts_is_refused():
     made["summary"]["born"] = 7
     with pytest.raises(PublishRefusedError, match=r"summary\.born is 7, but 3 clusters have that fate"):
         schema.validate_changes(made)
+
+
+def test_a_document_of_objects_is_valid_and_counts_images_and_objects() -> None:
+    document = objects_document()
+    schema.validate(document)
+    assert document["schemaVersion"] == 2
+    summary = document["summary"]
+    assert {name: summary[name] for name in ("images", "clustered", "unclustered", "rejected")} == {
+        "images": 5, "clustered": 2, "unclustered": 1, "rejected": 2}  # fmt: skip
+    assert summary["objects"] == {"found": 7, "clustered": 4, "unclustered": 1, "rejected": 2}
+
+
+def test_an_object_that_stands_twice_and_a_lost_image_are_refused() -> None:
+    document = objects_document()
+    document["unclustered"].append(dict(document["unclustered"][0]))
+    with pytest.raises(PublishRefusedError, match=r"#xywh=percent:10,20,30,40' stands in the document 2 times"):
+        schema.validate(document)
+    document = objects_document()
+    document["rejected"].pop()
+    with pytest.raises(PublishRefusedError, match="5 images came in"):
+        schema.validate(document)
+
+
+def test_readers_of_schema_1_go_on_working() -> None:
+    """The frozen schema of version 1: documents of whole images follow it to the letter; those of objects do once the
+    fields are passed over that it does not know, as it asks of its readers."""
+    frozen = json.loads((Path(__file__).parents[2] / "golden" / "clusters.schema.1.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator(frozen)
+    assert validator.is_valid(built())
+    document = objects_document()
+    types = document["clusters"]
+    entries = [entry for one in types for entry in (*one["images"], *one["representatives"])]
+    for entry in [*entries, *document["unclustered"], *document["rejected"]]:
+        entry.pop("box", None)
+    del document["unit"], document["detector"], document["summary"]["objects"]
+    for one in types:
+        one["representativeImage"] = one["representatives"][0]
+    assert [error.message for error in validator.iter_errors(document)] == ["1 was expected"]
+    validator.validate({**document, "schemaVersion": 1})

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.stages.published import website
 from tests.stages.published.library import built, cluster, image
+from tests.stages.published.objects import objects_document
 
 
 def test_the_website_gets_the_shape_that_it_imports():
@@ -94,3 +95,11 @@ def test_only_named_active_clusters_reach_the_website():
     assert "Blurred" not in text
     assert "c-small222" not in text
     assert website.render_website(built(cluster("c-1", image("de", "1")))).endswith("= [\n];\n")
+
+
+def test_the_box_of_the_representative_is_in_the_file_of_objects_only() -> None:
+    text = website.render_website(objects_document())
+    assert "box?: { x: number; y: number; w: number; h: number };" in text
+    assert "seq: 1, box: { x: 0.1, y: 0.2, w: 0.3, h: 0.4 } }" in text
+    assert "images: [1, 2]" in text
+    assert "box" not in website.render_website(built())
