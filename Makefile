@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(READY)
 
-demo: $(READY) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs)
+demo: $(READY) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs, DEMO=objects for posts)
 	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)
 
 test: $(READY) ## All tests, real servers and browser included
@@ -71,4 +71,4 @@ settings: $(READY) ## Write image-cluster.yaml with every setting explained
 	$(BIN)/image-cluster settings > image-cluster.yaml
 
 clean: ## Remove the demo's libraries and results
-	rm -rf demo-library demo-library-stamps data data-stamps .dagster
+	rm -rf demo-library demo-library-stamps demo-library-objects data data-stamps data-objects-* .dagster

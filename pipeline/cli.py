@@ -274,10 +274,11 @@ def sql(project: "Project", query: str, as_json: bool) -> None:
 @main.command()
 @click.option(
     "--library",
-    type=click.Choice(["bollards", "stamps"]),
+    type=click.Choice(["bollards", "stamps", "objects"]),
     default="bollards",
     show_default=True,
-    help="bollards: drawn on this machine; stamps: photographs from a Debian package.",
+    help="bollards: drawn on this machine; stamps: photographs from a Debian package; objects: bollards "
+    "as whole pictures and as objects, side by side.",
 )
 @click.option("--category", "categories", multiple=True, help="Only this category; can be repeated.")
 @click.option("--single", is_flag=True, help="Stamps: all folders as one category.")
@@ -288,6 +289,7 @@ def demo(library: str, categories: tuple[str, ...], single: bool) -> None:
     Examples:
       image-cluster demo
       image-cluster demo --library stamps --single
+      image-cluster demo --library objects
       image-cluster demo --library stamps --category animals
     """
     from pipeline.demo.run import run_demo

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.demo.cars import photograph_car
-from pipeline.demo.picture import photograph
+from pipeline.demo.picture import photograph, post_box
 from pipeline.demo.places import CAR_KINDS, COUNTRIES, KINDS, NO_POST
 from pipeline.errors import PermanentError
 
@@ -33,6 +33,8 @@ MARKER: Final = ".library.json"
 TRUTH: Final = ".truth.json"
 """A hidden file, because a listing of a category skips those: the labels must not count as an image."""
 
+CARS: Final = 36
+BOXES: Final = "boxes.coco.json"
 _VARIANT: Final = 800
 _CATEGORIES: Final = {"bollards": 1, "follow-cars": 2}
 
@@ -74,7 +76,7 @@ class PlannedImage(DrawnImage):
         return f"{self.truth_key}-{width}w{self.suffix}"
 
 
-def plan_library(*, images: int = 160, cars: int = 36, seed: int = 0) -> list[PlannedImage]:
+def plan_library(*, images: int = 160, cars: int = CARS, seed: int = 0) -> list[PlannedImage]:
     """The plan of a library of `images` bollards and `cars` cars, without drawing anything.
 
     Image i does not depend on the number of images: a longer plan of a category begins with the shorter one.
@@ -129,18 +131,43 @@ def draw(planned: PlannedImage, width: int) -> Image.Image:
 
 @functools.lru_cache(maxsize=1)  # the variants of a picture are drawn one after the other
 def _render(planned: PlannedImage) -> Image.Image:
-    rng = np.random.default_rng(np.random.SeedSequence([planned.seed, _CATEGORIES[planned.category], planned.index, 9]))
-    land = COUNTRIES[planned.group][0]
+    rng, land = _drawing(planned), COUNTRIES[planned.group][0]
     if planned.category == "follow-cars" and planned.kind is not None:
         return photograph_car(rng, land, planned.kind)
     return photograph(rng, land, planned.kind)
+
+
+def _drawing(planned: PlannedImage) -> np.random.Generator:
+    return np.random.default_rng(
+        np.random.SeedSequence([planned.seed, _CATEGORIES[planned.category], planned.index, 9])
+    )
+
+
+def write_boxes(root: Path, *, images: int = 160, seed: int = 0) -> Path:
+    """Writes where the post of each bollard picture stands, as a COCO file in its folder, and returns it."""
+    plan = [planned for planned in plan_library(images=images, cars=0, seed=seed) if planned.category == "bollards"]
+    listed: list[dict[str, Any]] = []
+    boxes: list[dict[str, Any]] = []
+    for number, planned in enumerate(plan):
+        with Image.open(root / planned.key) as drawn:
+            width, height = drawn.size
+        name = planned.key.removeprefix("bollards/")
+        listed.append({"id": number, "file_name": name, "width": width, "height": height})
+        if planned.kind is not None:
+            x, y, w, h = post_box(_drawing(planned), COUNTRIES[planned.group][0], planned.kind)
+            bbox = [round(value, 2) for value in (x * width, y * height, w * width, h * height)]
+            boxes.append({"id": number, "image_id": number, "category_id": 1, "bbox": bbox})
+    document = {"images": listed, "annotations": boxes, "categories": [{"id": 1, "name": "post"}]}
+    path = root / "bollards" / BOXES
+    _put_json(path, document)
+    return path
 
 
 def write_library(
     root: Path,
     *,
     images: int = 160,
-    cars: int = 36,
+    cars: int = CARS,
     seed: int = 0,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,

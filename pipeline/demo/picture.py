@@ -65,6 +65,20 @@ def photograph(rng: np.random.Generator, land: str, kind: str | None) -> Image.I
     return develop(canvas, rng, 0.92 / max(float(light.ground.mean()), 0.35) ** 0.75)
 
 
+def post_box(rng: np.random.Generator, land: str, kind: str) -> tuple[float, float, float, float]:
+    """Where the post of a picture stands: left, top, width and height as shares of the picture. Draws nothing.
+
+    `rng` must be as `photograph` gets it.
+    """
+    post = POSTS[kind]
+    setting = _compose(rng, LANDS[land], post)
+    view, lean = setting.scene.view, setting.tilt * post.height
+    left, right = setting.x - post.half + min(lean, 0), setting.x + post.half + max(lean, 0)
+    x0, x1 = (min(max(view.column(x, setting.depth), 0), WIDTH) for x in (left, right))
+    y0, y1 = (min(max(view.row(setting.depth, y), 0), view.height) for y in (post.height, 0))
+    return x0 / WIDTH, y0 / view.height, (x1 - x0) / WIDTH, (y1 - y0) / view.height
+
+
 def _compose(rng: np.random.Generator, land: Land, post: Post | None) -> Setting:
     height = int(rng.choice([900, 900, 900, 848, 800]))
     tall = post.height if post else 1.0

@@ -17,9 +17,15 @@ import click
 
 from pipeline.console import Console, print_summary
 from pipeline.dagster_home import INSTANCE, dagster_environment
+from pipeline.demo.bollards import CARS, write_boxes, write_library
+from pipeline.demo.compare import UNITS, print_comparison
 from pipeline.errors import DemoError
 
-LIBRARIES = {"bollards": Path("demo-library"), "stamps": Path("demo-library-stamps")}
+LIBRARIES = {
+    "bollards": Path("demo-library"),
+    "stamps": Path("demo-library-stamps"),
+    "objects": Path("demo-library-objects"),
+}
 
 
 def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -> int:
@@ -30,7 +36,21 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
         root = _make(library, console)
     finally:
         console.close()
-    settings = _write_settings(library, root, single=single or (library == "stamps" and not categories))
+    if library == "objects":
+        documents: dict[str, Path] = {}
+        for words, unit in UNITS.items():
+            click.echo(f"\n{words.capitalize()} (objects.unit: {unit})")
+            (summary,) = _run(_write_settings(f"{library}-{unit}", root, single=False, unit=unit), ["bollards"])
+            documents[words] = Path(summary["clusters_json"])
+        print_comparison(root, documents)
+    else:
+        _run(_write_settings(library, root, single=single or (library == "stamps" and not categories)), categories)
+    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds. See it in the Dagster web UI with: make dev")
+    return 0
+
+
+def _run(settings: Path, categories: Sequence[str]) -> list[dict[str, Any]]:
+    """Run the pipeline through Dagster, print and return the summaries."""
     command = [sys.executable, "-m", "pipeline.dagster_run", "--settings", str(settings)]
     for category in categories:
         command += ["--category", category]
@@ -42,8 +62,7 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
         print_summary(summary)
     if finished.returncode:
         raise DemoError("The run through Dagster failed. See the reason above.")
-    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds. See it in the Dagster web UI with: make dev")
-    return 0
+    return summaries
 
 
 def _make(library: str, console: Console) -> Path:
@@ -52,16 +71,18 @@ def _make(library: str, console: Console) -> Path:
         from pipeline.demo.stamps import fetch_stamps
 
         return fetch_stamps(root, notice=console.notice)
-    from pipeline.demo.bollards import write_library
-
     if not root.exists():
         console.notice(f"Drawing the bollards library in {root} …")
-    return write_library(
-        root, workers=os.cpu_count(), progress=lambda done, total: console.progress("draw", done, total)
+    cars = 0 if library == "objects" else CARS
+    write_library(
+        root, cars=cars, workers=os.cpu_count(), progress=lambda done, total: console.progress("draw", done, total)
     )
+    if library == "objects":
+        write_boxes(root)
+    return root
 
 
-def _write_settings(library: str, root: Path, *, single: bool) -> Path:
+def _write_settings(library: str, root: Path, *, single: bool, unit: str = "") -> Path:
     """The demo's own settings file, so that it never touches the user's."""
     data = (
         Path("data") if library == "bollards" and not Path("image-cluster.yaml").exists() else Path(f"data-{library}")
@@ -69,7 +90,9 @@ def _write_settings(library: str, root: Path, *, single: bool) -> Path:
     data.mkdir(parents=True, exist_ok=True)
     path = data / "demo.yaml"
     categories = "single" if single else "all"
-    path.write_text(f"data_dir: {data}\nsource:\n  url: {root}\n  categories: {categories}\n", encoding="utf-8")
+    objects = f"objects:\n  unit: {unit}\n" if unit else ""
+    text = f"data_dir: {data}\nsource:\n  url: {root}\n  categories: {categories}\n{objects}"
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -19,8 +19,10 @@ from pipeline.demo.bollards import (
     PlannedImage,
     draw,
     plan_library,
+    write_boxes,
     write_library,
 )
+from pipeline.demo.compare import agreement
 
 BOLLARD_KEY = re.compile(r"bollards/(?P<country>[a-z]{2})/(?P=country)-\d{3,}-800w\.(webp|jpg)")
 CAR_KEY = re.compile(r"follow-cars/[a-z]{2}/[0-9a-f]{8}-800w\.(webp|jpg)")
@@ -173,3 +175,26 @@ def test_a_process_pool_draws_the_same_bytes_as_one_process(library: Path, tmp_p
     pooled = images_under(write_library(tmp_path, images=8, cars=0, seed=3, workers=2))
     there = images_under(library)
     assert {key: there[key] for key in pooled} == pooled
+
+
+def test_the_true_boxes_stand_beside_the_pictures_and_lie_in_them(tmp_path: Path) -> None:
+    root = write_library(tmp_path, images=6, cars=0, workers=1)
+    document = json.loads(write_boxes(root, images=6).read_text())
+    kinds = {planned.key.removeprefix("bollards/"): planned.kind for planned in plan_library(images=6, cars=0)}
+    assert {image["file_name"] for image in document["images"]} == set(kinds)
+    assert len(document["annotations"]) == sum(kind is not None for kind in kinds.values())
+    sizes = {image["id"]: (image["width"], image["height"]) for image in document["images"]}
+    for annotation in document["annotations"]:
+        x, y, w, h = annotation["bbox"]
+        width, height = sizes[annotation["image_id"]]
+        assert 0 <= x < x + w <= width
+        assert 0 <= y < y + h <= height
+        assert 0.1 < h / height < 0.95
+
+
+def test_agreement_counts_pictures_with_a_post_and_an_image_with_two_objects_once() -> None:
+    first, second, third = ({"key": f"bollards/de/de-00{number}-800w.webp"} for number in (1, 2, 3))
+    clusters = [{"id": "a", "images": [first, first]}, {"id": "b", "images": [second]}]
+    document = {"clusters": clusters, "unclustered": [first, third]}
+    truth = {"bollards/de/de-001": "stone", "bollards/de/de-002": "pole", "bollards/de/de-003": None}
+    assert agreement(document, truth) == (1.0, 2)
