@@ -1,4 +1,4 @@
-"""One small picture of all clusters, for the UI's metadata.
+"""One small picture of all clusters, or of some images with their boxes, for the UI's metadata.
 
 What belongs here: laying thumbnails side by side and keeping the result small. Not here: choosing representatives
 (`pipeline/stages/representatives/ranking.py`), the review page (`pipeline/stages/published/page.py`).
@@ -8,14 +8,18 @@ import base64
 import io
 from collections.abc import Sequence
 
-from PIL import Image
+import polars as pl
+from PIL import Image, ImageDraw
 
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.objects.contract import OBJECTS_SCHEMA
 from pipeline.stages.representatives.contract import Facts, clusters_schema
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 
 MOST_BYTES = 30_000  # 40 KB as base64: the event log keeps every materialization for good
 MOST_TILES = 48
+MOST_SCENES = 24  # images that are shown with their boxes
 COLUMNS = 6  # as wide as the UI's dialogue
 TILE = 100  # pixels
 QUALITIES = (70, 50, 35, 20)
@@ -26,7 +30,7 @@ def contact_sheet(project: Project, slug: str) -> str:
     stored = project.store.require(slug, "representatives")
     clusters = stored.table("clusters", clusters_schema(stored.facts(Facts).dimension),
                             ["cluster_id", "size", "representative"])  # fmt: skip
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
     hashes = dict(images.iter_rows())
     shown = clusters.sort("size", "cluster_id", descending=[True, False])["representative"].to_list()
     loaded = [project.thumbnails.read(hashes[image]) for image in shown[:MOST_TILES] if hashes.get(image)]
@@ -36,6 +40,38 @@ def contact_sheet(project: Project, slug: str) -> str:
     data = encoded(grid(thumbnails))
     more = f"\n\nand {len(shown) - len(thumbnails)} more clusters" if len(shown) > len(thumbnails) else ""
     return f"![{len(thumbnails)} clusters](data:image/webp;base64,{base64.b64encode(data).decode()}){more}"
+
+
+def boxes_sheet(project: Project, slug: str) -> str:
+    """Markdown with some images and the boxes of their objects, the images with most of them first."""
+    found = units(project.store, slug).table("objects", OBJECTS_SCHEMA).filter(pl.col("status") == "ok")
+    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
+    hashes = dict(images.iter_rows())
+    box = pl.concat_list("x", "y", "w", "h")
+    grouped = found.group_by("image_id").agg(box.alias("boxes"), pl.len().alias("count"))
+    shown = grouped.sort("count", "image_id", descending=[True, False]).head(MOST_SCENES)
+    drawn = [
+        _with_boxes(data, boxes)
+        for image, boxes in shown.select("image_id", "boxes").iter_rows()
+        if (data := project.thumbnails.read(hashes[image])) is not None
+    ]
+    if not drawn:
+        return "No object yet." if not shown.height else "The thumbnails are gone; materialize images again."
+    more = f"\n\nand {grouped.height - len(drawn)} more images" if grouped.height > len(drawn) else ""
+    return f"![{len(drawn)} images](data:image/webp;base64,{base64.b64encode(encoded(grid(drawn))).decode()}){more}"
+
+
+def _with_boxes(thumbnail: bytes, boxes: Sequence[Sequence[float]]) -> bytes:
+    """A thumbnail with the outlines of its boxes."""
+    with Image.open(io.BytesIO(thumbnail)) as opened:
+        image = opened.convert("RGB")
+    pen, (width, height) = ImageDraw.Draw(image), image.size
+    for x, y, w, h in boxes:
+        corners = (x * width, y * height, max((x + w) * width - 1, x * width), max((y + h) * height - 1, y * height))
+        pen.rectangle(corners, outline=(255, 59, 48), width=2)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def grid(thumbnails: Sequence[bytes | None]) -> Image.Image:

@@ -16,6 +16,7 @@ from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.ingest import CODE
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 
 LENGTH_TOLERANCE = 2e-3  # a unit vector rounded to float16 is off by up to 5e-4 at 1,280 numbers
 BLOCK = 8192  # vectors read at a time: 20 MB at 1,280 numbers
@@ -27,7 +28,7 @@ class EncoderOverrides(overrides(EncoderParams)):
 
 EMBEDDINGS = dg.AssetSpec(
     "embeddings",
-    deps=["images"],
+    deps=["images", "objects"],
     description="One vector per picture: what it looks like, as numbers that can be compared.\n\n"
     "Only pictures that are new to this encoder are embedded: a rename, a copy or a move costs nothing, and the "
     "vectors of a second encoder are stored beside the first's.",
@@ -46,7 +47,7 @@ EMBEDDINGS = dg.AssetSpec(
 @category_check("embeddings")
 def every_usable_image_has_a_vector(project: Project, slug: str) -> Finding:
     """Each image with status ok has exactly one vector of the current encoder."""
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["status", "content_hash"])
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, ["status", "content_hash"])
     wanted = set(images.filter(pl.col("status") == "ok")["content_hash"].to_list())
     table = _table(project, slug)
     listed = set(table["content_hash"].to_list())

@@ -19,6 +19,7 @@ from pipeline.stages.published.guard import holds_most
 from pipeline.steps import identities as step
 from pipeline.steps.decided import excluded_images
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 from resources.project import ProjectResource
 
 
@@ -70,7 +71,7 @@ def _format_places(into: dict[str, int]) -> str:
 def every_image_is_in_at_most_one_cluster(project: Project, slug: str) -> Finding:
     """Usable images = clustered + unclustered + excluded by people, and no image is in two clusters."""
     columns = ["image_id", "content_hash", "status"]
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, columns)
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, columns)
     usable = images.filter(pl.col("status") == "ok")
     members = _members(project, slug)
     excluded = usable.filter(pl.col("content_hash").is_in(list(excluded_images(project, slug))))

@@ -1,11 +1,11 @@
-"""The assets `images` and `embeddings`, made by one op: each object is read once and decoded once for both.
+"""The assets `images`, `objects` and `embeddings`, made by one op: whole images are read and decoded once for all.
 
-What belongs here: that op, and the checks of `images`. Not here: the definition and checks of `embeddings`
-(`assets/embeddings.py`), reading and decoding (`pipeline/steps/ingest.py`).
+What belongs here: that op, and the checks of `images`. Not here: the definitions and checks of the others
+(`assets/objects.py`, `assets/embeddings.py`), reading and decoding (`pipeline/steps/ingest.py`).
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,6 +15,7 @@ from pydantic import Field
 from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, report_metadata
 from assets.embeddings import EMBEDDINGS, EncoderOverrides
+from assets.objects import OBJECTS, ObjectOverrides, objects_metadata
 from assets.overrides import chosen, overrides
 from pipeline.settings import ImageParams
 from pipeline.stages.images.contract import IMAGES_SCHEMA
@@ -23,6 +24,8 @@ from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.ingest import CODE, ingest
 from pipeline.steps.project import Project, Report
 from resources.project import ProjectResource
+
+WHOLE_IMAGES = "whole-images"  # the data version of `objects` where images are the unit
 
 
 class ImageOverrides(overrides(ImageParams)):
@@ -33,6 +36,7 @@ class IngestConfig(dg.Config):
     """Settings for this run; unset ones are taken from the settings file."""
 
     images: ImageOverrides = Field(default=ImageOverrides(), description="How bytes become pixels.")
+    objects: ObjectOverrides = Field(default=ObjectOverrides(), description="Whole images, or the objects in them.")
     encoder: EncoderOverrides = Field(default=EncoderOverrides(), description="Which model, and where it runs.")
 
 
@@ -56,7 +60,7 @@ IMAGES = dg.AssetSpec(
 
 @dg.multi_asset(
     name="ingest",
-    specs=[IMAGES, EMBEDDINGS],
+    specs=[IMAGES, OBJECTS, EMBEDDINGS],
     partitions_def=CATEGORY,
     can_subset=True,
     pool="gpu",  # one encoder at a time; the limit itself stands in dagster.yaml
@@ -68,9 +72,11 @@ def ingest_op(
     """Read what is new or changed; decode it once, for both assets."""
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     with expected_errors(context):
-        opened = project.open(context.log, images=chosen(config.images), encoder=chosen(config.encoder))
+        opened = project.open(
+            context.log, images=chosen(config.images), objects=chosen(config.objects), encoder=chosen(config.encoder)
+        )
         reports: dict[str, list[tuple[str, Report]]] = {
-            name: [] for name in ("images", "embeddings") if name in selected
+            name: [] for name in ("images", "objects", "embeddings") if name in selected
         }
         finished, failures = each_category(
             opened, context.partition_keys,
@@ -83,11 +89,22 @@ def ingest_op(
             _record_finished(context, reports)
         raise_failures(failures, len(finished))
     for name, made in reports.items():
-        for slug, report in made:
-            context.add_asset_metadata(report_metadata(report), asset_key=name, partition_key=slug)
+        for slug, metadata in _metadata(opened, name, made, context.partition_keys):
+            context.add_asset_metadata(metadata, asset_key=name, partition_key=slug)
         yield dg.MaterializeResult(
             asset_key=name, data_version=dg.DataVersion(_version([report for _, report in made]))
         )
+
+
+def _metadata(
+    project: Project, name: str, made: list[tuple[str, Report]], slugs: Sequence[str]
+) -> Iterator[tuple[str, dict[str, dg.MetadataValue]]]:
+    """The metadata of each category."""
+    if name != "objects":
+        yield from ((slug, report_metadata(report)) for slug, report in made)
+        return
+    reports = dict(made)
+    yield from ((slug, objects_metadata(project, slug, reports.get(slug))) for slug in slugs)
 
 
 def _record_finished(context: dg.AssetExecutionContext, reports: Mapping[str, list[tuple[str, Report]]]) -> None:
@@ -122,6 +139,8 @@ def every_image_has_a_row(project: Project, slug: str) -> Finding:
 
 def _version(reports: list[Report]) -> str:
     """One data version for all categories of a run: Dagster takes one per asset and run."""
+    if not reports:
+        return WHOLE_IMAGES
     if len(reports) == 1:
         return reports[0].data_version
     return hashlib.blake2b("\0".join(report.data_version for report in reports).encode(), digest_size=12).hexdigest()

@@ -96,7 +96,8 @@ def what_readers_get_is_valid(project: Project, slug: str) -> Finding:
         schema.validate(document)
     except PublishRefusedError as error:
         return Finding(passed=False, text=str(error), figures={"path": str(path)})
-    summary = {name: int(number) for name, number in document["summary"].items()}
+    objects = {f"objects_{name}": int(number) for name, number in document["summary"].pop("objects", {}).items()}
+    summary = {**{name: int(number) for name, number in document["summary"].items()}, **objects}
     return Finding(
         passed=True,
         text=f"{summary['images']:,} images = {summary['clustered']:,} clustered + "

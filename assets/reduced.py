@@ -17,6 +17,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.reduced.contract import Facts, reduced_schema
 from pipeline.steps import reduced as step
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 from resources.project import ProjectResource
 
 
@@ -52,7 +53,7 @@ def reduced(
 @category_check("reduced")
 def every_usable_image_has_a_place(project: Project, slug: str) -> Finding:
     """Usable images = rows, and every vector and position is a finite number."""
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["status"])
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, ["status"])
     usable = images.filter(pl.col("status") == "ok").height
     stored = project.store.require(slug, "reduced")
     frame = stored.table("reduced", reduced_schema(stored.facts(Facts).dimension))

@@ -17,6 +17,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.similarity.contract import IDS_SCHEMA
 from pipeline.steps import similarity as step
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 from resources.project import ProjectResource
 
 
@@ -46,7 +47,7 @@ def similarity(
 @category_check("similarity")
 def every_usable_image_can_be_found(project: Project, slug: str) -> Finding:
     """Usable images = rows of the index, numbered without a gap."""
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["image_id", "status"])
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, ["image_id", "status"])
     usable = set(images.filter(pl.col("status") == "ok")["image_id"].to_list())
     ids = project.store.require(slug, "similarity").table("ids", IDS_SCHEMA, ["row", "image_id"])
     in_order = ids["row"].to_list() == list(range(ids.height))

@@ -89,13 +89,15 @@ def print_summary(summary: dict[str, Any]) -> None:
     if "failed" in summary:
         click.echo(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
         return
+    entries = "objects" if "objects" in summary else "images"
     reasons = ", ".join(f"{number} {name}" for name, number in summary["set_aside_reasons"].items())
     rows = [
         ("images", f"{summary['images']:,}"),
+        *([("objects", f"{summary['objects']:,}")] if "objects" in summary else []),
         ("clusters", f"{summary['clusters']:,}"),
         ("unclustered", f"{summary['unclustered']:,} ({summary['unclustered_share']:.1%})"),
         ("set aside", f"{summary['set_aside']:,}" + (f" ({reasons})" if reasons else "")),
-        ("largest cluster", f"{summary['largest_cluster_share']:.1%} of the images"),
+        ("largest cluster", f"{summary['largest_cluster_share']:.1%} of the {entries}"),
         ("read / embedded", f"{summary['read']:,} / {summary['embedded']:,}"),
         ("seconds", ", ".join(f"{name} {took:.1f}" for name, took in summary["seconds"].items() if took >= 0.05)
          or "under 0.1 in all"),

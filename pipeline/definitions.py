@@ -9,7 +9,7 @@ the real ones. Invalid settings fail the load with file, line and remedy. The as
 run.
 
 The executor runs steps in the process of the run. A step costs 0.05 s that way, and 1.6 to 2 s as its own process. For
-nine assets and a dozen checks that would add half a minute to a run with nothing new, which should take seconds. A
+ten assets and fifteen checks that would add half a minute to a run with nothing new, which should take seconds. A
 process per step would free the memory of torch and UMAP; Dagster's process per run does that too.
 """
 
@@ -27,6 +27,7 @@ from assets import (
     images,
     labels,
     manifest,
+    objects,
     published,
     reduced,
     representatives,
@@ -39,8 +40,8 @@ from resources.bucket import BucketResource
 from resources.project import ProjectResource
 
 ASSET_MODULES: list[ModuleType] = [
-    manifest, images, embeddings, duplicates, reduced, labels, identities, representatives, similarity, published,
-    tuning,
+    manifest, images, objects, embeddings, duplicates, reduced, labels, identities, representatives, similarity,
+    published, tuning,
 ]  # fmt: skip
 
 

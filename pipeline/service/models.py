@@ -114,6 +114,11 @@ class ImageShape(Shape):
     nearest_cluster: str | None
     distance: float | None
     tags: list[str]
+    box: list[float] | None = Field(
+        default=None,
+        description="Of an object: left, top, width and height in its image, as shares; its id is the object's.",
+    )
+    source_id: ImageId | None = Field(default=None, description="Of an object: the id of its image.")
 
 
 class CameraShape(Shape):
@@ -142,6 +147,13 @@ class ImagePage(Shape):
     items: list[ImageShape]
     total: int
     cursor: str | None
+
+
+class ObjectList(Shape):
+    """The objects of one image; none where whole images are clustered."""
+
+    source_id: ImageId
+    items: list[ImageShape]
 
 
 class Hit(Shape):
@@ -228,7 +240,8 @@ def image_shapes(snapshot: Snapshot, rows: Sequence[int]) -> list[ImageShape]:
             similarity=_rounded(row["similarity"]) if row["state"] == "clustered" else None,
             nearest_cluster=row["nearest_cluster"] if row["state"] == "unclustered" else None,
             distance=_rounded(row["distance"]) if row["state"] == "unclustered" else None,
-            tags=list(snapshot.tags_of(row["content_hash"])),
+            tags=list(snapshot.tags_of(row["content_hash"])), box=row["box"],
+            source_id=row["source_id"] if row["box"] is not None else None,
         )
         for row in snapshot.records(rows)
     ]  # fmt: skip

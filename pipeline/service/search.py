@@ -21,10 +21,12 @@ from pipeline.service.problems import Problem, unknown
 from pipeline.settings import ServiceParams
 from pipeline.stages.images.decode import Decoded, Rejected, content_hash
 from pipeline.stages.similarity import index as searching
+from pipeline.steps.embedded import vectors_fingerprint
 from pipeline.steps.library_view.cache import Library
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
-from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes, vectors_fingerprint
+from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes
+from pipeline.storage.vectors import comparable
 
 WAITING_PER_THREAD = 4  # uploads that may wait for one decoding thread
 
@@ -200,7 +202,7 @@ class Searcher:
         if index.index is None:
             return False
         if question.fingerprint is not None:
-            return index.fingerprint == question.fingerprint
+            return comparable(index.fingerprint, question.fingerprint)
         return bool(index.index.d == len(question.vector))
 
     def _slug(self, name: str) -> str:

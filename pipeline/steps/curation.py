@@ -27,6 +27,7 @@ from pipeline.stages.identities.contract import LEDGER_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.data_directory import DataDirectory
 from pipeline.steps.decision_guard import DecisionGuard, ways_on
+from pipeline.steps.units import units
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.curation import marker
 from pipeline.storage.curation.reading import Reader, SqliteFile
@@ -214,7 +215,7 @@ class Curation:
     def _cached(self, slug: str) -> _Cached:
         stored = self._data.store.current(slug, "identities")
         if stored is None:  # not clustered yet, but images can already be tagged and excluded
-            images = self._data.store.require(slug, "images")
+            images = units(self._data.store, slug)
             table = images.table("images", _USABLE, list(_USABLE))
             usable = table.filter(pl.col("status") == "ok")["content_hash"]
             return _Cached("", Computed({}, frozenset(usable)))

@@ -22,12 +22,16 @@ from pipeline.stages.duplicates.contract import (
 )
 from pipeline.stages.duplicates.signatures import signature
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE
 from pipeline.stages.published import duplicates as documents
+from pipeline.stages.published.document import with_fragment
 from pipeline.steps.decided import kept_pairs
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, Usable, run_stage
 from pipeline.steps.thumbnails import make_lost
+from pipeline.steps.units import boxes, units
 from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.layout import NAMES_MARK
 
 CODE = 2  # increase when the same inputs give another result
 SIGNATURE_CODE = 1  # increase when a thumbnail gives another signature
@@ -44,7 +48,8 @@ def duplicates(project: Project, slug: str) -> Report:
 
     def compute(current: Artifact | None) -> StageResult:
         wanted, fingerprint = usable.images.select(COLUMNS), usable.fingerprint
-        signatures = _signatures(project, slug, current, wanted["content_hash"].unique().sort().to_list())
+        current_here = _with_same_crops(current, fingerprint)
+        signatures = _signatures(project, slug, current_here, wanted["content_hash"].unique().sort().to_list())
         contents = finding.by_quality(wanted, signatures)
         vectors = project.vectors(fingerprint).read(contents["content_hash"].to_list())
         same = (fingerprint, used, CODE, SIGNATURE_CODE)
@@ -99,7 +104,13 @@ def duplicates_document(project: Project, slug: str, levels: Collection[str] = f
     stored = project.store.require(slug, "duplicates")
     table = stored.table("duplicates", DUPLICATES_SCHEMA)
     names = [*COLUMNS, "group", "identifier"]
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, names).drop("content_hash")
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, names).drop("content_hash")
+    found = boxes(project.store, slug).select(pl.col("object_id").alias("image_id"), "x", "y", "w", "h")
+    if found.height:
+        images = images.join(found, on="image_id", how="left", maintain_order="left").with_columns(
+            pl.struct("key", "x", "y", "w", "h").map_elements(_object_name, return_dtype=pl.String()).alias("key"),
+            size=pl.lit(UNKNOWN_SIZE, pl.Int64()),  # removing an object frees no bytes
+        )
     rows = (
         table.filter(pl.col("level").is_in(list(levels)))
         .join(images, on="image_id", how="left", maintain_order="left")
@@ -111,6 +122,11 @@ def duplicates_document(project: Project, slug: str, levels: Collection[str] = f
         project.category_of(slug), rows.iter_rows(named=True), stored.provenance.params,
         generated_at=stored.provenance.created_at,
     )  # fmt: skip
+
+
+def _object_name(row: dict[str, Any]) -> str:
+    box = [row[side] for side in "xywh"]
+    return row["key"] if None in box else with_fragment(row["key"], box)
 
 
 def published_duplicates(project: Project, slug: str) -> dict[str, Any] | None:
@@ -125,6 +141,13 @@ def published_duplicates(project: Project, slug: str) -> dict[str, Any] | None:
 def _last_comparison(current: Artifact) -> Compared:
     """The comparisons of the last search, for the next one to build on."""
     return Compared(current.table("compared", COMPARED_SCHEMA), current.table("agreed", AGREED_SCHEMA))
+
+
+def _with_same_crops(current: Artifact | None, fingerprint: str) -> Artifact | None:
+    """The stored version, unless the crops of objects have changed since, whose thumbnails are other pictures now."""
+    compared = current.facts(Facts).compared if current is not None else None
+    before = compared[0] if compared is not None else fingerprint
+    return None if before != fingerprint and NAMES_MARK in before + fingerprint else current
 
 
 def _signatures(project: Project, slug: str, current: Artifact | None, hashes: list[str]) -> pl.DataFrame:

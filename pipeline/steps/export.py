@@ -56,7 +56,8 @@ def select_images(
     """A row per image: those of any of the clusters (ids or names), with any of the tags, in any of the states.
 
     What is empty does not restrict. Columns: key, image_id, content_hash, category, group, state, cluster_id,
-    cluster_name, rank, similarity, probability, representative (bool), tags (list). Sorted by cluster, rank and key.
+    cluster_name, rank, similarity, probability, representative (bool), tags (list); where objects are the unit also x,
+    y, w and h, the box as shares of the image. Sorted by cluster, rank and key.
     Raises `UnknownNameError` for a cluster or a tag that is not there.
     """
     wanted = [_cluster_id(snapshot, cluster) for cluster in clusters]
@@ -74,6 +75,9 @@ def select_images(
         .alias("cluster_name"), "rank", "similarity", "probability",
         pl.col("image_id").is_in(faces).alias("representative"), pl.col("tags").fill_null([]),
     )  # fmt: skip
+    if frame["box"].null_count() < frame.height:
+        sides = (frame["box"].list.get(place, null_on_oob=True).alias(side) for place, side in enumerate("xywh"))
+        table = table.with_columns(*sides)
     if wanted:
         table = table.filter(pl.col("cluster_id").is_in(wanted))
     if chosen := list(tags):
@@ -106,6 +110,7 @@ def write_folders(project: Project, images: pl.DataFrame, folder: Path) -> Writt
     table = folder / METADATA
     if table.exists() and not table.read_text(encoding="utf-8", errors="replace").startswith(METADATA_HEAD):
         raise ExportError(f"{table} is not of an earlier export, so nothing was written. Export to another folder.")
+    images = _once(images)
     places = file_places(images)
     missing: list[str] = []
     for key, data in _originals(project, places, missing):
@@ -122,6 +127,7 @@ def zip_pieces(project: Project, images: pl.DataFrame, missing: list[str] | None
     Pictures are stored as they are, not compressed. An original that is gone is left out, and its key is appended to
     `missing`.
     """
+    images = _once(images)
     places = file_places(images)
     missing = [] if missing is None else missing
     buffer = _Pieces()
@@ -159,9 +165,10 @@ def write_sidecars(images: pl.DataFrame, folder: Path) -> Written:
     A sidecar of another program is never touched.
     """
     count, foreign = 0, list[str]()
-    rows = images.select("key", "category", "cluster_name", "tags").iter_rows()
-    for key, category, name, tags in rows:
-        keywords = [*([(category, name)] if name else []), *((tag,) for tag in tags)]
+    rows = images.group_by("key", maintain_order=True).agg("category", "cluster_name", "tags").iter_rows()
+    for key, categories, names, tag_lists in rows:  # an image has a row for each of its objects
+        named = [(category, name) for category, name in zip(categories, names, strict=True) if name]
+        keywords = list(dict.fromkeys([*named, *((tag,) for tags in tag_lists for tag in tags)]))
         target = folder / f"{key}.xmp"
         if not keywords:
             continue
@@ -171,6 +178,11 @@ def write_sidecars(images: pl.DataFrame, folder: Path) -> Written:
             write_atomically(target, sidecar(keywords))
             count += 1
     return Written(count, foreign=tuple(foreign))
+
+
+def _once(images: pl.DataFrame) -> pl.DataFrame:
+    """One row per original: an image with objects in several clusters goes to the first of them."""
+    return images.unique("key", keep="first", maintain_order=True)
 
 
 def file_places(images: pl.DataFrame) -> dict[str, str]:

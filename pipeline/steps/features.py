@@ -19,6 +19,7 @@ from pipeline.stages.reduced.contract import CONTEXT_SCHEMA, METRIC_FILE
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.steps.pairs import Pair, pairs_of
 from pipeline.steps.project import Project
+from pipeline.steps.units import source_ids
 from pipeline.storage.artifacts import Artifact, digest
 
 KNOBS = ("weights", "time_hours", "place_km", "least_pairs")
@@ -137,7 +138,8 @@ def context_of(project: Project, slug: str, images: pl.DataFrame) -> pl.DataFram
     manifest.json takes precedence over EXIF. Of several copies of a picture, the first with a value counts.
     """
     hours = (pl.col("taken_at").dt.epoch("ms") / 3_600_000).alias("hours")
-    camera = images.select("image_id", "content_hash", "latitude", "longitude", hours)
+    sources = source_ids(project.store, slug, images["image_id"]).alias("image_id")
+    camera = images.select(sources, "content_hash", "latitude", "longitude", hours)
     joined = camera.join(declared_of(project, slug), on="image_id", how="left", maintain_order="left", suffix="_said")
     declared = pl.col("latitude_said").is_not_null()
     return (

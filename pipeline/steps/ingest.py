@@ -17,8 +17,6 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
-from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
-from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
@@ -26,7 +24,9 @@ from pipeline.stages.images.decode import image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
+from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.lost_contents import read_again, take_out_lost
+from pipeline.steps.objects import objects
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
@@ -39,22 +39,32 @@ USABLE_SINCE = 1  # rows of usable images are kept from this CODE on; only rejec
 
 
 def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
-    """Bring `images` and, with `embed`, `embeddings` of one category up to date.
+    """Bring `images`, `objects` and, with `embed`, `embeddings` of one category up to date.
 
-    Carries over results if the category was renamed. Decoding is logged (`storage/attempts.py`), so that a file that
-    killed an earlier run is decoded in a process of its own. Raises `AllImagesRejectedError`.
+    `objects` is reported only if objects are the unit (`objects.unit`). Carries over results if the category was
+    renamed. Decoding is logged (`storage/attempts.py`), so that a file that killed an earlier run is decoded in a
+    process of its own. Raises `AllImagesRejectedError`.
     """
     category = project.category_of(slug)
     images, embeddings = Report("images", category), Report("embeddings", category)
-    with project.lock(slug), timed(images):
-        source = project.store.require(slug, "manifest")
-        fingerprint = _fingerprint(project, needed=embed)
-        seen = ingest_cache.seen(source, fingerprint, _decode_settings(project))
-        lost = bool(take_out_lost(project, slug))
-        if lost or not ingest_cache.reuse_last_run(project, slug, seen, fingerprint, images, embeddings):
-            _update(project, slug, source, fingerprint, seen, images, embeddings, embed=embed, lost=lost)
+    with_objects = project.settings.objects.unit == "object"
+    reports = [images]
+    with project.lock(slug):
+        with timed(images):
+            source = project.store.require(slug, "manifest")
+            whole = embed and not with_objects
+            fingerprint = vectors_fingerprint(project) if whole else ""
+            seen = ingest_cache.seen(source, fingerprint, _decode_settings(project))
+            lost = bool(take_out_lost(project, slug))
+            if lost or not ingest_cache.reuse_last_run(project, slug, seen, fingerprint, images, embeddings):
+                _update(project, slug, source, fingerprint, seen, images, embeddings, embed=whole, lost=lost)
+        images.seconds -= embeddings.seconds  # one pass makes both
+        if with_objects:
+            reports += objects(project, slug, embed=embed)
+        elif embed:
+            reports.append(embeddings)
     recognise(project, slug)
-    return [images, embeddings] if embed else [images]
+    return reports
 
 
 def _update(
@@ -89,7 +99,8 @@ def _update(
     _store_images(project, slug, rows, images)
     if vectors is not None:
         vectors.compact(slug)
-        _store_embeddings(project, slug, rows, fingerprint, work, embeddings)
+        ok = rows.filter(pl.col("status") == "ok")
+        store_embeddings(project, slug, ok, fingerprint, work.embedded, work.seconds, embeddings)
     _require_usable_image(project, rows, images.category)
     _remember_contents(project, slug)
     ingest_cache.remember(project, slug, seen, rows, images, vectors)
@@ -269,28 +280,6 @@ def _remember_contents(project: Project, slug: str) -> None:
         project.store.update_facts(stored, Facts(contents=parts))
 
 
-def _fingerprint(project: Project, *, needed: bool) -> str:
-    """A digest that comparable vectors share: the encoder's fingerprint and the background of transparent pixels."""
-    return digest(encoder_fingerprint(project), project.settings.images.background) if needed else ""
-
-
-def encoder_fingerprint(project: Project) -> str:
-    """The encoder's fingerprint, stored per spec so that a run with nothing to embed does not load the encoder."""
-    import json
-
-    from pipeline.adapters.encoders.registry import spec_identity
-    from pipeline.storage.files import write_atomically
-
-    spec = project.settings.encoder.spec
-    path = project.layout.encoder_fingerprints
-    remembered: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    identity = spec_identity(spec)
-    if identity not in remembered:
-        remembered[identity] = project.encoder.fingerprint
-        write_atomically(path, json.dumps(remembered, indent=1, sort_keys=True).encode())
-    return remembered[identity]
-
-
 def _store_images(project: Project, slug: str, rows: pl.DataFrame, report: Report) -> None:
     current = project.store.current(slug, "images")
     fingerprint = digest(rows, _decode_settings(project))
@@ -307,34 +296,6 @@ def _store_images(project: Project, slug: str, rows: pl.DataFrame, report: Repor
     report.path = current.folder if current else Path()
     report.sample = rows.filter(pl.col("status") != "ok").select("key", "status", "reason").head(10).to_dicts()
     report.facts["bytes"] = int(rows["size"].sum())
-
-
-def _store_embeddings(
-    project: Project, slug: str, rows: pl.DataFrame, fingerprint: str, work: _Work, report: Report
-) -> None:
-    hashes = rows.filter(pl.col("status") == "ok").select("content_hash").unique().sort("content_hash")
-    table = hashes.with_columns(pl.lit(fingerprint).alias("fingerprint"))
-    version = digest(table)
-    current = project.store.current(slug, "embeddings")
-    report.unchanged = current is not None and current.provenance.fingerprint == version
-    if not report.unchanged:
-        encoder = project.settings.encoder
-        vectors = project.vectors(fingerprint)
-        if vectors.dimension() is None or work.embedded:
-            loaded = project.encoder
-            vectors.describe({"spec": encoder.spec, "dimension": loaded.dimension, "fingerprint": loaded.fingerprint,
-                              "background": project.settings.images.background, "device": loaded.device})  # fmt: skip
-        current = project.store.write(
-            slug, "embeddings", {"embeddings": (table, EMBEDDINGS_SCHEMA)}, fingerprint=version,
-            created_at=project.now(), params={"spec": encoder.spec}, facts=EmbeddingFacts.of(vectors.description()),
-        )  # fmt: skip
-    report.counts.update({"vectors": hashes.height, "embedded": work.embedded, "reused": hashes.height - work.embedded})
-    report.data_version = version
-    report.seconds = work.seconds
-    report.effective = current.facts(EmbeddingFacts).stored() if current else {}
-    if work.embedded and work.seconds:
-        report.facts["images_per_second"] = round(work.embedded / work.seconds, 1)
-    report.path = project.layout.vectors(fingerprint)
 
 
 def _require_usable_image(project: Project, rows: pl.DataFrame, category: str) -> None:

@@ -75,7 +75,7 @@ def category_names(project: Project) -> list[str]:
         return [SINGLE_CATEGORY]
     if isinstance(source.categories, list):
         return [name.strip("/") for name in source.categories]
-    entries = _bucket_entries(project)
+    entries = bucket_entries(project)
     if entries is None:
         return _folders(project)
     return sorted({name for entry in entries if (name := entry_category(entry, source.categories)) is not None})
@@ -112,7 +112,7 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     report = Report("manifest", category)
     with project.lock(slug), timed(report):
         current = project.store.current(slug, "manifest")
-        listing = _Listing(project, category) if sample is None and _bucket_entries(project) is None else None
+        listing = _Listing(project, category) if sample is None and bucket_entries(project) is None else None
         if current is not None and listing and current.facts(Facts).listing == listing.digest:
             return _reuse_stored(project, current, report)
         previous = current.table("manifest", MANIFEST_SCHEMA) if current else None
@@ -235,7 +235,7 @@ def preview(
     `different`: images whose objects are known to be different pictures.
     """
     source = project.settings.source
-    entries = _bucket_entries(project)
+    entries = bucket_entries(project)
     if entries is not None:
         return build_manifest_from_entries(entries, category=category, settings=source, previous=before)
     objects = listing.objects() if listing else _objects(project, category)
@@ -245,7 +245,7 @@ def preview(
 def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
     """The texts of manifest.json about the images (source, title, caption), `CAPTIONS_SCHEMA`; mostly empty."""
     text_of: dict[str, str] = {}
-    for entry in _bucket_entries(project) or []:
+    for entry in bucket_entries(project) or []:
         text = " ".join(part for part in (entry.source, entry.title, entry.caption) if part)
         if text:
             text_of |= {key: text for _, key, _, _ in entry_objects(entry)}
@@ -257,7 +257,7 @@ def captions(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
 def declared(project: Project, frame: pl.DataFrame) -> pl.DataFrame:
     """Times and places of the images from manifest.json, `DECLARED_SCHEMA`; mostly empty."""
     context_of: dict[str, tuple[float | None, float | None, float | None]] = {}
-    for entry in _bucket_entries(project) or []:
+    for entry in bucket_entries(project) or []:
         context = entry_context(entry)
         if context != (None, None, None):
             context_of |= {key: context for _, key, _, _ in entry_objects(entry)}
@@ -298,7 +298,7 @@ def _folders(project: Project) -> list[str]:
     return [*folders, ROOT_CATEGORY] if has_images else folders
 
 
-def _bucket_entries(project: Project) -> list[Entry] | None:
+def bucket_entries(project: Project) -> list[Entry] | None:
     """Entries of the bucket's manifest.json, or None if the bucket is listed instead."""
     wanted = project.settings.source.manifest
     if wanted == "ignore":

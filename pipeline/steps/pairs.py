@@ -21,6 +21,7 @@ from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.decided import rated_pairs
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 from pipeline.storage.files import write_atomically
 
 COLUMNS = ("a", "b", "same")
@@ -120,7 +121,7 @@ def add_pairs(project: Project, slugs: list[str], rows: Sequence[tuple[str, str,
 def _names(project: Project, slug: str) -> dict[str, str]:
     """Key, id or content hash → content hash, of every usable image."""
     columns = ["image_id", "key", "content_hash", "status"]
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, columns)
+    images = units(project.store, slug).table("images", IMAGES_SCHEMA, columns)
     usable = images.filter(pl.col("status") == "ok")
     names: dict[str, str] = {}
     for image_id, key, content_hash, _ in usable.iter_rows():

@@ -129,9 +129,9 @@ class Project(DataDirectory):
         return open_encoder(params.spec, device=params.device, cache_dir=cache, threads=params.decode_threads)
 
     def vectors(self, fingerprint: str) -> "VectorStore":
-        from pipeline.storage.vectors import VectorStore
+        from pipeline.storage.vectors import open_vectors
 
-        return VectorStore(self.layout.vectors(fingerprint))
+        return open_vectors(self.layout, fingerprint)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
 from pipeline.steps.thumbnails import ThumbnailMaker
+from pipeline.steps.units import boxes, current_units, units
 from pipeline.storage.artifacts import digest as digest_of
 from pipeline.storage.files import file_digest, write_atomically
 from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_document, read_history, write_history
@@ -108,6 +109,8 @@ def _inputs_digest(project: Project, slug: str) -> str:
     Empty if an input is not stored yet.
     """
     artifacts = {name: project.store.current(slug, name) for name in GATHERED}
+    if (current := current_units(project.store, slug)) is not None and current.name != "images":
+        artifacts["objects"] = current
     if not all(artifacts.values()):
         return ""
     versions = [
@@ -180,11 +183,19 @@ def _new_result(
 
 def _counts(document: Mapping[str, Any]) -> dict[str, int]:
     """The summary of a document, and the size of its largest cluster."""
-    return {**document["summary"], "largest": max((cluster["size"] for cluster in document["clusters"]), default=0)}
+    summary = dict(document["summary"])
+    objects = {f"objects_{name}": number for name, number in summary.pop("objects", {}).items()}
+    return {**summary, **objects, "largest": max((cluster["size"] for cluster in document["clusters"]), default=0)}
+
+
+def usable_counts(counts: Mapping[str, int]) -> int:
+    """How many images, or objects, are clustered or unclustered by such counts."""
+    unit = "objects_" if "objects_found" in counts else ""
+    return counts[f"{unit}clustered"] + counts[f"{unit}unclustered"]
 
 
 def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
-    images = counts["clustered"] + counts["unclustered"]
+    images = usable_counts(counts)
     limit = project.settings.published.max_cluster_share
     large = guard.holds_most(counts["largest"], images, limit, slug)
     return " ".join(filter(None, [large, warning_about_kinds(project, slug)]))
@@ -235,6 +246,13 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
 def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[str, Any]) -> dict[str, bytes]:
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key", "content_hash"])
     hashes = dict(images.iter_rows())
+    if document.get("unit") == "object":
+        crops = units(project.store, slug).table("images", IMAGES_SCHEMA, ["image_id", "key", "content_hash"])
+        rows = crops.join(boxes(project.store, slug).drop("image_id"), left_on="image_id", right_on="object_id")
+        hashes |= {
+            documents.with_fragment(key, box): value
+            for _, key, value, *box in rows.select("image_id", "key", "content_hash", "x", "y", "w", "h").iter_rows()
+        }
     alike = published_duplicates(project, slug)
     labels = project.settings.source.group_label
     with closing(ThumbnailMaker(project)) as maker:

@@ -16,7 +16,7 @@ from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
 from pipeline.steps.manifest import manifest, select_categories
 from pipeline.steps.project import Project, Report
-from pipeline.steps.publish import publish
+from pipeline.steps.publish import publish, usable_counts
 from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
@@ -49,14 +49,16 @@ class CategoryRun:
         total = counts["images"]
         reasons = {name: number for name, number in images.counts.items()
                    if name in ("broken", "missing", "too_large", "not_an_image", "unreadable")}  # fmt: skip
-        usable = counts["clustered"] + counts["unclustered"]
+        usable = usable_counts(counts)
+        unclustered = counts.get("objects_unclustered", counts["unclustered"])
         return {
             "category": self.category,
             "images": total,
+            **({"objects": counts["objects_found"]} if "objects_found" in counts else {}),
             "clusters": counts["clusters"],
             "clustered": counts["clustered"],
             "unclustered": counts["unclustered"],
-            "unclustered_share": round(counts["unclustered"] / usable, 4) if usable else 0.0,
+            "unclustered_share": round(unclustered / usable, 4) if usable else 0.0,
             "set_aside": counts["rejected"],
             "set_aside_reasons": reasons,
             "largest_cluster_share": round(counts["largest"] / usable, 4) if usable else 0.0,
@@ -99,7 +101,6 @@ def _run_category(project: Project, slug: str, *, sample: int | None) -> Categor
     done.add(manifest(project, slug, sample=sample))
     for report in ingest(project, slug):
         done.add(report)
-    done.reports["images"].seconds -= done.reports["embeddings"].seconds
     for step in CLUSTER_STEPS:
         done.add(step(project, slug))
     done.add(publish(project, slug))

@@ -21,7 +21,7 @@ from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.similarity import index as searching
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts
 from pipeline.steps.project import Project
-from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.artifacts import Artifact
 from pipeline.storage.layout import read_slugs
 
 SAME = 0.99999  # least score of a copy; float16 rounds the last digits
@@ -185,11 +185,6 @@ def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | Non
         raise ImageClusterError(f"{name} cannot be used as a query: {decoded.reason}")
     model = encoder or project.encoder
     return model.encode(model.prepare(decoded.pixels)[None])[0]
-
-
-def vectors_fingerprint(project: Project, encoder: Encoder) -> str:
-    """The fingerprint of this encoder's vectors. Only an index with the same fingerprint can be searched with them."""
-    return digest(encoder.fingerprint, project.settings.images.background)
 
 
 def _as_exact(hit: Found) -> Found:

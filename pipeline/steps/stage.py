@@ -20,6 +20,7 @@ from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.decided import excluded_images
 from pipeline.steps.project import Project, Report, timed
+from pipeline.steps.units import units
 from pipeline.storage.artifacts import Artifact, digest
 
 
@@ -103,7 +104,8 @@ class Usable:
 
     def seen(self, *further: object) -> str:
         """A digest of the versions behind these images, the excluded images, and the `further` inputs of a stage."""
-        stored = [self.project.store.require(self.slug, name).provenance for name in ("images", "embeddings")]
+        stored = [units(self.project.store, self.slug).provenance]
+        stored.append(self.project.store.require(self.slug, "embeddings").provenance)
         left_out = sorted(excluded_images(self.project, self.slug))
         return digest([provenance.fingerprint for provenance in stored], left_out, *further)
 
@@ -111,7 +113,7 @@ class Usable:
 def embedded_images(project: Project, slug: str) -> tuple[pl.DataFrame, str]:
     """The usable images that people did not exclude, sorted by id, and the fingerprint of their vectors."""
     images = (
-        project.store.require(slug, "images").table("images", IMAGES_SCHEMA)
+        units(project.store, slug).table("images", IMAGES_SCHEMA)
         .filter(pl.col("status") == "ok").sort("image_id")
     )  # fmt: skip
     if excluded := excluded_images(project, slug):

@@ -28,7 +28,8 @@ from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
 F = TypeVar("F", bound=StageFacts)
 VERSIONS_KEPT = 5
 PRODUCERS = {
-    "manifest": "run", "images": "embed", "embeddings": "embed", "duplicates": "duplicates", "reduced": "cluster",
+    "manifest": "run", "images": "embed", "objects": "embed", "embeddings": "embed",
+    "duplicates": "duplicates", "reduced": "cluster",
     "labels": "cluster", "identities": "cluster", "representatives": "cluster", "similarity": "cluster",
     "published": "visualize", "tuning": "tune",
 }  # fmt: skip

@@ -3,8 +3,8 @@
 What belongs here: choosing the version to continue with. Not here: detecting the damage (`artifacts.py` raises
 `DamagedArtifactError`), running the steps again (`steps/run.py`).
 
-All artefacts except `identities` can be computed from the bucket and the settings. The ids of `identities` depend on
-the earlier ids, so its newest complete version becomes current again.
+Most artefacts can be computed from the bucket and the settings. The ids of `identities` and of `objects` depend on
+earlier ids, so the newest complete version of these becomes current again.
 """
 
 import json
@@ -20,7 +20,8 @@ from pipeline.storage.files import write_atomically
 
 DROPPED = "dropped.json"  # the newest version when the artefact was dropped
 KEPT = {
-    "identities": ("clusters", "members", "ledger")
+    "identities": ("clusters", "members", "ledger"),
+    "objects": ("images", "objects", "known"),
 }  # artefacts that cannot be computed again, and the tables they need
 
 

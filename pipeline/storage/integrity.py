@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline.errors import PublishRefusedError
+from pipeline.errors import DamagedFileError, PublishRefusedError
 from pipeline.stages.images.identity import CONTENTS_SCHEMA
 from pipeline.stages.published import duplicates, schema
 from pipeline.stages.published.document import content_digest, decode
@@ -20,7 +20,7 @@ from pipeline.storage.artifacts import Artifact
 from pipeline.storage.files import file_digest
 from pipeline.storage.history import DIGEST_LETTERS, History, number_of
 from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, TABLE_SUFFIX, Layout, published_set, published_sets
-from pipeline.storage.vectors import VectorStore
+from pipeline.storage.vectors import VectorStore, open_vectors
 
 HASH = r"^[0-9a-f]{32}$"
 LENGTH_TOLERANCE = 0.01  # float16 changes the length of a unit vector by less than 0.001
@@ -95,7 +95,10 @@ def encoder_fault(layout: Layout, fingerprint: str) -> str:
 
 def embedded_hashes(layout: Layout, fingerprint: str) -> set[str]:
     """The hashes with a vector of this encoder, in readable parts."""
-    return _hashes(_visible(layout.vectors(fingerprint).glob(f"*/*{TABLE_SUFFIX}")))
+    stored = _hashes(_visible(layout.vectors(fingerprint).glob(f"*/*{TABLE_SUFFIX}")))
+    with contextlib.suppress(DamagedFileError):
+        return stored | open_vectors(layout, fingerprint).renamed(stored)
+    return stored
 
 
 def journal_hashes(layout: Layout, slug: str) -> set[str]:
@@ -208,9 +211,8 @@ def _hashes(paths: list[Path]) -> set[str]:
 
 
 def published_keys(root: Path, slug: str, version: str) -> tuple[str, list[str]]:
-    """The time of clusters.json of a set, and the key of every image in it."""
+    """The time of clusters.json of a set, and the key of every image in it, once however many objects it has."""
     document = json.loads((published_set(root, slug, version) / DOCUMENT).read_bytes())
     images = [image for cluster in document["clusters"] for image in cluster["images"]]
-    return document["generatedAt"], [
-        entry["key"] for entry in [*images, *document["unclustered"], *document["rejected"]]
-    ]
+    entries = [*images, *document["unclustered"], *document["rejected"]]
+    return document["generatedAt"], sorted({entry["key"] for entry in entries})

@@ -15,6 +15,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       categories/SLUG/images/undecodable.json        files whose decoder crashed or never ended
       categories/SLUG/images/journal/PART.parquet    rows of an unfinished run
       vectors/FINGERPRINT/SLUG/PART.{npy,parquet}
+      vectors/FINGERPRINT/names-DIGEST.parquet       objects whose vector is stored under another name
       thumbnails/AB/HASH
       contents/SLUG/PART.parquet                     the image behind each byte content
       curation.sqlite3                               decisions of people; no run can compute them again
@@ -39,6 +40,7 @@ SCHEMA_VERSION = 1
 _REMOVE = "Bring it back from a backup of the data directory, or remove it: the next run writes it anew."
 MARKER = "image-cluster.json"
 TABLE_SUFFIX = ".parquet"
+NAMES_MARK = "-"  # between the fingerprint of vectors and the digest of their names
 # files of a published set that the program reads
 DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 # All names that this program uses at the top of a data directory; they are never read as a source.
@@ -180,7 +182,13 @@ class Layout:
         return self.artifact(slug, "images") / "undecodable.json"
 
     def vectors(self, fingerprint: str) -> Path:
-        return self.root / "vectors" / fingerprint
+        """The folder of vectors; a fingerprint may end with the digest of their `vector_names`."""
+        return self.root / "vectors" / fingerprint.partition(NAMES_MARK)[0]
+
+    def vector_names(self, fingerprint: str) -> Path | None:
+        """The table of names of a fingerprint that has one."""
+        _, mark, digest = fingerprint.partition(NAMES_MARK)
+        return self.vectors(fingerprint) / f"names-{digest}{TABLE_SUFFIX}" if mark else None
 
 
 def published_sets(published: Path, slug: str) -> Path:

@@ -30,9 +30,12 @@ class ThumbnailStore:
     def path(self, content_hash: str) -> Path:
         return self.root / content_hash[:2] / content_hash
 
-    def write(self, content_hash: str, data: bytes) -> None:
-        """Store a thumbnail unless a whole one exists. Not synced to disk: a cache may lose its last second."""
-        if self.has(content_hash):
+    def write(self, content_hash: str, data: bytes, *, again: bool = False) -> None:
+        """Store a thumbnail unless a whole one exists; `again` replaces it.
+
+        Not synced to disk: a cache may lose its last second.
+        """
+        if not again and self.has(content_hash):
             return
         path = self.path(content_hash)
         path.parent.mkdir(parents=True, exist_ok=True)

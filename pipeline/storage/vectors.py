@@ -7,13 +7,17 @@ A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` 
 hashes, sorted, in row order). A part exists once its Parquet file does, which is written last; a crash leaves at most
 arrays that nobody reads. Reading many vectors joins the Parquet files; reading a few bisects the mapped hashes, which
 touches a few pages of a million. Parts lie in one folder per category, but hashes are looked up in all of them, so
-copying or moving images to another category embeds nothing. Reading a Parquet list column takes 30 times as long, a
+copying or moving images to another category embeds nothing. The vector of an object that kept its id while its box
+changed is stored under the name of its crop: a table of names (`NAMES_SCHEMA`) belongs to the fingerprint then, so that
+what was made of other vectors is made again. Reading a Parquet list column takes 30 times as long, a
 fixed-size binary column 9 times (200,000 × 512).
 """
 
+import io
 import json
 import secrets
 from collections.abc import Generator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,19 +29,47 @@ import polars as pl
 from pipeline.errors import DamagedFileError, MissingArtifactError
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.storage.files import sync_directory, sync_file, write_atomically
+from pipeline.storage.layout import NAMES_MARK, Layout
 
 SMALL_PARTS_KEPT = 16
 CHUNK = 16_384  # rows copied at a time, so that reading all does not double the memory
 FEW = 1 / 16  # share of the stored rows up to which bisection is faster than reading all hashes
 Place = tuple[str, np.ndarray, np.ndarray]  # a part, positions among the wanted hashes, and their rows in the part
+NAMES_SCHEMA = pl.Schema({"content_hash": pl.String(), "crop": pl.String()})
 INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.Int32(), "row": pl.Int64()})
 
 
-class VectorStore:
-    """The vectors of one encoder fingerprint; `root` is `Layout.vectors(fingerprint)`."""
+def open_vectors(layout: Layout, fingerprint: str) -> "VectorStore":
+    """The vectors of this fingerprint, under their ids."""
+    return VectorStore(layout.vectors(fingerprint), layout.vector_names(fingerprint))
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+
+def with_names(layout: Layout, fingerprint: str, names: pl.DataFrame, digest: str) -> str:
+    """Store a table of names (`NAMES_SCHEMA`) for a fingerprint; returns the fingerprint that reads by them.
+
+    `digest` is one of `names`. Without any, it is the fingerprint itself.
+    """
+    if not names.height:
+        return fingerprint
+    named = f"{fingerprint}{NAMES_MARK}{digest}"
+    path = layout.vector_names(named)
+    if path is not None and not path.exists():
+        encoded = io.BytesIO()
+        names.select(list(NAMES_SCHEMA)).write_parquet(encoded)
+        write_atomically(path, encoded.getvalue())
+    return named
+
+
+def comparable(fingerprint: str, other: str) -> bool:
+    """Whether vectors of two fingerprints can be compared."""
+    return fingerprint.partition(NAMES_MARK)[0] == other.partition(NAMES_MARK)[0]
+
+
+class VectorStore:
+    """The vectors of one encoder fingerprint; `root` is `Layout.vectors(fingerprint)`, `names` a table of names."""
+
+    def __init__(self, root: Path, names: Path | None = None) -> None:
+        self.root, self._names_file = root, names
 
     def append(self, slug: str, hashes: Sequence[str], vectors: np.ndarray) -> None:
         """Add float [n, d] `vectors` (stored as float16) under n `hashes`; they are readable when this returns."""
@@ -102,7 +134,19 @@ class VectorStore:
 
     def known(self) -> set[str]:
         """All hashes that have a vector."""
-        return set(self.index()["content_hash"].to_list())
+        stored = set(self.index()["content_hash"].to_list())
+        return stored | self.renamed(stored)
+
+    def renamed(self, stored: AbstractSet[str]) -> set[str]:
+        """The ids whose vector is one of those `stored` under another name."""
+        return {name for name, crop in self._names().items() if crop in stored}
+
+    def _names(self) -> dict[str, str]:
+        """Id → the name under which its vector is stored, where that is another."""
+        if self._names_file is None:
+            return {}
+        with self._explaining_damage():
+            return dict(pl.read_parquet(self._names_file, glob=False).select(list(NAMES_SCHEMA)).iter_rows())
 
     def holding(self, hashes: pl.Series) -> list[str]:
         """Names of the parts that hold these hashes."""
@@ -117,6 +161,10 @@ class VectorStore:
 
     def read(self, hashes: Sequence[str]) -> np.ndarray:
         """Float16 [n, d], row i the vector of `hashes[i]`. Raises `MissingArtifactError` if one is not stored."""
+        names = self._names()
+        return self._read([names.get(value, value) for value in hashes] if names else hashes)
+
+    def _read(self, hashes: Sequence[str]) -> np.ndarray:
         places = self._find_by_bisection(hashes) if len(hashes) else []
         if places is None:
             places = self._find_by_join(hashes)
@@ -208,7 +256,7 @@ class VectorStore:
             return
         hashes = [value for path in parts for value in pl.read_parquet(path, glob=False)["content_hash"].to_list()]
         unique = list(dict.fromkeys(hashes))
-        self.append(slug, unique, self.read(unique))
+        self.append(slug, unique, self._read(unique))
         for path in parts:
             path.unlink(missing_ok=True)
             for ending in (".npy", ".hashes.npy"):

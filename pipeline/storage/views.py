@@ -12,6 +12,7 @@ from pipeline.storage.artifacts import ArtifactStore
 VIEWS = {
     "image_manifest": ("manifest", "manifest"),
     "images": ("images", "images"),
+    "objects": ("objects", "objects"),
     "duplicates": ("duplicates", "duplicates"),
     "signatures": ("duplicates", "signatures"),
     "reduced": ("reduced", "reduced"),

@@ -9,8 +9,8 @@ import pytest
 
 from tests.assets.bench import Bench, materializations, picture_bytes
 
-ALL = {"image_manifest", "images", "embeddings", "reduced", "labels", "identities", "representatives", "similarity",
-       "published", "duplicates"}  # fmt: skip
+ALL = {"image_manifest", "images", "objects", "embeddings", "reduced", "labels", "identities", "representatives",
+       "similarity", "published", "duplicates"}  # fmt: skip
 
 
 def test_one_run_makes_all_assets_and_passes_every_check(bench: Bench) -> None:

@@ -21,6 +21,7 @@ from pipeline.steps.curation import Curation
 from pipeline.steps.decision_guard import counted
 from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
 from pipeline.steps.project import Project
+from pipeline.steps.units import current_units
 from pipeline.storage import integrity
 from pipeline.storage import leftovers as left
 from pipeline.storage.artifacts import Artifact
@@ -30,7 +31,8 @@ from pipeline.storage.history import History, read_history
 from pipeline.storage.layout import published_set
 from pipeline.storage.publications import linked_version, swing
 
-NAMES = ("manifest", "images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives",
+NAMES = ("manifest", "images", "objects", "embeddings", "duplicates", "reduced", "labels", "identities",
+         "representatives",
          "similarity", "tuning")  # fmt: skip
 ALWAYS_MADE = ("manifest", "images", "embeddings")  # every category that was published or clustered has them
 _LEDGER = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members", "into")
@@ -149,7 +151,7 @@ def vectors(project: Project, slug: str) -> Iterator[Finding]:
     if fault := integrity.encoder_fault(project.layout, fingerprint) if fingerprint else "":
         yield _fault("vectors", slug, fault, partial(_drop_encoder, project, slug, fingerprint))
         return
-    images = project.store.current(slug, "images")
+    images = current_units(project.store, slug)
     if images is not None and _not_before(project, stored, images):
         rows = images.table("images", IMAGES_SCHEMA, ["content_hash", "status"]).filter(pl.col("status") == "ok")
         if unlisted := set(rows["content_hash"]) - set(table["content_hash"]):

@@ -12,10 +12,12 @@ from pathlib import Path
 from pipeline.errors import DamagedArtifactError, DamagedFileError
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.objects.contract import KNOWN_SCHEMA
 from pipeline.steps.curation import Curation
 from pipeline.steps.decision_guard import counted, ways_on
 from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
 from pipeline.steps.project import Project
+from pipeline.steps.units import current_units
 from pipeline.storage import integrity
 from pipeline.storage import leftovers as left
 from pipeline.storage.curation import copies, marker
@@ -106,13 +108,12 @@ def leftovers(project: Project, _: str) -> Iterator[Finding]:
 
 def _usable(project: Project, slug: str) -> set[str]:
     try:
-        stored = project.store.current(slug, "images")
-        if stored is None:
-            return set()
-        table = stored.table("images", IMAGES_SCHEMA, ["content_hash", "status"])
+        stored = [project.store.current(slug, "images"), current_units(project.store, slug)]
+        columns = ["content_hash", "status"]
+        tables = [one.table("images", IMAGES_SCHEMA, columns) for one in stored if one is not None]
     except DamagedArtifactError:  # reported for that category
         return set()
-    return set(table.filter(table["status"] == "ok")["content_hash"])
+    return {value for table in tables for value in table.filter(table["status"] == "ok")["content_hash"]}
 
 
 def _hashes_that_may_return(project: Project) -> set[str]:
@@ -123,8 +124,12 @@ def _hashes_that_may_return(project: Project) -> set[str]:
         try:
             stored = project.store.current(slug, "embeddings")
             table = stored.table("embeddings", EMBEDDINGS_SCHEMA) if stored is not None else None
+            found = project.store.current(slug, "objects")
+            known = found.table("known", KNOWN_SCHEMA, ["image_hash", "content_hash"]) if found is not None else None
         except DamagedArtifactError:
             continue
+        if known is not None:
+            hashes |= {*known["image_hash"], *known["content_hash"]}
         for fingerprint in set(table["fingerprint"]) if table is not None else ():
             hashes |= integrity.embedded_hashes(project.layout, fingerprint)
     return hashes
@@ -139,6 +144,8 @@ def _drop_and_recompute(project: Project, slugs: list[str], cut: list[Path]) -> 
     left.remove(cut)
     for slug in slugs:
         heal(project.store, slug, "images")
+        if project.store.current(slug, "objects") is not None:
+            heal(project.store, slug, "embeddings")  # so that crops without a thumbnail are cut again
     return f"the next run reads the images of {', '.join(slugs) or 'no category'} again and makes them"
 
 

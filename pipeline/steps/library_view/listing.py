@@ -21,6 +21,7 @@ from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import read_base
 from pipeline.steps.project import Project
+from pipeline.steps.units import source_ids, units
 from pipeline.storage.layout import read_slugs
 
 Row = dict[str, Any]
@@ -45,7 +46,7 @@ def only_category(project: Project, wanted: str | None) -> str:
 
 def images_table(project: Project, slug: str) -> pl.DataFrame:
     """Key, id, group, identifier and content hash of every usable image, sorted by id."""
-    table = project.store.require(slug, "images").table("images", _IMAGES, list(_IMAGES))
+    table = units(project.store, slug).table("images", _IMAGES, list(_IMAGES))
     return table.filter(pl.col("status") == "ok").sort("image_id")
 
 
@@ -84,7 +85,8 @@ def cluster_rows(project: Project, slug: str) -> list[Row]:
 def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
     """Cluster id → a suggested name."""
     keys, groups = snapshot.frame["key"].to_list(), snapshot.frame["group"].to_list()
-    names, words = snapshot.frame["image_id"].to_list(), captions(project, snapshot.slug)
+    sources = source_ids(project.store, snapshot.slug, snapshot.frame["image_id"])
+    names, words = sources.to_list(), captions(project, snapshot.slug)
     carried = {
         cluster: [Carried(keys[row], groups[row], words.get(names[row], "")) for row in rows]
         for cluster, rows in snapshot.rows_by_cluster.items()

@@ -15,6 +15,7 @@ import polars as pl
 from pipeline.curation.review import raise_flags
 from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.identities.contract import Facts as IdentityFacts
+from pipeline.stages.objects.contract import Facts as ObjectFacts
 from pipeline.stages.published import document as documents
 from pipeline.stages.published.slugs import slugify
 from pipeline.stages.representatives.contract import Facts as RepresentativeFacts
@@ -25,14 +26,16 @@ from pipeline.steps.library_view.figures import changed_clusters
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import Base, read_base
 from pipeline.steps.project import Project
+from pipeline.steps.units import units
 
 PACKAGES = ("umap-learn", "hdbscan", "scikit-learn", "torch", "openvino", "numpy")
-NEEDED = ("images", "embeddings", "identities", "representatives")
+NEEDED = ("embeddings", "identities", "representatives")
 
 
 def gather(project: Project, slug: str) -> documents.LibraryView:
     """The view of one category that is published, with decisions applied."""
     needed = {name: project.store.require(slug, name) for name in NEEDED}
+    found = units(project.store, slug)
     base, curation = read_base(project, slug), project.curation
     _flag_this_run(project, slug, curation, base)
     snapshot = make_snapshot(project, base, curation)
@@ -53,10 +56,11 @@ def gather(project: Project, slug: str) -> documents.LibraryView:
         clusters=views,
         unclustered=_unclustered(snapshot, refs),
         rejected=_rejected(snapshot, curation),
-        total_images=base.frame.height,
+        total_images=base.frame["source_id"].n_unique(),
         died=[documents.DiedCluster(name, None, size) for name, size in died if name not in curated.clusters],
         ended_by_people=tuple(sorted({*computed.clusters} - {*curated.clusters} | set(curated.redirects))),
         shaped_by_people=tuple(changed_clusters(computed, curated)),
+        detector=found.facts(ObjectFacts).detector if found.name == "objects" else None,
     )
 
 
@@ -81,8 +85,10 @@ def _flag_this_run(project: Project, slug: str, curation: Curation, base: Base) 
 
 
 def _refs(frame: pl.DataFrame) -> dict[str, documents.ImageRef]:
-    rows = frame.select("image_id", "key", "group", "identifier").iter_rows()
-    return {name: documents.ImageRef(name, key, group, identifier) for name, key, group, identifier in rows}
+    rows = frame.select("image_id", "key", "group", "identifier", "box").iter_rows()
+    return {
+        name: documents.ImageRef(name, key, group, identifier, _box(box)) for name, key, group, identifier, box in rows
+    }
 
 
 def _members(snapshot: Snapshot, refs: Mapping[str, documents.ImageRef], cluster: str) -> list[documents.Member]:
@@ -138,16 +144,24 @@ def _rejected(snapshot: Snapshot, curation: Curation) -> list[documents.Rejected
     excluded = curation.log.excluded(snapshot.slug)
     events = curation.log.events(snapshot.slug)
     result = [
-        documents.RejectedImage(key, status, reason or status)
-        for key, status, reason in frame.filter(pl.col("status") != "ok")
-        .sort("key").select("key", "status", "reason").iter_rows()
+        documents.RejectedImage(key, status, reason or status, _box(box))
+        for key, status, reason, box in frame.filter(pl.col("status") != "ok")
+        .sort("key").select("key", "status", "reason", "box").iter_rows()
     ]  # fmt: skip
     left_out = frame.filter((pl.col("status") == "ok") & pl.col("content_hash").is_in(list(excluded)))
-    for key, image in left_out.sort("key").select("key", "content_hash").iter_rows():
+    for key, image, box in left_out.sort("key").select("key", "content_hash", "box").iter_rows():
         event = events[excluded[image] - 1]
         why = f": {event.why}" if event.why else ""
-        result.append(documents.RejectedImage(key, "excluded", f"excluded by {event.actor} on {event.at[:10]}{why}"))
+        reason = f"excluded by {event.actor} on {event.at[:10]}{why}"
+        result.append(documents.RejectedImage(key, "excluded", reason, _box(box)))
     return result
+
+
+def _box(values: Sequence[float] | None) -> documents.Box | None:
+    if values is None:
+        return None
+    x, y, w, h = values
+    return x, y, w, h
 
 
 def _model(project: Project, slug: str) -> dict[str, Any]:
@@ -157,6 +171,14 @@ def _model(project: Project, slug: str) -> dict[str, Any]:
     return {"encoder": used.provenance.params["spec"], **recorded}
 
 
+def _objects_as_used(project: Project, slug: str) -> dict[str, Any]:
+    """How objects were chosen and cut; empty where images are the unit."""
+    found = units(project.store, slug)
+    if found.name != "objects":
+        return {}
+    return {"objects": {**found.provenance.params, "margin": project.settings.objects.margin}}
+
+
 def _settings_as_used(project: Project, slug: str) -> dict[str, Any]:
     used = {name: dict(project.store.require(slug, name).provenance.params)
             for name in ("reduced", "labels", "identities", "representatives")}  # fmt: skip
@@ -164,6 +186,7 @@ def _settings_as_used(project: Project, slug: str) -> dict[str, Any]:
     return {
         "variant": source.variant,
         "background": project.settings.images.background,
+        **_objects_as_used(project, slug),
         "reducer": used["reduced"],
         "clusterer": used["labels"],
         "identities": used["identities"],

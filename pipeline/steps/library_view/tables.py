@@ -20,6 +20,7 @@ from pipeline.stages.reduced.contract import reduced_schema
 from pipeline.stages.representatives.contract import MEMBERS_SCHEMA as RANKS_SCHEMA
 from pipeline.stages.representatives.contract import clusters_schema
 from pipeline.steps.project import Project
+from pipeline.steps.units import boxes, current_units
 from pipeline.storage.artifacts import Artifact
 
 MADE_OF = ("images", "manifest", "embeddings", "identities", "representatives", "reduced")
@@ -39,8 +40,9 @@ _PLACES = columns(reduced_schema(0), "image_id", "x", "y")
 class Base:
     """The computed tables of a category: `frame` with one row per image, sorted by image id, and `clusters` by id.
 
-    `frame` has the columns of the images table, and cluster_id, probability, nearest_cluster, distance, rank,
-    similarity, chosen, x, y and date (taken, else last modified); all of these may be null. `fingerprint` is that of
+    `frame` has the columns of the images table, source_id and box (`_with_boxes`), and cluster_id, probability,
+    nearest_cluster, distance, rank, similarity, chosen, x, y and date (taken, else last modified); all of these may be
+    null. `fingerprint` is that of
     the images' vectors, empty if there are none.
     """
 
@@ -68,6 +70,15 @@ class Base:
         return rows
 
     @cached_property
+    def objects_of(self) -> dict[str, list[int]]:
+        """Id of an image → rows of its objects; empty where images are the unit."""
+        rows: dict[str, list[int]] = {}
+        boxed = self.frame.with_row_index("row").filter(pl.col("box").is_not_null()).select("row", "source_id")
+        for row, name in boxed.iter_rows():
+            rows.setdefault(name, []).append(row)
+        return rows
+
+    @cached_property
     def row_of(self) -> dict[str, int]:
         """Image id → row."""
         return {name: row for row, name in enumerate(self.frame["image_id"].to_list())}
@@ -75,18 +86,33 @@ class Base:
 
 def versions_of(project: Project, slug: str) -> Versions:
     """The current versions of all tables of a `Base`."""
-    return _versions({name: project.store.current(slug, name) for name in MADE_OF})
+    return _versions(_current(project, slug))
+
+
+def _current(project: Project, slug: str) -> dict[str, Artifact | None]:
+    """The artefacts by name; those of objects count as `images` where objects are the unit."""
+    current = {name: project.store.current(slug, name) for name in MADE_OF}
+    return {**current, "images": current_units(project.store, slug)}
+
+
+def _with_boxes(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with `source_id`, the id of the image in the manifest, and `box`: x, y, w and h, null for an image."""
+    box = pl.concat_list("x", "y", "w", "h")
+    table = found.select(pl.col("object_id").alias("image_id"), pl.col("image_id").alias("source_id"), box=box)
+    joined = frame.join(table, on="image_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("source_id", "image_id").alias("source_id"))
 
 
 def read_base(project: Project, slug: str) -> Base:
     """The joined tables; values that are not computed yet are null."""
-    current = {name: project.store.current(slug, name) for name in MADE_OF}
-    frame = _table(current["images"], "images", IMAGES_SCHEMA)
-    modified = _table(current["manifest"], "manifest", _MANIFEST)
+    current = _current(project, slug)
+    frame = _with_boxes(_table(current["images"], "images", IMAGES_SCHEMA), boxes(project.store, slug))
+    modified = _table(current["manifest"], "manifest", _MANIFEST).rename({"image_id": "source_id"})
+    frame = frame.join(modified.unique("source_id", keep="first"), on="source_id", how="left")
     members = _table(current["identities"], "members", _HOMES)
     ranks = _table(current["representatives"], "members", _RANKS)
     places = _table(current["reduced"], "reduced", _PLACES)
-    for other in (modified, members, ranks, places):
+    for other in (members, ranks, places):
         frame = frame.join(other.unique("image_id", keep="first"), on="image_id", how="left")
     date = pl.coalesce(pl.col("taken_at"), pl.col("last_modified").dt.replace_time_zone(None)).alias("date")
     used = current["embeddings"]

@@ -11,7 +11,7 @@ import { inViewer, openViewer } from "./viewer.js";
 
 /** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
- *   height: number | null, date: string | null, taken_at: string | null }} Picture */
+ *   height: number | null, date: string | null, taken_at: string | null, box?: number[] | null }} Picture */
 
 /** @param {string | null} group */
 const code = (group) => (group && /^[A-Za-z]{2}$/.test(group) ? group.toUpperCase() : group ?? "");
@@ -25,6 +25,7 @@ export function tileOf(image, mark = "") {
     probability: image.probability?.toFixed(2) ?? "", pixels: image.width ? `${image.width} × ${image.height}` : "",
     date: (image.date ?? "").replace("T", " ").slice(0, 16), taken: (image.taken_at ?? "").replace("T", " ").slice(0, 16),
   });
+  if (image.box) tile.dataset.box = image.box.join(" ");
   tile.querySelector(".pick")?.setAttribute("aria-label", image.key);
   const picture = tile.querySelector("img");
   if (picture) picture.src = image.content_hash ? `/api/v1/thumbnails/${image.content_hash}?size=256` : "";

@@ -12,7 +12,7 @@ import { together, Zoom } from "./zoom.js";
 const dialog = the("viewer", HTMLDialogElement), other = the("viewer-other", HTMLElement);
 const label = document.body.dataset.groupLabel ?? "folder", groupLabel = label.charAt(0).toUpperCase() + label.slice(1);
 const zoom = new Zoom(the("viewer-frame", HTMLElement), the("viewer-image", HTMLImageElement),
-  (text) => { the("viewer-zoom", HTMLElement).textContent = text; });
+  (text) => { the("viewer-zoom", HTMLElement).textContent = text; outline(); });
 const otherZoom = new Zoom(other, the("viewer-other-image", HTMLImageElement), () => {});
 together(zoom, otherZoom);
 
@@ -30,6 +30,24 @@ let beside = "";
 let held = null;
 /** @type {AbortController | undefined} */
 let asking;
+
+/** Where an object is in its image, drawn on it; nothing while the crop is shown, or for a whole image. */
+function outline() {
+  const frame = the("viewer-box", HTMLElement), image = the("viewer-image", HTMLImageElement);
+  const [x, y, w, h] = (seen?.box ?? "").split(" ").map(Number);
+  frame.hidden = h === undefined || !image.src.endsWith("/original") || !image.offsetWidth;
+  if (frame.hidden || x === undefined || y === undefined || w === undefined || h === undefined) return;
+  const { offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height } = image;
+  Object.assign(frame.style, { left: `${left + x * width}px`, top: `${top + y * height}px`, width: `${w * width}px`, height: `${h * height}px` });
+}
+addEventListener("resize", outline);
+the("viewer-image", HTMLElement).addEventListener("load", outline);
+
+/** A box in words. @param {string | undefined} box */
+function boxText(box) {
+  const sides = box?.split(" ").map((side) => `${Math.round(Number(side) * 100)} %`);
+  return sides && `${sides[2]} × ${sides[3]} of the image, at ${sides[0]}, ${sides[1]}`;
+}
 
 /** The list at hand, as it is now. */
 const row = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile[data-id]")]);
@@ -110,7 +128,7 @@ function facts(recorded) {
   const data = seen ?? /** @type {Facts} */ ({}), list = the("viewer-facts", HTMLElement);
   /** @type {[string, string | undefined | null][]} */
   const all = [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], [groupLabel, data.group], ["Tags", data.tags],
-    ["Pixels", data.pixels], [data.taken ? "Taken" : "File date", data.taken || data.date], ...recorded, ["Id", data.id]];
+    ["Pixels", data.pixels], ["Box", boxText(data.box)], [data.taken ? "Taken" : "File date", data.taken || data.date], ...recorded, ["Id", data.id]];
   list.replaceChildren(...all.flatMap(([name, value]) => (value ? [made("dt", name), made("dd", value)] : [])));
 }
 
