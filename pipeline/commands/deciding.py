@@ -182,12 +182,18 @@ def create(
     "adopt",
     click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
     click.option("--folders", is_flag=True, help="Every folder is a kind, and its name that of the cluster."),
+    click.option(
+        "--xmp", "sidecars", type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="Keywords of the XMP sidecars below this folder (Lightroom, digiKam, darktable).",
+    ),
+    click.option("--under", default="", help="With --xmp: keywords below this one are names. [the category]"),
     click.option("--dry-run", is_flag=True, help="Only say what would be decided."),
-)
+)  # fmt: skip
 def adopt(
-    project: "Project", slug: str, file: Path | None, folders: bool, dry_run: bool, as_json: bool, **given: Any
-) -> None:
-    """Take over kinds that you sorted elsewhere: from folders, or from a CSV file.
+    project: "Project", slug: str, file: Path | None, folders: bool, sidecars: Path | None, under: str, dry_run: bool,
+    as_json: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Take over kinds that you sorted elsewhere: from folders, a CSV file, or XMP sidecars.
 
     FILE has a header and a row per image: a column `key` (or `image_id`, or `filename`), a column `cluster`, and, if
     you like, `tags` separated by `;`. A computed cluster that is mostly one kind gets its name; otherwise the images
@@ -197,20 +203,24 @@ def adopt(
     Examples:
       image-cluster clusters adopt --folders --dry-run
       image-cluster clusters adopt names.csv --why "from the old catalogue"
+      image-cluster clusters adopt --xmp photos/ --under Birds
     """
     from dataclasses import asdict
 
     from pipeline.console import print_json, print_rows
-    from pipeline.steps.adopt import adopt_file, adopt_folders
+    from pipeline.steps.adopt import adopt_file, adopt_folders, adopt_sidecars
 
-    if folders == (file is not None):
-        raise click.UsageError("Give either a CSV file or --folders.")
-    plan = adopt_folders(project, slug) if file is None else adopt_file(project, slug, file)
+    if sum((folders, file is not None, sidecars is not None)) != 1:
+        raise click.UsageError("Give one of: a CSV file, --folders, --xmp FOLDER.")
+    if sidecars is not None:
+        plan = adopt_sidecars(project, slug, sidecars, under)
+    else:
+        plan = adopt_folders(project, slug) if file is None else adopt_file(project, slug, file)
     if not dry_run and plan.decisions:
         _store(project, slug, plan.decisions, **given)
     rows = [asdict(kind) for kind in plan.kinds]
     if as_json:
-        unfit = {"unknown": plan.unknown, "contradicting": plan.contradicting}
+        unfit = {"unknown": plan.unknown, "contradicting": plan.contradicting, "unreadable": plan.unreadable}
         print_json(
             {"clusters": rows, "tags": plan.tags, **unfit, "decisions": len(plan.decisions), "stored": not dry_run}
         )
@@ -220,6 +230,8 @@ def adopt(
     for images, what in ((plan.unknown, "are not here"), (plan.contradicting, "have two kinds; the first one holds")):
         if images:
             talk(f"{len(images)} of the given images {what}, for example {images[0]}.")
+    if plan.unreadable:
+        talk(f"{len(plan.unreadable)} sidecars cannot be read, for example {plan.unreadable[0]}.")
     done = "Would be stored" if dry_run else "Stored"
     talk(f"{done}: {len(plan.decisions)} decisions about {len(rows)} clusters and {len(plan.tags)} tags.")
 

@@ -1,4 +1,4 @@
-"""Names and tags from elsewhere (a CSV file, folders) → decisions about clusters.
+"""Names and tags from elsewhere (a CSV file, folders, XMP sidecars) → decisions about clusters.
 
 What belongs here: reading names and tags, and matching them to the images of a category. Not here: which cluster a kind
 becomes (`curation/adoption.py`), storing decisions (`curation.py`).
@@ -15,12 +15,14 @@ from pipeline.curation import decisions as d
 from pipeline.curation.adoption import Adopted, adopt
 from pipeline.curation.decisions import Decision
 from pipeline.errors import DecisionError
+from pipeline.stages.published.sidecar import keywords
 from pipeline.steps.catalogue import read_catalogue
 from pipeline.steps.curation import new_cluster_id
 from pipeline.steps.library_view.listing import images_table
 from pipeline.steps.project import Project
 
 TAG_SEPARATOR = ";"
+LARGEST_SIDECAR = 4 << 20  # bytes
 _NAME: TypeAdapter[str] = TypeAdapter(d.Name)
 _TAG: TypeAdapter[str] = TypeAdapter(d.TagName)
 
@@ -35,6 +37,7 @@ class Adoption:
     unknown: list[str] = field(default_factory=list[str])
     contradicting: list[str] = field(default_factory=list[str])
     matched: int = 0  # rows that are about an image here
+    unreadable: list[str] = field(default_factory=list[str])  # sidecars that could not be read
 
 
 def adopt_folders(project: Project, slug: str) -> Adoption:
@@ -63,6 +66,52 @@ def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
             f"{adoption.unknown[0]!r}, and a key here is {keys[0] if len(keys) else 'none yet'!r}. Nothing was decided."
         )
     return adoption
+
+
+def adopt_sidecars(project: Project, slug: str, folder: Path, under: str = "") -> Adoption:
+    """Names and tags from the XMP sidecars below a folder: keywords below `under` (`Birds|Herons`) are names of
+    kinds, all others are tags. By default `under` is the category, as `export --as xmp` writes them.
+
+    A sidecar is of the image whose key it ends with, with or without the image's own suffix (`7.jpg.xmp`, `7.xmp`).
+    Raises `DecisionError` if no sidecar is of an image here.
+    """
+    top = (under or project.category_of(slug)).casefold()
+    keys = images_table(project, slug)["key"].to_list()
+    stems = _unique_stems(keys)
+    rows: list[tuple[str, str, str]] = []
+    unreadable: list[str] = []
+    for path in sorted(folder.rglob("*.[xX][mM][pP]")):
+        try:
+            if path.stat().st_size > LARGEST_SIDECAR:
+                raise ValueError("it is too large")
+            found = keywords(path.read_bytes())
+        except (OSError, ValueError):
+            unreadable.append(str(path))
+            continue
+        image = path.relative_to(folder).as_posix()[: -len(".xmp")]
+        kinds = [way[-1] for way in found if len(way) > 1 and way[0].casefold() == top]
+        tags = [way[-1] for way in found if way[0].casefold() != top]
+        joined = TAG_SEPARATOR.join(tag.replace(TAG_SEPARATOR, ",") for tag in tags)
+        rows += [(stems.get(image, image), kind, joined) for kind in kinds or [""]]
+    adoption = _match(project, slug, rows)
+    adoption.unreadable = unreadable
+    if not adoption.matched:
+        example = (
+            f"it names for example {adoption.unknown[0]!r}, and a key here is {keys[0]!r}" if rows else "there is none"
+        )
+        raise DecisionError(f"No XMP sidecar below {folder} is of an image of {slug}: {example}. Nothing was decided.")
+    return adoption
+
+
+def _unique_stems(keys: Iterable[str]) -> dict[str, str]:
+    """A key without its suffix, or an end of one (from a `/` on) that only one image has → the key."""
+    ends: dict[str, str | None] = {}
+    for key in keys:
+        parts = key.rpartition(".")[0].split("/")
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            ends[end] = None if end in ends else key
+    return {end: key for end, key in ends.items() if key is not None}
 
 
 def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) -> Adoption:

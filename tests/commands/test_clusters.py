@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from pipeline.stages.published.sidecar import sidecar
 from tests.steps.test_run import Bench, add
 
 Run = Callable[..., Result]
@@ -171,6 +172,27 @@ def test_names_and_tags_of_another_tool_are_adopted_from_a_csv_file(run: Run, tm
     assert next(row["id"] for row in listed(run) if row["name"] == "Red post") == one
     again = json.loads(run("adopt", str(file), "--json").stdout)
     assert again["decisions"] == 0
+
+
+def test_keywords_of_xmp_sidecars_are_adopted_as_names_and_tags(run: Run, tmp_path: Path) -> None:
+    one = listed(run)[0]["id"]
+    keys = [image["key"] for image in json.loads(run("show", one, "--json").stdout)["images"]]
+    for number, key in enumerate(keys):
+        name = f"{key}.xmp" if number % 2 else f"{key.rsplit('.', 1)[0].rsplit('/', 1)[-1]}.xmp"
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(sidecar([("Posts", "Red post"), ("weather", "wet")]))
+    (tmp_path / "photos/broken.xmp").write_bytes(b"no xml")
+    done = run("adopt", "--xmp", str(tmp_path / "photos"), "--under", "posts")
+    assert done.exit_code == 0, done.output
+    assert "1 sidecars cannot be read" in done.stderr
+    assert {row["id"]: row["name"] for row in listed(run)}[one] == "Red post"
+    told = [event["what"] for event in json.loads(run("history", "--json").stdout)]
+    assert told == [f"tagged {len(keys)} images “wet”", f"named {one} “Red post”"]
+    assert "0 decisions" in run("adopt", "--xmp", str(tmp_path / "photos"), "--under", "posts").stderr
+    (tmp_path / "none").mkdir()
+    assert run("adopt", "--xmp", str(tmp_path / "none")).exit_code != 0
+    assert run("adopt", "--folders", "--xmp", str(tmp_path)).exit_code == 2
 
 
 def test_folders_are_adopted_as_clusters(run: Run) -> None:

@@ -1,6 +1,7 @@
 """XMP sidecars: cluster names and tags as keywords that photo managers read.
 
-What belongs here: the text of one sidecar. Not here: which images get one, and where it is written (`steps/export.py`).
+What belongs here: the text of one sidecar, and the keywords in one. Not here: which images get one, and where it is
+written (`steps/export.py`), what keywords become (`steps/adopt.py`).
 
 Sources: Adobe XMP specification part 1 (2012) for the packet and `dc:subject`; `lr:hierarchicalSubject` is Lightroom's,
 `digiKam:TagsList` digiKam's. darktable reads the first two.
@@ -44,6 +45,34 @@ def sidecar(keywords: Sequence[Sequence[str]]) -> bytes:
         _list(described, field, container, paths)
     ET.indent(root)
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="utf-8") + b"\n"
+
+
+def keywords(document: bytes) -> list[tuple[str, ...]]:
+    """The keywords of a sidecar of any program, each a path from the general to the special.
+
+    Those of Lightroom's tree, else digiKam's; then flat ones that stand in no path. Raises `ValueError` for what is no
+    XMP document, or declares entities, which no sidecar needs and which could fill the memory.
+    """
+    if b"\0" in document or b"<!" in document.replace(b"<!--", b""):  # UTF-16 could hide a declaration
+        raise ValueError("it declares a document type, or is not UTF-8")
+    try:
+        root = ET.fromstring(document)  # noqa: S314  # without declarations there is nothing to expand or to fetch
+    except ET.ParseError as error:
+        raise ValueError(str(error)) from error
+    paths: list[tuple[str, ...]] = []
+    for field, _, separator in HIERARCHIES:
+        texts = _texts(root, field)
+        paths = [tuple(part.strip() for part in text.split(separator) if part.strip()) for text in texts]
+        if paths:
+            break
+    known = {part for path in paths for part in path}
+    flat = [(text,) for text in _texts(root, "dc:subject") if text not in known]
+    return list(dict.fromkeys(path for path in [*paths, *flat] if path))
+
+
+def _texts(root: ET.Element, field: str) -> list[str]:
+    items = (item for place in root.iter(_name(field)) for item in place.iter(_name("rdf:li")))
+    return [text for item in items if (text := (item.text or "").strip())]
 
 
 def _list(parent: ET.Element, field: str, container: str, texts: Sequence[str]) -> None:

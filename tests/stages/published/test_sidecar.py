@@ -2,7 +2,9 @@
 
 from xml.etree import ElementTree as ET
 
-from pipeline.stages.published.sidecar import NAMESPACES, is_ours, sidecar
+import pytest
+
+from pipeline.stages.published.sidecar import NAMESPACES, is_ours, keywords, sidecar
 
 
 def lists(document: bytes) -> dict[str, list[str | None]]:
@@ -34,3 +36,20 @@ def test_a_name_with_the_separator_of_a_program_stays_one_level_there() -> None:
 def test_a_sidecar_of_ours_is_known_and_one_of_another_program_is_not() -> None:
     assert is_ours(sidecar([("posts", "Red")]))
     assert not is_ours(b'<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2"/>')
+
+
+def test_keywords_are_read_back_as_they_were_written() -> None:
+    paths = [("bollards", "White"), ("night",)]
+    assert keywords(sidecar(paths)) == paths
+
+
+def test_flat_keywords_that_stand_in_no_path_are_read_too() -> None:
+    herons = b"<rdf:li>Herons</rdf:li>"
+    document = sidecar([("Birds", "Herons")]).replace(herons, herons + b"<rdf:li>wet</rdf:li>", 1)
+    assert keywords(document) == [("Birds", "Herons"), ("wet",)]
+
+
+@pytest.mark.parametrize("document", [b"", b"no xml", b'<!DOCTYPE a [<!ENTITY b "bbbb">]><a>&b;</a>'])
+def test_what_is_no_sidecar_or_declares_entities_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        keywords(document)
