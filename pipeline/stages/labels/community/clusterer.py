@@ -15,7 +15,7 @@ from scipy import sparse
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
 from pipeline.stages.labels.community.near_copies import Looks, find_looks
-from pipeline.stages.labels.community.outliers import FEW, ISOLATED, calibrated, membership, strangeness
+from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
 from pipeline.stages.labels.community.resolution import STEP, USUAL, granularity_of, resolution_of, value_of
 from pipeline.stages.labels.community.stability import item_consensus
@@ -57,9 +57,8 @@ def group_communities(
     `history`: the previous clusters; edges between different ones are weakened. From `outlier_score` 0.5 on an image is
     unclustered.
 
-    Near copies are one look (`near_copies.py`) and share its fate. Sizes count looks, with one exception: a look with
-    `min_cluster_size` images is a cluster of its own if it fits nowhere, or if there are fewer than `FEW` looks, which
-    do not tell what fits.
+    Near copies are one look (`near_copies.py`) and share its fate. Sizes count looks, with one exception: a look that
+    fits nowhere is a cluster of its own if it has `min_cluster_size` images.
 
     Without `n_clusters`, clusters below `min_cluster_size` (lowered for small libraries) are merged into the cluster
     with the largest edge weight to them; if unconnected, they stay unclustered. The clusters of different granularities
@@ -123,7 +122,7 @@ def _grouped(
         usual = absorbed(searched, consensus(searched, USUAL, seed, runs), smallest)
         strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
         enough = (copies > 1) & (copies >= smallest_of(params.min_cluster_size, int(copies.sum())))
-        alone = enough & ((strange.score >= 0.5) | strange.isolated | (n < FEW))
+        alone = enough & ((strange.score >= 0.5) | strange.isolated)
         usual[alone] = usual.max() + 1 + np.arange(alone.sum())
         kept_labels = np.where(enough, usual, _without_noise(usual, strange.score, min_members=0))
         value = value_of(params.granularity, granularity_of(USUAL))

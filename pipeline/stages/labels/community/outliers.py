@@ -53,8 +53,9 @@ def strangeness(
     near = neighbours.distances[:, :NEAREST].mean(axis=1).astype(np.float64)
     limit: float | None = isolation_limit(n, isolated)
     apart = isolation(vectors, near) / limit
-    isolated_rows = apart >= 1
-    if n < FEW or isolated_rows.mean() > MOST_NOISE:
+    # of few images the nearest three are all kinds together; the nearest one still is a neighbour
+    isolated_rows = apart >= 1 if n >= FEW else isolation(vectors, neighbours.distances[:, 0]) >= limit
+    if n < FEW or (apart >= 1).mean() > MOST_NOISE:
         apart, limit = np.zeros(n), None
     score = np.maximum(apart, remoteness(near, groups) / remote_limit(groups)) / 2
     score[groups < 0] = 1.0

@@ -79,6 +79,14 @@ def test_kinds_of_ten_equal_images_are_found(count: int, change: float) -> None:
     assert len(found.parents) == count
 
 
+@pytest.mark.parametrize("width", [0.15, 0.25, 0.35])
+def test_few_narrow_kinds_far_apart_are_not_cut_into_their_looks(width: float) -> None:
+    """Within such a kind most images are near copies, seen from the distance between kinds."""
+    data, truth = kinds([80, 60, 40], width=width)
+    found = communities(data)
+    assert adjusted_mutual_info_score(truth, found.groups) >= 0.95
+
+
 def test_copies_of_copies_are_no_copies() -> None:
     """Frames of a film, each near to the next: a look never grows beyond what is near to one image."""
     angle = np.linspace(0, np.pi / 2, 200)
