@@ -19,7 +19,10 @@ from pipeline.adapters.decode_apart import DecodingProcess
 from pipeline.service.encoders import Encoders
 from pipeline.service.problems import Problem, unknown
 from pipeline.settings import ServiceParams
+from pipeline.stages.embeddings.crops import crop_of, squared
 from pipeline.stages.images.decode import Decoded, Rejected, content_hash
+from pipeline.stages.objects.boxes import Box
+from pipeline.stages.objects.table import NO_OBJECT
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.embedded import vectors_fingerprint
 from pipeline.steps.library_view.cache import Library
@@ -138,6 +141,23 @@ class Searcher:
         encoder = self.encoders.get()
         vector = encoder.encode(encoder.prepare(decoded.pixels)[None])[0]
         return Question(vector, vectors_fingerprint(self.project, encoder))
+
+    def from_region(self, image_id: str, box: Box) -> Question:
+        """A query by a region of an image of the library, cut from its original and embedded as an object is."""
+        location = self.library.image(image_id)
+        if location is None:
+            raise unknown("image", image_id, (name for one in self.library.all() for name in one.base.row_of))
+        snapshot, row = location
+        status, key = (snapshot.frame[column][row] for column in ("status", "key"))
+        if status not in ("ok", NO_OBJECT):
+            raise Problem(409, "set-aside", f"The image {image_id} was set aside as {status}, so it has no regions.")
+        decoded = self.decoders.decode(self.project.bucket.read(key))
+        if isinstance(decoded, Rejected):
+            raise Problem(409, "changed", f"The original {key} cannot be used as a query: {decoded.reason}")
+        encoder = self.encoders.get()
+        pixels = squared(crop_of(decoded.pixels, box, self.project.settings.objects.margin))
+        vector = encoder.encode(encoder.prepare(pixels)[None])[0]
+        return Question(vector, vectors_fingerprint(self.project, encoder), home=snapshot.slug)
 
     def from_text(self, words: str) -> Question:
         """A query by text."""

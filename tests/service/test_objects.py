@@ -15,7 +15,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     library = objects_library(root / "library", 24)
     boxes = [(0.1, 0.1, 0.25, 0.25), (0.6, 0.6, 0.25, 0.25)]
     add_scene(Path(library), "posts/de/de-900.png", ["red", "blue"], boxes, 900)
-    site = Site(root, objects={"unit": "object"})
+    site = Site(root, objects={"unit": "object", "margin": 0.0})
     site.run()
     with site.serve() as made:
         yield made
@@ -68,3 +68,28 @@ def test_the_page_marks_objects_with_their_box(client: Client) -> None:
     first = client.get("/images", params={"category": "posts"}).raise_for_status().json()["items"][0]
     page = client.get(f"{client.url}/c/posts/cluster/{first['cluster']}")
     assert 'data-box="0.' in page.text
+
+
+def test_a_region_of_an_image_is_a_query(client: Client) -> None:
+    items = client.get("/images", params={"category": "posts", "limit": 100}).raise_for_status().json()["items"]
+    red = next(item for item in items if item["key"] == "posts/de/de-900.png" and item["box"][0] < 0.5)
+    body = {"image_id": red["image_id"], "box": [0.6, 0.6, 0.25, 0.25], "top_k": 9}
+    hits = client.post("/similarity/find", json=body).raise_for_status().json()["items"]
+    (own,) = (hit for hit in hits if hit["image"]["key"] == "posts/de/de-900.png")
+    assert own["image"]["box"] == [0.6, 0.6, 0.25, 0.25]
+    assert own["score"] == pytest.approx(1, abs=1e-3)
+    others = [int(hit["image"]["key"][12:15]) % 3 for hit in hits if "900" not in hit["image"]["key"]]
+    assert set(others) == {2}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"text": "red", "box": [0, 0, 1, 1]},
+        {"image_id": "x", "box": [0.9, 0, 0.5, 1]},
+        {"image_id": "x", "box": [0, 0, 0, 1]},
+        {"image_id": "x", "box": [0, 0, 1]},
+    ],
+)
+def test_a_region_that_is_none_is_refused(client: Client, body: dict[str, object]) -> None:
+    problem(client.post("/similarity/find", json=body), 422)

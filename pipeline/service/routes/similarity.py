@@ -18,6 +18,7 @@ from pipeline.service.problems import Problem
 from pipeline.service.routes.common import Slug, category_of, image_of, inlined_schema, read_json
 from pipeline.service.search import Filters, Question
 from pipeline.settings import ServiceParams
+from pipeline.stages.objects.boxes import Box, fault
 
 MOST = 10_000
 MOST_RATED = 1000
@@ -25,6 +26,7 @@ DEFAULT_TOP = 50
 TopK = Annotated[int, Query(ge=1, le=MOST, description="How many results.")]
 MinScore = Annotated[float, Query(ge=-1, le=1, description="Leave out less similar images.")]
 Names = Annotated[list[str], Query(max_length=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Ids = Annotated[list[str], Field(max_length=MOST_RATED)]
 
 
@@ -56,10 +58,20 @@ class FindRequest(FindOptions):
     vector: list[float] | None = Field(default=None, min_length=1, max_length=65_536)
     text: str | None = Field(default=None, min_length=1, max_length=1000)
 
+    box: tuple[Share, Share, Share, Share] | None = Field(
+        default=None,
+        description="With image_id: a region of that image (left, top, width and height as shares of it), or of the "
+        "image that an object is in.",
+    )
+
     @model_validator(mode="after")
     def _one_question(self) -> "FindRequest":
         if sum(query is not None for query in (self.image_id, self.vector, self.text)) != 1:
             raise ValueError("give exactly one of image_id, vector and text")
+        if self.box is not None and self.image_id is None:
+            raise ValueError("box is a region of an image: give its image_id")
+        if self.box is not None and (problem := fault(Box(*self.box))):
+            raise ValueError(f"box is no region of an image: {problem}")
         return self
 
 
@@ -172,6 +184,8 @@ def _find_json(service: Service, data: bytes) -> HitList:
 
 
 def _question(service: Service, body: FindRequest) -> Question:
+    if body.image_id is not None and body.box is not None:
+        return service.searcher.from_region(body.image_id, Box(*body.box))
     if body.image_id is not None:
         return service.searcher.from_image(body.image_id)
     if body.vector is not None:
