@@ -11,6 +11,7 @@ from pipeline.curation import decisions as d
 from pipeline.errors import AllImagesRejectedError, UnknownNameError
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.objects.contract import OBJECTS_SCHEMA
+from pipeline.steps.doctor.checkup import examine
 from tests.fakes import MeanColourEncoder
 from tests.steps.objects_library import SIDE, Bench, add_scene, box_of, coco, objects_bench, scene, yolo
 from tests.steps.test_run import KINDS
@@ -271,3 +272,38 @@ def test_the_table_of_images_of_objects_has_a_row_per_unit(bench: Bench) -> None
     assert dict(units.group_by("status").len().iter_rows()) == {"ok": 36, "no_object": 1}
     assert units["image_id"].n_unique() == 37
     assert len(KINDS) == 3
+
+
+def faults(bench: Bench, *, repair: bool = False) -> list[str]:
+    return [one.check for one in examine(bench.project(), repair=repair) if one.state != "ok"]
+
+
+def test_the_check_of_a_data_directory_of_objects_finds_nothing_to_mend_also_after_boxes_changed(bench: Bench) -> None:
+    bench.run()
+    assert not faults(bench)
+    (bench.library / "posts/de/de-000.txt").write_text(yolo([(*box_of(0)[:2], 0.25, 0.35)]))
+    bench.run()
+    assert not faults(bench)
+
+
+def test_a_lost_thumbnail_of_a_crop_is_cut_again_after_a_repair_and_never_becomes_the_whole_image(bench: Bench) -> None:
+    bench.run()
+    name = objects(bench)["content_hash"][0]
+    before = bench.project().thumbnails.read(name)
+    bench.project().thumbnails.path(name).unlink()
+    assert faults(bench, repair=True) == ["thumbnails"]
+    bench.run()
+    assert bench.project().thumbnails.read(name) == before
+    assert not faults(bench)
+
+
+def test_damaged_objects_go_back_to_the_last_whole_version_so_that_ids_last(bench: Bench) -> None:
+    bench.run()
+    (bench.library / "posts/de/de-000.txt").write_text(yolo([(*box_of(0)[:2], 0.25, 0.35)]))
+    bench.run()
+    before = objects(bench)
+    folder = bench.project().store.require("posts", "objects").folder
+    (folder / "known.parquet").write_bytes(b"damaged")
+    (bench.library / "posts/de/de-001.txt").write_text(yolo([(*box_of(1)[:2], 0.25, 0.35)]))
+    bench.run()
+    assert set(objects(bench)["content_hash"]) == set(before["content_hash"])
