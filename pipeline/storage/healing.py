@@ -19,10 +19,10 @@ from pipeline.storage.artifacts import ArtifactStore, Provenance
 from pipeline.storage.files import write_atomically
 
 DROPPED = "dropped.json"  # the newest version when the artefact was dropped
-KEPT = {
+KEPT = {  # artefacts that cannot be computed again, and the tables they need
     "identities": ("clusters", "members", "ledger"),
     "objects": ("images", "objects", "known"),
-}  # artefacts that cannot be computed again, and the tables they need
+}
 
 
 def heal(store: ArtifactStore, slug: str, name: str) -> str:

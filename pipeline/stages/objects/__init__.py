@@ -5,6 +5,5 @@
 - `lineage.py`: the lasting id of an object, inherited from the box that it overlaps.
 - `table.py`: one row per object, and the rows that later links work on instead of images.
 
-Not here: reading and storing (`steps/objects.py`), embedding crops
-(`stages/embeddings/crops.py`).
+Not here: reading and storing (`steps/objects.py`), embedding crops (`stages/embeddings/crops.py`).
 """

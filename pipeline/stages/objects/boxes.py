@@ -1,7 +1,7 @@
 """Boxes: their overlap, the pixels of a crop, and which of the found boxes count.
 
-What belongs here: arithmetic on boxes, and the rules of the settings. Not here: finding boxes (`annotations.py`,
-`adapters/detectors/`), ids (`lineage.py`).
+What belongs here: arithmetic on boxes, and the rules of the settings. Not here: reading boxes
+(`annotations.py`), ids (`lineage.py`).
 
 A box is normalised: shares of the width and height of the upright image, with the origin at its top left.
 """

@@ -46,9 +46,9 @@ KNOWN_SCHEMA = pl.Schema(  # every object that was ever seen
 class Facts(StageFacts):
     """What a finished run records.
 
-    Counts of `images` (usable ones), of those `without` an object, of `objects`, of `refused` boxes, and of bad
-    `files`; `bytes` of the images; `embeddings` and `parts`: the version and files of the vectors that belong to it,
-    empty if they must be looked at again.
+    `detector`: where the boxes come from. Counts of `images` (usable ones), of those `without` an object, of `objects`,
+    of `refused` boxes, and of bad `files`. `embeddings` and `parts`: the version and files of the vectors that belong
+    to it, empty if they must be looked at again.
     """
 
     detector: str = ""

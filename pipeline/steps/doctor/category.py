@@ -32,8 +32,7 @@ from pipeline.storage.layout import published_set
 from pipeline.storage.publications import linked_version, swing
 
 NAMES = ("manifest", "images", "objects", "embeddings", "duplicates", "reduced", "labels", "identities",
-         "representatives",
-         "similarity", "tuning")  # fmt: skip
+         "representatives", "similarity", "tuning")  # fmt: skip
 ALWAYS_MADE = ("manifest", "images", "embeddings")  # every category that was published or clustered has them
 _LEDGER = columns(LEDGER_SCHEMA, "cluster_id", "alive", "members", "into")
 _UNFINISHED = "a run was begun and not finished: the next one goes on from there"

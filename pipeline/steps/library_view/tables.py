@@ -42,8 +42,7 @@ class Base:
 
     `frame` has the columns of the images table, source_id and box (`_with_boxes`), and cluster_id, probability,
     nearest_cluster, distance, rank, similarity, chosen, x, y and date (taken, else last modified); all of these may be
-    null. `fingerprint` is that of
-    the images' vectors, empty if there are none.
+    null. `fingerprint` is that of the images' vectors, empty if there are none.
     """
 
     slug: str
