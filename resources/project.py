@@ -19,6 +19,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.manifest.build import Bucket
 from pipeline.steps.data_directory import Talk
+from pipeline.steps.decided import tells_how_fine
 from pipeline.steps.project import Project
 from resources.bucket import BucketResource
 
@@ -45,10 +46,10 @@ class ProjectResource(dg.ConfigurableResource[Any]):
         Raises `SettingsError` if the settings are invalid with the overrides.
         """
         settings = with_overrides(self.settings(), overrides)
-        told = not {"granularity", "n_clusters"}.isdisjoint(overrides.get("labels", {}))
         return _Project(
-            settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log), granularity_given=told
-        )
+            settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log),
+            granularity_given=tells_how_fine(overrides.get("labels", {})),
+        )  # fmt: skip
 
     def encoder_factory(self) -> EncoderFactory | None:
         """A function that makes the encoder; None for the encoder of the settings."""

@@ -111,9 +111,9 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
                  "min_cluster_size", "granularity", "clusters", "seed", "recluster", "single")  # fmt: skip
         chosen = {name: given.pop(name, None) for name in names}
         settings = settings_from(settings_file, chosen)
-        told = chosen["granularity"] is not None or chosen["clusters"] is not None
+        how_fine = chosen["granularity"] is not None or chosen["clusters"] is not None
         try:
-            return function(project=Project(settings, talk=console, granularity_given=told), **given)
+            return function(project=Project(settings, talk=console, granularity_given=how_fine), **given)
         finally:
             console.close()
 

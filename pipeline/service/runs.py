@@ -29,6 +29,7 @@ from pipeline.service.database import ServiceDatabase, run_table
 from pipeline.service.options import EVENTS_VARIABLE, TOKEN_VARIABLE
 from pipeline.service.problems import Problem, unknown
 from pipeline.settings import Settings
+from pipeline.steps.decided import tells_how_fine
 
 LOOK_SECONDS = 0.3
 DAGSTER_SECONDS = 2.0
@@ -84,14 +85,14 @@ class Runs:
         same = next((run for run in waiting if (run["kind"], run["settings"]) == (kind, changed)), None)
         if same is not None:
             return same  # it has not begun, so it will see the same images
-        told = not {"granularity", "n_clusters"}.isdisjoint(changed.get("labels", {}))
-        return self._launch_here(kind, category, slug, settings, changed, {"granularity_given": told})
+        further = {"granularity_given": tells_how_fine(changed.get("labels", {}))}
+        return self._launch_here(kind, category, slug, settings, changed, further)
 
     def launch_all(self, settings: Settings) -> Row:
         """Start a run of every category of the source, or return the one that goes on."""
-        going = [run for run in self.last(1000, OPEN) if run["kind"] == "pipeline" and run["slug"] is None]
-        if going:
-            return going[0]
+        open_runs = [run for run in self.last(1000, OPEN) if run["kind"] == "pipeline" and run["slug"] is None]
+        if open_runs:
+            return open_runs[0]
         row = self._row("pipeline", None, None, {})
         self._write_job(row["id"], {"kind": "pipeline", "categories": [], "settings": settings.model_dump(mode="json")})
         return self._add(row)

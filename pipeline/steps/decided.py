@@ -5,12 +5,15 @@ What belongs here: reading these from a project's decisions. Not here: deciding 
 on computed clusters (`curation/replay.py`).
 """
 
+from collections.abc import Collection
 from itertools import combinations
 
 from pipeline.curation import decisions as d
 from pipeline.curation.decisions import Event
 from pipeline.settings import ClusterParams
 from pipeline.steps.project import Project
+
+HOW_FINE = ("granularity", "n_clusters")  # the settings of `labels` that a decision about granularity overrides
 
 
 def excluded_images(project: Project, slug: str) -> frozenset[str]:
@@ -43,6 +46,11 @@ def granularity_event(project: Project, slug: str) -> Event | None:
         if isinstance(event.decision, d.Granularity):
             return event if event.decision.value is not None else None
     return None
+
+
+def tells_how_fine(label_settings: Collection[str]) -> bool:
+    """Whether a run that is given these settings of `labels` is told how fine to cluster: then no decision counts."""
+    return not set(HOW_FINE).isdisjoint(label_settings)
 
 
 def cluster_params(project: Project, slug: str) -> ClusterParams:

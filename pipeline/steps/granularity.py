@@ -25,7 +25,7 @@ from pipeline.stages.tuning.contract import GROUPS_SCHEMA, PLACES_SCHEMA, Facts
 from pipeline.stages.tuning.sheets import typical_points
 from pipeline.stages.tuning.trials import WORDS, Survival, same_setting
 from pipeline.steps import labels as labels_step
-from pipeline.steps.decided import cluster_params, granularity_event
+from pipeline.steps.decided import HOW_FINE, cluster_params, granularity_event
 from pipeline.steps.duplicates import collapsed
 from pipeline.steps.identities import match_groups
 from pipeline.steps.incremental import clustering, made_of
@@ -167,7 +167,7 @@ def swept(project: Project, slug: str) -> str:
     """A digest of what the groups of a sweep depend on."""
     source = project.store.require(slug, "reduced")
     params = clustering(cluster_params(project, slug))
-    further = {name: value for name, value in params.items() if name not in ("granularity", "n_clusters", "memory")}
+    further = {name: value for name, value in params.items() if name not in (*HOW_FINE, "memory")}
     return digest(source.provenance.fingerprint, further, labels_step.CODE, *collapsed(project, slug))
 
 

@@ -35,13 +35,13 @@ Limit = Annotated[int | None, Query(ge=1, le=MOST)]
 def home(service: Shared) -> Response:
     """The first category, or a page that says how to get one."""
     slugs = sorted(service.library.slugs())
-    going = [run for run in service.runs.last(100, OPEN) if run["kind"] == "pipeline" and run["slug"] is None]
-    if slugs and not going:
+    first_run = [run for run in service.runs.last(100, OPEN) if run["kind"] == "pipeline" and run["slug"] is None]
+    if slugs and not first_run:
         return RedirectResponse(f"/c/{slugs[0]}", 303)
     options = service.options
     return show(
-        service, None, "empty", tab="", can_choose=offered(service) or bool(going), buckets=options.loopback,
-        roots=[str(root) for root in options.browse], running=going[0]["id"] if going else "",
+        service, None, "empty", tab="", can_choose=offered(service) or bool(first_run), buckets=options.loopback,
+        roots=[str(root) for root in options.browse], running=first_run[0]["id"] if first_run else "",
     )  # fmt: skip
 
 
