@@ -33,6 +33,7 @@ AGENT = "agent"
 MOST_PICTURES = 48  # on one sheet
 MOST_ROWS = 500
 Order = Literal["typical", "edge"]
+Only = Literal["all", "named", "unnamed", "review"]
 Row = dict[str, Any]
 
 
@@ -62,11 +63,11 @@ class Agent:
                          "tags": {tag: len(found) for tag, found in snapshot.rows_by_tag.items()}})  # fmt: skip
         return rows
 
-    def clusters(self, category: str, search: str, only: str, limit: int, offset: int) -> Row:
-        """The clusters of a category, the largest first; `only` is all, named, unnamed or review."""
+    def clusters(self, category: str, search: str, only: Only, limit: int, offset: int) -> Row:
+        """The clusters of a category, the largest first."""
         snapshot = category_of(self.service, category)
         kept = [cluster for cluster in snapshot.clusters.values()
-                if (not search or fits(cluster, search)) and _wanted(cluster, only)]  # fmt: skip
+                if fits(cluster, search) and _wanted(cluster, only)]  # fmt: skip
         kept.sort(key=lambda cluster: (-cluster["size"], cluster["id"]))
         shown = kept[offset : offset + min(limit, MOST_ROWS)]
         return {"total": len(kept), "clusters": [_cluster(cluster) for cluster in shown]}
@@ -141,12 +142,11 @@ class Agent:
     def rename(self, category: str, cluster: str, name: str, why: str) -> Row:
         """Name a cluster; an empty name removes it."""
         snapshot, cluster_id = cluster_of(self.service, cluster, category_of(self.service, category))
-        if name and (other := choose_cluster(name, {c: row["name"] for c, row in snapshot.clusters.items()})) not in (
-            None,
-            cluster_id,
-        ):
+        names = {cluster: row["name"] for cluster, row in snapshot.clusters.items()}
+        owner = choose_cluster(name, names) if name else None
+        if owner not in (None, cluster_id):
             raise DecisionError(
-                f"The cluster {other} has the name {name!r} already. Choose another, or merge them on the page."
+                f"The cluster {owner} has the name {name!r} already. Choose another, or merge them on the page."
             )
         return self._decide(snapshot, {"kind": "rename", "cluster": cluster_id, "name": name or None}, why)
 
@@ -172,7 +172,7 @@ class Agent:
         snapshot = category_of(self.service, category)
         active = d.active_events(self.service.decisions().log.events(snapshot.slug))
         own = [event for event in active if event.actor == AGENT]
-        event = own[-1] if own and not number else next((one for one in active if one.number == number), None)
+        event = own[-1] if own and not number else next((made for made in active if made.number == number), None)
         if event is None:
             raise DecisionError(f"There is no such decision in force in {category}; nothing was undone.")
         if event.actor != AGENT:
@@ -224,9 +224,16 @@ class Agent:
         return path.read_bytes()
 
 
-def _wanted(cluster: ClusterRow, only: str) -> bool:
-    named = cluster["name"] is not None
-    return {"named": named, "unnamed": not named, "review": cluster["needs_review"]}.get(only, True)
+def _wanted(cluster: ClusterRow, only: Only) -> bool:
+    match only:
+        case "all":
+            return True
+        case "named":
+            return cluster["name"] is not None
+        case "unnamed":
+            return cluster["name"] is None
+        case "review":
+            return cluster["needs_review"]
 
 
 def _cluster(cluster: ClusterRow) -> Row:

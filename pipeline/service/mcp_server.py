@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 from pydantic import Field, ValidationError
 
 from pipeline.errors import ImageClusterError
-from pipeline.service.agent import MOST_PICTURES, MOST_ROWS, Agent, Order, Seen
+from pipeline.service.agent import MOST_PICTURES, MOST_ROWS, Agent, Only, Order, Seen
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -58,8 +58,8 @@ def _add_lists(server: "MCPServer[Any]", agent: Agent) -> None:
     @_tool(server)
     def list_clusters(
         category: Category,
-        search: Annotated[str, Field(description="Part of a name, or the beginning of an id.")] = "",
-        only: Literal["all", "named", "unnamed", "review"] = "all",
+        search: Annotated[str, Field(description="Words in names or descriptions, or the beginning of an id.")] = "",
+        only: Only = "all",
         limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] = 100,
         offset: Annotated[int, Field(ge=0)] = 0,
     ) -> str:
