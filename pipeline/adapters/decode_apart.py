@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -90,11 +91,8 @@ class DecodingProcess:
 
 def decode_apart(data: bytes, params: ImageParams, *, digest: str) -> Decoded | Rejected:
     """Decode one file in a process that ends after it."""
-    process = DecodingProcess(params)
-    try:
+    with closing(DecodingProcess(params)) as process:
         return process.decode(data, digest)
-    finally:
-        process.close()
 
 
 def _exchange(process: "subprocess.Popen[bytes]", head: bytes, data: bytes) -> Decoded | Rejected | None:

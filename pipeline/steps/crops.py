@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from pipeline.stages.embeddings.crops import Crop, Cut, Embedded, Image, embed_crops
+from pipeline.stages.embeddings.crops import Crop, Embedded, Image, embed_crops
 from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.decode import Rejected
 from pipeline.stages.objects.boxes import Box
@@ -128,12 +128,8 @@ def _take(
         if cut.vector is None:
             done.failed[cut.crop.content_hash] = ("broken", cut.reason)
             continue
-        _store_thumbnail(project, cut)
+        project.thumbnails.write(cut.crop.content_hash, cut.thumbnail, again=True)  # its box may be another now
         yield cut.crop.name, cut.vector
-
-
-def _store_thumbnail(project: Project, cut: Cut) -> None:
-    project.thumbnails.write(cut.crop.content_hash, cut.thumbnail, again=True)
 
 
 def _flush(project: Project, slug: str, fingerprint: str, pending: list[tuple[str, np.ndarray]], done: Crops) -> None:

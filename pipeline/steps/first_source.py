@@ -61,11 +61,7 @@ def folders(roots: Sequence[Path], path: str) -> tuple[str, list[Folder]]:
     try:
         with os.scandir(here) as entries:
             for entry in entries:
-                if (
-                    len(found) < MOST_FOLDERS
-                    and entry.is_dir()
-                    and not skipped_part(entry.name, Settings().source.skip_names)
-                ):
+                if len(found) < MOST_FOLDERS and entry.is_dir() and not skipped_part(entry.name):
                     found.append(Folder(entry.name, str(here / entry.name)))
     except OSError as error:
         raise SettingsError(f"The folder {here} cannot be opened: {error.strerror}.") from error

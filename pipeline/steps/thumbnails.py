@@ -5,7 +5,7 @@ images (`ingest.py`), all thumbnails at once (`doctor/`).
 """
 
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import polars as pl
 
@@ -77,9 +77,6 @@ def make_lost(project: Project, slug: str, names: list[str]) -> None:
         return
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["content_hash", "key", "status"])
     keys = images.filter(pl.col("status") == "ok", pl.col("content_hash").is_in(lost)).unique("content_hash")
-    maker = ThumbnailMaker(project)
-    try:
+    with closing(ThumbnailMaker(project)) as maker:
         for name, key, _ in keys.iter_rows():
             maker.read(name, key)
-    finally:
-        maker.close()

@@ -184,16 +184,17 @@ def preview_shape(service: Service, slug: str, seen: Preview) -> PreviewShape:
     changed = [step for step in outlook.steps if step.change != "same"]
     shown = changed[:MOST_STEPS]
     today, then = outlook.today.clusters, outlook.then.clusters
-    named = [today[one] for step in shown for one in step.before] + [then[one] for step in shown for one in step.after]
-    faces_of = faces(service.project, slug, (one.members for one in named), FACES)
+    clusters = [today[name] for step in shown for name in step.before]
+    clusters += [then[name] for step in shown for name in step.after]
+    faces_of = faces(service.project, slug, (cluster.members for cluster in clusters), FACES)
 
     def cards(clusters: Sequence[CuratedCluster]) -> list[dict[str, Any]]:
-        return [{"id": one.id, "name": one.name, "images": seen.size(one.members), "shown": faces_of[one.members]}
-                for one in clusters]  # fmt: skip
+        return [{"id": cluster.id, "name": cluster.name, "images": seen.size(cluster.members),
+                 "shown": faces_of[cluster.members]} for cluster in clusters]  # fmt: skip
 
     steps = [
-        PreviewStep.model_validate({"change": step.change, "before": cards([today[one] for one in step.before]),
-                                    "after": cards([then[one] for one in step.after])})
+        PreviewStep.model_validate({"change": step.change, "before": cards([today[name] for name in step.before]),
+                                    "after": cards([then[name] for name in step.after])})
         for step in shown
     ]  # fmt: skip
     return PreviewShape(

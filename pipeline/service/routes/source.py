@@ -15,6 +15,7 @@ Buckets are opened with the credentials of the service's environment and the end
 name an endpoint, so nobody has the service call an address of theirs. They can be chosen on loopback only.
 """
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -69,7 +70,7 @@ def list_folders(service: Shared, path: Annotated[str, Query(max_length=MOST_PAT
     """Folders of the server's machine that can be chosen. Only while the data directory is empty."""
     _check_offered(service)
     here, found = first_source.folders(service.options.browse, path)
-    return FolderList(path=here, folders=[FolderShape(name=one.name, path=one.path) for one in found])
+    return FolderList(path=here, folders=[FolderShape(name=folder.name, path=folder.path) for folder in found])
 
 
 @router.post("/source/plan")
@@ -77,7 +78,7 @@ def plan_source(service: Shared, body: SourceRequest) -> PlanShape:
     """What a run of a source would do. Lists it and reads no image. Only while the data directory is empty."""
     made = first_source.plan(service.project.settings, _url(service, body.url), single=body.single)
     return PlanShape(
-        url=made.url, single=made.single, categories=[PlannedCategory(**one.__dict__) for one in made.categories],
+        url=made.url, single=made.single, categories=[PlannedCategory(**asdict(found)) for found in made.categories],
         images=made.images, more=made.more, hint=made.hint,
     )  # fmt: skip
 

@@ -39,8 +39,8 @@ class Texts:
         return cached[1]
 
     def _joined(self, snapshot: Snapshot) -> pl.Series:
-        said = captions(self._project, snapshot.slug)
-        words = pl.Series("caption", [said.get(name, "") for name in snapshot.frame["image_id"]], dtype=pl.String)
+        caption_of = captions(self._project, snapshot.slug)
+        words = pl.Series("caption", [caption_of.get(name, "") for name in snapshot.frame["image_id"]], dtype=pl.String)
         parts = [pl.col(name).fill_null("") for name in ("key", "identifier", "group", "caption", "image_id")]
         joined = pl.concat_str(*parts, separator="\n")
         texts = snapshot.frame.select("key", "identifier", "group", "image_id").with_columns(words).select(joined)
@@ -54,9 +54,9 @@ def words_of(query: str) -> list[str]:
 
 def cluster_fits(cluster: ClusterRow, word: str) -> bool:
     """Whether a word is in a name or the description of a cluster, or begins its id (from `LEAST_OF_AN_ID` on)."""
-    told = [cluster["name"] or "", cluster["description"] or "", *cluster["former_names"]]
+    texts = [cluster["name"] or "", cluster["description"] or "", *cluster["former_names"]]
     ids = [cluster["id"], *cluster["merged"]] if len(word) >= LEAST_OF_AN_ID else []
-    return any(word in text.casefold() for text in told) or any(name.startswith(word) for name in ids)
+    return any(word in text.casefold() for text in texts) or any(name.startswith(word) for name in ids)
 
 
 def fits(cluster: ClusterRow, query: str) -> bool:
@@ -74,13 +74,13 @@ def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
     """The rows of the images that fit every word, sorted by key. All rows without a word."""
     keep = np.ones(snapshot.frame.height, dtype=bool)
     for word in words_of(query):
-        fits = texts.of(snapshot).str.contains(word, literal=True).to_numpy().copy()
-        clusters = [cluster["id"] for cluster in snapshot.clusters.values() if cluster_fits(cluster, word)]
-        for cluster in clusters:
-            fits[snapshot.rows_by_cluster[cluster]] = True
+        has_word = texts.of(snapshot).str.contains(word, literal=True).to_numpy().copy()
+        for cluster in snapshot.clusters.values():
+            if cluster_fits(cluster, word):
+                has_word[snapshot.rows_by_cluster[cluster["id"]]] = True
         for tag, rows in snapshot.rows_by_tag.items():
             if word in tag.casefold():
-                fits[rows] = True
-        keep &= fits
+                has_word[rows] = True
+        keep &= has_word
     found = np.flatnonzero(keep)
     return found[np.argsort(snapshot.frame["key"].rank("ordinal").to_numpy()[found], kind="stable")].tolist()
