@@ -40,7 +40,9 @@ class Texts:
 
     def _joined(self, snapshot: Snapshot) -> pl.Series:
         caption_of = captions(self._project, snapshot.slug)
-        words = pl.Series("caption", [caption_of.get(name, "") for name in snapshot.frame["image_id"]], dtype=pl.String)
+        words = pl.Series(
+            "caption", [caption_of.get(name, "") for name in snapshot.frame["source_id"]], dtype=pl.String
+        )
         parts = [pl.col(name).fill_null("") for name in ("key", "identifier", "group", "caption", "image_id")]
         joined = pl.concat_str(*parts, separator="\n")
         texts = snapshot.frame.select("key", "identifier", "group", "image_id").with_columns(words).select(joined)

@@ -1,5 +1,6 @@
 """What is found by words, and that a decision is found at once."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pipeline.curation import decisions as d
 from pipeline.steps.library_view.listing import read_snapshot
 from pipeline.steps.library_view.words import Texts, find_clusters, find_rows, words_of
 from pipeline.steps.project import Project
+from tests.steps.objects_library import objects_bench
 from tests.steps.test_run import Bench, add
 
 KINDS = ["red", "green", "blue"]
@@ -71,3 +73,17 @@ def test_letters_in_the_middle_of_random_ids_find_nothing(project: Project) -> N
     assert find_clusters(snapshot, cluster[3:]) == []
     assert find_clusters(snapshot, "") == []
     assert words_of("Wet  wet ROAD") == ["wet", "road"]
+
+
+def test_an_object_is_found_by_the_caption_of_its_image(tmp_path: Path) -> None:
+    bench = objects_bench(tmp_path)
+    entries = [
+        {"id": f"de-{seed:03d}", "category": "posts", "variants": {"original": f"posts/de/de-{seed:03d}.png"},
+         **({"caption": "a rusty post"} if seed == 3 else {})}
+        for seed in range(36)
+    ]  # fmt: skip
+    (bench.library / "manifest.json").write_text(json.dumps({"version": "1", "entries": entries}))
+    bench.run()
+    snapshot = read_snapshot(bench.project(), "posts")
+    found = find_rows(snapshot, Texts(bench.project()), "RUSTY")
+    assert [snapshot.frame["key"][row] for row in found] == ["posts/de/de-003.png"]
