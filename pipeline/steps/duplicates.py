@@ -24,7 +24,7 @@ from pipeline.stages.duplicates.signatures import signature
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE
 from pipeline.stages.published import duplicates as documents
-from pipeline.stages.published.document import with_fragment
+from pipeline.stages.published.entries import with_fragment
 from pipeline.steps.decided import kept_pairs
 from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, Usable, run_stage

@@ -17,6 +17,7 @@ from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins
 from pipeline.stages.published import guard, news, page, schema, website
+from pipeline.stages.published.entries import with_fragment
 from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
@@ -250,7 +251,7 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
         crops = units(project.store, slug).table("images", IMAGES_SCHEMA, ["image_id", "key", "content_hash"])
         rows = crops.join(boxes(project.store, slug).drop("image_id"), left_on="image_id", right_on="object_id")
         hashes |= {
-            documents.with_fragment(key, box): value
+            with_fragment(key, box): value
             for _, key, value, *box in rows.select("image_id", "key", "content_hash", "x", "y", "w", "h").iter_rows()
         }
     alike = published_duplicates(project, slug)

@@ -41,7 +41,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
 from pipeline.settings import without_secrets
-from pipeline.stages.published.document import image_name
+from pipeline.stages.published.entries import image_name
 
 ROWS_PER_INSERT = 1000
 ANSWER_SECONDS = 60

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.stages.published.document import FateName, Json, LibraryView, image_name
+from pipeline.stages.published.document import FateName, Json, LibraryView
+from pipeline.stages.published.entries import image_name
 
 CHANGES_VERSION = 1
 FATES: tuple[FateName, ...] = ("kept", "grown", "shrunk", "split", "merged", "born", "died", "revived")

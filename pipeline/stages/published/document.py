@@ -1,8 +1,8 @@
 """clusters.json: the published document, made from computed clusters and people's decisions.
 
-What belongs here: the input of the stage, the document, and its bytes. Not here: slugs (`slugs.py`), what a valid
-document is (`schema.py`), what changed since the last one (`changes.py`), naming clusters (`curation/`), where the
-bytes go (`adapters/`).
+What belongs here: the input of the stage, the document, and its bytes. Not here: names and counts of the entries of a
+document (`entries.py`), slugs (`slugs.py`), what a valid document is (`schema.py`), what changed since the last one
+(`changes.py`), naming clusters (`curation/`), where the bytes go (`adapters/`).
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from pipeline.stages.published.entries import count_entries
 from pipeline.stages.published.families import with_families
 from pipeline.stages.published.slugs import assign_slugs
 
@@ -175,46 +176,6 @@ def build_index(clusters: Sequence[ClusterView]) -> Json:
         "types": {id_: _sorted_counts(counts, "country") for id_, counts in types.items()},
         "countries": {code: _sorted_counts(countries[code], "cluster") for code in sorted(countries)},
     }
-
-
-def image_name(image: Mapping[str, Any]) -> str:
-    """What tells an entry of a document from every other: its key; of an object, with its box as a media fragment.
-
-    See https://www.w3.org/TR/media-frags/#naming-space: in a browser the address still leads to the image.
-    """
-    box = image.get("box")
-    return image["key"] if box is None else with_fragment(image["key"], [box[side] for side in "xywh"])
-
-
-def with_fragment(key: str, box: Sequence[float]) -> str:
-    """A key with a box (x, y, w, h) as a media fragment."""
-    return f"{key}#xywh=percent:{','.join(f'{100 * value:.4g}' for value in box)}"
-
-
-def count_entries(document: Mapping[str, Any]) -> Json:
-    """The summary without `images`: how many images are clustered, unclustered and rejected, and how many clusters.
-
-    If the entries are objects, an image counts once: as clustered if one of its objects is, else as unclustered if one
-    is. `objects` counts them all.
-    """
-    clustered = [image for cluster in document["clusters"] for image in cluster["images"]]
-    unclustered, rejected = document["unclustered"], document["rejected"]
-    counts = {"clustered": len(clustered), "unclustered": len(unclustered), "rejected": len(rejected)}
-    if document.get("unit") != "object":
-        return counts | {"clusters": len(document["clusters"])}
-    first = {image["key"] for image in clustered}
-    second = {image["key"] for image in unclustered} - first
-    third = {image["key"] for image in rejected} - first - second
-    parts = {"clustered": len(first), "unclustered": len(second), "rejected": len(third)}
-    objects = counts | {"rejected": sum("box" in image for image in rejected)}
-    return {**parts, "clusters": len(document["clusters"]), "objects": {"found": sum(objects.values()), **objects}}
-
-
-def usable_entries(document: Mapping[str, Any]) -> int:
-    """How many images, or objects, a document clusters or leaves unclustered."""
-    summary = document["summary"]
-    counted = summary.get("objects", summary)
-    return counted["clustered"] + counted["unclustered"]
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

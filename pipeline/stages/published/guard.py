@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.settings import GuardParams
-from pipeline.stages.published.document import usable_entries
+from pipeline.stages.published.entries import usable_entries
 
 MIN_UNCLUSTERED_IMAGES = 5  # a smaller increase means nothing, whatever its share of a small library
 MIN_MORE_CLUSTERS = 5

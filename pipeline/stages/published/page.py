@@ -13,7 +13,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pipeline.stages.published import html
-from pipeline.stages.published.document import Json, image_name, usable_entries
+from pipeline.stages.published.document import Json
+from pipeline.stages.published.entries import image_name, usable_entries
 from pipeline.stages.published.group_words import plural
 from pipeline.stages.published.news import headline
 

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import PublishRefusedError
-from pipeline.stages.published.document import count_entries, image_name
+from pipeline.stages.published.entries import count_entries, image_name
 from pipeline.stages.published.families import family_problems
 
 if TYPE_CHECKING:

@@ -145,13 +145,6 @@ def test_a_view_is_not_changed_by_building_its_document():
     assert isinstance(view.clusters[0].members[0], Member)
 
 
-def test_an_object_is_named_by_the_key_of_its_image_and_its_box() -> None:
-    (left, *_) = objects_document()["clusters"][0]["images"]
-    assert left["box"] == {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4}
-    assert document.image_name(left) == "bollards/de/de-1-800w.webp#xywh=percent:10,20,30,40"
-    assert document.image_name({"key": "a.jpg"}) == "a.jpg"
-
-
 def test_an_image_with_two_objects_in_a_cluster_counts_once_in_its_country() -> None:
     made = objects_document()
     (first, second) = made["clusters"]

@@ -7,6 +7,7 @@ import pytest
 from pipeline.settings import GuardParams
 from pipeline.stages.published import document
 from pipeline.stages.published.document import Unclustered
+from pipeline.stages.published.entries import usable_entries
 from pipeline.stages.published.guard import examine
 from tests.stages.published.library import GENERATED_AT, cluster, image, library
 from tests.stages.published.objects import objects_document
@@ -125,5 +126,5 @@ def test_every_concern_is_told_and_the_guard_can_be_switched_off():
 
 def test_shares_of_a_document_of_objects_are_of_its_objects() -> None:
     made = objects_document()
-    assert document.usable_entries(made) == 5
+    assert usable_entries(made) == 5
     assert not examine(made, made, GuardParams())
