@@ -87,12 +87,12 @@ def made_of(project: Project, source: Artifact, params: ClusterParams, code: int
 
 
 def tables_after_full(
-    project: Project, source: Artifact, plan: Plan, rows: pl.DataFrame, vectors: np.ndarray, distinct: np.ndarray
+    project: Project, source: Artifact, plan: Plan, rows: pl.DataFrame, vectors: np.ndarray
 ) -> dict[str, Any]:
     """The tables and facts for later incremental runs, from the `rows` (`BASE_SCHEMA`) of a full clustering and the
-    embeddings of its points, float32 [n, d]; those of `distinct` int64 [m] are no near copies of one another."""
+    embeddings of its points, float32 [n, d]."""
     space = stored_space(source).vectors(rows["content_hash"].to_list(), vectors)[0]
-    ranges = placement.ranges(space, rows["raw_group"].fill_null(NONE).to_numpy(), distinct)
+    ranges = placement.ranges(space, rows["raw_group"].fill_null(NONE).to_numpy())
     near = pl.DataFrame({"raw_group": list(ranges.near), "near": list(ranges.near.values())}, schema=RANGES_SCHEMA)
     library = pl.DataFrame(
         [

@@ -37,7 +37,7 @@ from pipeline.steps.project import Project, Report
 from pipeline.steps.stage import StageResult, run_stage
 from pipeline.storage.artifacts import Artifact, digest
 
-CODE = 8  # increase when the same inputs give another result
+CODE = 7  # increase when the same inputs give another result
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,9 @@ def labels(project: Project, slug: str) -> Report:
         counted = points.frame.select("image_id", "content_hash", "counts_as")
         joined = counted.join(table, on="counts_as", maintain_order="left").drop("counts_as")
         rows = table.rename({"counts_as": "content_hash"}).select(list(BASE_SCHEMA))
-        distinct = _distinct(grouping)
-        further = incremental.tables_after_full(project, source, plan, rows, points.embeddings, distinct)
+        further = incremental.tables_after_full(project, source, plan, rows, points.embeddings)
         facts = _figures(joined) | further["facts"]
-        ratio = modularity_ratio(points.vectors[distinct], params.seed) if params.method == "community" else None
+        ratio = modularity_ratio(points.vectors, params.seed) if params.method == "community" else None
         facts["modularity_ratio"] = ratio
         # only present if something was collapsed, so that other published documents do not change
         fewer = points.frame["content_hash"].n_unique() - len(points.hashes)
@@ -196,11 +195,6 @@ def _history(current: Artifact | None, plan: incremental.Plan, hashes: list[str]
     previous = dict(rows.iter_rows())
     groups = np.array([previous.get(value, NONE) for value in hashes], dtype=np.int32)
     return History(groups, weight)
-
-
-def _distinct(grouping: Grouping) -> np.ndarray:
-    """Int64 [m], rising: the points that are no near copy of another one."""
-    return np.arange(len(grouping.groups)) if grouping.looks is None else np.unique(grouping.looks)
 
 
 def grouped(points: Points, params: ClusterParams, history: History | None = None) -> Grouping:

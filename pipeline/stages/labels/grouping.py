@@ -26,7 +26,6 @@ class Grouping:
     outlier_score: np.ndarray
     effective: dict[str, Any] = field(default_factory=dict[str, Any])
     parents: np.ndarray | None = None
-    looks: np.ndarray | None = None
 
 
 def no_groups(n: int, effective: dict[str, Any]) -> Grouping:

@@ -69,7 +69,7 @@ def decide(base: Base | None, added: int, removed: int, params: ClusterParams, *
     share = (added + removed) / max(base.images, 1)
     changes = (f"{added:,} images came and {removed:,} went since the full clustering of {base.images:,} on "
                f"{base.at[:10]} ({share:.1%})")  # fmt: skip
-    age = abs(datetime.fromisoformat(now) - datetime.fromisoformat(base.at))  # a clock may have been set back
+    age = datetime.fromisoformat(now) - datetime.fromisoformat(base.at)
     if params.recluster == "always":
         full, reason, why = True, "asked", f"It was asked for. {changes}."
     elif params.recluster == "never":
@@ -99,17 +99,8 @@ class Ranges:
     isolation: float | None
 
 
-def ranges(vectors: np.ndarray, groups: np.ndarray, distinct: np.ndarray | None = None) -> Ranges:
-    """The ranges of `groups` int [n] in L2-normalised float32 [n, d]. Costs n × `SAMPLE` comparisons.
-
-    `distinct` int [m]: the rows that are no near copies of one another, all unless given; copies tell nothing of how
-    near members are, except in a group that is nothing but copies of one image.
-    """
-    if distinct is not None and len(distinct) < len(vectors):
-        looks = np.bincount(groups[distinct][groups[distinct] >= 0], minlength=int(groups.max(initial=0)) + 1)
-        counts = (groups >= 0) & (looks[groups] < FEWEST)
-        counts[distinct] = True
-        return ranges(vectors[counts], groups[counts])
+def ranges(vectors: np.ndarray, groups: np.ndarray) -> Ranges:
+    """The ranges of `groups` int [n] in L2-normalised float32 [n, d]. Costs n × `SAMPLE` comparisons."""
     n = len(vectors)
     centre = vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if n else np.zeros(vectors.shape[1], np.float32)
     limit = isolation_limit(n)

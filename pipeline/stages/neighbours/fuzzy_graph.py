@@ -26,8 +26,7 @@ def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
     """The symmetric weighted graph, [n, n]; a weight in (0, 1] is the membership strength of a pair of neighbours.
 
     Each image's distances are measured from its nearest neighbour and scaled so that its weights sum to log2(k + 1),
-    which makes dense and sparse regions comparable; the two directions are joined by a + b - a * b. A neighbour at an
-    infinite distance is none, and is not counted in k.
+    which makes dense and sparse regions comparable; the two directions are joined by a + b - a * b.
     """
     from scipy import sparse
 
@@ -48,12 +47,11 @@ def fuzzy_graph(neighbours: Neighbours) -> "sparse.csr_matrix":
 
 def _nearest_and_bandwidth(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Per image, the distance of its nearest neighbour that is no copy, and the bandwidth beyond it; float64 [n]."""
-    present = np.isfinite(distances)
-    count = np.maximum(present.sum(axis=1), 1)
+    k = distances.shape[1]
     positive = np.where(distances > 0, distances, np.inf).min(axis=1)
     nearest = np.where(np.isfinite(positive), positive, 0.0)
     beyond = np.maximum(distances - nearest[:, None], 0.0)
-    target = np.log2(count + 1)
+    target = np.log2(k + 1)
     low, high = np.zeros(len(distances)), np.full(len(distances), np.inf)
     scale = np.ones(len(distances))
     for _ in range(SEARCH_STEPS):
@@ -62,6 +60,5 @@ def _nearest_and_bandwidth(distances: np.ndarray) -> tuple[np.ndarray, np.ndarra
         high = np.where(too_wide, scale, high)
         low = np.where(too_wide, low, scale)
         scale = np.where(np.isinf(high), scale * 2, (low + high) / 2)
-    usual = np.where(present, distances, 0.0).sum(axis=1) / count
-    floor = SMALLEST_SCALE * np.where(nearest > 0, usual, usual.mean())
+    floor = SMALLEST_SCALE * np.where(nearest > 0, distances.mean(axis=1), distances.mean())
     return nearest, np.maximum(scale, np.maximum(floor, TINY))

@@ -20,7 +20,7 @@ SEEDS = (42, 1042)
 FACTORS = (0.7, 1.3)
 PACKAGE = "pipeline.stages.labels"
 CONSTANTS = (
-    "NEIGHBOURS", "LIBRARY_SHARE", "USUAL", "MOST_VOTERS", "ITERATIONS", "SWEEPS", "LIMIT",
+    "NEIGHBOURS", "LIBRARY_SHARE", "SMALLEST_SHARE", "USUAL", "MOST_VOTERS", "FAINT", "ITERATIONS", "SWEEPS",
     "NEAREST", "ISOLATED", "REMOTE", "LEAST_SPREAD", "FEW", "MOST_NOISE",
 )  # fmt: skip
 MISSED = 0.03  # a change of AMI that makes a constant one that matters

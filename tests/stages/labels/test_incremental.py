@@ -67,23 +67,6 @@ def test_a_copy_of_a_member_joins_it_and_copies_break_nothing() -> None:
     assert found.groups.tolist() == [0]
 
 
-def test_near_copies_in_a_cluster_do_not_narrow_its_range() -> None:
-    copies = np.repeat(KINDS[0], 9, axis=0) + 1e-4 * np.random.default_rng(0).normal(size=(180, 64)).astype(np.float32)
-    library, groups = np.concatenate([LIBRARY, copies]), np.concatenate([GROUPS, np.zeros(180, dtype=int)])
-    assert ranges(library, groups).near[0] < ranges(LIBRARY, GROUPS).near[0] - 1
-    assert ranges(library, groups, np.arange(100)).near == ranges(LIBRARY, GROUPS).near
-
-
-def test_a_cluster_of_copies_of_one_image_takes_copies_only() -> None:
-    copies = np.repeat(kind(9, 1), 10, axis=0) + 1e-3 * np.random.default_rng(0).normal(size=(10, 64))
-    copies = (copies / np.linalg.norm(copies, axis=1, keepdims=True)).astype(np.float32)
-    library, groups = np.concatenate([LIBRARY, copies]), np.concatenate([GROUPS, np.full(10, 5)])
-    fitted = ranges(library, groups, np.arange(101))
-    members = [*enumerate(KINDS), (5, copies)]
-    new = np.concatenate([copies[:1], kind(9, 1, draw=1)])
-    assert place(new, members, fitted).groups.tolist() == [5, NONE]
-
-
 def test_the_order_of_groups_and_of_images_makes_no_difference() -> None:
     new = np.concatenate([kind(seed, 3, draw=3) for seed in range(6)])
     found = placed(new)

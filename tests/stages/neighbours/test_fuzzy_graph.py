@@ -44,10 +44,3 @@ def test_a_copy_is_no_measure_of_how_far_the_nearest_other_is() -> None:
     distances = np.full((5, 2), 0.3, dtype=np.float32)
     distances[0, 0] = 0.0  # image 1 is a copy of image 0
     assert fuzzy_graph(Neighbours(indices, distances)).toarray()[0].tolist() == pytest.approx([0, 1, 1, 0, 0])
-
-
-def test_a_neighbour_at_an_infinite_distance_is_none() -> None:
-    indices = np.array([[1, 2, 3, 0], *[[4, 5, 6, 1]] * 3, [5, 6, 1, 4], [4, 6, 1, 5], [4, 5, 1, 6]])
-    distances = np.tile(np.array([0.1, 0.2, 0.4, np.inf], dtype=np.float32), (7, 1))
-    fewer = fuzzy_graph(Neighbours(indices[:, :3], distances[:, :3]))
-    assert (fuzzy_graph(Neighbours(indices, distances)) != fewer).nnz == 0

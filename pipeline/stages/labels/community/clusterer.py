@@ -5,7 +5,6 @@ here: the graph (`neighbours/knn.py`), communities of it (`structure.py`), how f
 what stays unclustered (`outliers.py`), lasting ids (`identities/matching.py`).
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,6 @@ from scipy import sparse
 
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
-from pipeline.stages.labels.community.near_copies import Looks, find_looks
 from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
 from pipeline.stages.labels.community.resolution import STEP, USUAL, granularity_of, resolution_of, value_of
@@ -26,7 +24,8 @@ from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
 from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
 
 NEIGHBOURS = 15
-LIBRARY_SHARE = 8  # at most one in so many images is a neighbour, and no cluster is required to have more images
+LIBRARY_SHARE = 8  # at most one in so many images is a neighbour
+SMALLEST_SHARE = 3  # no cluster is required to have more images than the root of the library over this
 PARENT_NEIGHBOURS = 5
 PARENT_RESOLUTION = 1.25  # at the resolution for images, a few centroids form one community
 
@@ -35,11 +34,6 @@ def neighbours_of(n: int) -> int:
     """How many neighbours of each of n images make the graph: `NEIGHBOURS` − 1, at most an eighth of a small library,
     because farther neighbours belong to other clusters."""
     return max(2, min(NEIGHBOURS - 1, n // LIBRARY_SHARE))
-
-
-def smallest_of(wanted: int, n: int) -> int:
-    """The least size of a cluster of n images where `wanted` is asked for: less in small libraries, never below 2."""
-    return max(2, min(wanted, n // LIBRARY_SHARE))
 
 
 def group_communities(
@@ -57,74 +51,26 @@ def group_communities(
     `history`: the previous clusters; edges between different ones are weakened. From `outlier_score` 0.5 on an image is
     unclustered.
 
-    Near copies are one look (`near_copies.py`) and share its fate. Sizes count looks, with one exception: a look that
-    fits nowhere is a cluster of its own if it has `min_cluster_size` images.
-
     Without `n_clusters`, clusters below `min_cluster_size` (lowered for small libraries) are merged into the cluster
     with the largest edge weight to them; if unconnected, they stay unclustered. The clusters of different granularities
     nest, and leave the same images unclustered: those that `auto` leaves.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
-    n = len(data)
-    if n < 2:
-        return no_groups(n, {"method": "community", "seed": params.seed})
-    neighbours = neighbours or nearest_neighbours(data, NEIGHBOURS - 1)
-    looks = find_looks(data, neighbours)
-    if len(looks.rows) == n or (params.n_clusters or 0) > len(looks.rows):
-        return _grouped(data, params, noise_ratio, neighbours, history, np.ones(n, dtype=np.int64))
-    if len(looks.rows) == 1:
-        return _one_cluster(n, {"method": "community", "seed": params.seed, "near_copies": n - 1})
-    seen = None if history is None else replace(history, groups=history.groups[looks.rows])
-    grouping = _grouped(data[looks.rows], params, noise_ratio, looks.neighbours, seen, looks.copies)
-    if history is not None and "remembered" in grouping.effective:
-        grouping.effective["remembered"] = history.images
-    return _for_copies(grouping, looks)
-
-
-def _one_cluster(n: int, effective: dict[str, Any]) -> Grouping:
-    ones = np.ones(n, dtype=np.float32)
-    return Grouping(np.zeros(n, dtype=np.int32), ones, 1 - ones, effective, np.zeros(1, dtype=np.int32),
-                    np.zeros(n, dtype=np.int64))  # fmt: skip
-
-
-def _for_copies(grouping: Grouping, looks: Looks) -> Grouping:
-    """The grouping of looks as one of images."""
-    of_images = grouping.groups[looks.of]
-    groups = numbered_by_size(of_images)
-    parents = grouping.parents
-    if parents is not None and len(parents):
-        inside = np.flatnonzero(groups >= 0)
-        _, first = np.unique(groups[inside], return_index=True)
-        parents = parents[of_images[inside[first]]]
-    effective = {**grouping.effective, "near_copies": len(looks.of) - len(looks.rows)}
-    return Grouping(groups, grouping.probability[looks.of], grouping.outlier_score[looks.of], effective, parents,
-                    looks.rows[looks.of])  # fmt: skip
-
-
-def _grouped(
-    data: np.ndarray,
-    params: ClusterParams,
-    noise_ratio: float,
-    neighbours: Neighbours,
-    history: History | None,
-    copies: np.ndarray,
-) -> Grouping:
-    """`group_communities` of looks, each of which has as many images as `copies` int64 [n] says."""
     n, seed, n_clusters = len(data), params.seed, params.n_clusters
+    effective: dict[str, Any] = {"method": "community", "seed": seed}
+    if n < 2:
+        return no_groups(n, effective)
+    neighbours = neighbours or nearest_neighbours(data, NEIGHBOURS - 1)
     nearest = neighbours.nearest(neighbours_of(n))
     graph = fuzzy_graph(nearest)
     prior = history if history is not None and history.weight > 0 and history.images else None
     searched = graph if prior is None else recalled(graph, prior)
-    smallest = smallest_of(params.min_cluster_size, n)
-    effective: dict[str, Any] = {"method": "community", "seed": seed}
+    smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / SMALLEST_SHARE)))
     if n_clusters is None:
         runs = leiden_runs(searched, USUAL, seed)
         usual = absorbed(searched, consensus(searched, USUAL, seed, runs), smallest)
         strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
-        enough = (copies > 1) & (copies >= smallest_of(params.min_cluster_size, int(copies.sum())))
-        alone = enough & ((strange.score >= 0.5) | strange.isolated)
-        usual[alone] = usual.max() + 1 + np.arange(alone.sum())
-        kept_labels = np.where(enough, usual, _without_noise(usual, strange.score, min_members=0))
+        kept_labels = _without_noise(usual, strange.score, min_members=0)
         value = value_of(params.granularity, granularity_of(USUAL))
         tree = [Level(granularity_of(USUAL), usual)]
         cut = partial(level, searched, tree, smallest=smallest, counted=kept_labels != NONE, seed=seed)
@@ -152,7 +98,6 @@ def _grouped(
     if resolution < USUAL:  # coarser than `auto`: compare with runs at this resolution
         runs = leiden_runs(searched, resolution, seed)
     probability = calibrated(membership(graph, groups), score, item_consensus(groups, runs))
-    probability[_single_look(groups) & (copies > 1)] = 1.0  # copies of one picture are of one kind
     parents = _parents(groups, above)
     if len(np.unique(parents)) == len(parents):
         parents = coarser(data, groups, seed)
@@ -180,12 +125,6 @@ def coarser(vectors: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     centroids = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     between = fuzzy_graph(nearest_neighbours(centroids, PARENT_NEIGHBOURS))
     return numbered_by_size(consensus(between, PARENT_RESOLUTION, seed))
-
-
-def _single_look(groups: np.ndarray) -> np.ndarray:
-    """Bool [n]: in a group of one."""
-    sizes = np.bincount(groups[groups >= 0], minlength=1)
-    return (groups >= 0) & (sizes[groups] == 1)
 
 
 def _without_noise(groups: np.ndarray, score: np.ndarray, *, min_members: int) -> np.ndarray:

@@ -36,11 +36,10 @@ MOST_NOISE = 0.5  # beyond this share, "isolated" describes the library and no l
 @dataclass(frozen=True)
 class Strangeness:
     """`score` float32 [n], 0 to 1, from 0.5 on an image belongs nowhere; `isolation_limit` as it was really used, None
-    where it was not; `isolated` bool [n]: no nearer to its neighbours than to any image, used or not."""
+    where it was not."""
 
     score: np.ndarray
     isolation_limit: float | None
-    isolated: np.ndarray
 
 
 def strangeness(
@@ -49,17 +48,15 @@ def strangeness(
     """How little each of float32 [n, d] L2-normalised vectors belongs to its group in `groups` int [n], −1 for none."""
     n = len(vectors)
     if neighbours.indices.shape[1] == 0:
-        return Strangeness(np.zeros(n, dtype=np.float32), None, np.zeros(n, dtype=bool))
+        return Strangeness(np.zeros(n, dtype=np.float32), None)
     near = neighbours.distances[:, :NEAREST].mean(axis=1).astype(np.float64)
     limit: float | None = isolation_limit(n, isolated)
     apart = isolation(vectors, near) / limit
-    # of few images the nearest three are all kinds together; the nearest one still is a neighbour
-    isolated_rows = apart >= 1 if n >= FEW else isolation(vectors, neighbours.distances[:, 0]) >= limit
     if n < FEW or (apart >= 1).mean() > MOST_NOISE:
         apart, limit = np.zeros(n), None
     score = np.maximum(apart, remoteness(near, groups) / remote_limit(groups)) / 2
     score[groups < 0] = 1.0
-    return Strangeness(np.clip(score, 0.0, 1.0).astype(np.float32), limit, isolated_rows)
+    return Strangeness(np.clip(score, 0.0, 1.0).astype(np.float32), limit)
 
 
 def remote_limit(groups: np.ndarray) -> float:

@@ -26,6 +26,7 @@ from pipeline.stages.labels.contract import NONE
 
 MOST_VOTERS, LEAST_VOTERS = 30, 4  # runs that vote: two seeds agree more with more of them
 VOTES = 150_000  # images times runs: a large library is steadier, and each of its runs is dearer
+FAINT = 0.05  # what is left of an edge that no voter keeps together: enough to attach, too little to join communities
 ITERATIONS = 3  # of Leiden over the graph; 20 change next to nothing
 SWEEPS = 100  # of local moving: equal weights made some runs go round for ever; others end after a few
 SEARCH_STEPS = 20
@@ -45,9 +46,8 @@ def consensus(
     votes = np.zeros(len(edges.data))
     for labels in runs:
         votes += inside(edges, labels)
-    weights = edges.data * (votes / len(runs))
+    weights = edges.data * (FAINT + (1 - FAINT) * votes / len(runs))
     voted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=graph.shape)
-    voted.eliminate_zeros()
     return connected(graph, leiden(voted, resolution, seed))
 
 
