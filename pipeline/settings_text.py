@@ -21,8 +21,8 @@ HEAD = """\
 """
 
 
-def settings_text(changed: dict[str, dict[str, Any]] | None = None) -> str:
-    """The whole file with defaults; `changed` gives other values by section and name."""
+def settings_text() -> str:
+    """The whole file with defaults."""
     lines = [HEAD]
     defaults = Settings()
     for name, field in Settings.model_fields.items():
@@ -30,18 +30,18 @@ def settings_text(changed: dict[str, dict[str, Any]] | None = None) -> str:
         if isinstance(value, BaseModel):
             about = (type(value).__doc__ or "").strip().splitlines()[0]
             lines.append(f"\n# {about}\n{name}:")
-            lines.extend(_knobs(value, (changed or {}).get(name, {})))
+            lines.extend(_knobs(value))
         else:
             lines.extend(_knob(name, field, value, indent=""))
     return "\n".join(lines) + "\n"
 
 
-def _knobs(section: BaseModel, changed: dict[str, Any], indent: str = "  ") -> list[str]:
+def _knobs(section: BaseModel, indent: str = "  ") -> list[str]:
     lines: list[str] = []
     for name, field in type(section).model_fields.items():
-        value = changed.get(name, getattr(section, name))
+        value = getattr(section, name)
         if isinstance(value, BaseModel):
-            lines.extend([*_comment(field, indent), f"{indent}{name}:", *_knobs(value, {}, indent + "  ")])
+            lines.extend([*_comment(field, indent), f"{indent}{name}:", *_knobs(value, indent + "  ")])
         else:
             lines.extend(_knob(name, field, value, indent=indent))
     return lines

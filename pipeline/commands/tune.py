@@ -87,11 +87,8 @@ def tune(
         _print_table(rows)
     _print_notices(project, report, rows, html)
     if value is not None:
-        _apply(
-            project,
-            slug,
-            str(report.facts["best"] or report.facts["current"]) if value == "best" else value,
-        )
+        best = str(report.facts["best"] or report.facts["current"])
+        _apply(project, slug, best if value == "best" else value)
     if show:
         click.launch((html or _page(report)).resolve().as_uri())
 

@@ -16,7 +16,6 @@ import polars as pl
 
 from pipeline.adapters.decode_apart import decode_apart
 from pipeline.errors import ImageClusterError, UnknownNameError
-from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.similarity import index as searching
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts
@@ -178,13 +177,12 @@ def find_similar(
     return [_row(hit) for hit in hits]
 
 
-def embed_bytes(project: Project, data: bytes, name: str, encoder: Encoder | None = None) -> np.ndarray:
+def embed_bytes(project: Project, data: bytes, name: str) -> np.ndarray:
     """The vector of an image file, float32 [d]. Raises `ImageClusterError` for an unusable file."""
     decoded = decode_apart(data, project.settings.images, digest=content_hash(data))
     if isinstance(decoded, Rejected):
         raise ImageClusterError(f"{name} cannot be used as a query: {decoded.reason}")
-    model = encoder or project.encoder
-    return model.encode(model.prepare(decoded.pixels)[None])[0]
+    return project.encoder.encode(project.encoder.prepare(decoded.pixels)[None])[0]
 
 
 def _as_exact(hit: Found) -> Found:
