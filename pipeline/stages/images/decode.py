@@ -5,20 +5,15 @@ What belongs here: decoding upright onto an opaque background, thumbnails, and t
 (`adapters/buckets.py`), the preprocessing of a model (`adapters/encoders/preprocess.py`), the order of work
 (`stages/embeddings/stream.py`).
 
-Pillow is the reference. torchvision decodes complete JPEG and still WebP files: it returns the same pixels sooner,
-releases the interpreter lock, and needs half the memory for WebP, for which Pillow always prepares an animation.
-Everything else, and every file that torchvision refuses, goes to Pillow.
+Pillow is the reference. It decodes everything that the faster codecs (`torchvision_codecs.py`) leave to it.
 """
 
-import functools
-import importlib.util
 import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,13 +21,14 @@ from PIL import Image
 
 from pipeline.runtime.torch_threads import load_torch
 from pipeline.settings import ImageParams
-from pipeline.stages.images import heif, jpeg, jpeg2000, png, webp
+from pipeline.stages.images import heif, jpeg, jpeg2000, png
 from pipeline.stages.images.budget import Admit, decoded_bytes
 from pipeline.stages.images.colour import to_srgb
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.images.formats import DAMAGE, RAW, identify, is_raw, one_line, read_exif
 from pipeline.stages.images.identity import pixel_hash
 from pipeline.stages.images.pixels import Shown, on_background, pillow_pixels, rgba_image
+from pipeline.stages.images.torchvision_codecs import decode_fast
 
 # `max_megapixels` is checked before anything is decoded, and may be larger than Pillow's fixed limit.
 Image.MAX_IMAGE_PIXELS = None
@@ -256,49 +252,10 @@ def _decode_whole(image: Image.Image, data: bytes, background: str, *, quick: bo
 
 
 def _decode_as_it_is(image: Image.Image, data: bytes, background: str, *, quick: bool) -> Shown:
-    pixels = _decode_fast(image, data) if quick else None
+    pixels = decode_fast(image, data) if quick else None
     if pixels is None:
         return pillow_pixels(image, background)
     return (pixels, None) if pixels.shape[2] == 3 else on_background(rgba_image(pixels), background)
-
-
-@functools.cache
-def _codecs() -> Any:
-    """torchvision's image operators. Loads only their library: importing torchvision doubles the start-up time."""
-    torch = load_torch()
-    spec = importlib.util.find_spec("torchvision")
-    folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    for library in sorted([*folder.glob("image*.so"), *folder.glob("image*.pyd"), *folder.glob("image*.dylib")]):
-        torch.ops.load_library(str(library))
-    if not hasattr(torch.ops.image, "decode_jpeg"):
-        import torchvision.io  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    return torch.ops.image
-
-
-def _decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """RGB or RGBA pixels from torchvision, or None if Pillow must decide: other formats, incomplete files."""
-    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
-        if not data.endswith(b"\xff\xd9"):
-            return None
-    elif image.format == "WEBP" and image.mode in ("RGB", "RGBA"):
-        if int.from_bytes(data[4:8], "little") + 8 > len(data):
-            return None
-        first = data if getattr(image, "n_frames", 1) == 1 else webp.first_picture(data)
-        if first is None:
-            return None
-        data = first
-    else:
-        return None
-    torch, codecs = load_torch(), _codecs()
-    encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-    bands = 4 if image.mode == "RGBA" else 3  # torchvision.io.ImageReadMode.RGB_ALPHA, RGB
-    try:
-        is_webp = image.format == "WEBP"
-        decoded = codecs.decode_webp(encoded, bands) if is_webp else codecs.decode_jpeg(encoded, bands, False)
-    except RuntimeError:
-        return None  # Pillow reads more files, and its errors are clearer
-    pixels = np.ascontiguousarray(decoded.permute(1, 2, 0).numpy())
-    return pixels if pixels.shape == (image.height, image.width, bands) else None
 
 
 def _apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -116,35 +116,8 @@ def test_random_damage_to_exif_never_rejects_an_image() -> None:
         decoded(bytes(damaged))
 
 
-@pytest.mark.parametrize("size", [(160, 120), (121, 163), (33, 57), (1, 9)])
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        ("JPEG", {"quality": 85}),
-        ("JPEG", {"quality": 60, "subsampling": 2, "progressive": True}),
-        ("JPEG", {"quality": 90, "keep_rgb": True}),
-        ("WEBP", {"quality": 80}),
-        ("WEBP", {"lossless": True}),
-    ],
-)
-def test_the_fast_path_returns_pillows_pixels(
-    kind: str, options: dict[str, object], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = encoded(photograph(*size), kind, **options)
-    fast = decoded(data).pixels
-    with Image.open(io.BytesIO(data)) as image:
-        expected = np.asarray(image.convert("RGB"))
-    np.testing.assert_array_equal(fast, expected)
-
-    def refuse(*_: object) -> np.ndarray:
-        raise AssertionError("Pillow was asked")
-
-    monkeypatch.setattr(images, "pillow_pixels", refuse)
-    assert isinstance(decode(data, PARAMS), Decoded)
-
-
 def test_the_pixel_cap_is_checked_before_decoding_and_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_decode_fast", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr(images, "decode_fast", lambda *_: pytest.fail("it was decoded"))
     result = rejected(encoded(photograph(1200, 1000), "JPEG"), ImageParams(max_megapixels=1.0))
     assert result.status == "too_large"
     assert "1200 x 1000" in result.reason
