@@ -1,5 +1,6 @@
 """Originals, as a browser asks for them: whole, in parts, and what the camera recorded."""
 
+import io
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from pipeline.service.routes import originals
 from tests.service.site import Client, Site, problem
+
+HEIC = Path(__file__).parents[1] / "data" / "heic"
 
 
 def original_of(client: Client, image_id: str) -> Path:
@@ -81,3 +84,25 @@ def test_what_the_camera_recorded_is_read_from_the_original(tmp_path: Path) -> N
         assert camera | {"camera": "NIKON D90", "exposure": 0.004, "aperture": 2.8, "iso": 200.0} == camera
         assert camera["taken_at"] == "2026-05-04T03:02:01"
         assert set(client.get(f"/images/{by_key['posts/x/0.png']}/camera").json().values()) == {None}
+
+
+def test_an_original_of_any_format_is_answered_as_a_jpeg_upright_and_of_a_readable_size(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    shutil.rmtree(site.library / "bollards")
+    shutil.copy(HEIC / "plain.heic", site.library / "posts/x/phone.heic")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (4000, 300), (200, 30, 30)).save(site.library / "posts/x/scan.tif", exif=exif)
+    site.run()
+    with site.serve() as client:
+        by_key = {client.get(f"/images/{name}").json()["key"]: name for name in client.ids("posts")}
+        for key, size in {"posts/x/phone.heic": None, "posts/x/scan.tif": (192, 2560)}.items():
+            answer = client.get(f"/images/{by_key[key]}/preview")
+            assert answer.headers["content-type"] == "image/jpeg"
+            with Image.open(io.BytesIO(answer.content)) as seen:
+                assert seen.format == "JPEG"
+                assert size in (None, seen.size)
+            known = {"If-None-Match": answer.headers["etag"]}
+            assert client.get(f"/images/{by_key[key]}/preview", headers=known).status_code == 304
+        (site.library / "posts/x/scan.tif").write_bytes(b"no image")
+        assert "no longer" in problem(client.get(f"/images/{by_key['posts/x/scan.tif']}/preview"), 409)["detail"]

@@ -4,7 +4,7 @@ What belongs here: reading an object of the source in parts, as a browser asks f
 here: thumbnails (`images.py`), reading EXIF (`stages/images/camera.py`).
 
 An original is read by the key that the library stores for an id; no part of a path ever comes from a request. It is
-sent with the type of its decoded format, in a sandbox.
+sent with the type of its decoded format, in a sandbox, or as a JPEG that every browser can show.
 """
 
 import re
@@ -13,18 +13,22 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from PIL import Image
 
+from pipeline.service.contact_sheet import encoded
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import CameraShape
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import SANDBOX, Id, etag_of, image_of, unchanged
 from pipeline.service.uploads import FORMATS
 from pipeline.stages.images.camera import read_camera
+from pipeline.stages.images.decode import Rejected
 from pipeline.stages.images.formats import identify
 
 router = APIRouter(tags=["images"])
 PIECE = 1 << 20  # bytes read and sent at once
 HEAD = 1 << 18  # bytes in which a JPEG keeps what its camera recorded
+PREVIEW = 2560  # pixels of the longer side of a preview
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -72,6 +76,28 @@ def get_original(service: Shared, request: Request, image_id: Id) -> Response:
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{original.size}"
     pieces = _pieces(service, original.key, first, begin, end)
     return StreamingResponse(pieces, 206 if partial else 200, media_type=media_type, headers=headers)
+
+
+@router.get(
+    "/images/{image_id}/preview",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "Unchanged."}},
+)
+def get_preview(service: Shared, request: Request, image_id: Id) -> Response:
+    """The original as a JPEG, upright, in sRGB, its longer side at most 2,560 pixels: for browsers that cannot show its
+    format (HEIC, TIFF, JPEG 2000). It is made anew for each request."""
+    original = _original(service, image_id)
+    etag = etag_of(original.etag, "preview", PREVIEW)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Content-Security-Policy": SANDBOX}
+    not_modified = unchanged(request, etag)
+    if not_modified is not None:
+        return not_modified
+    decoded = service.decoders.decode(service.project.bucket.read(original.key))
+    if isinstance(decoded, Rejected):
+        if decoded.status == "too_large":
+            raise Problem(413, "too-large", f"No JPEG is made of the original: {decoded.reason}")
+        raise _changed(original)
+    return Response(encoded(Image.fromarray(decoded.pixels), PREVIEW), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/images/{image_id}/camera")

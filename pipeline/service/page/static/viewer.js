@@ -35,7 +35,7 @@ let asking;
 function outline() {
   const frame = the("viewer-box", HTMLElement), image = the("viewer-image", HTMLImageElement);
   const [x, y, w, h] = (seen?.box ?? "").split(" ").map(Number);
-  frame.hidden = h === undefined || !image.src.endsWith("/original") || !image.offsetWidth;
+  frame.hidden = h === undefined || !/\/(original|preview)$/.test(image.src) || !image.offsetWidth;
   if (frame.hidden || x === undefined || y === undefined || w === undefined || h === undefined) return;
   const { offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height } = image;
   Object.assign(frame.style, { left: `${left + x * width}px`, top: `${top + y * height}px`, width: `${w * width}px`, height: `${h * height}px` });
@@ -51,7 +51,7 @@ function boxText(box) {
 
 /** The list at hand, as it is now. */
 const row = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile[data-id]")]);
-const original = (/** @type {string} */ id) => `/api/v1/images/${encodeURIComponent(id)}/original`;
+const original = (/** @type {string} */ id, form = "original") => `/api/v1/images/${encodeURIComponent(id)}/${form}`;
 
 /** @param {HTMLElement | null} item a tile, or what holds one */
 export function openViewer(item) {
@@ -102,23 +102,46 @@ function show(data) {
 }
 
 /**
- * The thumbnail at once, the original when it is there.
+ * The thumbnail at once, the original when it is there; of a format that this browser cannot show, a JPEG of it.
  * @param {string} name @param {string} id @param {string} key @param {string} hash @param {Zoom} its
  */
 function picture(name, id, key, hash, its) {
-  const image = the(name, HTMLImageElement), large = new Image();
+  const image = the(name, HTMLImageElement);
   its.fit();
   image.dataset.of = id;
   image.src = hash ? `/api/v1/thumbnails/${hash}` : `/api/v1/images/${encodeURIComponent(id)}/thumbnail`;
   image.alt = key;
-  large.onload = () => { if (image.dataset.of === id) { image.src = large.src; its.fit(); ahead(); } };
-  large.src = original(id);
+  if (its === zoom) tell("");
+  const load = (/** @type {string} */ form) => {
+    const large = new Image(), still = () => image.dataset.of === id;
+    large.onload = () => {
+      if (!still()) return;
+      image.src = large.src;
+      its.fit();
+      if (its === zoom && form === "preview") tell("This browser cannot show the original. This is a JPEG made of it, of at most 2,560 pixels.");
+      ahead(form);
+    };
+    large.onerror = () => {
+      if (!still()) return;
+      if (form === "original") load("preview");
+      else if (its === zoom) tell("The original cannot be read or is too large to be shown. This is its thumbnail.");
+    };
+    large.src = original(id, form);
+  };
+  load("original");
 }
 
-/** The next one is fetched while this one is looked at. */
-function ahead() {
+/** Why it is not the original that is seen. @param {string} text */
+function tell(text) {
+  const told = the("viewer-told", HTMLElement);
+  told.textContent = text;
+  told.hidden = !text;
+}
+
+/** The next one is fetched while this one is looked at. @param {string} form */
+function ahead(form) {
   const next = row()[at + 1]?.dataset.id;
-  if (next && seen && beside === "") new Image().src = original(next);
+  if (next && seen && beside === "") new Image().src = original(next, form);
 }
 
 // --- what is known of it ----------------------------------------------------------------------------------------------
