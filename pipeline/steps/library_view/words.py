@@ -19,7 +19,7 @@ from pipeline.steps.library_view.tables import Versions
 from pipeline.steps.project import Project
 
 MOST_WORDS = 12
-LEAST_OF_AN_ID = 4  # characters; ids are random, so a shorter piece of one fits many by chance
+LEAST_OF_AN_ID = 4  # characters of its beginning; ids are random, so any other piece of one fits many by chance
 
 
 class Texts:
@@ -43,9 +43,9 @@ class Texts:
         words = pl.Series(
             "caption", [caption_of.get(name, "") for name in snapshot.frame["source_id"]], dtype=pl.String
         )
-        parts = [pl.col(name).fill_null("") for name in ("key", "identifier", "group", "caption", "image_id")]
+        parts = [pl.col(name).fill_null("") for name in ("key", "identifier", "group", "caption")]
         joined = pl.concat_str(*parts, separator="\n")
-        texts = snapshot.frame.select("key", "identifier", "group", "image_id").with_columns(words).select(joined)
+        texts = snapshot.frame.select("key", "identifier", "group").with_columns(words).select(joined)
         return pl.Series([text.casefold() for text in texts.to_series()], dtype=pl.String)  # as the words are
 
 
@@ -80,6 +80,8 @@ def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
         for cluster in snapshot.clusters.values():
             if cluster_fits(cluster, word):
                 has_word[snapshot.rows_by_cluster[cluster["id"]]] = True
+        if len(word) >= LEAST_OF_AN_ID:
+            has_word |= snapshot.frame["image_id"].str.starts_with(word).to_numpy()
         for tag, rows in snapshot.rows_by_tag.items():
             if word in tag.casefold():
                 has_word[rows] = True

@@ -87,3 +87,12 @@ def test_an_object_is_found_by_the_caption_of_its_image(tmp_path: Path) -> None:
     snapshot = read_snapshot(bench.project(), "posts")
     found = find_rows(snapshot, Texts(bench.project()), "RUSTY")
     assert [snapshot.frame["key"][row] for row in found] == ["posts/de/de-003.png"]
+
+
+def test_an_image_is_found_by_the_beginning_of_its_id_and_not_by_letters_in_it(project: Project) -> None:
+    texts, snapshot = Texts(project), read_snapshot(project, "bollards")
+    name, key = str(snapshot.frame["image_id"][0]), str(snapshot.frame["key"][0])
+    assert keys(project, texts, name) == [key] == keys(project, texts, name[:6].upper())
+    assert key not in keys(project, texts, name[5:])
+    folder = [f"bollards/de/Post-{number:03d}-800w.png" for number in range(0, 24, 2)]
+    assert keys(project, texts, "de") == folder  # of 24 random ids, some hold these letters
