@@ -30,11 +30,15 @@ class Folder:
 
 @dataclass(frozen=True)
 class Category:
-    """A category that a run would make: its images, or why it cannot be listed."""
+    """A category that a run would make: its images, or why it cannot be listed.
+
+    `variants` are files that show an image in another width.
+    """
 
     category: str
     images: int
     trouble: str = ""
+    variants: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,19 @@ def plan(settings: Settings, url: str, *, single: bool) -> Plan:
 
 def _category(project: Project, name: str) -> Category:
     try:
-        return Category(name, preview(project, name, None).images)
+        made = preview(project, name, None)
+        return Category(name, made.images, variants=made.other_variants)
     except ImageClusterError as error:
         return Category(name, 0, str(error))
 
 
 def _hint(found: Sequence[Category], *, single: bool) -> str:
+    variants = sum(one.variants for one in found)
+    widths = f" Files in other widths of the same images, {variants:,}, are not read." if variants else ""
+    return _understood(found, single=single) + widths
+
+
+def _understood(found: Sequence[Category], *, single: bool) -> str:
     filled = sorted(one.images for one in found if one.images)
     if not filled:
         return "No images were found there."

@@ -53,3 +53,8 @@ def test_the_thumbnail_of_a_picture_that_is_gone_is_shown_and_the_view_says_so(s
     shown.keyboard.press("Escape")
     view(shown, served, "bollards/de/de-002-800w.png")
     expect(shown.locator("#viewer-told")).to_be_hidden()
+
+
+def test_of_a_file_that_was_set_aside_the_view_says_that_there_is_nothing_to_show(shown: Page, served: Client) -> None:
+    view(shown, served, "bollards/fr/fr-101-800w.png")
+    expect(shown.locator("#viewer-told")).to_contain_text("nothing to show")

@@ -76,3 +76,14 @@ def test_a_found_image_opens_large_within_what_was_found(shown: Page) -> None:
     shown.locator("#search-images a").first.click()
     expect(shown.locator("#viewer-key")).to_have_text(re.compile("de-0"))
     expect(shown).to_have_url(re.compile("find.q=de-0"))
+
+
+def test_what_was_set_aside_is_counted_and_is_no_broken_picture_among_the_results(shown: Page) -> None:
+    shown.goto("/c/bollards")
+    shown.keyboard.press("/")
+    shown.keyboard.type("broken")
+    expect(shown.locator("#search-told")).to_have_text(
+        "0 clusters, 0 images; 1 more set aside or left out: see Rejected"
+    )
+    expect(shown.locator("#search-images li")).to_have_count(0)
+    expect(shown.locator("#search-all")).to_be_hidden()

@@ -1,5 +1,6 @@
 """Choosing the first source over HTTP: what can be seen, what a run would do, the run, and who is refused."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_a_source_is_chosen_planned_and_run_and_then_nothing_can_be_chosen_any_m
     record = read_source(Layout(fresh.data))
     assert record is not None
     assert record.url == str(fresh.library)
+
+
+def test_the_plan_says_why_there_are_fewer_images_than_files(fresh: Site) -> None:
+    shutil.copy(fresh.library / "bollards/de/de-000-800w.png", fresh.library / "bollards/de/de-000-1200w.png")
+    with serving(fresh) as client:
+        plan = client.post("/source/plan", json={"url": str(fresh.library)}).raise_for_status().json()
+        assert {one["category"]: one["variants"] for one in plan["categories"]} == {"bollards": 1, "posts": 0}
+        assert "Files in other widths of the same images, 1, are not read" in plan["hint"]
 
 
 def test_a_folder_elsewhere_is_refused_like_one_that_is_nowhere_and_links_do_not_lead_out(

@@ -52,6 +52,7 @@ class PlannedCategory(Shape):
     category: str
     images: int
     trouble: str = Field(description="Why it cannot be listed; empty if it can.")
+    variants: int = Field(description="Further files, which show an image in another width and are not read.")
 
 
 class PlanShape(Shape):

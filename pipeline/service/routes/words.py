@@ -19,12 +19,16 @@ Words = Annotated[str, Query(min_length=1, max_length=200, description="Every wo
 
 
 class WordsFound(Shape):
-    """What fits the words; `total_…` count all, the lists are its beginning."""
+    """What fits the words; `total_…` count all, the lists are its beginning.
+
+    `elsewhere` counts images that were set aside, left out or not clustered yet; they are in no list.
+    """
 
     clusters: list[ClusterShape]
     images: list[ImageShape]
     total_clusters: int
     total_images: int
+    elsewhere: int
 
 
 @router.get("/categories/{category}/search")
@@ -33,11 +37,14 @@ def search_words(
 ) -> WordsFound:
     """Clusters by name, description and id; images by file name, group, caption, tag and what their cluster is called.
 
-    The largest clusters first, images by key. `GET /images` takes the same `q` and goes on page by page.
+    The largest clusters first, images by key. `GET /images` takes the same `q`, any `state`, and goes on page by page.
     """
     snapshot, most = category_of(service, category), checked_limit(service, limit)
-    clusters, rows = find_clusters(snapshot, q), find_rows(snapshot, service.texts, q)
+    clusters, fitting = find_clusters(snapshot, q), find_rows(snapshot, service.texts, q)
+    inside = {row for state in ("clustered", "unclustered") for row in snapshot.rows_by_state.get(state, [])}
+    rows = [row for row in fitting if row in inside]
     shown = [ClusterShape.model_validate({**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in clusters[:most]]
     return WordsFound(
-        clusters=shown, images=image_shapes(snapshot, rows[:most]), total_clusters=len(clusters), total_images=len(rows)
-    )
+        clusters=shown, images=image_shapes(snapshot, rows[:most]), total_clusters=len(clusters),
+        total_images=len(rows), elsewhere=len(fitting) - len(rows),
+    )  # fmt: skip

@@ -23,7 +23,8 @@ async function look() {
     const found = await api(`${base}/search?limit=${SHOWN}&q=${encodeURIComponent(words())}`, { signal });
     clusters.replaceChildren(...found.clusters.map(clusterRow));
     images.replaceChildren(...found.images.map(imageLink));
-    told.textContent = `${many(found.total_clusters, "cluster")}, ${many(found.total_images, "image")}`;
+    told.textContent = `${many(found.total_clusters, "cluster")}, ${many(found.total_images, "image")}`
+      + (found.elsewhere ? `; ${found.elsewhere.toLocaleString("en")} more set aside or left out: see Rejected` : "");
     the("search-all", HTMLAnchorElement).hidden = !found.total_images;
     the("search-all", HTMLAnchorElement).textContent = `Show all ${many(found.total_images, "image")}`;
   } catch (error) { alertOf(error); }

@@ -124,7 +124,8 @@ function picture(name, id, key, hash, its) {
     large.onerror = () => {
       if (!still()) return;
       if (form === "original") load("preview");
-      else if (its === zoom) tell("The original cannot be read or is too large to be shown. This is its thumbnail.");
+      else if (its === zoom) tell(image.naturalWidth ? "The original cannot be read or is too large to be shown. This is its thumbnail."
+        : "It was set aside, so there is nothing to show. Rejected tells why.");
     };
     large.src = original(id, form);
   };
