@@ -5,6 +5,7 @@ regular files. Not here: walking folders, keys and error messages (`folder_bucke
 (`stages/manifest/keys.py`).
 """
 
+import errno
 import json
 import os
 import stat
@@ -110,7 +111,12 @@ def read_regular(path: str | Path, most: int | None, part: tuple[int, int] | Non
     Only regular files are opened, because a pipe without a writer would block forever. O_NONBLOCK covers a file that
     was replaced by a pipe after the check.
     """
-    kind = _irregular(Path(path).stat())
+    try:
+        kind = _irregular(Path(path).stat())
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        kind = "a link that ends in itself"  # says nothing of the disk
     if kind:
         return kind
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

@@ -216,6 +216,18 @@ def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
         assert kind in str(results[key])
 
 
+def test_a_link_that_ends_in_itself_costs_no_other_file(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png", "a/2.png")
+    (tmp_path / "a" / "loop.png").symlink_to("round.png")
+    (tmp_path / "a" / "round.png").symlink_to("loop.png")
+    results = dict(bucket.read_many(keys_of(bucket)))
+    assert results["a/1.png"] == b"a/1.png"
+    assert results["a/2.png"] == b"a/2.png"
+    for key in ("a/loop.png", "a/round.png"):
+        assert isinstance(results[key], ObjectUnusableError)
+        assert "a link that ends in itself" in str(results[key])
+
+
 def test_a_part_of_a_file_is_read_alone(tmp_path: Path) -> None:
     bucket = fill(tmp_path, "a.png")
     assert bucket.read_part("a.png", 2, 2) == b"pn"
