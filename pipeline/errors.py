@@ -30,7 +30,7 @@ class UnknownNameError(SettingsError):
 
 
 class AmbiguousNameError(SettingsError):
-    """A name fits several clusters. `candidates` are their ids."""
+    """A name fits several clusters or categories. `candidates` are their ids or slugs."""
 
     def __init__(self, text: str, *, candidates: tuple[str, ...]) -> None:
         super().__init__(text)

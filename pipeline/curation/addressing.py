@@ -1,10 +1,11 @@
-"""Resolves an id or a name to a cluster.
+"""Resolves an id or a name to a cluster, and a slug or a name to a category.
 
 What belongs here: the order in which ids and names are compared, and refusing a name that fits several. Not here:
 suggesting similar names for an unknown one (`checks.py`, `service/problems.py`).
 
 A decision about the wrong cluster is worse than a refused one. So a cluster is found by its exact id, else by its exact
-name, else by an id or name that differs only in case or blanks, and only if exactly one cluster matches.
+name, else by an id or name that differs only in case or blanks, and only if exactly one cluster matches. Categories are
+found alike.
 """
 
 import unicodedata
@@ -48,6 +49,32 @@ def choose_cluster(
             candidates=tuple(candidates),
         )
     return candidates[0] if candidates else None
+
+
+def choose_category(given: str, names: Mapping[str, str]) -> str | None:
+    """The slug of the only category that `given` matches by slug or name; None if there is none.
+
+    `names` maps the slug of every category to its name. Folders "Posts" and "posts" are two categories, and the slug of
+    one may be the name of the other. Raises `AmbiguousNameError`, with the slugs of all candidates.
+    """
+    wanted, loose = _composed(given), _loose(given)
+    exact = [slug for slug, name in names.items() if given in (slug, name)]
+    composed = [slug for slug, name in names.items() if _composed(name) == wanted]
+    similar = [slug for slug, name in names.items() if loose and loose in (_loose(slug), _loose(name))]
+    candidates = exact or composed or similar
+    if len(candidates) > 1:
+        ways = ", ".join(f"{names[slug] if slug == given else slug} for folder {names[slug]!r}" for slug in candidates)
+        raise AmbiguousNameError(
+            f"{given!r} fits {len(candidates)} categories. Nothing was done. Use {ways}.",
+            candidates=tuple(candidates),
+        )
+    return candidates[0] if candidates else None
+
+
+def unmistakable(slug: str, names: Mapping[str, str]) -> str:
+    """A word that `choose_category` resolves to this category: its slug unless another category is called so."""
+    taken = any(name == slug for other, name in names.items() if other != slug)
+    return names[slug] if taken else slug
 
 
 def _composed(text: str) -> str:

@@ -72,11 +72,16 @@ def main(folder: Path) -> int:
 
 def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     """All steps of the categories, as `image-cluster run`."""
+    from pipeline.curation.addressing import unmistakable
     from pipeline.steps.each import raise_failures
     from pipeline.steps.run import run
+    from pipeline.storage.layout import read_slugs
 
     talk.progress("categories", 0, len(job["categories"]))
-    done = run(_project(job, talk), job["categories"])
+    project = _project(job, talk)
+    slugs = read_slugs(project.layout)
+    wanted = [unmistakable(job["slug"], slugs)] if job.get("slug") in slugs else job["categories"]
+    done = run(project, wanted)
     raise_failures(done.failures, len(done.finished))
     talk.progress("categories", len(done.finished), len(done.finished))
     return done.summaries()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.curation.addressing import choose_category
 from pipeline.errors import TransientError, UnknownNameError
 from pipeline.settings import Settings
 from pipeline.storage.layout import Layout, goes_on_as, open_layout, read_renames, read_slugs
@@ -76,14 +77,11 @@ class DataDirectory:
     def slug_of(self, category: str) -> str:
         """The slug of a category, given its name, its slug, or a name from before it was renamed.
 
-        Raises `UnknownNameError` listing the categories.
+        Raises `UnknownNameError` listing the categories, and `AmbiguousNameError` for a name that fits several.
         """
         slugs = read_slugs(self.layout)
-        if category in slugs:
-            return category
-        for slug, name in slugs.items():
-            if name == category:
-                return slug
+        if (slug := choose_category(category, slugs)) is not None:
+            return slug
         was = {rename.category: old for old, rename in read_renames(self.layout).items()}
         if (now := goes_on_as(self.layout, was.get(category, category))) is not None:
             return now

@@ -13,6 +13,7 @@ from functools import partial
 
 import polars as pl
 
+from pipeline.curation.addressing import choose_category
 from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.stages.manifest import variants
 from pipeline.stages.manifest.bucket_manifest import (
@@ -82,7 +83,8 @@ def category_names(project: Project) -> list[str]:
 
 
 def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
-    """Slugs to work on: all, or the named ones. Raises `UnknownNameError` listing the categories.
+    """Slugs to work on: all, or the named ones. Raises `UnknownNameError` listing the categories, and
+    `AmbiguousNameError`.
 
     Categories that were never clustered come first, so that a renamed folder is recognised before its old name is
     emptied.
@@ -92,12 +94,14 @@ def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
     if not chosen:
         clustered = set(project.store.slugs_with("identities"))
         return sorted(slugs, key=lambda slug: (slug in clustered and slug not in read_renames(project.layout), slug))
-    by_name = {name: slug for slug, name in slugs.items()} | {slug: slug for slug in slugs}
+    found: list[str] = []
     for name in chosen:
-        if name not in by_name:
+        slug = choose_category(name, slugs)
+        if slug is None:
             available = ", ".join(sorted(slugs.values())) or "none: the source holds no folder"
             raise UnknownNameError(f"There is no category {name!r} in {project.bucket.url}. There are: {available}.")
-    return [by_name[name] for name in chosen]
+        found.append(slug)
+    return found
 
 
 def manifest(project: Project, slug: str, *, sample: int | None = None) -> Report:

@@ -23,7 +23,7 @@ from pipeline.storage.history import (
     read_history,
     write_history,
 )
-from pipeline.storage.layout import CHANGES, published_set
+from pipeline.storage.layout import CHANGES, published_set, read_slugs
 from pipeline.storage.publications import drop_old_sets, swing
 
 
@@ -178,7 +178,9 @@ def changes_since(project: Project, slug: str, since: str | None = None) -> dict
 
 def markdown(project: Project, changes: dict[str, Any]) -> str:
     """The changes as Markdown."""
-    return news.markdown(changes, group_label(project, project.slug_of(changes["category"])))
+    category = changes["category"]
+    named = next((slug for slug, name in read_slugs(project.layout).items() if name == category), None)
+    return news.markdown(changes, group_label(project, named or project.slug_of(category)))
 
 
 def _files_of(project: Project, slug: str, version: str) -> dict[str, bytes]:

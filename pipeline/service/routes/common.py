@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from pipeline.curation.addressing import choose_cluster
+from pipeline.curation.addressing import choose_category, choose_cluster
 from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Service
 from pipeline.service.models import ImagePage, image_shapes
@@ -30,10 +30,13 @@ Cluster = Annotated[str, Path(max_length=NAME_LENGTH, description="A cluster, by
 
 
 def category_of(service: Service, name: str) -> Snapshot:
-    """The snapshot of a category, by slug or name. Raises `Problem` 404 with the nearest."""
+    """The snapshot of a category, by slug or else by name, because the pages' links hold slugs.
+
+    Raises `Problem` 404 with the nearest, `AmbiguousNameError` if the name fits several.
+    """
     slugs = service.library.slugs()
     if name not in slugs:
-        slug = next((slug for slug, category in slugs.items() if category == name), None)
+        slug = choose_category(name, slugs)
         if slug is None:
             raise unknown("category", name, [*slugs, *slugs.values()], hint="GET /api/v1/categories lists them.")
         name = slug

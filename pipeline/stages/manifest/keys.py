@@ -197,11 +197,12 @@ def slugify(category: str) -> str:
 def slug_map(categories: Iterable[str], existing: Mapping[str, str]) -> dict[str, str]:
     """Slug → category for all of `existing` and `categories`.
 
-    Existing pairs never change. If two categories would share a slug, the later one gets a suffix from its own name.
+    Existing pairs never change. If two categories would share a slug, it goes to the one that is called so, else to
+    the first one; the other gets a suffix from its own name.
     """
     slugs = dict(existing)
     placed = set(slugs.values())
-    for category in sorted(set(categories) - placed):
+    for category in sorted(set(categories) - placed, key=lambda name: (slugify(name) != name, name)):
         slug, tries = slugify(category), 0
         while slug in slugs:
             slug, tries = f"{slugify(category)[: MAX_SLUG - 7]}-{_short_hash(category, tries)}", tries + 1

@@ -105,9 +105,14 @@ def test_slugs_are_readable_and_collisions_get_a_suffix() -> None:
     assert slugify("Follow Cars!") == "follow-cars"
     assert slugify("Häuser") == "hauser"
     assert slugify("..") != ".."
-    slugs = slug_map(["a b", "a-b"], {})
+    slugs = slug_map(["a b", "a.b"], {})
     assert slugs["a-b"] == "a b"
     assert len(slugs) == 2
+
+
+def test_a_slug_goes_to_the_category_that_is_called_so() -> None:
+    assert slug_map(["Posts", "POSTS", "posts"], {})["posts"] == "posts"
+    assert slug_map(["posts"], {"posts": "Posts"})["posts"] == "Posts"  # slugs never change
 
 
 @pytest.mark.parametrize("pattern", ["(", r"(?P<group>.+)/.+", "(?P<identifier>"])
