@@ -48,6 +48,8 @@ class FakeS3(ThreadingHTTPServer):
     def __init__(self, objects: Mapping[str, bytes], *, page: int = 1000) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects, self.page = dict(objects), page
+        self.repeats: Callable[[str], bool] = lambda _token: False  # whether the first page answers a token
+        self.reverse = False  # whether the keys of a page come in descending order
         self.encoding = "told"  # whether keys are percent-encoded when asked for it: told, untold, never
         self.fault: Callable[[str, int], Fault | None] = lambda _kind, _count: None
         self.counts: dict[str, int] = {}
@@ -69,7 +71,8 @@ class FakeS3(ThreadingHTTPServer):
     def listing(self, asked: dict[str, str]) -> bytes:
         """The answer to ListObjectsV2."""
         prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
-        after = asked.get("continuation-token") or asked.get("start-after", "")
+        token = asked.get("continuation-token", "")
+        after = token if token and not self.repeats(token) else asked.get("start-after", "")
         found: dict[str, bool] = {}  # key or folder → whether it is a folder
         last, more = "", False
         for key in sorted(self.objects, key=str.encode):
@@ -86,7 +89,7 @@ class FakeS3(ThreadingHTTPServer):
         parts = ["<EncodingType>url</EncodingType>"] if wanted and self.encoding == "told" else []
         parts += [f"<IsTruncated>{str(more).lower()}</IsTruncated><KeyCount>{len(found)}</KeyCount>"]
         parts += [f"<NextContinuationToken>{escape(last)}</NextContinuationToken>"] if more else []
-        for name, is_folder in found.items():
+        for name, is_folder in sorted(found.items(), reverse=True) if self.reverse else found.items():
             if is_folder:
                 parts.append(f"<CommonPrefixes><Prefix>{coded(name)}</Prefix></CommonPrefixes>")
             else:

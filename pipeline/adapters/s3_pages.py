@@ -4,6 +4,7 @@ What belongs here: detecting keys that obstore cannot represent, and continuing 
 listing itself (`s3_listing.py`), requests and errors (`s3_requests.py`), objects (`s3_bucket.py`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pipeline.adapters.read_ahead import BadKeyError
 from pipeline.adapters.s3_listing import ListedPage
 from pipeline.adapters.s3_requests import S3Requests
 from pipeline.adapters.s3_store import object_info
+from pipeline.errors import BucketUnreachableError
 from pipeline.stages.manifest.build import ObjectInfo
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 PAGE = 1000  # objects per request, the most that S3 returns
+REPEATS = 5  # times that a server may give a page again, for example after a retry behind it
 
 
 class S3Pages:
@@ -121,16 +124,24 @@ class S3Pages:
         if not self._exactly:
             self._exactly = True
             self._notice(f"{self._requests.url} holds keys that cannot be asked for (empty parts, control characters, "
-                         "…): they become rows with a reason, and the bucket is listed more slowly.")  # fmt: skip
+                         "…), or lists them out of order: it is listed more slowly, and such keys become rows with a "
+                         "reason.")  # fmt: skip
 
     def _exact_pages(self, folder: str, after: str | None, *, recursive: bool) -> Iterator[ListedPage]:
         token: str | None = None
+        seen: Counter[str] = Counter()
         while True:
             page = self._requests.exact_page(folder, after, token, recursive=recursive)
             yield page
             if page.token is None:
                 return
             token = page.token
+            seen[token] += 1
+            if seen[token] > REPEATS:
+                raise BucketUnreachableError(
+                    f"The listing of {folder or 'all keys'} in {self._requests.url} does not end: the server gave the "
+                    f"same page {seen[token]} times. Nothing was taken for gone. Try again, or ask those who run it."
+                )
 
 
 def _check_folder(folder: str, url: str) -> None:

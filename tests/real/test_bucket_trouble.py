@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from pipeline.adapters import patience
 from pipeline.adapters.buckets import open_bucket
 from pipeline.cli import main
+from pipeline.errors import BucketUnreachableError
 from pipeline.settings import Settings
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.project import Project
@@ -188,3 +189,24 @@ def test_one_odd_key_alone_is_listed_among_the_others(s3: FakeS3, key: str, enco
     # where nothing else is amiss, only reading tells that a closing slash was dropped
     assert sorted(listed) == sorted({*GOOD, *FULL, key.removesuffix("/") if key == "posts/a.png/" else key})
     assert bucket.folders() == ["posts"]
+
+
+@pytest.mark.parametrize("trouble", ["a page again", "descending"])
+def test_a_listing_out_of_order_costs_no_object_and_counts_none_twice(s3: FakeS3, tmp_path: Path, trouble: str) -> None:
+    s3.page, asked = 5, list[str]()
+    s3.reverse = trouble == "descending"
+
+    def again(token: str) -> bool:
+        asked.append(token)
+        return trouble == "a page again" and asked.count(token) == 1
+
+    s3.repeats = again
+    _, _, counts = run_on(s3, tmp_path)
+    assert (counts["images"], counts["set_aside"]) == (12, 0)
+
+
+def test_a_listing_that_never_ends_is_an_error_in_words(s3: FakeS3) -> None:
+    s3.page, s3.repeats = 5, lambda _token: True
+    bucket = open_bucket("s3://pics", endpoint_url=s3.server.endpoint)
+    with pytest.raises(BucketUnreachableError, match="does not end"):
+        list(bucket.pages("posts"))
