@@ -208,6 +208,12 @@ class Curation:
 
         return fold(self.checked(slug).events(slug)).names()
 
+    def decided_names(self, slug: str) -> dict[str, str | None]:
+        """Cluster id → the name in force, None if it was taken away; also of clusters that are gone."""
+        from pipeline.curation.fold import fold
+
+        return {cluster: name for cluster, (_, name) in fold(self.checked(slug).events(slug)).name.items()}
+
     def computed(self, slug: str) -> Computed:
         """The clusters as computed, from `identities`."""
         return self._cached(slug).computed

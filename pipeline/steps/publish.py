@@ -165,6 +165,7 @@ def _new_result(
         project.settings.published.guard,
         ended_by_people=view.ended_by_people,
         shaped_by_people=view.shaped_by_people,
+        decided_names=project.curation.decided_names(slug),
     )
     if history.held is not None:
         concerns.append(guard.Concern("rolled_back", history.held, {}))

@@ -3,9 +3,10 @@
 What belongs here: recognising that a folder was renamed, and carrying over its results. Not here: copying events
 (`storage/curation/copying.py`), ids within a category (`stages/identities/`).
 
-A rename is certain if nearly all images are the same by content, a complete listing has none of them under the old
-name, and only one category matches. Then the results are carried over; otherwise a notice gives the command for it. The
-old category's published set stays unchanged in its place.
+A rename is certain if nearly all images are the same by content, or nearly all of the old ones are there among as many
+new ones at most; if a complete listing has none of them under the old name; and if only one category matches. Then the
+results are carried over; otherwise a notice gives the command for it. The old category's published set stays unchanged
+in its place.
 """
 
 from dataclasses import dataclass
@@ -22,20 +23,25 @@ from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
 from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
 
-SURE = 0.9  # least share of common images (Jaccard) at which two categories are one
-MAYBE = 0.3  # least share at which people are asked
+SURE = 0.9  # least share of the old category's images at which it is the new one …
+SURE_OF_ALL = 0.5  # … and least share of common images (Jaccard): a folder may be renamed and added to
+MAYBE = 0.3  # least share of the old category's images at which people are asked
 CARRIED = ("reduced", "labels", "identities")
 _USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
 
 
 @dataclass(frozen=True)
 class _Former:
-    """A category that may be the former name of another one."""
+    """A category that may be the former name of another one, with `share` of its images there.
+
+    `of_all`: share of common images among those of both.
+    """
 
     slug: str
     common: int
     images: int
     share: float
+    of_all: float
 
 
 def recognise(project: Project, slug: str) -> None:
@@ -56,7 +62,7 @@ def _carry_over_or_ask(project: Project, slug: str) -> bool:
     sure = [former for former in formers if former.share >= SURE]
     log = project.curation.log
     decided = [former for former in sure if log.last(former.slug)] or sure
-    if len(decided) == 1:
+    if len(decided) == 1 and decided[0].of_all >= SURE_OF_ALL:
         theirs, ours = log.events(decided[0].slug), log.events(slug)
         if common_events(ours, theirs) == len(ours):
             project.talk.notice(carry_over(project, decided[0].slug, slug))
@@ -105,10 +111,10 @@ def _formers(project: Project, slug: str, images: frozenset[str]) -> list[_Forme
             continue
         theirs = _images(project, other)
         common = len(images & theirs)
-        share = common / len(images | theirs)
-        if share >= MAYBE:
-            formers.append(_Former(other, common, len(theirs), share))
-    return sorted(formers, key=lambda former: (-former.share, former.slug))
+        if common and common >= MAYBE * len(theirs):
+            share, of_all = common / len(theirs), common / len(images | theirs)
+            formers.append(_Former(other, common, len(theirs), share, of_all))
+    return sorted(formers, key=lambda former: (-former.of_all, former.slug))
 
 
 def _images(project: Project, slug: str) -> frozenset[str]:

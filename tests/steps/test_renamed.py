@@ -10,8 +10,15 @@ from pipeline.curation import decisions as d
 from pipeline.errors import UnknownNameError
 from pipeline.steps.manifest import manifest
 from pipeline.steps.renamed import carry_over
+from pipeline.steps.run import run
 from pipeline.storage.layout import read_slugs
-from tests.steps.test_run import Bench, add
+from tests.steps.test_run import Bench, add, picture
+
+# colours that are far apart, because cluster ids go on in images that look alike
+SWAPPED = {
+    "a": [(200, 30, 30), (30, 180, 40), (30, 40, 200)],
+    "b": [(240, 240, 60), (60, 220, 230), (230, 60, 230)],
+}
 
 
 @pytest.fixture
@@ -101,10 +108,46 @@ def test_what_cannot_be_listed_is_not_taken_for_renamed(bench: Bench, monkeypatc
     assert set(names(bench, "copies").values()) == {None}
 
 
-def test_where_half_of_the_images_are_the_same_the_command_is_named_and_does_it(bench: Bench) -> None:
+def add_to(bench: Bench, category: str, count: int) -> None:
+    for seed in range(100, 100 + count):
+        add(bench.library, f"{category}/de/{seed:03d}-800w.png", ("red", "green", "blue")[seed % 3], seed)
+
+
+def test_a_folder_that_was_renamed_and_added_to_keeps_ids_and_names(bench: Bench) -> None:
     before = names(bench, "posts")
     (bench.library / "posts").rename(bench.library / "roadside-posts")
-    for seed in range(100, 118):
+    add_to(bench, "roadside-posts", 30)
+    bench.run()
+    assert names(bench, "roadside-posts") == before
+    assert bench.document("roadside-posts")["summary"]["images"] == 66
+
+
+def test_a_small_folder_that_went_into_a_large_new_one_is_asked_about(bench: Bench) -> None:
+    (bench.library / "posts").rename(bench.library / "all")
+    add_to(bench, "all", 120)
+    bench.run("all")
+    assert any("holds 36 of the 36 images of posts" in text for text in bench.notices)
+    assert set(names(bench, "all").values()) == {None}
+
+
+def test_of_two_folders_that_went_into_one_none_is_taken_for_it(bench: Bench) -> None:
+    for seed in range(200, 220):
+        add(bench.library, f"signs/{seed:03d}.png", ("red", "blue")[seed % 2], seed)
+    bench.run()
+    curation = bench.project().curation
+    curation.decide("signs", d.Rename(cluster=min(curation.curated("signs").clusters), name="Sign"), actor="ann")
+    (bench.library / "posts").rename(bench.library / "all")
+    (bench.library / "signs").rename(bench.library / "all" / "signs")
+    bench.run("all")
+    assert set(names(bench, "all").values()) == {None}
+    for folder in ("posts", "signs"):
+        assert any(f"image-cluster carry-over {folder} all" in text for text in bench.notices)
+
+
+def test_where_most_of_the_images_are_new_the_command_is_named_and_does_it(bench: Bench) -> None:
+    before = names(bench, "posts")
+    (bench.library / "posts").rename(bench.library / "roadside-posts")
+    for seed in range(100, 142):
         add(bench.library, f"roadside-posts/de/{seed:03d}-800w.png", ("red", "green", "blue")[seed % 3], seed)
     bench.run("roadside-posts")
     assert set(names(bench, "roadside-posts").values()) == {None}
@@ -121,3 +164,27 @@ def test_where_half_of_the_images_are_the_same_the_command_is_named_and_does_it(
     events = bench.project().curation.log.events("roadside-posts")
     assert [one.number for one in events] == list(range(1, 8))
     assert events[6].decision == d.Undo(event=6)
+
+
+def test_names_that_were_not_published_yet_are_not_lost_when_two_folders_swap(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    for seed in range(48):
+        folder = bench.library / "ab"[seed % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(SWAPPED[folder.name][seed % 3], seed).save(folder / f"{seed:03d}.png")
+    bench.run()
+    curation = bench.project().curation
+    for slug in ("a", "b"):
+        for name in curation.curated(slug).clusters:
+            curation.decide(slug, d.Rename(cluster=name, name=f"{slug} {name}"), actor="ann")
+    (bench.library / "a").rename(bench.library / "c")
+    (bench.library / "b").rename(bench.library / "a")
+    (bench.library / "c").rename(bench.library / "b")
+    for one in run(bench.project()).finished:
+        assert "named clusters would vanish" in one.reports["published"].facts["held"][0]
+    (bench.library / "a").rename(bench.library / "c")
+    (bench.library / "b").rename(bench.library / "a")
+    (bench.library / "c").rename(bench.library / "b")
+    bench.run()
+    for slug in ("a", "b"):
+        assert all(one["name"] == f"{slug} {one['id']}" for one in bench.document(slug)["clusters"])

@@ -39,11 +39,13 @@ def examine(
     *,
     ended_by_people: Collection[str] = (),
     shaped_by_people: Collection[str] = (),
+    decided_names: Mapping[str, str | None] | None = None,
 ) -> list[Concern]:
     """The rules that `document` breaks compared with `previous` (both clusters.json); empty if it may be published.
 
     `ended_by_people`: ids of clusters that people merged into others; their names may vanish. `shaped_by_people`: ids
-    of clusters whose members people chose; they may have any size. Shares are of the usable images.
+    of clusters whose members people chose; they may have any size. `decided_names`: id → the name that people gave a
+    cluster, or None if they took it away, also since the last publication. Shares are of the usable images.
     """
     if previous is None or not params.enabled:
         return []
@@ -52,7 +54,7 @@ def examine(
         *_more_clusters(previous, document, params, shaped_by_people),
         *_more_unclustered(previous, document, params),
         *_one_large_cluster(previous, document, params, shaped_by_people),
-        *_names_lost(previous, document, params, ended_by_people),
+        *_names_lost(previous, document, params, ended_by_people, decided_names or {}),
     ]
 
 
@@ -137,14 +139,20 @@ def _one_large_cluster(
 
 
 def _names_lost(
-    previous: Mapping[str, Any], document: Mapping[str, Any], params: GuardParams, ended_by_people: Collection[str]
+    previous: Mapping[str, Any],
+    document: Mapping[str, Any],
+    params: GuardParams,
+    ended_by_people: Collection[str],
+    decided_names: Mapping[str, str | None],
 ) -> Iterator[Concern]:
     if not params.forbid_losing_named:
         return
     there = {cluster["id"] for cluster in document["clusters"]} | set(ended_by_people)
-    lost = [cluster for cluster in previous["clusters"] if cluster["name"] is not None and cluster["id"] not in there]
+    before = {cluster["id"]: cluster["name"] for cluster in previous["clusters"]}
+    before |= {cluster: name for cluster, name in decided_names.items() if cluster in before}
+    lost = [(cluster, name) for cluster, name in before.items() if name is not None and cluster not in there]
     if lost:
-        names = ", ".join(f"{cluster['name']!r} ({cluster['id']})" for cluster in lost[:_MAX_NAMES])
+        names = ", ".join(f"{name!r} ({cluster})" for cluster, name in lost[:_MAX_NAMES])
         rest = f" and {len(lost) - _MAX_NAMES} more" if len(lost) > _MAX_NAMES else ""
         named = "1 named cluster" if len(lost) == 1 else f"{len(lost)} named clusters"
         yield Concern("forbid_losing_named", f"{named} would vanish: {names}{rest}", {"named_lost": len(lost)})

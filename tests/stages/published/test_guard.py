@@ -111,6 +111,14 @@ def test_a_named_cluster_may_not_vanish_unless_a_person_ended_it():
     assert rules(made([10, 10, 10]), after, max_cluster_share=1) == []  # no one had named it
 
 
+def test_a_name_that_was_given_since_the_last_publication_may_not_vanish_either():
+    before, after = made([10, 10, 10], names={0: "Old"}), made([15, 15])
+    (found,) = examine(before, after, GuardParams(max_cluster_share=1), decided_names={"c-2": "Red post", "c-9": "x"})
+    assert found.text == "1 named cluster would vanish: 'Red post' (c-2)"
+    taken_away = made([10, 10, 10], names={2: "Red post"})
+    assert examine(taken_away, after, GuardParams(max_cluster_share=1), decided_names={"c-2": None}) == []
+
+
 def test_a_name_that_moved_to_review_is_still_there():
     before = made([10, 10], names={1: "White cylinder"})
     assert rules(before, made([10, 10]), max_cluster_share=1) == []
