@@ -65,8 +65,8 @@ def test_the_thumbnail_is_the_crop_and_the_original_the_whole_image(client: Clie
 
 
 def test_the_page_marks_objects_with_their_box(client: Client) -> None:
-    first = client.get("/images", params={"category": "posts"}).raise_for_status().json()["items"][0]
-    page = client.get(f"{client.url}/c/posts/cluster/{first['cluster']}")
+    (cluster, *_) = client.get("/categories/posts/clusters").raise_for_status().json()["items"]
+    page = client.get(f"{client.url}/c/posts/cluster/{cluster['id']}").raise_for_status()
     assert 'data-box="0.' in page.text
 
 
