@@ -6,6 +6,7 @@ Dagster, which runs in its own process (`pipeline.dagster_run`).
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from pipeline.console import Console, print_summary
 from pipeline.dagster_home import INSTANCE, dagster_environment
 from pipeline.demo.bollards import CARS, write_boxes, write_library
 from pipeline.demo.compare import UNITS, print_comparison
+from pipeline.dev import WORKSPACE
 from pipeline.errors import DemoError
 
 LIBRARIES = {
@@ -40,13 +42,23 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
         documents: dict[str, Path] = {}
         for words, unit in UNITS.items():
             click.echo(f"\n{words.capitalize()} (objects.unit: {unit})")
-            (summary,) = _run(_write_settings(f"{library}-{unit}", root, single=False, unit=unit), ["bollards"])
+            settings = _write_settings(f"{library}-{unit}", root, single=False, unit=unit)
+            (summary,) = _run(settings, ["bollards"])
             documents[words] = Path(summary["clusters_json"])
         print_comparison(root, documents)
     else:
-        _run(_write_settings(library, root, single=single or (library == "stamps" and not categories)), categories)
-    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds. See it in the Dagster web UI with: make dev")
+        settings = _write_settings(library, root, single=single or (library == "stamps" and not categories))
+        _run(settings, categories)
+    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds.\n{next_steps(settings)}")
     return 0
+
+
+def next_steps(settings: Path) -> str:
+    """The commands that show what a demo with these settings made, as they can be typed here."""
+    command = "image-cluster" if shutil.which("image-cluster") else ".venv/bin/image-cluster"
+    given = "" if settings.parent == Path("data") else f" --settings {settings}"
+    dagster = f"\nSee every step in Dagster: {command} dev" if Path(WORKSPACE).exists() else ""
+    return f"Look at the clusters and name them: {command} serve{given}{dagster}"
 
 
 def _run(settings: Path, categories: Sequence[str]) -> list[dict[str, Any]]:

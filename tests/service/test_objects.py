@@ -93,3 +93,7 @@ def test_a_region_of_an_image_is_a_query(client: Client) -> None:
 )
 def test_a_region_that_is_none_is_refused(client: Client, body: dict[str, object]) -> None:
     problem(client.post("/similarity/find", json=body), 422)
+
+
+def test_pages_know_that_they_show_objects_so_that_faces_of_clusters_are_shown_whole(client: Client) -> None:
+    assert 'data-unit="object"' in client.get(f"{client.url}/c/posts").text
