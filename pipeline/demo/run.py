@@ -39,18 +39,26 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
     finally:
         console.close()
     if library == "objects":
-        documents: dict[str, Path] = {}
-        for words, unit in UNITS.items():
-            click.echo(f"\n{words.capitalize()} (objects.unit: {unit})")
-            settings = _write_settings(f"{library}-{unit}", root, single=False, unit=unit)
-            (summary,) = _run(settings, ["bollards"])
-            documents[words] = Path(summary["clusters_json"])
-        print_comparison(root, documents)
+        settings = _run_both_units(root)
     else:
         settings = _write_settings(library, root, single=single or (library == "stamps" and not categories))
         _run(settings, categories)
     click.echo(f"\nDone in {perf_counter() - started:.0f} seconds.\n{next_steps(settings)}")
     return 0
+
+
+def _run_both_units(root: Path) -> Path:
+    """Run whole pictures and objects, print how well both agree with the truth; returns the settings of objects."""
+    settings = {
+        words: _write_settings(f"objects-{unit}", root, single=False, unit=unit) for words, unit in UNITS.items()
+    }
+    documents: dict[str, Path] = {}
+    for words, unit in UNITS.items():
+        click.echo(f"\n{words.capitalize()} (objects.unit: {unit})")
+        (summary,) = _run(settings[words], ["bollards"])
+        documents[words] = Path(summary["clusters_json"])
+    print_comparison(root, documents)
+    return settings["objects"]
 
 
 def next_steps(settings: Path) -> str:
