@@ -127,7 +127,7 @@ def test_a_run_from_a_script_prints_what_came_out_and_is_kept_in_dagster_home(
             ("bollards", 24, 24),
             ("follow-cars", 12, 12),
         ]
-        assert first[0]["checks"] == {"passed": 15, "failed": []}
+        assert first[0]["checks"] == {"passed": 18, "failed": []}
         assert Path(first[0]["clusters_json"]).exists()
         started = time.perf_counter()
         assert run_job(bench.settings_file, ["bollards"], project=bench.resource()) == 0
