@@ -3,6 +3,9 @@
 What belongs here: reading the groups. Not here: choosing the word (`stages/published/group_words.py`).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipeline.stages.contract import columns
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.group_words import group_word
@@ -17,4 +20,10 @@ def group_label(project: Project, slug: str) -> str:
     groups: list[str] = (
         [] if stored is None else stored.table("images", _GROUPS, ["group"])["group"].unique().drop_nulls().to_list()
     )
+    return group_word(groups, slug, project.category_of(slug), project.settings.source.group_label)
+
+
+def label_in_news(project: Project, slug: str, changes: Mapping[str, Any]) -> str:
+    """The same for the groups in the document `changes.json`. Opens no table, as a night with nothing new must not."""
+    groups = {group for entry in changes["clusters"] for group in entry["countriesGained"] + entry["countriesLost"]}
     return group_word(groups, slug, project.category_of(slug), project.settings.source.group_label)

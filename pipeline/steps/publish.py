@@ -21,7 +21,7 @@ from pipeline.stages.published.entries import with_fragment
 from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
-from pipeline.steps.group_label import group_label
+from pipeline.steps.group_label import label_in_news
 from pipeline.steps.labels import warning_about_kinds
 from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
@@ -230,7 +230,7 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
     report.data_version = current.digest
     report.facts = {
         "headline": news.headline(changes),
-        "changes": news.markdown(changes, group_label(project, slug)),
+        "changes": news.markdown(changes, label_in_news(project, slug, changes)),
         "bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "version": current.version,
     }

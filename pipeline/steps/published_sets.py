@@ -11,7 +11,7 @@ from pipeline.errors import CandidateError, ImageClusterError, MissingArtifactEr
 from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import news
 from pipeline.stages.published.document import decode
-from pipeline.steps.group_label import group_label
+from pipeline.steps.group_label import label_in_news
 from pipeline.steps.project import Project
 from pipeline.storage.history import (
     Candidate,
@@ -180,7 +180,7 @@ def markdown(project: Project, changes: dict[str, Any]) -> str:
     """The changes as Markdown."""
     category = changes["category"]
     named = next((slug for slug, name in read_slugs(project.layout).items() if name == category), None)
-    return news.markdown(changes, group_label(project, named or project.slug_of(category)))
+    return news.markdown(changes, label_in_news(project, named or project.slug_of(category), changes))
 
 
 def _files_of(project: Project, slug: str, version: str) -> dict[str, bytes]:

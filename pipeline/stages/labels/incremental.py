@@ -69,7 +69,7 @@ def decide(base: Base | None, added: int, removed: int, params: ClusterParams, *
     share = (added + removed) / max(base.images, 1)
     changes = (f"{added:,} images came and {removed:,} went since the full clustering of {base.images:,} on "
                f"{base.at[:10]} ({share:.1%})")  # fmt: skip
-    age = datetime.fromisoformat(now) - datetime.fromisoformat(base.at)
+    age = abs(datetime.fromisoformat(now) - datetime.fromisoformat(base.at))  # a clock may have been set back
     if params.recluster == "always":
         full, reason, why = True, "asked", f"It was asked for. {changes}."
     elif params.recluster == "never":
