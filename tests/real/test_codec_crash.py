@@ -35,11 +35,7 @@ ImageFile.ImageFile.load = load
 """
 RUN = """
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import httpx
 from tests.steps.test_run import Bench
 Bench(Path(sys.argv[1]), Path(sys.argv[2]), images={"decode_seconds": 5}).run()
 """

@@ -7,10 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.stages.reduced.contract import MAP_METHOD, Facts, reduced_schema
-from pipeline.steps import neighbours as neighbours_step
 from pipeline.steps.reduced import reduced
+from tests.steps.searches import counted_searches
 from tests.steps.test_run import KINDS, Bench, add
 
 
@@ -34,15 +33,7 @@ def places(bench: Bench) -> np.ndarray:
 def test_the_map_and_the_clusterer_share_one_search(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours_step, "SEARCHED", 1)
-    searched: list[int] = []
-    search = neighbours_step.nearest_neighbours
-
-    def counted(vectors: np.ndarray, k: int) -> Neighbours:
-        searched.append(len(vectors))
-        return search(vectors, k)
-
-    monkeypatch.setattr(neighbours_step, "nearest_neighbours", counted)
+    searched = counted_searches(monkeypatch)
     bench_of(library, tmp_path).run()
     assert searched == [45]
 

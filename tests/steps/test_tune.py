@@ -3,22 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.errors import TooFewImagesError
 from pipeline.stages.labels import clusterers as labelling
-from pipeline.stages.neighbours.knn import Neighbours
 from pipeline.stages.tuning.contract import PAGE, PICTURE
 from pipeline.steps import labels as labels_step
-from pipeline.steps import neighbours as neighbours_step
 from pipeline.steps.families import family_of
 from pipeline.steps.identities import identities
 from pipeline.steps.labels import labels
 from pipeline.steps.reduced import reduced
 from pipeline.steps.tune import trials_of, tune
 from pipeline.storage.views import query
+from tests.steps.searches import counted_searches
 from tests.steps.test_run import KINDS, Bench, add
 
 STEPS = (0.2, 0.5)
@@ -94,15 +92,7 @@ def test_three_images_are_too_few_to_choose_for(bench: Bench) -> None:
 def test_another_granularity_leaves_embeddings_and_reduced_alone_and_searches_no_neighbours(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours_step, "SEARCHED", 1)
-    searched: list[int] = []
-    search = neighbours_step.nearest_neighbours
-
-    def counted(vectors: np.ndarray, k: int) -> Neighbours:
-        searched.append(len(vectors))
-        return search(vectors, k)
-
-    monkeypatch.setattr(neighbours_step, "nearest_neighbours", counted)
+    searched = counted_searches(monkeypatch)
     bench.encoder.batches.clear()
     for granularity in ("0.8", "0.3"):
         moved = Bench(bench.library, bench.data, reduced={"method": "none"}, labels={"granularity": granularity})
