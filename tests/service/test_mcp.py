@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ def session(site: Site, *options: str, work: Callable[[Client], Awaitable[None]]
         async with Client(parameters) as client:
             await work(client)
 
-    asyncio.run(talk())
+    # in a thread of its own: a browser that another test opened keeps its event loop in this one
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(asyncio.run, talk()).result()
 
 
 async def ask(client: Client, tool: str, **given: Any) -> Any:
