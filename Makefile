@@ -2,6 +2,8 @@
 PYTHON ?= python3
 DEMO ?= bollards
 ARGS ?=
+# a file's tests stay in one process, with what they share; CORES= (nothing) for --pdb
+CORES ?= -n auto --maxprocesses=4 --dist=loadfile
 BIN := .venv/bin
 READY := .venv/.ready
 # where Python may not keep bytecode at its first import, each start would compile everything: twice the time
@@ -23,10 +25,10 @@ demo: $(READY) ## Create a demo library and run the whole pipeline on it (DEMO=s
 	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)
 
 test: $(READY) ## All tests, real servers and browser included
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(CORES) $(ARGS)
 
 test-fast: $(READY) ## Tests that need no server, browser or long wait
-	$(BIN)/python -m pytest -m "not real and not slow" $(ARGS)
+	$(BIN)/python -m pytest $(CORES) -m "not real and not slow" $(ARGS)
 
 dev: $(READY) ## The Dagster web UI and daemon on http://127.0.0.1:3000
 	$(BIN)/image-cluster dev $(ARGS)
