@@ -4,6 +4,7 @@ What belongs here: arguments of more than one command. Not here: the commands (`
 Heavy modules are imported inside functions.
 """
 
+import shlex
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -111,13 +112,21 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
                  "min_cluster_size", "granularity", "clusters", "seed", "recluster", "single")  # fmt: skip
         chosen = {name: given.pop(name, None) for name in names}
         settings = settings_from(settings_file, chosen)
+        where = where_text(chosen["out"], settings_file)
         how_fine = chosen["granularity"] is not None or chosen["clusters"] is not None
         try:
-            return function(project=Project(settings, talk=console, granularity_given=how_fine), **given)
+            project = Project(settings, talk=console, granularity_given=how_fine, where=where)
+            return function(project=project, **given)
         finally:
             console.close()
 
     return wrapper
+
+
+def where_text(out: Path | None, settings_file: Path | None) -> str:
+    """The options of this call that name a place, for a command that people are told to run next."""
+    names = {"--out": out, "--settings": settings_file}
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in names.items() if value is not None)
 
 
 def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":

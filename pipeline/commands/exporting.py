@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.steps.export import Format
+    from pipeline.steps.library_view.snapshot import Snapshot
     from pipeline.steps.project import Project
 
 
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     help="Only images in this state; can be repeated. [tables: all; files: clustered and unclustered]",
 )  # fmt: skip
 @click.option(
-    "--as", "form", type=click.Choice(["csv", "json", "parquet", "folders", "zip", "xmp"]), default="csv",
+    "--as", "form", type=click.Choice(["csv", "json", "parquet", "coco", "folders", "zip", "xmp"]), default="csv",
     show_default=True, help="What to write.",
 )  # fmt: skip
-@click.option("--to", type=click.Path(path_type=Path), help="File, or folder for folders and xmp. [stdout for tables]")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="File, or folder for folders and xmp. [stdout for tables and coco]"
+)
 @where_options
 @with_project
 def export(
@@ -41,7 +44,8 @@ def export(
 ) -> None:  # fmt: skip
     """Write clusters, names and tags for other programs.
 
-    csv, json, parquet: a row per image. folders, zip: the originals, in a folder per cluster, with metadata.csv, which
+    csv, json, parquet: a row per image. coco: images, boxes (of objects, else whole images) and clusters as categories,
+    for tools that read COCO. folders, zip: the originals, in a folder per cluster, with metadata.csv, which
     Hugging Face reads as `imagefolder`. xmp: a sidecar for each image, with its cluster and tags as keywords, which
     digiKam, darktable and Lightroom read; a sidecar of another program is left alone. Folders and zip read the
     originals from SOURCE, by default the one in the settings.
@@ -59,21 +63,40 @@ def export(
 
     if to == Path("-"):
         to = None
-    if to is None and form not in TABLES:
+    to_stdout = (*TABLES, "coco")
+    if to is None and form not in to_stdout:
         raise click.UsageError(f"Say where to write: --as {form} needs --to.")
     snapshot = read_snapshot(project, only_category(project, category))
     if form not in TABLES:
         states = states or WITH_ORIGINALS
     images = select_images(snapshot, clusters=chosen, tags=tags, states=states)
-    left_out, written = _write(project, images, form, to)
+    if form == "coco":
+        left_out, written = _write_coco(project, snapshot, images, to)
+    else:
+        left_out, written = _write(project, images, form, to)
     talk = console_of(project)
     talk.close()
     for keys, what in left_out:
         if keys:
             talk.notice(f"{len(keys)} of {images.height} {what}, for example {keys[0]}.")
-    talk.notice(f"Exported {written} images{f' to {to}' if to else ''}.")
+    talk.notice(f"Exported {written:,} image{'' if written == 1 else 's'}{f' to {to}' if to else ''}.")
     if as_json and to is not None:
         print_json({"images": written, "missing": list(left_out[0][0]), "foreign": list(left_out[1][0]), "to": str(to)})
+
+
+def _write_coco(
+    project: "Project", snapshot: "Snapshot", images: "pl.DataFrame", to: Path | None
+) -> tuple[list[tuple[tuple[str, ...], str]], int]:
+    """As `_write`, one JSON document."""
+    from pipeline.steps.coco import coco_bytes, coco_document
+
+    document = coco_document(project, snapshot, images)
+    if to is None:
+        sys.stdout.buffer.write(coco_bytes(document))
+    else:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(coco_bytes(document))
+    return [((), ""), ((), "")], len(document["images"])
 
 
 def _write(

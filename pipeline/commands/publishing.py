@@ -103,10 +103,13 @@ def publish(
 @click.option(
     "--since", metavar="VERSION|DATE", help="Compare with this version, or with the one published at that date."
 )
+@click.option("--until", metavar="VERSION|DATE", help="What to compare with it. [what is published now]")
 @category_options
 @where_options
 @with_project
-def changes(project: "Project", categories: tuple[str, ...], since: str | None, as_json: bool) -> None:
+def changes(
+    project: "Project", categories: tuple[str, ...], since: str | None, until: str | None, as_json: bool
+) -> None:
     """Show what changed: clusters that were born, split, merged or died, and where images moved.
 
     Without --since: what the last publication changed, as in changes.json. Dates are in UTC.
@@ -115,12 +118,13 @@ def changes(project: "Project", categories: tuple[str, ...], since: str | None, 
     Examples:
       image-cluster changes --category bollards
       image-cluster changes --since 2026-11-01
+      image-cluster changes --since 9 --until 12
       image-cluster changes --since 12 --json | jq '.[0].summary'
     """
     from pipeline.console import print_json
     from pipeline.steps.published_sets import changes_since, markdown
 
-    documents = [changes_since(project, slug, since) for slug in _slugs(project, categories)]
+    documents = [changes_since(project, slug, since, until) for slug in _slugs(project, categories)]
     if as_json:
         print_json(documents)
         return

@@ -149,7 +149,7 @@ def _print_notices(project: "Project", report: "Report", rows: list[dict[str, An
         project.talk.notice(f"{best['setting']} is the current setting, and by the figures none is clearly better.")
     else:
         project.talk.notice(
-            f"By the figures {best['setting']} is best. Look at the report, then: {_again(report.category)} "
+            f"By the figures {best['setting']} is best. Look at the report, then: {_again(project, report.category)} "
             f"--apply {best['setting']}"
         )
     page = _page(report)
@@ -182,21 +182,14 @@ def _apply(project: "Project", slug: str, value: str) -> None:
         project.talk.notice(
             f"The settings say labels.n_clusters: {now.n_clusters}. It no longer counts for {category}."
         )
-    where, name = _where(), shlex.quote(category)
+    where, name = project.where, shlex.quote(category)
     project.talk.notice(
         f"Next: image-cluster cluster --category {name}{where} && image-cluster visualize --category {name}{where}"
     )
 
 
-def _again(category: str) -> str:
-    return f"image-cluster tune {shlex.quote(category)}{_where()}"
-
-
-def _where() -> str:
-    """The options of this call that the next command needs too."""
-    given = click.get_current_context().params
-    names = {"--out": given.get("out"), "--settings": given.get("settings_file")}
-    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in names.items() if value is not None)
+def _again(project: "Project", category: str) -> str:
+    return f"image-cluster tune {shlex.quote(category)}{project.where}"
 
 
 def _page(report: "Report") -> Path:

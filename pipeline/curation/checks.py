@@ -40,7 +40,7 @@ def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911 
             return decision.model_copy(update={"cluster": home.id})
         case d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Note():
             return decision.model_copy(update={"cluster": known_cluster(curated, decision.cluster).id})
-        case d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Granularity() | d.Undo():
+        case d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView() | d.Undo():
             return decision
         case _:
             assert_never(decision)

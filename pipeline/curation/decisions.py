@@ -51,6 +51,11 @@ ClusterId = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z
 ContentHash = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[0-9A-Za-z_-]+$")]
 Images = Annotated[tuple[ContentHash, ...], Field(min_length=1, max_length=IMAGES_AT_ONCE)]
 Status = Literal["active", "unusable", "hidden"]
+ViewName = Annotated[str, AfterValidator(one_line), Field(max_length=TAG_LENGTH)]
+# never another site: only what follows a category
+ViewAddress = Annotated[
+    str, Field(max_length=2000, pattern=r"^([a-z]+(/[A-Za-z0-9._-]+)?)?(\?[A-Za-z0-9._~!$'()*+,;:@/?%&=-]*)?$")
+]
 GranularityValue = Annotated[str, Field(pattern=GRANULARITY, max_length=20)]
 
 
@@ -253,6 +258,23 @@ class Granularity(_Decision):
         return ()
 
 
+class SaveView(_Decision):
+    """Keep a view of the page under a name, for everybody; None removes it.
+
+    `address` is what follows the category in the page's address, such as `find?tag=wet&sort=date`.
+    """
+
+    kind: Literal["view"] = "view"
+    name: ViewName
+    address: ViewAddress | None
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
+
+    def images_touched(self) -> tuple[str, ...]:
+        return ()
+
+
 class Undo(_Decision):
     """Undo the event with this number. An undo can be undone."""
 
@@ -270,7 +292,7 @@ class Undo(_Decision):
 # handled.
 Decision = (
     Rename | Describe | SetStatus | Review | Merge | Split | Create | Move | Exclude | Include | ChooseRepresentative
-    | Tag | Untag | Note | Pair | KeepBoth | Granularity | Undo
+    | Tag | Untag | Note | Pair | KeepBoth | Granularity | SaveView | Undo
 )  # fmt: skip
 NewCluster = Split | Create  # the kinds that make a cluster out of images
 IMAGE_FIELDS = ("images", "image", "a", "b")  # the fields of any kind that hold content hashes
@@ -313,6 +335,17 @@ class Event:
     decision: Decision
     why: str | None = None
     state: Mapping[str, ClusterState] = field(default_factory=dict[str, ClusterState])
+
+
+def saved_views(events: Sequence[Event]) -> dict[str, Event]:
+    """Name → the event that saved it, of the views that are kept; by name."""
+    views: dict[str, Event] = {}
+    for event in active_events(events):
+        if isinstance(event.decision, SaveView):
+            views.pop(event.decision.name, None)
+            if event.decision.address is not None:
+                views[event.decision.name] = event
+    return dict(sorted(views.items(), key=lambda view: view[0].casefold()))
 
 
 def active_events(events: Sequence[Event]) -> list[Event]:

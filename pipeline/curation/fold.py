@@ -66,7 +66,7 @@ class Fold:
                 self._move(event, event.decision)
             case d.Exclude() | d.Include() | d.Tag() | d.Untag():
                 self._images(event.number, event.decision)
-            case d.Note() | d.Pair() | d.KeepBoth() | d.Granularity():
+            case d.Note() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView():
                 pass  # does not affect these clusters
             case d.Undo():
                 pass  # `active_events` handles it

@@ -20,6 +20,7 @@ from pipeline.service.page.router import router as pages
 from pipeline.service.routes import (
     categories,
     clusters,
+    comparison,
     curation,
     documentation,
     events,
@@ -27,15 +28,18 @@ from pipeline.service.routes import (
     granularity,
     health,
     images,
+    imports,
     login,
     map_points,
     originals,
     runs,
     similarity,
     source,
+    stream,
     tagging,
     uploads,
     vectors,
+    views,
     words,
 )
 from pipeline.service.security import Security
@@ -100,7 +104,8 @@ def create_app(project: Project, options: Options) -> FastAPI:
     for router in (
         health.router, categories.router, clusters.router, images.router, originals.router, map_points.router,
         tagging.router, curation.router, granularity.router, runs.router, events.router, export.router,
-        similarity.router(params), source.router, vectors.router(params), uploads.router(params), words.router,
+        comparison.router, similarity.router(params), source.router, stream.router, vectors.router(params),
+        uploads.router(params), imports.router(params), views.router, words.router,
     ):  # fmt: skip
         app.include_router(router, prefix=API, responses=PROBLEMS)
         app.include_router(router, prefix="/api", include_in_schema=False)

@@ -38,7 +38,7 @@ class Service:
         self.texts = Texts(project)
         self.encoders = Encoders(project)
         self.decoders = Decoders(project, self.params)
-        self.searcher = Searcher(project, self.library, self.encoders, self.decoders)
+        self.searcher = Searcher(project, self.library, self.encoders, self.decoders, self.texts)
         self.thumbnails = Thumbnails(project, self.library, read_only=options.read_only)
         self.database = ServiceDatabase(layout.service_database, read_only=options.read_only)
         self.runs = Runs(project.settings, self.database, layout.service_runs)

@@ -49,6 +49,7 @@ class CategoryShape(Shape):
     needs_review: int
     groups: int
     tags: list[dict[str, Any]]
+    cameras: list[dict[str, Any]] = Field(description="Cameras that images name (EXIF), the most used first.")
     encoder: dict[str, Any]
     updated_at: str
     version: str = Field(description="Changes whenever anything in the category does.")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from queue import SimpleQueue
 from typing import Any
 
@@ -26,7 +26,9 @@ from pipeline.stages.objects.table import NO_OBJECT
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.embedded import vectors_fingerprint
 from pipeline.steps.library_view.cache import Library
+from pipeline.steps.library_view.filters import ImageFilter, Status, fitting
 from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.steps.library_view.words import Texts
 from pipeline.steps.project import Project
 from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes
 from pipeline.storage.vectors import comparable
@@ -44,11 +46,16 @@ class Filters:
     tags: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
+    cameras: Sequence[str] = ()
+    states: Sequence[Status] = ()
+    words: str = ""
 
-    @property
-    def narrow(self) -> bool:
-        """Whether there is a filter besides the category."""
-        return bool(self.groups or self.clusters or self.tags or self.since or self.until)
+    def of(self, snapshot: Snapshot) -> ImageFilter:
+        """The filter of the images of one category; a cluster that is not there fits none."""
+        return ImageFilter(
+            clusters=[snapshot.find_cluster(name) or "" for name in self.clusters], groups=self.groups, tags=self.tags,
+            cameras=self.cameras, statuses=self.states, since=self.since, until=self.until, words=self.words,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,11 @@ class Decoders:
 class Searcher:
     """Answers similarity queries."""
 
-    def __init__(self, project: Project, library: Library, encoders: Encoders, decoders: Decoders) -> None:
+    def __init__(
+        self, project: Project, library: Library, encoders: Encoders, decoders: Decoders, texts: Texts
+    ) -> None:
         self.project, self.library, self.encoders, self.decoders = project, library, encoders, decoders
+        self.texts = texts
         self.indexes = Indexes(project)
 
     def from_image(self, image_id: str) -> Question:
@@ -236,35 +246,11 @@ class Searcher:
         """Bool [rows of the index]: rows that pass the filters; None for all."""
         snapshot = self.library.get(index.slug)
         left_out = snapshot.rows_by_state.get("excluded", [])
-        if not filters.narrow and not without and not left_out:
+        wanted = filters.of(snapshot)
+        if not wanted.narrows and not without and not left_out:
             return None
-        keep = np.ones(snapshot.frame.height, dtype=bool) & (snapshot.frame["state"] != "excluded").to_numpy()
-        for expression in _conditions(filters, snapshot):
-            keep &= snapshot.frame.select(expression.fill_null(value=False)).to_series().to_numpy()
-        for tag in filters.tags:
-            tagged = np.zeros_like(keep)
-            tagged[snapshot.rows_by_tag.get(tag, [])] = True
-            keep &= tagged
+        keep = fitting(snapshot, self.texts, wanted) & (snapshot.frame["state"] != "excluded").to_numpy()
         names: Any = snapshot.frame["image_id"].filter(pl.Series(keep)).to_list()
         mask = index.mask(names)
         mask[[index.rows[name] for name in without if name in index.rows]] = False
         return mask
-
-
-def _conditions(filters: Filters, snapshot: Snapshot) -> list[pl.Expr]:
-    conditions: list[pl.Expr] = []
-    if filters.groups:
-        conditions.append(pl.col("group").is_in(list(filters.groups)))
-    if filters.clusters:
-        clusters = [snapshot.find_cluster(name) for name in filters.clusters]
-        conditions.append(pl.col("cluster_id").is_in([cluster for cluster in clusters if cluster is not None]))
-    if filters.since is not None:
-        conditions.append(pl.col("date") >= _utc(filters.since))
-    if filters.until is not None:
-        conditions.append(pl.col("date") <= _utc(filters.until))
-    return conditions
-
-
-def _utc(moment: datetime) -> datetime:
-    """In UTC without a zone, as in the tables; a time without a zone counts as UTC."""
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment

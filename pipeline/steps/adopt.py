@@ -53,12 +53,17 @@ def adopt_folders(project: Project, slug: str) -> Adoption:
 
 
 def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
+    """As `adopt_catalogue`, from a file."""
+    return adopt_catalogue(project, slug, file.read_bytes(), str(file))
+
+
+def adopt_catalogue(project: Project, slug: str, data: bytes, file: str) -> Adoption:
     """Names and tags from a CSV file with a header: a column for the image, one for its cluster, one for its tags.
 
     The image is a key, an id, a content hash, or the end of a key that only one image has, such as its file name. Tags
     are separated by `;`. Raises `DecisionError` for a file without these columns and for one that names no image here.
     """
-    adoption = _match(project, slug, read_catalogue(file))
+    adoption = _match(project, slug, read_catalogue(data, file))
     if adoption.unknown and not adoption.matched:
         keys = images_table(project, slug)["key"]
         raise DecisionError(
@@ -69,26 +74,43 @@ def adopt_file(project: Project, slug: str, file: Path) -> Adoption:
 
 
 def adopt_sidecars(project: Project, slug: str, folder: Path, under: str = "") -> Adoption:
-    """Names and tags from the XMP sidecars below a folder: keywords below `under` (`Birds|Herons`) are names of
+    """As `adopt_documents`, from the sidecars below a folder."""
+
+    def read(path: Path) -> bytes | None:
+        try:
+            return path.read_bytes() if path.stat().st_size <= LARGEST_SIDECAR else None
+        except OSError:
+            return None
+
+    paths = sorted(folder.rglob("*.[xX][mM][pP]"))
+    found = ((path.relative_to(folder).as_posix(), read(path)) for path in paths)
+    return adopt_documents(project, slug, found, under, f"below {folder}")
+
+
+def adopt_documents(
+    project: Project, slug: str, sidecars: Iterable[tuple[str, bytes | None]], under: str, where: str
+) -> Adoption:
+    """Names and tags from XMP sidecars, given by their path: keywords below `under` (`Birds|Herons`) are names of
     kinds, all others are tags. By default `under` is the category, as `export --as xmp` writes them.
 
     A sidecar is of the image whose key it ends with, with or without the image's own suffix (`7.jpg.xmp`, `7.xmp`).
-    Raises `DecisionError` if no sidecar is of an image here.
+    One without content counts as unreadable. Raises `DecisionError`, which says `where` they are from, if no sidecar is
+    of an image here.
     """
     top = (under or project.category_of(slug)).casefold()
     keys = images_table(project, slug)["key"].to_list()
     stems = _unique_stems(keys)
     rows: list[tuple[str, str, str]] = []
     unreadable: list[str] = []
-    for path in sorted(folder.rglob("*.[xX][mM][pP]")):
+    for path, data in sidecars:
         try:
-            if path.stat().st_size > LARGEST_SIDECAR:
-                raise ValueError("it is too large")
-            found = keywords(path.read_bytes())
-        except (OSError, ValueError):
-            unreadable.append(str(path))
+            if data is None or len(data) > LARGEST_SIDECAR:
+                raise ValueError("it cannot be read, or is too large")
+            found = keywords(data)
+        except ValueError:
+            unreadable.append(path)
             continue
-        image = path.relative_to(folder).as_posix()[: -len(".xmp")]
+        image = path[: -len(".xmp")]
         kinds = [way[-1] for way in found if len(way) > 1 and way[0].casefold() == top]
         tags = [way[-1] for way in found if way[0].casefold() != top]
         joined = TAG_SEPARATOR.join(tag.replace(TAG_SEPARATOR, ",") for tag in tags)
@@ -99,7 +121,7 @@ def adopt_sidecars(project: Project, slug: str, folder: Path, under: str = "") -
         example = (
             f"it names for example {adoption.unknown[0]!r}, and a key here is {keys[0]!r}" if rows else "there is none"
         )
-        raise DecisionError(f"No XMP sidecar below {folder} is of an image of {slug}: {example}. Nothing was decided.")
+        raise DecisionError(f"No XMP sidecar {where} is of an image of {slug}: {example}. Nothing was decided.")
     return adoption
 
 

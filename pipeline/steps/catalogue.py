@@ -8,7 +8,6 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 from pipeline.errors import DecisionError
 
@@ -20,13 +19,13 @@ LONGEST_FIELD = 1 << 20  # characters
 Row = tuple[str, str, str]  # image, name, tags; empty text for what is not there
 
 
-def read_catalogue(file: Path) -> Iterator[Row]:
-    """The rows of a CSV file with a header. The separator is a comma, a semicolon or a tab.
+def read_catalogue(data: bytes, file: str) -> Iterator[Row]:
+    """The rows of a CSV file with a header, which errors call `file`. The separator is a comma, a semicolon or a tab.
 
     The text is UTF-8, UTF-16 with its mark, or else Windows-1252, as spreadsheets write it. Raises `DecisionError` for
     a file without the columns or without rows.
     """
-    text = _decode(file.read_bytes())
+    text = _decode(data)
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep="):  # how a spreadsheet names its separator
         text = rest

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TableFormat = Literal["csv", "json", "parquet"]
 FileFormat = Literal["folders", "zip", "xmp"]
-Format = TableFormat | FileFormat
+Format = TableFormat | FileFormat | Literal["coco"]
 TABLES: tuple[TableFormat, ...] = get_args(TableFormat)
 WITH_ORIGINALS = ("clustered", "unclustered")  # the states of which there is a picture to look at
 METADATA = "metadata.csv"  # the name under which Hugging Face's `imagefolder` looks for labels
@@ -51,13 +51,19 @@ class Written:
 
 
 def select_images(
-    snapshot: Snapshot, *, clusters: Iterable[str] = (), tags: Iterable[str] = (), states: Iterable[str] = ()
+    snapshot: Snapshot,
+    *,
+    clusters: Iterable[str] = (),
+    tags: Iterable[str] = (),
+    states: Iterable[str] = (),
+    rows: Sequence[int] | None = None,
 ) -> pl.DataFrame:
     """A row per image: those of any of the clusters (ids or names), with any of the tags, in any of the states.
 
-    What is empty does not restrict. Columns: key, image_id, content_hash, category, group, state, cluster_id,
-    cluster_name, rank, similarity, probability, representative (bool), tags (list); where objects are the unit also x,
-    y, w and h, the box as shares of the image. Sorted by cluster, rank and key.
+    What is empty does not restrict; `rows` are rows of the snapshot's frame, by default all. Columns: key, image_id,
+    content_hash, category, group, state, cluster_id, cluster_name, rank, similarity, probability, representative
+    (bool), tags (list); where objects are the unit also x, y, w and h, the box as shares of the image. Sorted by
+    cluster, rank and key.
     Raises `UnknownNameError` for a cluster or a tag that is not there.
     """
     wanted = [_cluster_id(snapshot, cluster) for cluster in clusters]
@@ -78,6 +84,8 @@ def select_images(
     if frame["box"].null_count() < frame.height:
         sides = (frame["box"].list.get(place, null_on_oob=True).alias(side) for place, side in enumerate("xywh"))
         table = table.with_columns(*sides)
+    if rows is not None:
+        table = table[list(rows)]
     if wanted:
         table = table.filter(pl.col("cluster_id").is_in(wanted))
     if chosen := list(tags):

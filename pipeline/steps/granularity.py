@@ -7,6 +7,7 @@ The settings file is never changed: the choice is a decision about one category,
 the history and an undo, and holds for every program that clusters this data directory.
 """
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -116,7 +117,7 @@ def preview(project: Project, slug: str, setting: str) -> Preview:
     if stored is None or not sweep_is_current(project, slug):
         raise MissingArtifactError(
             f"There is no comparison of the present images of {project.category_of(slug)}. Make one first: "
-            f"image-cluster tune {project.category_of(slug)}"
+            f"image-cluster tune {shlex.quote(project.category_of(slug))}{project.where}"
         )
     rows = stored.table("groups", GROUPS_SCHEMA)
     tried = rows["setting"].to_list()

@@ -20,7 +20,7 @@ from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
-from pipeline.stages.images.decode import image_row
+from pipeline.stages.images.decode import ImageInfo, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
@@ -96,6 +96,7 @@ def _update(
     if lost:
         read_again(project, slug, present, rows, _known_images(project, slug, present))
     project.contents.compact(slug)
+    project.cameras(slug).compact()
     _store_images(project, slug, rows, images)
     if vectors is not None:
         vectors.compact(slug)
@@ -124,6 +125,7 @@ class _Work:
         self.journal = project.layout.journal(slug)
         self.rows: list[dict[str, Any]] = []
         self.pending: list[tuple[str, Any]] = []
+        self.cameras: list[tuple[str, str]] = []
         self.frames: list[pl.DataFrame] = []
         self.decoded = self.embedded = 0
         self.seconds = 0.0
@@ -180,6 +182,8 @@ class _Work:
         self.rows.append(image_row(row, outcome.image))
         if outcome.image.content_hash is None:
             return
+        if isinstance(outcome.image, ImageInfo) and outcome.image.camera is not None:
+            self.cameras.append((outcome.image.content_hash, outcome.image.camera))
         if outcome.thumbnail is not None:
             self.decoded += 1
             self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail)
@@ -196,6 +200,8 @@ class _Work:
             self.pending = []
         self.project.contents.append(self.slug, self.images.new_rows)
         self.images.new_rows.clear()
+        self.project.cameras(self.slug).append(self.cameras)
+        self.cameras.clear()
         if self.rows:
             frame = pl.DataFrame(self.rows, schema=IMAGES_SCHEMA)
             self.journal.mkdir(parents=True, exist_ok=True)

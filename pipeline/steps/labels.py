@@ -7,6 +7,7 @@ What belongs here: reading vectors and shared neighbours, storing the groups. No
 Each content hash is clustered once, so copies of one picture are in the same cluster.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -176,6 +177,11 @@ def _place_new_images(project: Project, points: Points, current: Artifact, plan:
     if pairs is not None:
         facts["pairs_kept"] = kept_pairs(joined, pairs)
     return StageResult(tables, current.provenance.params, Facts(**facts))
+
+
+def compare_command(project: Project, slug: str) -> str:
+    """The command that compares settings of a category, with the options that this data directory needs."""
+    return f"image-cluster tune {shlex.quote(project.category_of(slug))}{project.where}"
 
 
 def warning_about_kinds(project: Project, slug: str) -> str:

@@ -4,6 +4,7 @@ What belongs here: opening each of these once, at its first use. Imports are as 
 loads neither tables nor vectors. Not here: the work (the steps beside this file), their order (`run.py`).
 """
 
+import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.stages.manifest.build import Bucket
     from pipeline.steps.curation import Curation
     from pipeline.steps.decode_attempts import CarefulAttempts
+    from pipeline.storage.cameras import CameraStore
     from pipeline.storage.contents import ContentStore
     from pipeline.storage.thumbnails import ThumbnailStore
     from pipeline.storage.vectors import VectorStore
@@ -57,14 +59,18 @@ class Project(DataDirectory):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         granularity_given: bool = False,
         decode_apart: bool = False,
+        where: str | None = None,
     ) -> None:
         """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it.
 
-        With `decode_apart`, no picture is decoded in this process: a codec that crashes must not end it.
+        With `decode_apart`, no picture is decoded in this process: a codec that crashes must not end it. `where`: the
+        options that a command needs to find this data directory, by default `--out` if it is not the usual one.
         """
         super().__init__(settings, talk=talk, clock=clock)
         self.granularity_given = granularity_given
         self._decode_apart = decode_apart
+        usual = settings.data_dir == Path("data")
+        self.where = where if where is not None else "" if usual else f" --out {shlex.quote(str(settings.data_dir))}"
         self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
         self._bucket = bucket
         self._open_encoder = encoder
@@ -80,6 +86,11 @@ class Project(DataDirectory):
         from pipeline.storage.contents import ContentStore
 
         return ContentStore(self.layout.contents)
+
+    def cameras(self, slug: str) -> "CameraStore":
+        from pipeline.storage.cameras import CameraStore
+
+        return CameraStore(self.layout.cameras(slug))
 
     @cached_property
     def bucket(self) -> "Bucket":

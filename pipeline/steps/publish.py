@@ -22,7 +22,7 @@ from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
 from pipeline.steps.group_label import label_in_news
-from pipeline.steps.labels import warning_about_kinds
+from pipeline.steps.labels import compare_command, warning_about_kinds
 from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
@@ -199,7 +199,7 @@ def usable_counts(counts: Mapping[str, int]) -> int:
 def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
     images = usable_counts(counts)
     limit = project.settings.published.max_cluster_share
-    large = guard.holds_most(counts["largest"], images, limit, slug)
+    large = guard.holds_most(counts["largest"], images, limit, compare_command(project, slug))
     return " ".join(filter(None, [large, warning_about_kinds(project, slug)]))
 
 
@@ -235,7 +235,9 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
         "version": current.version,
     }
     if changes["previousGeneratedAt"] is None and (document := read_document(root, slug, shown.version)):
-        report.facts["headline"] = f"{report.facts['headline']} {news.other_levels(document)}".strip()
+        report.facts["headline"] = (
+            f"{report.facts['headline']} {news.other_levels(document, compare_command(project, slug))}".strip()
+        )
     if waiting is not None:
         report.facts |= {
             "headline": f"Not published: {'; '.join(concern['text'] for concern in waiting.concerns)}.",

@@ -155,25 +155,21 @@ def rollback(project: Project, slug: str, wanted: str | None = None) -> Done:
     )  # fmt: skip
 
 
-def changes_since(project: Project, slug: str, since: str | None = None) -> dict[str, Any]:
-    """changes.json of the current publication: as published, or compared with an earlier version or date.
+def changes_since(project: Project, slug: str, since: str | None = None, until: str | None = None) -> dict[str, Any]:
+    """changes.json of a publication, by default the current one: as published, or compared with an earlier one.
 
-    `since` is a version, the number in it, or an RFC 3339 date or time in UTC. Raises `CandidateError` if the history
-    does not go back so far.
+    `since` and `until` name a version, the number in it, or an RFC 3339 date or time in UTC; `until` also the candidate
+    that waits. Raises `CandidateError` if the history has none such.
     """
     root, category = project.layout.published, project.category_of(slug)
     history = read_history(root, slug)
     if history.current is None:
         raise MissingArtifactError(f"Nothing of {category} is published yet. Run `image-cluster run SOURCE` first.")
-    current = history.current.version
+    after = history.current.version if until is None else _named(history, category, until)
     if since is None:
-        return decode((published_set(root, slug, current) / CHANGES).read_bytes())
-    before = _publication(history, since) or _published_at(history, since)
-    if before is None:
-        raise CandidateError(f"There is no version or date {since} of {category}. {_newest_versions(history)}")
-    return change_report.build_changes(
-        read_document(root, slug, before.version), read_document(root, slug, current), {}
-    )
+        return decode((published_set(root, slug, after) / CHANGES).read_bytes())
+    before = _named(history, category, since)
+    return change_report.build_changes(read_document(root, slug, before), read_document(root, slug, after), {})
 
 
 def markdown(project: Project, changes: dict[str, Any]) -> str:
@@ -199,6 +195,17 @@ def _matches(publication: Publication | Candidate, wanted: str) -> bool:
 
 def _publication(history: History, wanted: str) -> Publication | None:
     return next((publication for publication in reversed(history.publications) if _matches(publication, wanted)), None)
+
+
+def _named(history: History, category: str, wanted: str) -> str:
+    """The version of a publication or of the candidate. Raises `CandidateError` with the newest."""
+    waiting = history.candidate
+    if waiting is not None and _matches(waiting, wanted):
+        return waiting.version
+    found = _publication(history, wanted) or _published_at(history, wanted)
+    if found is None:
+        raise CandidateError(f"There is no version or date {wanted} of {category}. {_newest_versions(history)}")
+    return found.version
 
 
 def _published_at(history: History, date: str) -> Publication | None:

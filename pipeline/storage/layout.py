@@ -173,6 +173,10 @@ class Layout:
         """The digest of the settings of the journal."""
         return self.journal(slug) / "settings.digest"
 
+    def cameras(self, slug: str) -> Path:
+        """The camera of each image that names one."""
+        return self.artifact(slug, "images") / "cameras"
+
     def decoding(self, slug: str) -> Path:
         """What is being decoded now, for a process that dies of it."""
         return self.artifact(slug, "images") / "decoding"

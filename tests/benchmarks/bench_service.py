@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from tests.benchmarks.rows import Row, row, show
 BAR = 0.050
 DIMENSION = 512
 CLUSTERS = 800
+FILTERED = "group=g7&camera=Camera%207&since=2024-01-02&until=2024-02-20"
 
 
 def filled(schema: pl.Schema, **columns: object) -> pl.DataFrame:
@@ -86,11 +88,13 @@ def library(root: Path, count: int) -> None:
                     content_hash=hashes,
                     width=[800] * len(ids),
                     height=[600] * len(ids),
+                    taken_at=[datetime(2024, 1, 1) + timedelta(minutes=number) for number in range(len(ids))],  # noqa: DTZ001
                 ),
                 IMAGES_SCHEMA,
             )
         },
     )
+    project.cameras("big").append([(value, f"Camera {number % 12}") for number, value in enumerate(hashes)])
     write("manifest", {"manifest": (filled(MANIFEST_SCHEMA, **base), MANIFEST_SCHEMA)})
     sizes = pl.DataFrame({"cluster_id": owner}).drop_nulls().group_by("cluster_id").len()
     clusters = filled(
@@ -227,6 +231,10 @@ def _reads(client: httpx.Client, rounds: int) -> Generator[tuple[str, float, flo
         "100 images of a cluster": lambda: client.get(f"{api}/clusters/{some(clusters)}/images"),
         "100 images after a cursor": lambda: client.get(f"{api}/images", params={"category": "big", "cursor": deep}),
         "100 images of a group": lambda: client.get(f"{api}/images?category=big&group=g7"),
+        "100 images of five filters, by date": lambda: client.get(
+            f"{api}/images?{FILTERED}&state=clustered&q=big&category=big&sort=-date"
+        ),
+        "100 images of words": lambda: client.get(f"{api}/images?category=big&q=g7/%20jpg&sort=name"),
         "100 unclustered": lambda: client.get(f"{api}/categories/big/unclustered"),
         "one image": lambda: client.get(f"{api}/images/{some(names)}"),
         "its embedding": lambda: client.get(f"{api}/images/{some(names)}/embedding"),
@@ -234,6 +242,7 @@ def _reads(client: httpx.Client, rounds: int) -> Generator[tuple[str, float, flo
         "50 most similar of a group": lambda: client.get(f"{api}/similarity/find", params=similar(group="g7")),
         "map, binary": lambda: client.get(f"{api}/categories/big/map?format=binary"),
         "page of the clusters": lambda: client.get("/c/big"),
+        "page of the clusters, filtered": lambda: client.get(f"/c/big?{FILTERED}&words=jpg&order=newest"),
         "page of a cluster": lambda: client.get(f"/c/big/cluster/{some(clusters)}"),
         "page of what is like an image": lambda: client.get(f"/c/big/find?image={some(names)}"),
         "page of the map": lambda: client.get("/c/big/map"),

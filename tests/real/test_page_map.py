@@ -103,6 +103,23 @@ def test_forty_clusters_have_colours_that_stay_apart(shown: Page, dark: bool) ->
     assert least[1] > 0.055  # in OKLab; 0.02 is about what an eye can tell apart side by side
 
 
+def test_beyond_forty_clusters_a_colour_is_that_of_a_family(shown: Page) -> None:
+    loaded(shown)
+    static = shown.locator("link[rel=stylesheet]").get_attribute("href") or ""
+    few, many = shown.evaluate(
+        """async (address) => {
+          const { tones } = await import(address);
+          const one = (n, k) => ({ id: `c-${k}`, size: n - k, family: k % 3 ? `f-${k % 5}` : null });
+          const made = (n) => tones(Array.from({ length: n }, (_, k) => one(n, k)));
+          return [made(40), made(50)];
+        }""",
+        static.replace("page.css", "colours.js"),
+    )
+    assert few == list(range(40))
+    assert len({many[k] for k in range(50) if k % 3}) == 5
+    assert max(many) < 40
+
+
 def test_clusters_of_one_family_lie_in_one_region_that_moves_along(shown: Page) -> None:
     def with_families(route: Route) -> None:
         answer = route.fetch()

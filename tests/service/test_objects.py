@@ -97,3 +97,10 @@ def test_a_region_that_is_none_is_refused(client: Client, body: dict[str, object
 
 def test_pages_know_that_they_show_objects_so_that_faces_of_clusters_are_shown_whole(client: Client) -> None:
     assert 'data-unit="object"' in client.get(f"{client.url}/c/posts").text
+
+
+def test_the_pages_call_objects_objects(client: Client) -> None:
+    wall = client.get(f"{client.url}/c/posts").text
+    cluster = client.get("/categories/posts/clusters").json()["items"][0]
+    assert f"<span>{cluster['size']} objects</span>" in wall
+    assert f"<span>{cluster['size']} objects</span>" in client.get(f"{client.url}/c/posts/cluster/{cluster['id']}").text

@@ -20,13 +20,13 @@ def test_every_encoding_separator_and_line_end_gives_the_same_rows(
     text = end.join(separator.join(f'"{cell}"' for cell in line) for line in lines) + end + end
     file = tmp_path / "names.csv"
     file.write_bytes(text.encode(encoding))
-    assert list(read_catalogue(file)) == ROWS
+    assert list(read_catalogue(file.read_bytes(), str(file))) == ROWS
 
 
 def test_a_spreadsheet_may_name_its_separator_in_the_first_line(tmp_path: Path) -> None:
     file = tmp_path / "names.csv"
     file.write_text("sep=;\nfilename;label\n1.jpg;Red, wet\n", encoding="utf-8")
-    assert list(read_catalogue(file)) == [("1.jpg", "Red, wet", "")]
+    assert list(read_catalogue(file.read_bytes(), str(file))) == [("1.jpg", "Red, wet", "")]
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_a_file_that_says_nothing_is_refused_with_what_it_needs(tmp_path: Path, 
     file = tmp_path / "names.csv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(DecisionError, match=said):
-        read_catalogue(file)
+        read_catalogue(file.read_bytes(), str(file))

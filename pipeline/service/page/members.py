@@ -15,9 +15,10 @@ from pipeline.service.models import ImageShape, image_shapes
 from pipeline.stages.published.document import country_code
 from pipeline.steps.library_view.snapshot import Snapshot
 
-Order = Literal["typical", "edge", "country", "time"]
+Order = Literal["typical", "edge", "country", "time", "name"]
 ORDERS: dict[Order, str] = {
     "typical": "Most typical first", "edge": "Least typical first", "country": "By country", "time": "By time",
+    "name": "By file name",
 }  # fmt: skip
 CORE, EDGE, PLACED = "Core", "Edge: the least typical", "Placed here by people"
 FILE_DATE = " (date of the file)"  # the camera recorded none
@@ -44,13 +45,20 @@ class SinceReview:
     share: float
 
 
-def sections(snapshot: Snapshot, cluster: str, order: Order, group_label: str = "country") -> Sections:
-    """The images of a cluster under their headings.
+def sections(
+    snapshot: Snapshot, cluster: str, order: Order, group_label: str = "country", keep: np.ndarray | None = None
+) -> Sections:
+    """The images of a cluster under their headings; `keep` is a mask of the snapshot's rows, None for all.
 
     Edge images have a similarity to the centroid of more than one standard deviation below the cluster's mean.
     """
-    rows = snapshot.rows_by_cluster[cluster]
+    members = snapshot.rows_by_cluster[cluster]
+    rows = members if keep is None else [row for row in members if keep[row]]
     match order:
+        case "name":
+            keys = snapshot.frame["key"]
+            heading = dict.fromkeys(rows, "By file name")
+            rows = sorted(rows, key=lambda row: keys[row])
         case "country":
             groups = snapshot.frame["group"]
             heading = {row: country_code(groups[row]) or f"No {group_label}" for row in rows}
@@ -61,7 +69,7 @@ def sections(snapshot: Snapshot, cluster: str, order: Order, group_label: str = 
             heading = {row: f"{dates[row]:%Y-%m}{sure[row]}" if dates[row] is not None else "No date" for row in rows}
             rows = sorted(rows, key=lambda row: heading[row], reverse=True)
         case _:
-            heading = _typicality(snapshot, cluster, rows)
+            heading = _typicality(snapshot, cluster, members)
             parts = (PLACED, CORE, EDGE) if order == "typical" else (EDGE, PLACED, CORE)
             ranked = rows if order == "typical" else rows[::-1]
             rows = sorted(ranked, key=lambda row: parts.index(heading[row]))

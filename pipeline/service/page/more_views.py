@@ -1,4 +1,4 @@
-"""The other pages: unclustered, rejected, duplicates, runs.
+"""The other pages: unclustered, rejected, duplicates, runs, import.
 
 What belongs here: one function for each page. Not here: the wall, one cluster, search and the map (`views.py`).
 """
@@ -81,6 +81,12 @@ def runs(service: Shared, slug: str) -> HTMLResponse:
         encoder=snapshot.base.encoder, updated_at=snapshot.base.updated_at,
         dagster=service.params.dagster_url.rstrip("/") if service.params.dagster_url else None,
     )  # fmt: skip
+
+
+@router.get("/c/{slug}/import")
+def import_page(service: Shared, slug: str) -> HTMLResponse:
+    """Importing names and tags. The page's script asks what would happen."""
+    return show(service, snapshot_of(service, slug), "import", tab="clusters")
 
 
 def _nearest(snapshot: Snapshot, cluster: str | None) -> Row | None:

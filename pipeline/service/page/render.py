@@ -105,7 +105,7 @@ def _moment(text: object) -> str:
 
 
 def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return f"{count:,} {word if count == 1 else plural(word)}"
 
 
 def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -126,6 +126,7 @@ def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int 
         counts=counts,
         version=snapshot.version if snapshot else "",
         read_only=service.options.read_only,
+        last_event=_last_event(service, snapshot),
         group_label=(label := group_label(service, snapshot)),
         group_labels=plural(label),
         unit="object" if snapshot and snapshot.base.objects_of else "image",
@@ -134,6 +135,13 @@ def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int 
         **values,
     )  # fmt: skip
     return HTMLResponse(text, status)
+
+
+def _last_event(service: Service, snapshot: Snapshot | None) -> int:
+    """The last decision that the page shows: its script asks for later ones."""
+    if snapshot is None or service.curation is None:
+        return 0
+    return snapshot.curated.events if snapshot.curated else service.curation.log.last(snapshot.slug)
 
 
 def snapshot_of(service: Service, slug: str) -> Snapshot:

@@ -15,17 +15,27 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
+from pipeline.service.page.narrowing import Narrowing
 from pipeline.service.page.render import Missing, PageRoute, group_label, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
 from pipeline.service.routes.source import offered
 from pipeline.service.runs import OPEN
 from pipeline.stages.published.guard import holds_most
-from pipeline.steps.labels import warning_about_kinds
+from pipeline.steps.labels import compare_command, warning_about_kinds
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)
 CARDS, TILES, MOST = 60, 120, 1000
+STATUSES = {
+    "": "In any cluster or none", "clustered": "Clustered", "named": "In named clusters",
+    "unnamed": "In unnamed clusters", "review": "In clusters to be reviewed", "hidden": "In hidden clusters",
+    "unclustered": "Unclustered", "new": "Not clustered yet", "excluded": "Excluded",
+}  # fmt: skip
+SORTS = {
+    "": "In any order", "typical": "Most typical first", "edge": "Least typical first", "-date": "Newest first",
+    "date": "Oldest first", "name": "By file name", "-name": "By file name, Z to A",
+}  # fmt: skip
 SHOWN_HISTORY = 30
 Cursor = Annotated[str | None, Query(max_length=1000)]
 Limit = Annotated[int | None, Query(ge=1, le=MOST)]
@@ -55,7 +65,8 @@ def clusters(
 ) -> HTMLResponse:
     """The wall of clusters."""
     snapshot = snapshot_of(service, slug)
-    matching = walls.wall(snapshot, wanted)
+    fitting = walls.images_fitting(snapshot, wanted.mask(service, snapshot))
+    matching = walls.wall(snapshot, wanted, fitting)
     page = cut(matching, lambda cluster: str(cluster["id"]), cursor, limit or CARDS)
     revisions = service.curation.log.revisions(snapshot.slug) if service.curation else {}
     return show(
@@ -66,6 +77,8 @@ def clusters(
         revisions=revisions,
         page=page,
         wanted=wanted,
+        fitting=fitting,
+        cameras=snapshot.base.cameras,
         which=walls.WHICH,
         orders=walls.ORDERS,
         groups=groups_of(snapshot),
@@ -78,8 +91,8 @@ def clusters(
 
 @router.get("/c/{slug}/cluster/{cluster}")
 def cluster_page(
-    service: Shared, slug: str, cluster: str, order: members.Order = "typical", cursor: Cursor = None,
-    limit: Limit = None,
+    service: Shared, slug: str, cluster: str, wanted: Annotated[Narrowing, Depends()],
+    order: members.Order = "typical", cursor: Cursor = None, limit: Limit = None,
 ) -> Response:  # fmt: skip
     """One cluster."""
     snapshot = snapshot_of(service, slug)
@@ -90,7 +103,7 @@ def cluster_page(
     if cluster_id != cluster:
         return RedirectResponse(f"/c/{slug}/cluster/{cluster_id}", 303)
     label = group_label(service, snapshot)
-    ordered = members.sections(snapshot, cluster_id, order, label)
+    ordered = members.sections(snapshot, cluster_id, order, label, wanted.mask(service, snapshot))
     names = snapshot.frame["image_id"]
     page = cut(ordered.rows, lambda row: str(names[row]), cursor, limit or TILES)
     revision = service.curation.log.revision(slug, cluster_id) if service.curation else 0
@@ -101,7 +114,7 @@ def cluster_page(
         orders={**members.ORDERS, "country": f"By {label}"},
         sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
         page=page, since=members.since_review(snapshot, cluster_id), revision=revision, tags=list(snapshot.rows_by_tag),
-        history=history,
+        history=history, wanted=wanted, groups=groups_of(snapshot), cameras=snapshot.base.cameras,
     )  # fmt: skip
 
 
@@ -115,6 +128,7 @@ def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)
     return show(
         service, snapshot, "find", image=image_shapes(snapshot, [row])[0] if row is not None else None,
         groups=groups_of(snapshot), tags=list(snapshot.rows_by_tag), named=_cluster_choices(snapshot),
+        cameras=snapshot.base.cameras, statuses=STATUSES, sorts=SORTS,
     )  # fmt: skip
 
 
@@ -128,7 +142,11 @@ def map_page(service: Shared, slug: str) -> HTMLResponse:
 def _warning(service: Service, snapshot: Snapshot) -> str:
     images = sum(len(snapshot.rows_by_state.get(state, ())) for state in ("clustered", "unclustered"))
     largest = max((cluster["size"] for cluster in snapshot.clusters.values()), default=0)
-    large = holds_most(largest, images, service.project.settings.published.max_cluster_share, snapshot.slug)
+    limit, compare = (
+        service.project.settings.published.max_cluster_share,
+        compare_command(service.project, snapshot.slug),
+    )
+    large = holds_most(largest, images, limit, compare)
     return " ".join(filter(None, [large, warning_about_kinds(service.project, snapshot.slug)]))
 
 

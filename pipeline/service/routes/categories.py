@@ -85,6 +85,7 @@ def _shape(snapshot: Snapshot) -> CategoryShape:
         needs_review=sum(cluster in snapshot.rows_by_cluster for cluster in snapshot.reasons),
         groups=len(snapshot.rows_by_group),
         tags=[{"tag": tag, "images": len(rows)} for tag, rows in snapshot.rows_by_tag.items()],
+        cameras=[{"camera": camera, "images": images} for camera, images in snapshot.base.cameras],
         encoder=snapshot.base.encoder,
         updated_at=snapshot.base.updated_at,
         version=snapshot.version,

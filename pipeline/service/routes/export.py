@@ -5,55 +5,52 @@ What belongs here: the HTTP side. Not here: choosing and writing (`steps/export.
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from pipeline.curation.decisions import NAME_LENGTH, TAG_LENGTH
 from pipeline.service.context import Shared
 from pipeline.service.routes.common import Slug, category_of
-from pipeline.service.routes.images import State
+from pipeline.service.routes.image_query import ImageQuery
+from pipeline.steps.coco import coco_bytes, coco_document
 from pipeline.steps.export import WITH_ORIGINALS, TableFormat, select_images, write_table, zip_pieces
 
 router = APIRouter(tags=["export"])
-MEDIA_TYPES: dict[TableFormat | Literal["zip"], str] = {
+ExportFormat = TableFormat | Literal["zip", "coco"]
+MEDIA_TYPES: dict[ExportFormat, str] = {
     "csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet",
-    "zip": "application/zip",
+    "zip": "application/zip", "coco": "application/json",
 }  # fmt: skip
 FILES: dict[int | str, dict[str, Any]] = {200: {"content": {media.split(";")[0]: {} for media in MEDIA_TYPES.values()}}}
-Clusters = Annotated[
-    list[Annotated[str, Query(max_length=NAME_LENGTH)]] | None,
-    Query(description="Only these clusters, by id or name. Repeat it for several.", max_length=100),
-]
-Tags = Annotated[
-    list[Annotated[str, Query(max_length=TAG_LENGTH)]] | None,
-    Query(description="Only images with one of these tags. Repeat it for several.", max_length=100),
-]
-States = Annotated[list[State] | None, Query(description="Only these states. Repeat it for several.", max_length=5)]
 
 
 @router.get("/categories/{category}/export", response_class=StreamingResponse, responses=FILES)
 def export_category(
-    service: Shared, category: Slug, format: TableFormat | Literal["zip"] = "csv",  # noqa: A002  # the word in the address
-    cluster: Clusters = None, tag: Tags = None, state: States = None,
+    service: Shared, category: Slug, wanted: Annotated[ImageQuery, Depends()],
+    format: ExportFormat = "csv",  # noqa: A002  # the word in the address
 ) -> StreamingResponse:  # fmt: skip
-    """A row per image (csv, json, parquet), or the originals in a folder per cluster (zip, sent while it is made).
+    """A row per image (csv, json, parquet), COCO, or originals in a folder per cluster (zip, sent while it is made).
 
-    A zip has clustered and unclustered images unless `state` says otherwise; a table has all.
+    Of the images that fit all filters; of several tags, one is enough here. A zip and COCO have clustered and
+    unclustered images unless `state` says otherwise; a table has all.
     """
     snapshot = category_of(service, category)
-    states = state or (WITH_ORIGINALS if format == "zip" else ())
-    images = select_images(snapshot, clusters=cluster or (), tags=tag or (), states=states)
+    rows = replace(wanted, tag=None).rows(service, snapshot)
+    states = WITH_ORIGINALS if format in ("zip", "coco") and not wanted.state else ()
+    images = select_images(snapshot, tags=wanted.tag or (), states=states, rows=rows)
     if format == "zip":
         rest = zip_pieces(service.project, images)
         # the first piece is read here: a source that does not answer is an error, not an empty file
         pieces: Iterator[bytes] = chain([next(rest)], rest)
+    elif format == "coco":
+        pieces = iter((coco_bytes(coco_document(service.project, snapshot, images)),))
     else:
         buffer = io.BytesIO()
         write_table(images, format, buffer)
         pieces = iter((buffer.getvalue(),))
-    name = f"{snapshot.slug}.{format}"
+    name = f"{snapshot.slug}.coco.json" if format == "coco" else f"{snapshot.slug}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(pieces, media_type=MEDIA_TYPES[format], headers=headers)

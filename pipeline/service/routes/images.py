@@ -1,18 +1,16 @@
-"""Images: one by one, by cluster, group, tag or state; thumbnails.
+"""Images: one by one, and lists of those that fit; thumbnails.
 
 What belongs here: reading what is stored. Not here: originals (`originals.py`), uploads (`uploads.py`), search
 (`similarity.py`).
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from pipeline.curation.decisions import NAME_LENGTH
 from pipeline.service.context import Shared
 from pipeline.service.models import ClusterDetail, Embedding, ImagePage, ImageShape, ObjectList, image_shapes
-from pipeline.service.problems import Problem, unknown
+from pipeline.service.problems import Problem
 from pipeline.service.routes.clusters import detail
 from pipeline.service.routes.common import (
     DEFAULT_LIMIT,
@@ -21,15 +19,13 @@ from pipeline.service.routes.common import (
     Id,
     Limit,
     category_of,
-    cluster_of,
     etag_of,
     image_of,
     page_of_images,
     unchanged,
 )
+from pipeline.service.routes.image_query import ImageQuery
 from pipeline.service.thumbnails import LARGEST, SMALLEST
-from pipeline.steps.library_view.snapshot import Snapshot
-from pipeline.steps.library_view.words import find_rows, words_of
 
 router = APIRouter(tags=["images"])
 FOR_EVER = "private, max-age=31536000, immutable"  # an address with a content hash never changes its content
@@ -38,28 +34,17 @@ Size = Annotated[int | None, Query(ge=SMALLEST, le=LARGEST, description="Longer 
 WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}, 304: {"description": "Unchanged."}}
 
 
-State = Literal["clustered", "unclustered", "rejected", "excluded", "new"]
-
-
 @router.get("/images")
 def list_images(
     service: Shared,
     category: Annotated[str, Query(max_length=200)],
-    cluster: Annotated[str | None, Query(max_length=NAME_LENGTH)] = None,
-    group: Annotated[str | None, Query(max_length=200)] = None,
-    tag: Annotated[str | None, Query(max_length=60)] = None,
-    state: Annotated[list[State] | None, Query(description="Repeat it for several.", max_length=5)] = None,
-    q: Annotated[str, Query(max_length=200, description="Words, as in /categories/{category}/search.")] = "",
+    wanted: Annotated[ImageQuery, Depends()],
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ImagePage:
-    """Images of a category, filtered by cluster (the most typical first), group, tag, states and words."""
+    """Images of a category that fit all filters: cluster, group, tag, camera, date, state and words."""
     snapshot = category_of(service, category)
-    rows = _rows(service, snapshot, cluster, group, tag, state)
-    if words_of(q):
-        fitting = find_rows(snapshot, service.texts, q)
-        rows = _both(fitting, rows) if cluster is None else _both(rows, fitting)
-    return page_of_images(service, snapshot, rows, cursor, limit)
+    return page_of_images(service, snapshot, wanted.rows(service, snapshot), cursor, limit)
 
 
 @router.get("/images/{image_id}")
@@ -125,36 +110,3 @@ def _thumbnail(service: Any, request: Request, content_hash: str, size: int | No
         not_modified.headers.update(headers)
         return not_modified
     return Response(service.thumbnails.get(content_hash, size), media_type="image/webp", headers=headers)
-
-
-def _both(rows: Sequence[int], others: Sequence[int]) -> list[int]:
-    """The rows that are in both, in the order of the first."""
-    wanted = set(others)
-    return [row for row in rows if row in wanted]
-
-
-def _rows(
-    service: Any,
-    snapshot: Snapshot,
-    cluster: str | None,
-    group: str | None,
-    tag: str | None,
-    states: Sequence[str] | None,
-) -> list[int]:
-    """Rows that match all filters, in the order of the first filter."""
-    lists: list[list[int]] = []
-    if cluster is not None:
-        _, cluster_id = cluster_of(service, cluster, snapshot)
-        lists.append(snapshot.rows_by_cluster[cluster_id])
-    if group is not None:
-        if group not in snapshot.rows_by_group:
-            raise unknown("group", group, snapshot.rows_by_group)
-        lists.append(snapshot.rows_by_group[group])
-    if tag is not None:
-        lists.append(snapshot.rows_by_tag.get(tag, []))
-    if states:
-        lists.append(sorted({row for state in states for row in snapshot.rows_by_state.get(state, [])}))
-    if not lists:
-        return list(range(snapshot.frame.height))
-    others = [set(rows) for rows in lists[1:]]
-    return [row for row in lists[0] if all(row in other for other in others)]

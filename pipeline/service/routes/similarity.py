@@ -19,6 +19,7 @@ from pipeline.service.routes.common import Slug, category_of, image_of, inlined_
 from pipeline.service.search import Filters, Question
 from pipeline.settings import ServiceParams
 from pipeline.stages.objects.boxes import Box, fault
+from pipeline.steps.library_view.filters import Status
 
 MOST = 10_000
 MOST_RATED = 1000
@@ -39,6 +40,9 @@ class FindFilters(Shape):
     tags: list[str] = Field(default=[], max_length=100)
     since: datetime | None = Field(default=None, description="Taken (or else last modified) at this time or later.")
     until: datetime | None = None
+    cameras: list[str] = Field(default=[], max_length=100)
+    states: list[Status] = Field(default=[], max_length=9)
+    q: str = Field(default="", max_length=200, description="Words, as in /categories/{category}/search.")
 
 
 class FindOptions(Shape):
@@ -195,7 +199,10 @@ def _question(service: Service, body: FindRequest) -> Question:
 
 def _answer(service: Service, question: Question, options: FindOptions) -> HitList:
     liked, disliked, wanted = options.liked, options.disliked, options.filters
-    filters = Filters(wanted.categories, wanted.groups, wanted.clusters, wanted.tags, wanted.since, wanted.until)
+    filters = Filters(
+        wanted.categories, wanted.groups, wanted.clusters, wanted.tags, wanted.since, wanted.until, wanted.cameras,
+        wanted.states, wanted.q,
+    )  # fmt: skip
     both = set(liked) & set(disliked)
     if both:
         raise Problem(422, "liked-and-disliked", f"{min(both)} is both liked and disliked.")

@@ -11,9 +11,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from pipeline.stages.images.formats import DAMAGE, read_exif
-
-TEXT = 120  # characters of a value that are shown
+from pipeline.stages.images.formats import DAMAGE, exif_text, read_exif
 
 
 def read_camera(data: bytes, kind: str) -> dict[str, str | float | None]:
@@ -29,29 +27,19 @@ def read_camera(data: bytes, kind: str) -> dict[str, str | float | None]:
             place = read_exif(image)
     except DAMAGE:
         return {}
-    maker, model = _text(tags.get(ExifTags.Base.Make)), _text(tags.get(ExifTags.Base.Model))
-    named = (
-        model if maker is None or (model or "").casefold().startswith(maker.casefold()) else f"{maker} {model or ''}"
-    )
     return {
-        "camera": named.strip() if named else None,
-        "lens": _text(block.get(ExifTags.Base.LensModel)),
+        "camera": place.camera,
+        "lens": exif_text(block.get(ExifTags.Base.LensModel)),
         "exposure": _number(block.get(ExifTags.Base.ExposureTime)),
         "aperture": _number(block.get(ExifTags.Base.FNumber)),
         "iso": _number(block.get(ExifTags.Base.ISOSpeedRatings)),
         "focal_length": _number(block.get(ExifTags.Base.FocalLength)),
-        "software": _text(tags.get(ExifTags.Base.Software)),
-        "artist": _text(tags.get(ExifTags.Base.Artist)),
+        "software": exif_text(tags.get(ExifTags.Base.Software)),
+        "artist": exif_text(tags.get(ExifTags.Base.Artist)),
         "taken_at": place.taken_at.isoformat() if place.taken_at else None,
         "latitude": place.latitude,
         "longitude": place.longitude,
     }
-
-
-def _text(value: Any) -> str | None:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
-    clean = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return clean[:TEXT] or None
 
 
 def _number(value: Any) -> float | None:

@@ -49,6 +49,7 @@ class ImageInfo:
     taken_at: datetime | None = None
     latitude: float | None = None
     longitude: float | None = None
+    camera: str | None = None
     pixel_hash: str | None = field(default=None, compare=False)  # None if the pixels were not decoded
 
 
@@ -65,7 +66,8 @@ class Decoded(ImageInfo):
         """The same without the pixels, so that they can be freed."""
         return ImageInfo(
             content_hash=self.content_hash, width=self.width, height=self.height, format=self.format,
-            taken_at=self.taken_at, latitude=self.latitude, longitude=self.longitude, pixel_hash=self.pixel_hash,
+            taken_at=self.taken_at, latitude=self.latitude, longitude=self.longitude, camera=self.camera,
+            pixel_hash=self.pixel_hash,
         )  # fmt: skip
 
 
@@ -129,8 +131,8 @@ def decode(
     stored = pixel_hash(pixels, alpha)  # of the pixels as they are stored: a new profile does not make a new image
     return Decoded(
         content_hash=digest, width=width, height=height, format=image.format or "",
-        taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, pixels=to_srgb(pixels, image),
-        pixel_hash=stored,
+        taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, camera=exif.camera,
+        pixels=to_srgb(pixels, image), pixel_hash=stored,
     )  # fmt: skip
 
 
@@ -150,7 +152,7 @@ def inspect(
     width, height = image.size if exif.orientation < 5 else image.size[::-1]
     return ImageInfo(
         content_hash=digest, width=width, height=height, format=image.format or "",
-        taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude,
+        taken_at=exif.taken_at, latitude=exif.latitude, longitude=exif.longitude, camera=exif.camera,
     )  # fmt: skip
 
 

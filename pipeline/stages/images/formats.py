@@ -1,4 +1,4 @@
-"""The format of a file, and when and where it was taken, read without decoding its pixels.
+"""The format of a file, and when, where and with what it was taken, read without decoding its pixels.
 
 What belongs here: signatures, EXIF, and the exceptions that damaged data raises. Not here: pixels
 (`stages/images/decode.py`).
@@ -32,6 +32,7 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\0\0\0\x0cJXL ", "a JPEG XL image, which is not supported: convert it to JPEG, PNG or WebP"),
     *((start, RAW) for start in (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")),
 )  # fmt: skip
+TEXT = 120  # characters of a text that are kept
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 # What Pillow and its decoders raise on damaged data. MemoryError is handled separately.
@@ -43,12 +44,14 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Exif:
-    """EXIF: orientation 1 to 8 (1 is upright), local time of the camera's clock, degrees north and east."""
+    """EXIF: orientation 1 to 8 (1 is upright), local time of the camera's clock, degrees north and east, and the
+    camera's maker and model."""
 
     orientation: int = 1
     taken_at: datetime | None = None
     latitude: float | None = None
     longitude: float | None = None
+    camera: str | None = None
 
 
 def identify(data: bytes) -> tuple[str | None, str]:
@@ -90,7 +93,7 @@ def is_raw(image: Image.Image) -> bool:
 
 
 def read_exif(image: Image.Image) -> Exif:
-    """Orientation, time and place. Damaged EXIF counts as missing: the pixels may be sound."""
+    """Orientation, time, place and camera. Damaged EXIF counts as missing: the pixels may be sound."""
     try:
         tags = image.getexif()
         orientation = tags.get(ExifTags.Base.Orientation)
@@ -103,7 +106,22 @@ def read_exif(image: Image.Image) -> Exif:
     if latitude is None or longitude is None:
         latitude = longitude = None
     upright = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    return Exif(upright, _parse_time(taken), latitude, longitude)
+    return Exif(upright, _parse_time(taken), latitude, longitude, camera_name(tags))
+
+
+def camera_name(tags: Mapping[int, Any]) -> str | None:
+    """Maker and model of the camera; the maker once, because many models begin with it."""
+    maker, model = exif_text(tags.get(ExifTags.Base.Make)), exif_text(tags.get(ExifTags.Base.Model))
+    if maker is None or (model or "").casefold().startswith(maker.casefold()):
+        return model
+    return f"{maker} {model or ''}".strip()
+
+
+def exif_text(value: Any) -> str | None:
+    """A text as one line that can be shown, at most `TEXT` characters; None for anything else."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
+    clean = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return clean[:TEXT] or None
 
 
 def _time_taken(block: Mapping[int, Any], beside: Mapping[int, Any]) -> Any:

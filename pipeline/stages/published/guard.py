@@ -107,15 +107,16 @@ def _more_unclustered(
         )  # fmt: skip
 
 
-def holds_most(largest: int, images: int, limit: float, slug: str) -> str:
+def holds_most(largest: int, images: int, limit: float, compare: str) -> str:
     """A warning if the largest cluster, of `largest` images, holds more than the share `limit` of `images`; else empty.
 
-    Also empty below `SEEN_AT_ONCE` images. Unlike the guard, it applies to the first publication too.
+    `compare` is the command that compares settings. Also empty below `SEEN_AT_ONCE` images. Unlike the guard, it
+    applies to the first publication too.
     """
     if largest <= limit * images or images < SEEN_AT_ONCE:
         return ""
     return (f"One cluster holds {largest:,} of {images:,} images ({largest / images:.0%}). "
-            f"See finer levels side by side: image-cluster tune {slug}")  # fmt: skip
+            f"See finer levels side by side: {compare}")  # fmt: skip
 
 
 def no_clear_kinds(images: int, unclustered: int, median_probability: float | None) -> str:

@@ -43,14 +43,15 @@ def headline(changes: Mapping[str, Any]) -> str:
     return f"In {category}, {'; '.join(part for part in (images, fates, kept) if part)}{_review(changes)}."
 
 
-def other_levels(document: Mapping[str, Any]) -> str:
-    """How many clusters the coarser level has, and what shows it beside a finer one; for who sees a library first."""
-    clusters, category = document["clusters"], document["category"]
+def other_levels(document: Mapping[str, Any], compare: str) -> str:
+    """How many clusters the coarser level has, and the command `compare`, which shows it beside a finer one; for who
+    sees a library first."""
+    clusters = document["clusters"]
     if len(clusters) < 2:
         return ""
     coarser = len(document.get("families", [])) + sum(cluster.get("parent") is None for cluster in clusters)
     fewer = f"One level coarser they are {coarser}. " if coarser < len(clusters) else ""
-    return f"{fewer}Coarser and finer clusters side by side: image-cluster tune {category}"
+    return f"{fewer}Coarser and finer clusters side by side: {compare}"
 
 
 def markdown(changes: Mapping[str, Any], group_label: str = "country") -> str:

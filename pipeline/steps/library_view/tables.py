@@ -41,8 +41,8 @@ class Base:
     """The computed tables of a category: `frame` with one row per image, sorted by image id, and `clusters` by id.
 
     `frame` has the columns of the images table, source_id and box (`_with_boxes`), and cluster_id, probability,
-    nearest_cluster, distance, rank, similarity, chosen, x, y and date (taken, else last modified); all of these may be
-    null. `fingerprint` is that of the images' vectors, empty if there are none.
+    nearest_cluster, distance, rank, similarity, chosen, x, y, camera and date (taken, else last modified); all of these
+    may be null. `fingerprint` is that of the images' vectors, empty if there are none.
     """
 
     slug: str
@@ -58,6 +58,14 @@ class Base:
     def is_clustered(self) -> bool:
         """Whether the category was clustered."""
         return any(name == "identities" for name, _ in self.versions)
+
+    @cached_property
+    def cameras(self) -> list[tuple[str, int]]:
+        """Cameras with the number of their images, the most used first."""
+        counted = (
+            self.frame.drop_nulls("camera").group_by("camera").len().sort("len", "camera", descending=[True, False])
+        )
+        return list(counted.iter_rows())
 
     @cached_property
     def rows_by_hash(self) -> dict[str, list[int]]:
@@ -108,6 +116,7 @@ def read_base(project: Project, slug: str) -> Base:
     frame = _with_boxes(_table(current["images"], "images", IMAGES_SCHEMA), boxes(project.store, slug))
     modified = _table(current["manifest"], "manifest", _MANIFEST).rename({"image_id": "source_id"})
     frame = frame.join(modified.unique("source_id", keep="first"), on="source_id", how="left")
+    frame = frame.join(_cameras(project, slug), on="source_id", how="left")
     members = _table(current["identities"], "members", _HOMES)
     ranks = _table(current["representatives"], "members", _RANKS)
     places = _table(current["reduced"], "reduced", _PLACES)
@@ -126,6 +135,13 @@ def read_base(project: Project, slug: str) -> Base:
         max(dated, default=""),
         _fingerprint(used),
     )
+
+
+def _cameras(project: Project, slug: str) -> pl.DataFrame:
+    """The camera of each image that names one, by the image's id."""
+    images = _table(project.store.current(slug, "images"), "images", IMAGES_SCHEMA)
+    table = images.select(pl.col("image_id").alias("source_id"), "content_hash")
+    return table.join(project.cameras(slug).read(), on="content_hash").drop("content_hash").unique("source_id")
 
 
 def _versions(current: dict[str, Artifact | None]) -> Versions:

@@ -72,8 +72,8 @@ def find_clusters(snapshot: Snapshot, query: str) -> list[ClusterRow]:
     return sorted(found, key=lambda cluster: (-cluster["size"], cluster["id"]))
 
 
-def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
-    """The rows of the images that fit every word, sorted by key. All rows without a word."""
+def fitting_words(snapshot: Snapshot, texts: Texts, query: str) -> np.ndarray:
+    """Bool [rows of the frame]: the images that fit every word. All without a word."""
     keep = np.ones(snapshot.frame.height, dtype=bool)
     for word in words_of(query):
         has_word = texts.of(snapshot).str.contains(word, literal=True).to_numpy().copy()
@@ -86,5 +86,10 @@ def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
             if word in tag.casefold():
                 has_word[rows] = True
         keep &= has_word
-    found = np.flatnonzero(keep)
+    return keep
+
+
+def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
+    """The rows of the images that fit every word, sorted by key. All rows without a word."""
+    found = np.flatnonzero(fitting_words(snapshot, texts, query))
     return found[np.argsort(snapshot.frame["key"].rank("ordinal").to_numpy()[found], kind="stable")].tolist()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipeline.service.page.render import static_files
+from pipeline.service.page.render import environment, static_files
 from tests.service.site import Client
 
 VIEWS = ("", "/find", "/map", "/unclustered", "/rejected", "/duplicates", "/runs")
@@ -60,3 +60,10 @@ def test_no_file_of_the_page_names_another_server() -> None:
     for name, data in static_files().items():
         found = [one for one in re.findall(rb"https?://[^\s\"'`]+", data) if b"www.w3.org" not in one]
         assert found == [], name
+
+
+def test_a_count_is_followed_by_the_right_form_of_the_word() -> None:
+    template = environment().from_string(
+        "{{ 1|plural('category') }}, {{ 2|plural('category') }}, {{ 0|plural('day') }}"
+    )
+    assert template.render() == "1 category, 2 categories, 0 days"

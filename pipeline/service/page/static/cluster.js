@@ -1,7 +1,8 @@
 // @ts-check
 // One cluster: its name and text, its images, its history.
 
-import { alertOf, api, decide, keys, many, onRefresh, readOnly, slug, the, undoEvents } from "./common.js";
+import { alertOf, api, decide, done, keys, manyUnits, onRefresh, readOnly, refresh, slug, the, undoEvents } from "./common.js";
+import { write } from "./conflicts.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
@@ -14,8 +15,6 @@ filtersAct();
 const head = () => the("head", HTMLElement).dataset;
 const id = head().id ?? "";
 const nameOf = () => head().name || id;
-/** What was seen, so that nobody decides on what is out of date. */
-const revisions = () => ({ [id]: Number(head().revision) });
 
 const selection = new Selection({});
 selection.onTiles();
@@ -28,10 +27,10 @@ selection.actions = {
 /** @param {string[]} images */
 async function split(images) {
   if (!images.length) return;
-  const name = await ask({ title: `Split ${many(images.length, "image")} off “${nameOf()}”`, label: "Name of the new cluster (optional)", ok: "Split off", optional: true });
+  const name = await ask({ title: `Split ${manyUnits(images.length)} off “${nameOf()}”`, label: "Name of the new cluster (optional)", ok: "Split off", optional: true });
   if (name === null) return;
   const decision = { kind: "split", cluster: id, images, ...(name ? { name } : {}) };
-  const events = await decide([decision], `Split ${many(images.length, "image")} off${name ? ` as “${name}”` : ""}.`, {
+  const events = await decide([decision], `Split ${manyUnits(images.length)} off${name ? ` as “${name}”` : ""}.`, {
     after: (made) => made[0] && { text: "Open", href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` },
   });
   if (events.length) selection.clear();
@@ -65,9 +64,11 @@ async function selectAll() {
   try {
     /** @type {string[]} */
     const ids = [];
+    const query = new URLSearchParams([["category", slug], ["cluster", id], ["limit", "1000"]]);
+    for (const [name, value] of new FormData(the("filters", HTMLFormElement))) if (value && name !== "order") query.set(name === "words" ? "q" : name, String(value));
     let cursor = "";
     do {
-      const page = await api(`/api/v1/clusters/${encodeURIComponent(id)}/images?limit=1000${cursor ? `&cursor=${cursor}` : ""}`);
+      const page = await api(`/api/v1/images?${query}${cursor ? `&cursor=${cursor}` : ""}`);
       ids.push(...page.items.map((/** @type {{image_id: string}} */ one) => one.image_id));
       cursor = page.cursor ?? "";
     } while (cursor);
@@ -85,14 +86,26 @@ document.addEventListener("click", (event) => {
   if (undo) void undoEvents([Number(undo)]);
 });
 
+/** @param {"name" | "description"} field @param {string} value @param {string} was @param {string} text */
+async function change(field, value, was, text) {
+  if (value === was) return;
+  try {
+    const event = await write({ cluster: id, field, value, was, revision: Number(head().revision) });
+    if (event) done([event.number], text);
+  } catch (error) { alertOf(error); }
+  await refresh();
+}
+let description = described();
+function described() { return the("description", HTMLTextAreaElement).defaultValue.trim(); }
+document.addEventListener("shown", () => { description = described(); });
 document.addEventListener("change", (event) => {
   const field = event.target;
   if (field instanceof HTMLInputElement && field.id === "name") {
     const name = field.value.trim();
-    void decide([{ kind: "rename", cluster: id, name: name || null }], name ? `Named “${name}”.` : "Removed the name.", { revisions: revisions() });
+    void change("name", name, head().name ?? "", name ? `Named “${name}”.` : "Removed the name.");
   } else if (field instanceof HTMLTextAreaElement && field.id === "description") {
-    const description = field.value.trim();
-    void decide([{ kind: "describe", cluster: id, description: description || null }], description ? "Described." : "Removed the description.", { revisions: revisions() });
+    const text = field.value.trim();
+    void change("description", text, description, text ? "Described." : "Removed the description.");
   }
 });
 document.addEventListener("keydown", (event) => {

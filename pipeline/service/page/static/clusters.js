@@ -1,7 +1,8 @@
 // @ts-check
 // The wall: naming in place, merging, reviewing, hiding.
 
-import { actor, alertOf, api, base, decide, done, keys, many, onRefresh, readOnly, refresh, Refused, slug } from "./common.js";
+import { alertOf, api, decide, done, keys, many, onRefresh, readOnly, slug } from "./common.js";
+import { write } from "./conflicts.js";
 import { pickCluster } from "./dialogs.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { Selection } from "./selection.js";
@@ -36,7 +37,8 @@ async function nameIt(input) {
   card.dataset.name = name;
   showSuggestion(card);
   try {
-    const event = await api(`${base}/decisions`, { method: "POST", json: { decision: { kind: "rename", cluster: id, name: name || null }, actor: actor(), if_revision: { [id]: Number(card.dataset.revision) } } });
+    const event = await write({ cluster: id, field: "name", value: name, was, revision: Number(card.dataset.revision) });
+    if (!event) return; // somebody was quicker: what they did is shown, with the choice
     seen([event]);
     input.value = card.dataset.name = event.decision.name ?? "";
     input.classList.add("saved");
@@ -47,7 +49,6 @@ async function nameIt(input) {
     card.dataset.name = was;
     input.value = was;
     alertOf(error);
-    if (error instanceof Refused && error.status === 409) await refresh(); // somebody was quicker: show what they did
   }
 }
 

@@ -60,3 +60,18 @@ export function palette(dark) {
   made.set(dark, chosen);
   return chosen;
 }
+
+/**
+ * Which colour each cluster has: one of its own for up to `APART`, else that of its family, so that a colour means one
+ * coarser kind. The largest families and lone clusters come first; what is left over shares colours.
+ * @param {{ id: string, size: number, family?: string | null }[]} clusters
+ */
+export function tones(clusters) {
+  if (clusters.length <= APART) return clusters.map((_, k) => k);
+  /** @type {Map<string, number>} */
+  const sizes = new Map();
+  for (const one of clusters) sizes.set(one.family ?? one.id, (sizes.get(one.family ?? one.id) ?? 0) + one.size);
+  const order = [...sizes].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
+  const place = new Map(order.map((name, k) => [name, k]));
+  return clusters.map((one) => place.get(one.family ?? one.id) ?? 0);
+}

@@ -35,7 +35,12 @@ export function made(tag, text = "", className = "") {
 }
 
 /** @param {number} count @param {string} word */
-export const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+export const many = (count, word) => `${count.toLocaleString("en")} ${count === 1 ? word : word.replace(/([^aeiou])y$/, "$1ie") + "s"}`;
+
+/** What is clustered here: image, or object in an image. */
+const unit = document.body.dataset.unit ?? "image";
+/** @param {number} count */
+export const manyUnits = (count) => many(count, unit);
 
 /** What the service refused, in its own words. */
 export class Refused extends Error {
@@ -57,9 +62,21 @@ export async function api(path, { method = "GET", json, body, signal, key } = {}
   const headers = { Accept: "application/json" };
   if (json !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  const asking = answered(path, { method, headers, body: json === undefined ? body : JSON.stringify(json), signal });
+  if (method === "GET") return asking;
+  open.add(asking);
+  try {
+    const found = await asking;
+    for (const one of [found, found.event, ...(found.items ?? []), ...(found.events ?? [])]) own.add(one?.number ?? one);
+    return found;
+  } finally { open.delete(asking); }
+}
+
+/** @param {string} path @param {RequestInit} request @returns {Promise<any>} */
+async function answered(path, request) {
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: json === undefined ? body : JSON.stringify(json), signal });
+    answer = await fetch(path, request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refused("The service does not answer. Is it still running?", 0);
@@ -70,6 +87,16 @@ export async function api(path, { method = "GET", json, body, signal, key } = {}
     throw new Refused(problem.detail ?? `The service answered ${answer.status}.`, answer.status);
   }
   return answer.json();
+}
+
+/** Numbers of decisions that this tab made, and what it is still waiting for. @type {Set<unknown>} */
+const own = new Set();
+/** @type {Set<Promise<unknown>>} */
+const open = new Set();
+/** Whether this tab made a decision; once all that it asked for is answered. @param {number} number */
+export async function isOwn(number) {
+  await Promise.allSettled(open);
+  return own.has(number);
 }
 
 export const base = `/api/v1/categories/${encodeURIComponent(slug)}`;
@@ -124,14 +151,17 @@ function lastingUntilLeft(box, ms) {
 // --- decisions --------------------------------------------------------------------------------------------------------
 
 export const actor = () => localStorage.getItem("actor") || "page";
+const AT_ONCE = 1000; // decisions that one request takes
 const STACK = `undo:${slug}`;
 /** @returns {number[][]} */
 const stack = () => JSON.parse(sessionStorage.getItem(STACK) ?? "[]");
 /** @param {number[][]} value */
 const keep = (value) => sessionStorage.setItem(STACK, JSON.stringify(value.slice(-100)));
 
-/** What was said of the decisions of this page, by their numbers, to be said again when they are undone. @type {Map<string, string>} */
-const what = new Map();
+/** What was said of the decisions of this tab, by their numbers, to be said again when they are undone: on any page. */
+const SAID = `said:${slug}`;
+/** @returns {Record<string, string>} */
+const said = () => JSON.parse(sessionStorage.getItem(SAID) ?? "{}");
 
 /** @type {() => Promise<void>} */
 let refresher = async () => {};
@@ -148,7 +178,8 @@ export const refresh = () => refresher().catch(alertOf);
 export function done(numbers, text, options = {}) {
   if (!numbers.length) return;
   keep([...stack(), numbers]);
-  what.set(numbers.join(), text);
+  const kept = Object.entries(said()).slice(-99);
+  sessionStorage.setItem(SAID, JSON.stringify({ ...Object.fromEntries(kept), [numbers.join()]: text }));
   toast(text, { undo: numbers, ...options });
 }
 
@@ -192,8 +223,9 @@ export async function stored(decisions, revisions = {}) {
 export async function undoEvents(numbers) {
   keep(stack().filter((one) => one.join() !== numbers.join()));
   try {
-    await stored([...numbers].reverse().map((event) => ({ kind: "undo", event })));
-    const text = what.get(numbers.join());
+    const undos = [...numbers].reverse().map((event) => ({ kind: "undo", event }));
+    for (let at = 0; at < undos.length; at += AT_ONCE) await stored(undos.slice(at, at + AT_ONCE)); // a large import has more
+    const text = said()[numbers.join()];
     toast(text ? `Undone: ${text}` : `Undone: ${many(numbers.length, "decision")}, the last was event ${Math.max(...numbers)}.`);
   } catch (error) { alertOf(error); }
   document.dispatchEvent(new CustomEvent("undone", { detail: numbers }));

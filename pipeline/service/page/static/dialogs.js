@@ -1,7 +1,7 @@
 // @ts-check
 // Asking for a line of text, and for a cluster.
 
-import { alertOf, api, base, made, many, the } from "./common.js";
+import { alertOf, api, base, made, manyUnits, the } from "./common.js";
 
 /** @typedef {{ id: string | null, name: string }} ClusterChoice with no id: a new cluster of that name */
 
@@ -77,7 +77,7 @@ export async function pickCluster(title, without = [], orNew = false) {
     image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
     image.alt = "";
     const text = made("span", one.name ?? one.id);
-    text.append(made("small", `${many(one.size, "image")}${one.name ? "" : ", unnamed"}`));
+    text.append(made("small", `${manyUnits(one.size)}${one.name ? "" : ", unnamed"}`));
     button.append(image, text);
     button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id }; dialog.close("ok"); });
     item.append(button);

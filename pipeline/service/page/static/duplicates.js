@@ -1,7 +1,7 @@
 // @ts-check
 // Duplicates: leaving the others out, of one group or of all that are shown, or saying that all are to be kept.
 
-import { decide, many, onRefresh } from "./common.js";
+import { decide, manyUnits, onRefresh } from "./common.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
@@ -17,7 +17,7 @@ function countShown() {
   if (!all) return;
   const groups = shownGroups();
   all.hidden = groups.length < 2;
-  all.textContent = `Leave the others out of these ${groups.length} groups (${many(groups.flatMap(imagesOf).length, "image")})`;
+  all.textContent = `Leave the others out of these ${groups.length} groups (${manyUnits(groups.flatMap(imagesOf).length)})`;
 }
 
 onRefresh(() => showAgain());
@@ -32,10 +32,10 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-do]") : null;
   if (!(button instanceof HTMLElement)) return;
   const images = imagesOf(button);
-  if (button.dataset.do === "exclude-rest" && images.length) void decide([{ kind: "exclude", images }], `Excluded ${many(images.length, "image")}.`);
+  if (button.dataset.do === "exclude-rest" && images.length) void decide([{ kind: "exclude", images }], `Excluded ${manyUnits(images.length)}.`);
   if (button.dataset.do === "keep-both" && images.length) void decide([{ kind: "keep_both", images }], `Keeping all ${images.length}.`);
   if (button.dataset.do === "exclude-shown") {
     const groups = shownGroups(), rest = groups.flatMap(imagesOf);
-    if (rest.length) void decide([{ kind: "exclude", images: rest }], `Excluded ${many(rest.length, "image")} of ${groups.length} groups.`);
+    if (rest.length) void decide([{ kind: "exclude", images: rest }], `Excluded ${manyUnits(rest.length)} of ${groups.length} groups.`);
   }
 });

@@ -2,7 +2,7 @@
 // Finding: what looks like an image, a picture that is brought, or words; narrowed, rated, tagged. Without a question
 // it is the library through the same filters.
 
-import { actor, alertOf, api, base, decide, keys, made, many, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
+import { actor, alertOf, api, base, decide, keys, made, many, manyUnits, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
 import { ask } from "./dialogs.js";
 import { askTag, imageActions, move, tagImages, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
@@ -22,6 +22,7 @@ const rated = new Map();
 /** @type {Map<string, import("./images.js").Picture>} */
 const known = new Map();
 let cursor = "", total = 0;
+const PAGE = 120, MOST = 1000;
 
 const selection = new Selection({});
 selection.onTiles();
@@ -35,6 +36,8 @@ for (const [name, value] of start) {
     field.value = value;
   }
 }
+const rare = document.getElementById("more-filters");
+if (rare instanceof HTMLDetailsElement) rare.open = ["camera", "since", "until"].some((name) => start.get(name));
 if (question.kind === "text") the("words", HTMLInputElement).value = question.words;
 
 /** @param {string} name */
@@ -60,7 +63,7 @@ async function look({ same = false } = {}) {
   list().setAttribute("aria-busy", "true");
   covers(0);
   try {
-    if (question.kind === "none") await browse(signal); else await similar(signal);
+    if (question.kind === "none") await browse(signal, same ? Math.min(MOST, Math.max(PAGE, list().children.length)) : PAGE); else await similar(signal);
   } catch (error) {
     if (!signal.aborted) {
       alertOf(error);
@@ -92,6 +95,13 @@ function covers(count) {
     clusterAll.disabled = off;
     if (!off) { clusterAll.hidden = !count; clusterAll.textContent = `New cluster from all ${count.toLocaleString("en")}…`; }
   }
+  the("exports", HTMLElement).hidden = off || !count || question.kind !== "none"; // a question is no filter that the export knows
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("#exports a"))) {
+    const query = filtered(0);
+    for (const name of ["category", "limit", "sort"]) query.delete(name);
+    query.set("format", link.dataset.form ?? "csv");
+    link.href = `${base}/export?${query}`;
+  }
   selectAll.disabled = off;
   if (!off) { selectAll.hidden = !count; selectAll.textContent = `Select all ${count.toLocaleString("en")}`; }
 }
@@ -107,7 +117,7 @@ async function similar(signal) {
     ...(question.kind === "image" ? { image_id: question.id } : question.kind === "text" ? { text: question.words } : {}),
     top_k: Number(value("top") || 50), min_score: floor > 0 ? floor : -1, liked, disliked,
     filters: {
-      categories: [slug], groups: one("group"), clusters: one("cluster"), tags: one("tag"),
+      categories: [slug], groups: one("group"), clusters: one("cluster"), tags: one("tag"), cameras: one("camera"), states: one("state"), q: value("q"),
       since: value("since") || null, until: value("until") ? `${value("until")}T23:59:59` : null,
     },
   };
@@ -115,7 +125,7 @@ async function similar(signal) {
   const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
   for (const id of disliked) { const image = known.get(id); if (image) tiles.push(rateable(image, null)); }
   show(tiles, answer.items.filter((/** @type {any} */ hit) => !disliked.includes(hit.image.image_id)).length);
-  found.textContent = `${many(answer.items.length, "image")} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}${answer.recall < 1 ? `; such a search finds ${(100 * answer.recall).toFixed(1)} % of the true nearest` : ""}`;
+  found.textContent = `${manyUnits(answer.items.length)} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}${answer.recall < 1 ? `; such a search finds ${(100 * answer.recall).toFixed(1)} % of the true nearest` : ""}`;
   cursor = "";
   nothing(answer.items.length ? "" : "No image is that similar. Lower the slider, or remove a filter.");
 }
@@ -132,18 +142,19 @@ function asked(options) {
 /** The filters as a query, for the images that can be decided about: what was rejected has a view of its own.
  *  @param {number} limit @param {string} [from] */
 function filtered(limit, from = "") {
-  const query = new URLSearchParams([["category", slug], ["limit", String(limit)], ["state", "clustered"], ["state", "unclustered"]]);
-  for (const name of ["tag", "group", "cluster", "q"]) if (value(name)) query.set(name, value(name));
+  const query = new URLSearchParams([["category", slug], ["limit", String(limit)]]);
+  for (const state of value("state") ? [value("state")] : ["clustered", "unclustered"]) query.append("state", state);
+  for (const name of ["tag", "group", "cluster", "camera", "since", "until", "q", "sort"]) if (value(name)) query.set(name, value(name));
   if (from) query.set("cursor", from);
   return query;
 }
 
-/** @param {AbortSignal} [signal] */
-async function browse(signal) {
-  const page = await api(`/api/v1/images?${filtered(120)}`, { signal });
+/** @param {AbortSignal} signal @param {number} limit after a decision: as many as were loaded */
+async function browse(signal, limit) {
+  const page = await api(`/api/v1/images?${filtered(limit)}`, { signal });
   show(page.items.map((/** @type {any} */ image) => remembered(image)), page.total);
   void fitting(signal).catch(alertOf);
-  found.textContent = `${many(page.total, "image")}${value("q") ? ` with “${value("q")}”` : ""}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
+  found.textContent = `${manyUnits(page.total)}${value("q") ? ` with “${value("q")}”` : ""}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
   cursor = page.cursor ?? "";
   nothing(page.total ? "" : "No image matches these filters.");
 }
@@ -159,7 +170,7 @@ async function fitting(signal) {
 async function onward() {
   if (!cursor || question.kind !== "none" || list().inert) return;
   const signal = asking?.signal;
-  const query = filtered(120, cursor);
+  const query = filtered(PAGE, cursor);
   cursor = "";
   const page = await api(`/api/v1/images?${query}`, { signal });
   list().append(...page.items.map((/** @type {any} */ image) => remembered(image)));
@@ -217,7 +228,7 @@ const shownIds = () => /** @type {HTMLElement[]} */ ([...list().children]).map((
 
 function showQuestion() {
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".asked-only"))) one.hidden = question.kind === "none";
-  /** @type {HTMLElement} */ (the("filter-words", HTMLElement).parentElement).hidden = question.kind !== "none";
+  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".browsed-only"))) one.hidden = question.kind !== "none";
   the("ask-clear", HTMLElement).hidden = question.kind === "none";
   the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
   if (question.kind !== "text" && question.kind !== "upload") return;
@@ -321,7 +332,7 @@ function rateCurrent(liked) {
 document.getElementById("tag-all")?.addEventListener("click", async () => {
   const ids = await everything();
   if (!ids.length) return;
-  const tag = await askTag(`Tag all ${many(ids.length, "image")}`);
+  const tag = await askTag(`Tag all ${manyUnits(ids.length)}`);
   if (!tag || !(await tagImages(ids, tag))) return;
   const filter = the("filter-tag", HTMLSelectElement);
   if (![...filter.options].some((one) => one.value === tag)) filter.add(new Option(tag, tag));
@@ -350,7 +361,7 @@ async function everything() {
 document.getElementById("cluster-all")?.addEventListener("click", async () => {
   const ids = await everything();
   if (!ids.length) return;
-  const name = await ask({ title: `A new cluster from ${many(ids.length, "image")}`, label: "Name of the new cluster", ok: "Create", value: value("q").trim() });
+  const name = await ask({ title: `A new cluster from ${manyUnits(ids.length)}`, label: "Name of the new cluster", ok: "Create", value: value("q").trim() });
   if (name) await move(ids, { id: null, name });
 });
 the("select-shown", HTMLElement).addEventListener("click", async () => {

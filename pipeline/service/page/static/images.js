@@ -2,7 +2,7 @@
 // Images, wherever they are shown: tiles made from what the API returns, and what can be decided about the selected
 // ones. The large view is in viewer.js.
 
-import { alertOf, api, actor, decide, done, keys, many, readOnly, refresh, Refused, slug, the } from "./common.js";
+import { alertOf, api, actor, decide, done, keys, manyUnits, readOnly, refresh, Refused, slug, the } from "./common.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { newKind } from "./kind.js";
 import { currentItem, items } from "./lists.js";
@@ -38,6 +38,9 @@ export function tileOf(image, mark = "") {
   return tile;
 }
 
+/** The item that a key opens: where nothing is marked yet, the first. */
+const current = () => currentItem() ?? items()[0] ?? null;
+
 /** The tile of an item, which may be the item itself. @param {HTMLElement} item */
 const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement | null} */ (item.querySelector(".tile")));
 
@@ -45,9 +48,9 @@ const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement 
 
 /** Move images to a cluster, or make them a new one. @param {string[]} ids @param {import("./dialogs.js").ClusterChoice} to */
 export const move = (ids, to) => to.id === null
-  ? decide([{ kind: "create", images: ids, name: to.name }], `Made ${many(ids.length, "image")} the new cluster “${to.name}”.`,
+  ? decide([{ kind: "create", images: ids, name: to.name }], `Made ${manyUnits(ids.length)} the new cluster “${to.name}”.`,
     { after: (made) => made[0] && { text: "Open", href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` } })
-  : decide([{ kind: "move", images: ids, to: to.id }], `Moved ${many(ids.length, "image")} to “${to.name}”.`,
+  : decide([{ kind: "move", images: ids, to: to.id }], `Moved ${manyUnits(ids.length)} to “${to.name}”.`,
     { link: { text: "Open", href: `/c/${slug}/cluster/${to.id}` } });
 
 /** Tag, or take a tag off. @param {string[]} ids @param {string} tag @param {boolean} [off] */
@@ -56,7 +59,7 @@ export async function tagImages(ids, tag, off = false) {
   try {
     const made = await api(`/api/v1/tagging/${off ? "remove" : "apply"}`, { method: "POST", json: { image_ids: ids, tag, actor: actor() } });
     const numbers = made.events.map((/** @type {{number: number}} */ event) => event.number);
-    const text = off ? `Removed “${tag}” from ${many(ids.length, "image")}.` : `Tagged ${many(ids.length, "image")} “${tag}”.`;
+    const text = off ? `Removed “${tag}” from ${manyUnits(ids.length)}.` : `Tagged ${manyUnits(ids.length)} “${tag}”.`;
     done(numbers, text, off ? {} : { link: { text: "Show them", href: `/c/${slug}/find?tag=${encodeURIComponent(tag)}` } });
     await refresh();
     return true;
@@ -77,11 +80,11 @@ export const askTag = (title) => ask({ title, label: "Tag", ok: "Tag", tags: tru
  */
 export function imageActions(chosen, clear, without = []) {
   const moveTo = async (/** @type {string[]} */ ids) => {
-    const to = await pickCluster(`Move ${many(ids.length, "image")} to a cluster, or to a new one`, without, true);
+    const to = await pickCluster(`Move ${manyUnits(ids.length)} to a cluster, or to a new one`, without, true);
     return to && move(ids, to);
   };
-  const exclude = (/** @type {string[]} */ ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${many(ids.length, "image")}.`);
-  const tagThem = async (/** @type {string[]} */ ids) => { const tag = await askTag(`Tag ${many(ids.length, "image")}`); return tag && tagImages(ids, tag); };
+  const exclude = (/** @type {string[]} */ ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${manyUnits(ids.length)}.`);
+  const tagThem = async (/** @type {string[]} */ ids) => { const tag = await askTag(`Tag ${manyUnits(ids.length)}`); return tag && tagImages(ids, tag); };
   const find = (/** @type {string | undefined} */ id) => { if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; };
   /** @param {(ids: string[]) => Promise<unknown>} work */
   const withThem = (work) => async () => {
@@ -93,21 +96,21 @@ export function imageActions(chosen, clear, without = []) {
   /** @type {Record<string, () => void>} */
   const actions = {
     "move": withThem(moveTo),
-    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${many(ids.length, "image")} to unclustered.`)),
+    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${manyUnits(ids.length)} to unclustered.`)),
     "kind": withThem(newKind),
     "exclude": withThem(exclude),
     "tag": withThem(tagThem),
     "untag": withThem(async (ids) => {
-      const tag = await ask({ title: `Remove a tag from ${many(ids.length, "image")}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
+      const tag = await ask({ title: `Remove a tag from ${manyUnits(ids.length)}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
       return tag && tagImages(ids, tag, true);
     }),
     "map": () => { const id = onlyOne(chosen()); if (id) location.href = `/c/${slug}/map?image=${encodeURIComponent(id)}`; },
     "similar": () => find(onlyOne(chosen())),
-    "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? currentItem()),
+    "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? current()),
   };
   keys({
-    "Enter": ["Open large", () => openViewer(currentItem()), true],
-    "o": ["Open large (also Enter, double click)", () => openViewer(currentItem())],
+    "Enter": ["Open large", () => openViewer(current()), true],
+    "o": ["Open large (also Enter, double click)", () => openViewer(current())],
     "f": ["Find similar", () => actions["similar"]?.()],
     ...(readOnly ? {} : {
       "v": /** @type {[string, () => void]} */ (["Move to another cluster, or to a new one", () => actions["move"]?.()]),

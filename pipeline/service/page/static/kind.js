@@ -1,7 +1,7 @@
 // @ts-check
 // A new kind from some images: its name, and what else may belong to it, to be ticked.
 
-import { alertOf, api, base, made, many, slug, the, decide } from "./common.js";
+import { alertOf, api, base, made, manyUnits, slug, the, decide } from "./common.js";
 
 /** @typedef {{ score: number, image: import("./images.js").Picture }} Hit */
 
@@ -13,7 +13,7 @@ const ticked = new Set();
 let from = [];
 
 function count() {
-  the("kind-ok", HTMLElement).textContent = ticked.size ? `Create with ${from.length.toLocaleString("en")} + ${ticked.size.toLocaleString("en")} images` : `Create with ${many(from.length, "image")}`;
+  the("kind-ok", HTMLElement).textContent = ticked.size ? `Create with ${from.length.toLocaleString("en")} + ${manyUnits(ticked.size)}` : `Create with ${manyUnits(from.length)}`;
 }
 
 /** @param {Hit} hit */
@@ -41,7 +41,7 @@ export async function newKind(images) {
   from = images;
   ticked.clear();
   name.value = "";
-  the("kind-title", HTMLElement).textContent = `New kind from ${many(images.length, "image")}`;
+  the("kind-title", HTMLElement).textContent = `New kind from ${manyUnits(images.length)}`;
   the("kind-told", HTMLElement).textContent = "Looking for what else belongs to it …";
   list.replaceChildren();
   count();
@@ -61,7 +61,7 @@ export async function newKind(images) {
   const called = name.value.trim();
   if (dialog.returnValue !== "ok" || !called) return [];
   const all = [...new Set([...from, ...ticked])];
-  return decide([{ kind: "create", images: all, name: called }], `Made ${many(all.length, "image")} the new cluster “${called}”.`,
+  return decide([{ kind: "create", images: all, name: called }], `Made ${manyUnits(all.length)} the new cluster “${called}”.`,
     { after: (events) => events[0] && { text: "Open", href: `/c/${slug}/cluster/${events[0].decision.new_cluster}` } });
 }
 the("kind-cancel", HTMLElement).addEventListener("click", () => dialog.close("cancel"));

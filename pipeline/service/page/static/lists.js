@@ -68,7 +68,9 @@ function swapList(now, next) {
   for (const one of fresh) {
     const markup = one.outerHTML, old = held.get(one.dataset.id);
     if (old && (sent.get(old) === markup || old.contains(typingIn()))) {
+      if (sent.get(old) !== markup) untouched(old, one);
       sent.set(old, markup);
+      held.delete(one.dataset.id); // what is listed twice is two
       one.replaceWith(old);
     } else {
       sent.set(one, markup);
@@ -77,6 +79,14 @@ function swapList(now, next) {
   const typed = typingIn();
   now.replaceChildren(...next.childNodes);
   if (typed instanceof HTMLElement && now.contains(typed)) typed.focus();
+}
+
+/** A name that somebody is in, but has not changed, becomes what it is now. @param {HTMLElement} old @param {HTMLElement} fresh */
+function untouched(old, fresh) {
+  const field = typingIn(), next = fresh.querySelector("input.name");
+  if (!(field instanceof HTMLInputElement && next instanceof HTMLInputElement) || field.value !== (old.dataset.name ?? "")) return;
+  Object.assign(old.dataset, fresh.dataset);
+  field.value = next.value;
 }
 
 /** @typedef {{ id: string, index: number, part: string } | null} Place */

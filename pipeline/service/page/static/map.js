@@ -1,10 +1,11 @@
 // @ts-check
 // The map: all images as points, thumbnails as one comes near, colours, lasso, and what can be done with what it caught.
 
-import { alertOf, api, base, keys, many, onRefresh, slug, the } from "./common.js";
-import { grey, palette } from "./colours.js";
+import { alertOf, api, base, keys, manyUnits, onRefresh, slug, the } from "./common.js";
+import { grey, palette, tones } from "./colours.js";
 import { imageActions } from "./images.js";
 import { list } from "./lists.js";
+import { readAddress, writeAddress } from "./map_address.js";
 import { Labels } from "./map_labels.js";
 import { onLegend, showLegend } from "./map_legend.js";
 import { Overview } from "./map_overview.js";
@@ -81,7 +82,7 @@ async function load() {
   held.set(new Float32Array(data, at, n), new Float32Array(data, at + 4 * n, n));
   overview ??= new Overview(the("overview", HTMLCanvasElement), held);
   stage.dataset.points = String(n);
-  the("map-found", HTMLElement).textContent = n ? many(n, "image") : "No image has a place on the map yet. Run the category first.";
+  the("map-found", HTMLElement).textContent = n ? manyUnits(n) : "No image has a place on the map yet. Run the category first.";
   near.replaceChildren();
   shown.clear();
   await paint();
@@ -127,9 +128,11 @@ async function paint() {
     const k = tagged ? (tagged.has(i) ? 0 : -1) : by === "group" ? columns?.group[i] ?? -1 : clusterOf[i] ?? -1;
     return k < names.length ? k : -1;
   });
+  const tone = by === "cluster" ? tones(clusters) : names.map((_, k) => k);
+  const colourAt = (/** @type {number} */ k) => colourOf[(tone[k] ?? k) % colourOf.length] ?? none;
   const counts = new Uint32Array(names.length + 1);
   kinds.forEach((k, i) => {
-    const [r, g, b] = k < 0 ? none : colourOf[k % colourOf.length] ?? none, at = k < 0 ? names.length : k;
+    const [r, g, b] = k < 0 ? none : colourAt(k), at = k < 0 ? names.length : k;
     counts[at] = (counts[at] ?? 0) + 1;
     colours[4 * i] = r; colours[4 * i + 1] = g; colours[4 * i + 2] = b; colours[4 * i + 3] = k < 0 ? 130 : 225;
   });
@@ -141,7 +144,7 @@ async function paint() {
   regions?.set(on && !button.hidden ? families : [], clusterOf, colourOf);
   const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => kinds[i] === wanted);
   const rest = tagged ? "without the tag" : by === "group" ? `no ${document.body.dataset.groupLabel ?? "folder"}` : "unclustered";
-  const entries = names.map((label, k) => ({ label, colour: colourOf[k % colourOf.length] ?? none, count: counts[k] ?? 0, points: () => of(k) }));
+  const entries = names.map((label, k) => ({ label, colour: colourAt(k), count: counts[k] ?? 0, points: () => of(k) }));
   showLegend([...entries, { label: rest, colour: none, count: counts[names.length] ?? 0, points: () => of(-1) }].filter((one) => one.count));
   labels?.set(names.map((text, k) => ({ text, sure: by !== "cluster" || clusters[k]?.name != null })), kinds);
 }
@@ -168,6 +171,7 @@ function moved() {
   regions?.move();
   overview?.frame();
   hidePreview();
+  writeAddress(points);
   const mark = the("here", HTMLElement);
   mark.hidden = here === null;
   if (here !== null && points) { const [x, y] = points.screen(here); mark.style.transform = `translate(${x}px, ${y}px)`; }
@@ -242,7 +246,7 @@ function choose(wanted) {
 async function showTiles(wanted) {
   const place = list(), title = the("picked-title", HTMLElement), caught = caughtIds;
   title.hidden = !wanted.length;
-  title.textContent = `Selected: ${many(wanted.length, "image")}`;
+  title.textContent = `Selected: ${manyUnits(wanted.length)}`;
   the("picked-more", HTMLElement).textContent = wanted.length > TILES ? `The first ${TILES} are shown; actions apply to all.` : "";
   if (!wanted.length) { place.replaceChildren(); return; }
   const query = wanted.slice(0, TILES).map((id) => `id=${id}`).join("&");
@@ -365,7 +369,13 @@ keys({
   "Escape": ["Clear the selection", () => choose([])],
 });
 
-load().then(() => goTo(new URL(location.href).searchParams.get("image"))).catch((error) => {
+const fromAddress = () => {
+  goTo(new URL(location.href).searchParams.get("image"));
+  if (points && readAddress(points)) void paint().catch(alertOf);
+};
+the("colour", HTMLElement).addEventListener("change", () => writeAddress(points));
+
+load().then(fromAddress).catch((error) => {
   if (!(error instanceof NoWebGL)) { alertOf(error); return; }
   const said = the("map-said", HTMLElement);
   said.hidden = false;

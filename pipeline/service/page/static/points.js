@@ -211,6 +211,12 @@ export class Points {
     this.draw();
   }
 
+  /** @param {{ x: number, y: number }} centre @param {number} zoom */
+  look(centre, zoom) {
+    this.centre = centre;
+    this.zoom = Math.min(NEAREST, Math.max(FURTHEST, zoom));
+    this.draw();
+  }
   whole() { this.centre = { x: 0, y: 0 }; this.zoom = 1; this.draw(); }
 
   #keep() {

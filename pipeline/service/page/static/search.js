@@ -1,7 +1,8 @@
 // @ts-check
 // The search that / opens on every page: clusters and images whose names, tags and texts have all the words.
 
-import { alertOf, api, base, keys, made, many, slug, the } from "./common.js";
+import "./viewer.js"; // on every page: an address may name an image
+import { alertOf, api, base, keys, made, many, manyUnits, slug, the } from "./common.js";
 
 const dialog = the("search-dialog", HTMLDialogElement), input = the("search-words", HTMLInputElement);
 const clusters = the("search-clusters", HTMLElement), images = the("search-images", HTMLElement), told = the("search-told", HTMLElement);
@@ -23,10 +24,10 @@ async function look() {
     const found = await api(`${base}/search?limit=${SHOWN}&q=${encodeURIComponent(words())}`, { signal });
     clusters.replaceChildren(...found.clusters.map(clusterRow));
     images.replaceChildren(...found.images.map(imageLink));
-    told.textContent = `${many(found.total_clusters, "cluster")}, ${many(found.total_images, "image")}`
+    told.textContent = `${many(found.total_clusters, "cluster")}, ${manyUnits(found.total_images)}`
       + (found.elsewhere ? `; ${found.elsewhere.toLocaleString("en")} more set aside or left out: see Rejected` : "");
     the("search-all", HTMLAnchorElement).hidden = !found.total_images;
-    the("search-all", HTMLAnchorElement).textContent = `Show all ${many(found.total_images, "image")}`;
+    the("search-all", HTMLAnchorElement).textContent = `Show all ${manyUnits(found.total_images)}`;
   } catch (error) { alertOf(error); }
 }
 
@@ -37,7 +38,7 @@ export function clusterRow(one) {
   image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
   image.alt = "";
   const text = made("span", one.name ?? `Unnamed ${one.id}`);
-  text.append(made("small", many(one.size, "image")));
+  text.append(made("small", manyUnits(one.size)));
   link.append(image, text);
   item.append(link);
   return item;

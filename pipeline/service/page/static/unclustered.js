@@ -1,7 +1,7 @@
 // @ts-check
 // What fits nowhere: accepting the nearest cluster, one by one or all that are alike enough.
 
-import { alertOf, api, base, decide, keys, many, onRefresh, readOnly, the } from "./common.js";
+import { alertOf, api, base, decide, keys, many, manyUnits, onRefresh, readOnly, the } from "./common.js";
 import { pickCluster } from "./dialogs.js";
 import { imageActions, move } from "./images.js";
 import { currentInSight, items, showAgain } from "./lists.js";
@@ -58,7 +58,7 @@ const above = () => waiting.filter((one) => one.nearest_cluster !== null && one.
 function showCount() {
   if (!form) return;
   the("floor-shown", HTMLElement).textContent = `${the("floor", HTMLInputElement).value} %`;
-  the("accept-count", HTMLElement).textContent = many(above().length, "image");
+  the("accept-count", HTMLElement).textContent = manyUnits(above().length);
   the("accept-all", HTMLButtonElement).disabled = !above().length;
 }
 form?.addEventListener("input", showCount);
@@ -68,7 +68,7 @@ form?.addEventListener("submit", async (event) => {
   const byCluster = new Map();
   for (const one of above()) byCluster.set(one.nearest_cluster ?? "", [...(byCluster.get(one.nearest_cluster ?? "") ?? []), one.image_id]);
   const decisions = [...byCluster].map(([to, images]) => ({ kind: "move", images, to }));
-  if (decisions.length) await decide(decisions, `Accepted ${many(above().length, "image")} into ${many(decisions.length, "cluster")}.`);
+  if (decisions.length) await decide(decisions, `Accepted ${manyUnits(above().length)} into ${many(decisions.length, "cluster")}.`);
 });
 /** Begin where something would be accepted: at 70 % alike, or at the best there is. */
 function beginAtTheBest() {

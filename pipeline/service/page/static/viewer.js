@@ -3,7 +3,7 @@
 // recorded and with the keys of decisions. What can be decided is registered by the views; what is listed is theirs.
 
 import { alertOf, api, made, slug, the, undoLast } from "./common.js";
-import { more } from "./lists.js";
+import { items, more, setCurrent } from "./lists.js";
 import { together, Zoom } from "./zoom.js";
 
 /** @typedef {{ label: string, run: (ids: string[]) => unknown }} Action what a key does with the picture that is seen */
@@ -235,6 +235,8 @@ dialog.addEventListener("close", () => {
   document.body.append(the("toasts", HTMLElement), the("alerts", HTMLElement));
   inAddress(null);
   asking?.abort();
+  const item = items().find((one) => one.contains(row().find((tile) => tile.dataset.id === seen?.id) ?? null));
+  if (item) setCurrent(item); // keys go on from what was seen last
   seen = null;
 });
 // on the document: the focus may be lost with a note that was removed

@@ -1,0 +1,57 @@
+// @ts-check
+// Two people write the same name or text at once: nothing is lost, and who comes second chooses.
+
+import { actor, alertOf, api, base, done, made, refresh, Refused, the } from "./common.js";
+
+/** @typedef {"name" | "description"} Field */
+/** @typedef {{ cluster: string, field: Field, value: string, was: string, revision: number }} Change what is written,
+ *   what was seen before it, and the revision of the cluster that was seen */
+
+const KINDS = { name: "rename", description: "describe" };
+const CONFLICT = 409;
+
+/** @param {Change} change @param {number} revision */
+function store({ cluster, field, value }, revision) {
+  const decision = { kind: KINDS[field], cluster, [field]: value || null };
+  return api(`${base}/decisions`, { method: "POST", json: { decision, actor: actor(), if_revision: { [cluster]: revision } } });
+}
+
+/**
+ * Store a name or a description. Returns the event, or null if somebody else wrote another one meanwhile: both are shown
+ * then, and one is chosen. A change of anything else is no conflict.
+ * @param {Change} change
+ * @returns {Promise<any>}
+ */
+export async function write(change) {
+  try {
+    return await store(change, change.revision);
+  } catch (error) {
+    if (!(error instanceof Refused && error.status === CONFLICT)) throw error;
+    const now = await api(`/api/v1/clusters/${encodeURIComponent(change.cluster)}`), theirs = now[change.field] ?? "";
+    if (theirs === change.was) return store(change, now.revision);
+    await refresh();
+    if (theirs !== change.value) await choose({ ...change, was: theirs, revision: now.revision });
+    return null;
+  }
+}
+
+/** @param {Change} change `was` is theirs */
+async function choose(change) {
+  const { cluster, field, value, was } = change;
+  const history = await api(`/api/v1/clusters/${encodeURIComponent(cluster)}/history?limit=20`);
+  const who = history.items.find((/** @type {any} */ one) => one.decision.kind === KINDS[field] && !one.undone)?.actor ?? "Somebody";
+  const box = made("div", "", "toast alert conflict"), what = field === "name" ? "name" : "description";
+  const quoted = (/** @type {string} */ text) => (text ? `“${text.length > 60 ? `${text.slice(0, 60)} …` : text}”` : "nothing");
+  box.append(made("span", `${who} changed this ${what} to ${quoted(was)} meanwhile; you wrote ${quoted(value)}.`));
+  const mine = /** @type {HTMLButtonElement} */ (made("button", `Use ${quoted(value)}`)), theirs = /** @type {HTMLButtonElement} */ (made("button", `Keep ${quoted(was)}`));
+  mine.addEventListener("click", () => {
+    box.remove();
+    void write(change).then(async (event) => {
+      if (event) done([event.number], `${field === "name" ? "Named" : "Described"} ${quoted(value)} instead of ${quoted(was)}.`);
+      await refresh();
+    }).catch(alertOf);
+  });
+  theirs.addEventListener("click", () => box.remove());
+  box.append(mine, theirs);
+  the("alerts", HTMLElement).replaceChildren(box); // stays until it is answered
+}

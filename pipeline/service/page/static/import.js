@@ -1,0 +1,71 @@
+// @ts-check
+// Importing names and tags: choosing where they are, seeing what would happen, doing it. One undo takes it back.
+
+import { actor, alertOf, api, base, done, made, many, slug, the } from "./common.js";
+
+const form = /** @type {HTMLFormElement | null} */ (document.getElementById("import"));
+const HOW = /** @type {Record<string, string>} */ ({ named: "names a cluster that has no name", joined: "joins the cluster of that name", made: "becomes a new cluster" });
+const source = () => String(new FormData(form ?? undefined).get("source"));
+
+/** The files of the chosen source, each under its path below the folder that was chosen. @returns {[string, File][]} */
+function files() {
+  const of = (/** @type {string} */ id) => [...(the(id, HTMLInputElement).files ?? [])];
+  if (source() === "csv") return of("csv").map((file) => [file.name, file]);
+  if (source() === "folders") return [];
+  const below = of("xmp-folder").map((file) => /** @type {[string, File]} */ ([file.webkitRelativePath.split("/").slice(1).join("/") || file.name, file]));
+  return [...below, ...of("xmp-files").map((file) => /** @type {[string, File]} */ ([file.name, file]))]
+    .filter(([name]) => /\.(xmp|zip)$/i.test(name));
+}
+
+/** @param {boolean} apply */
+function ask(apply) {
+  const body = new FormData();
+  body.set("source", source());
+  body.set("under", String(new FormData(form ?? undefined).get("under") ?? ""));
+  body.set("apply", String(apply));
+  body.set("actor", actor());
+  for (const [name, file] of files()) body.append("files", file, name);
+  return api(`${base}/import`, { method: "POST", body });
+}
+
+/** @param {any} plan */
+function show(plan) {
+  the("plan", HTMLElement).hidden = false;
+  const told = the("told", HTMLElement);
+  told.textContent = plan.decisions ? `${many(plan.total_kinds, "name")} and ${many(plan.total_tags, "tag")}` : "Nothing would change: all of it is so already.";
+  the("apply", HTMLElement).hidden = !plan.decisions;
+  const troubles = /** @type {[number, string[], string][]} */ ([[plan.total_unknown, plan.unknown, "Named, but not here"],
+    [plan.total_contradicting, plan.contradicting, "With two names, of which the first holds"],
+    [plan.total_unreadable, plan.unreadable, "Sidecars that cannot be read"]]);
+  the("troubles", HTMLElement).replaceChildren(...troubles.filter(([count]) => count).map(([count, some, text]) => made("li", `${text}: ${count.toLocaleString("en")}, for example ${some[0]}.`, "flag")));
+  the("kinds", HTMLTableElement).hidden = !plan.kinds.length;
+  /** @type {HTMLTableSectionElement} */ (the("kinds", HTMLTableElement).tBodies[0]).replaceChildren(...plan.kinds.map((/** @type {any} */ kind) => {
+    const row = made("tr");
+    row.append(made("td", kind.name), made("td", kind.images.toLocaleString("en")), made("td", HOW[kind.how] ?? kind.how), made("td", kind.moved.toLocaleString("en")));
+    return row;
+  }));
+  the("kinds-more", HTMLElement).textContent = plan.total_kinds > plan.kinds.length ? `and ${(plan.total_kinds - plan.kinds.length).toLocaleString("en")} more` : "";
+  const tags = Object.entries(plan.tags);
+  the("tags", HTMLElement).textContent = tags.length ? `Tags: ${tags.map(([tag, count]) => `${tag} (${count})`).join(", ")}${plan.total_tags > tags.length ? " …" : ""}` : "";
+  told.focus();
+}
+
+/** @param {HTMLButtonElement} button @param {() => Promise<void>} work */
+async function working(button, work) {
+  button.disabled = true;
+  try { await work(); } catch (error) { alertOf(error); the("plan", HTMLElement).hidden = true; } finally { button.disabled = false; }
+}
+
+form?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  void working(the("look", HTMLButtonElement), async () => show(await ask(false)));
+});
+form?.addEventListener("change", () => {
+  the("plan", HTMLElement).hidden = true; // it answers another question
+  for (const part of /** @type {NodeListOf<HTMLElement>} */ (form.querySelectorAll("[data-of]"))) part.hidden = part.dataset.of !== source();
+});
+document.getElementById("apply")?.addEventListener("click", () => void working(the("apply", HTMLButtonElement), async () => {
+  const plan = await ask(true);
+  the("plan", HTMLElement).hidden = true;
+  done(plan.events, `Imported ${many(plan.total_kinds, "name")} and ${many(plan.total_tags, "tag")}.`, { link: { text: "Clusters", href: `/c/${slug}` } });
+}));

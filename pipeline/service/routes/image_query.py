@@ -1,0 +1,106 @@
+"""The parameters by which requests choose images: the same for lists, exports and pages.
+
+What belongs here: reading and checking them. Not here: which images fit (`steps/library_view/filters.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Annotated, cast
+
+from fastapi import Query
+from pydantic import BeforeValidator
+
+from pipeline.curation.decisions import NAME_LENGTH, TAG_LENGTH
+from pipeline.service.context import Service
+from pipeline.service.problems import unknown
+from pipeline.service.routes.common import cluster_of
+from pipeline.steps.library_view.filters import ImageFilter, Order, Status, fitting, in_order
+from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.steps.library_view.words import words_of
+
+
+def _none_if_empty(value: object) -> object:
+    """A form sends empty fields, too."""
+    return None if value == "" else value
+
+
+_Empty = BeforeValidator(_none_if_empty)
+_COMMON = "Repeat it for several."
+Clusters = Annotated[
+    list[Annotated[str, Query(max_length=NAME_LENGTH)]] | None,
+    Query(description=f"Clusters, by id or name. {_COMMON}", max_length=100),
+]
+Tags = Annotated[
+    list[Annotated[str, Query(max_length=TAG_LENGTH)]] | None,
+    Query(description="Tags. Repeat it for images that have all of several.", max_length=100),
+]
+Groups = Annotated[list[Annotated[str, Query(max_length=200)]] | None, Query(description=f"Groups. {_COMMON}")]
+Cameras = Annotated[
+    list[Annotated[str, Query(max_length=200)]] | None,
+    Query(description=f"Maker and model, as the images say. {_COMMON}", max_length=100),
+]
+States = Annotated[
+    list[Status] | None,
+    Query(description="States of images, or of their clusters: named, unnamed, review (to be reviewed), hidden. "
+          f"{_COMMON}", max_length=9),
+]  # fmt: skip
+Since = Annotated[
+    date | datetime | None, _Empty, Query(description="Taken (or else last modified) at this day or time, or later.")
+]
+Until = Annotated[date | datetime | None, _Empty, Query(description="As `since`; a day counts to its end.")]
+Words = Annotated[str, Query(max_length=200, description="Words, as in /categories/{category}/search.")]
+
+
+@dataclass(frozen=True)
+class ImageQuery:
+    """Filters of images, which hold together, and their order."""
+
+    cluster: Clusters = None
+    group: Groups = None
+    tag: Tags = None
+    camera: Cameras = None
+    state: States = None
+    since: Since = None
+    until: Until = None
+    q: Words = ""
+    sort: Annotated[
+        Order | None,
+        _Empty,
+        Query(description="typical: most typical first; edge: least; date, name: - before it turns it round. By "
+              "default typical in clusters, else by name."),
+    ] = None  # fmt: skip
+
+    def filter(self, service: Service, snapshot: Snapshot) -> ImageFilter:
+        """The filter. Raises `Problem` 404 for a cluster or group that is not there."""
+        clusters = [cluster_of(service, name, snapshot)[1] for name in _given(self.cluster)]
+        groups = _given(self.group)
+        for group in groups:
+            if group not in snapshot.rows_by_group:
+                raise unknown("group", group, snapshot.rows_by_group)
+        return ImageFilter(
+            clusters=clusters, groups=groups, tags=_given(self.tag), cameras=_given(self.camera),
+            statuses=cast("list[Status]", _given(self.state)), since=moment(self.since),
+            until=moment(self.until, end=True), words=self.q,
+        )  # fmt: skip
+
+    def rows(self, service: Service, snapshot: Snapshot) -> list[int]:
+        """The images that fit, in order."""
+        wanted = self.filter(service, snapshot)
+        rows = fitting(snapshot, service.texts, wanted).nonzero()[0]
+        order = self.sort or ("typical" if wanted.clusters else None)
+        if order is None and not (wanted.groups or wanted.tags or words_of(self.q)):
+            return rows.tolist()
+        return in_order(snapshot, rows, order or "name")
+
+
+def moment(day: date | datetime | None, *, end: bool = False) -> datetime | None:
+    """A day as its first or last moment; a time as it is."""
+    if day is None or isinstance(day, datetime):
+        return day
+    return datetime.combine(day, time.max if end else time.min)
+
+
+def _given(values: Sequence[str] | None) -> list[str]:
+    """Without empty ones, which a form sends for “all”."""
+    return [value for value in values or () if value]

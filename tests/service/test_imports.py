@@ -1,0 +1,74 @@
+"""Importing names and tags over REST: what would happen, doing it, and taking it back."""
+
+import io
+import zipfile
+from typing import Any
+
+from pipeline.stages.published.sidecar import sidecar
+from tests.service.site import Client, Site, problem
+
+IMPORT = "/categories/bollards/import"
+
+
+def names(client: Client) -> dict[str | None, int]:
+    return {cluster["name"]: cluster["size"] for cluster in client.clusters()}
+
+
+def undo(client: Client, events: list[int]) -> None:
+    decisions = [{"kind": "undo", "event": number} for number in reversed(events)]
+    client.post("/categories/bollards/decisions/batch", json={"decisions": decisions}).raise_for_status()
+
+
+def send(client: Client, files: list[tuple[str, bytes]] | None = None, **fields: Any) -> Any:
+    parts = [("files", (name, data)) for name, data in files or []]
+    answer = client.post(IMPORT, data=fields, files=parts or None)
+    return answer.raise_for_status().json()
+
+
+def test_folders_are_adopted_as_clusters_after_a_preview_and_one_undo_takes_it_back(site: Site) -> None:
+    with site.serve() as client:
+        before = names(client)
+        plan = send(client, source="folders")
+        assert not plan["stored"]
+        assert {kind["name"]: kind["images"] for kind in plan["kinds"]} == {
+            "de": 19,
+            "at": 18,
+        }  # a copy is the same image
+        assert names(client) == before
+        done = send(client, source="folders", apply="true", actor="ann")
+        assert len(done["events"]) == done["decisions"] == plan["decisions"]
+        assert {"de", "at"} <= names(client).keys()
+        assert client.get("/categories/bollards/history").json()["items"][0]["actor"] == "ann"
+        undo(client, done["events"])
+        assert names(client) == before
+
+
+def test_a_csv_gives_names_and_tags_and_says_what_does_not_fit(site: Site) -> None:
+    with site.serve() as client:
+        table = b"filename,cluster,tags\nde-000-800w.png,Reds,wet;old\nat-003-800w.png,Reds,\nno.png,Reds,\n"
+        plan = send(client, [("names.csv", table)], source="csv")
+        assert (plan["total_kinds"], plan["tags"], plan["unknown"]) == (1, {"wet": 1, "old": 1}, ["no.png"])
+        done = send(client, [("names.csv", table)], source="csv", apply="true")
+        assert names(client)["Reds"] >= 2
+        assert send(client, [("names.csv", table)], source="csv", apply="true")["events"] == []  # it is so already
+        undo(client, done["events"])
+        assert "Reds" not in names(client)
+        wrong = client.post(IMPORT, data={"source": "csv"}, files=[("files", ("x.csv", b"a,b\n1,2\n"))])
+        assert "needs a column for the image" in problem(wrong, 422)["detail"]
+        problem(client.post(IMPORT, data={"source": "csv"}), 422)
+
+
+def test_sidecars_are_read_one_by_one_and_from_a_zip_of_their_folder(site: Site) -> None:
+    texts = {f"bollards/de/de-{n:03d}-800w.png.xmp": sidecar([("Posts", "Reds"), ("wet",)]) for n in (0, 6)}
+    with site.serve() as client:
+        single = send(client, list(texts.items()), source="xmp", under="Posts")
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, data in texts.items():
+                archive.writestr(f"photos/{name}", data)
+            archive.writestr("photos/broken.xmp", b"<not")
+        zipped = send(client, [("photos.zip", buffer.getvalue())], source="xmp", under="Posts")
+        for plan in (single, zipped):
+            assert [(kind["name"], kind["images"]) for kind in plan["kinds"]] == [("Reds", 2)]
+            assert plan["tags"] == {"wet": 2}
+        assert zipped["unreadable"] == ["broken.xmp"]
