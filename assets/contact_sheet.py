@@ -26,20 +26,50 @@ QUALITIES = (70, 50, 35, 20)
 
 
 def contact_sheet(project: Project, slug: str) -> str:
-    """Markdown with the most typical image of each cluster, the largest cluster first."""
+    """Markdown with the most typical image of each cluster, the largest cluster first, their names in the same order,
+    and a link to the curation page."""
     stored = project.store.require(slug, "representatives")
     clusters = stored.table("clusters", clusters_schema(stored.facts(Facts).dimension),
                             ["cluster_id", "size", "representative"])  # fmt: skip
     images = units(project.store, slug).table("images", IMAGES_SCHEMA, ["image_id", "content_hash"])
     hashes = dict(images.iter_rows())
-    shown = clusters.sort("size", "cluster_id", descending=[True, False])["representative"].to_list()
-    loaded = [project.thumbnails.read(hashes[image]) for image in shown[:MOST_TILES] if hashes.get(image)]
-    thumbnails = [data for data in loaded if data is not None]
-    if not thumbnails:
-        return "No cluster yet." if not shown else "The thumbnails are gone; materialize images again."
-    data = encoded(grid(thumbnails))
-    more = f"\n\nand {len(shown) - len(thumbnails)} more clusters" if len(shown) > len(thumbnails) else ""
-    return f"![{len(thumbnails)} clusters](data:image/webp;base64,{base64.b64encode(data).decode()}){more}"
+    shown = clusters.sort("size", "cluster_id", descending=[True, False])
+    rows = [(cluster, size, project.thumbnails.read(hashes[image]))
+            for cluster, size, image in shown.head(MOST_TILES).iter_rows() if hashes.get(image)]  # fmt: skip
+    drawn = [(cluster, size, data) for cluster, size, data in rows if data is not None]
+    if not drawn:
+        return "No cluster yet." if not shown.height else "The thumbnails are gone; materialize images again."
+    data = encoded(grid([data for _, _, data in drawn]))
+    more = f"\n\nand {_clusters(shown.height - len(drawn))} more" if shown.height > len(drawn) else ""
+    picture = f"![{_clusters(len(drawn))}](data:image/webp;base64,{base64.b64encode(data).decode()})"
+    return f"{picture}\n\n{_named(project, slug, [(cluster, size) for cluster, size, _ in drawn])}{more}"
+
+
+def _named(project: Project, slug: str, clusters: Sequence[tuple[str, int]]) -> str:
+    """The clusters in rows as in the picture, and where to name them."""
+    names, address = project.curation.decided_names(slug), page_address(project)
+    cells = [_cell(names.get(cluster) or cluster, size, f"{address}/c/{slug}/cluster/{cluster}")
+             for cluster, size in clusters]  # fmt: skip
+    across = min(COLUMNS, len(cells))
+    lines = [cells[start : start + across] for start in range(0, len(cells), across)]
+    lines[-1] += [""] * (across - len(lines[-1]))
+    table = "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], ["---"] * across, *lines[1:]])
+    return f"{table}\n\n[The curation page]({address}/c/{slug}), while `image-cluster serve` runs."
+
+
+def page_address(project: Project) -> str:
+    """The address of the curation page, as far as the settings know it."""
+    service = project.settings.service
+    return f"http://{service.host}:{service.port}"
+
+
+def _cell(name: str, size: int, address: str) -> str:
+    text = "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in name)
+    return f"[{text}]({address}) {size:,}"
+
+
+def _clusters(count: int) -> str:
+    return f"{count:,} cluster{'' if count == 1 else 's'}"
 
 
 def boxes_sheet(project: Project, slug: str) -> str:

@@ -233,7 +233,9 @@ def adopt(
     if plan.unreadable:
         talk(f"{len(plan.unreadable)} sidecars cannot be read, for example {plan.unreadable[0]}.")
     done = "Would be stored" if dry_run else "Stored"
-    talk(f"{done}: {len(plan.decisions)} decisions about {len(rows)} clusters and {len(plan.tags)} tags.")
+    parts = ((len(plan.decisions), "decision"), (len(rows), "cluster"), (len(plan.tags), "tag"))
+    decisions, clusters, tags = (f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in parts)
+    talk(f"{done}: {decisions} about {clusters} and {tags}.")
 
 
 @_command("move", _images, click.option("--to", required=True, help="A cluster, or none to leave them unclustered."))

@@ -103,6 +103,12 @@ class Agent:
     def image(self, image: str, pixels: int) -> Seen:
         """One image, from its original if that can be read, else its thumbnail; with what is known of it."""
         snapshot, row = self._image(image)
+        record = snapshot.records([row])[0]
+        if record["state"] == "rejected":
+            raise DecisionError(
+                f"{record['key']} was set aside as {record['status'].replace('_', ' ')}, so there is no picture of it: "
+                f"{record['reason']}"
+            )
         content = snapshot.frame["content_hash"][row]
         picture = self._original(snapshot, row, pixels)
         if picture is None and content is not None:

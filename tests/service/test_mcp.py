@@ -88,6 +88,8 @@ def test_an_agent_sees_the_library_and_has_no_tool_that_changes_it(site: Site) -
         assert "rename_cluster" in refusal
         assert "bollards" in await refused(client, "list_clusters", category="bolards")
         assert "exactly one" in await refused(client, "find_similar")
+        aside = await refused(client, "show_image", image="bollards/fr/fr-101-800w.png")
+        assert "was set aside as broken, so there is no picture of it: The PNG" in aside
 
     session(site, work=look)
     assert not (site.data / "curation.sqlite3").exists()
