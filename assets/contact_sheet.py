@@ -60,7 +60,8 @@ def _named(project: Project, slug: str, clusters: Sequence[tuple[str, int]]) -> 
 def page_address(project: Project) -> str:
     """The address of the curation page, as far as the settings know it."""
     service = project.settings.service
-    return f"http://{service.host}:{service.port}"
+    host = "127.0.0.1" if service.host in ("0.0.0.0", "::") else service.host  # noqa: S104  # every address of the machine
+    return f"http://{f'[{host}]' if ':' in host else host}:{service.port}"
 
 
 def _cell(name: str, size: int, address: str) -> str:

@@ -179,9 +179,9 @@ def _place_new_images(project: Project, points: Points, current: Artifact, plan:
     return StageResult(tables, current.provenance.params, Facts(**facts))
 
 
-def compare_command(project: Project, slug: str) -> str:
-    """The command that compares settings of a category, with the options that this data directory needs."""
-    return f"image-cluster tune {shlex.quote(project.category_of(slug))}{project.where}"
+def compare_command(project: Project, slug: str, where: str) -> str:
+    """The command that compares settings of a category; `where` are the options that find its data directory."""
+    return f"image-cluster tune {shlex.quote(project.category_of(slug))}{where}"
 
 
 def warning_about_kinds(project: Project, slug: str) -> str:

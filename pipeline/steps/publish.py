@@ -68,7 +68,7 @@ def publish(project: Project, slug: str) -> Report:
             _remember(project, slug, made)
     _describe(report, project, slug, history)
     report.counts = dict(summary["counts"])
-    report.facts["warning"] = _warning(project, slug, summary["counts"])
+    report.facts["warning"] = _warning(project, slug, summary["counts"], project.where)
     report.effective = summary["settings"]
     return report
 
@@ -196,10 +196,11 @@ def usable_counts(counts: Mapping[str, int]) -> int:
     return counts[f"{unit}clustered"] + counts[f"{unit}unclustered"]
 
 
-def _warning(project: Project, slug: str, counts: Mapping[str, int]) -> str:
+def _warning(project: Project, slug: str, counts: Mapping[str, int], where: str) -> str:
+    """`where` as of `Project`; empty on a page that is published, which names no path of this machine."""
     images = usable_counts(counts)
     limit = project.settings.published.max_cluster_share
-    large = guard.holds_most(counts["largest"], images, limit, compare_command(project, slug))
+    large = guard.holds_most(counts["largest"], images, limit, compare_command(project, slug, where))
     return " ".join(filter(None, [large, warning_about_kinds(project, slug)]))
 
 
@@ -235,9 +236,8 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
         "version": current.version,
     }
     if changes["previousGeneratedAt"] is None and (document := read_document(root, slug, shown.version)):
-        report.facts["headline"] = (
-            f"{report.facts['headline']} {news.other_levels(document, compare_command(project, slug))}".strip()
-        )
+        levels = news.other_levels(document, compare_command(project, slug, project.where))
+        report.facts["headline"] = f"{report.facts['headline']} {levels}".strip()
     if waiting is not None:
         report.facts |= {
             "headline": f"Not published: {'; '.join(concern['text'] for concern in waiting.concerns)}.",
@@ -267,7 +267,7 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
 
         rendered = "".join(page.render_page(
             document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
-            warning=_warning(project, slug, _counts(document)),
+            warning=_warning(project, slug, _counts(document), ""),
             group_label=group_word(document["index"]["countries"], slug, project.category_of(slug), labels),
         ))  # fmt: skip
     companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}

@@ -42,7 +42,7 @@ def test_filters_of_images_hold_together_and_order_them(shared: Client) -> None:
     assert found["total"] == 6
     assert {one["cluster"] for one in found["items"]} == {cluster}
     assert shared.get("/images", params={**both, "until": "1999-12-31"}).json()["total"] == 0
-    assert shared.get("/images", params={**both, "since": "1999-12-31", "until": ""}).json()["total"] == 6
+    assert shared.get("/images", params={**both, "since": "1999-12-31"}).json()["total"] == 6
     assert shared.get("/images", params={**both, "state": "named"}).json()["total"] == 0
     assert shared.get("/images", params={**both, "camera": "Pixel 8"}).json()["total"] == 0
 

@@ -24,6 +24,11 @@ def test_the_same_result_is_published_once(bench: PublishingBench) -> None:
     assert len(bench.history().publications) == 1
 
 
+def test_the_command_that_a_first_publication_suggests_finds_the_data_directory(bench: PublishingBench) -> None:
+    headline = str(bench.publish().facts["headline"])
+    assert headline.endswith(f"side by side: image-cluster tune bollards --out {bench.data}")
+
+
 def test_a_result_that_loses_most_clusters_waits_and_nothing_else_moves(bench: PublishingBench, tmp_path: Path) -> None:
     bench.publish()
     before = bench.read()

@@ -111,8 +111,10 @@ def test_one_cluster_that_holds_most_images_is_published_with_the_command_that_s
     bench = Bench(root, tmp_path / "data")
     summary = bench.run()["bollards"]
     warning = "One cluster holds 18 of 24 images (75%). See finer levels side by side: image-cluster tune bollards"
-    assert (summary["clusters"], summary["warning"]) == (2, warning)
-    assert warning in (tmp_path / "data/published/bollards/clusters.html").read_text(encoding="utf-8")
+    assert (summary["clusters"], summary["warning"]) == (2, f"{warning} --out {tmp_path / 'data'}")
+    page = (tmp_path / "data/published/bollards/clusters.html").read_text(encoding="utf-8")
+    assert warning in page
+    assert str(tmp_path) not in page  # what is published names no path of this machine
 
 
 def test_a_library_without_kinds_is_published_with_the_sentence_that_it_has_none(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def _warning(service: Service, snapshot: Snapshot) -> str:
     largest = max((cluster["size"] for cluster in snapshot.clusters.values()), default=0)
     limit, compare = (
         service.project.settings.published.max_cluster_share,
-        compare_command(service.project, snapshot.slug),
+        compare_command(service.project, snapshot.slug, service.project.where),
     )
     large = holds_most(largest, images, limit, compare)
     return " ".join(filter(None, [large, warning_about_kinds(service.project, snapshot.slug)]))

@@ -3,6 +3,7 @@
 What belongs here: reading and checking them. Not here: which images fit (`steps/library_view/filters.py`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -20,12 +21,14 @@ from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.library_view.words import words_of
 
 
-def _none_if_empty(value: object) -> object:
-    """A form sends empty fields, too."""
-    return None if value == "" else value
+def _written_out(value: object) -> object:
+    """No number: pydantic would take it for seconds since 1970, and the document of the API does not say so."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("write a day or a time as 2026-11-21 or 2026-11-21T03:00:00")
+    return value
 
 
-_Empty = BeforeValidator(_none_if_empty)
+_Written = BeforeValidator(_written_out)
 _COMMON = "Repeat it for several."
 Clusters = Annotated[
     list[Annotated[str, Query(max_length=NAME_LENGTH)]] | None,
@@ -46,9 +49,9 @@ States = Annotated[
           f"{_COMMON}", max_length=9),
 ]  # fmt: skip
 Since = Annotated[
-    date | datetime | None, _Empty, Query(description="Taken (or else last modified) at this day or time, or later.")
+    date | datetime | None, _Written, Query(description="Taken (or else last modified) at this day or time, or later.")
 ]
-Until = Annotated[date | datetime | None, _Empty, Query(description="As `since`; a day counts to its end.")]
+Until = Annotated[date | datetime | None, _Written, Query(description="As `since`; a day counts to its end.")]
 Words = Annotated[str, Query(max_length=200, description="Words, as in /categories/{category}/search.")]
 
 
@@ -66,7 +69,6 @@ class ImageQuery:
     q: Words = ""
     sort: Annotated[
         Order | None,
-        _Empty,
         Query(description="typical: most typical first; edge: least; date, name: - before it turns it round. By "
               "default typical in clusters, else by name."),
     ] = None  # fmt: skip
@@ -102,5 +104,5 @@ def moment(day: date | datetime | None, *, end: bool = False) -> datetime | None
 
 
 def _given(values: Sequence[str] | None) -> list[str]:
-    """Without empty ones, which a form sends for “all”."""
+    """Without empty ones, which a form may send for “all”."""
     return [value for value in values or () if value]
