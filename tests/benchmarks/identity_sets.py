@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.quality.datasets import UnavailableError, cache_dir, embed_files
+from tests.benchmarks.quality.datasets import embed_files
+from tests.benchmarks.quality.image_sets import UnavailableError, cache_dir
 
 ENCODERS = ("packaged:efficientnet_lite0", "packaged:efficientnet_lite2")
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.quality import datasets, derived, recipes, reliability, sensitivity, summary
+from tests.benchmarks.quality.image_sets import UnavailableError
 from tests.benchmarks.quality.scores import score
 
 
@@ -74,7 +75,7 @@ def _row(data: datasets.DataSet, recipe: recipes.Recipe) -> dict[str, Any] | Non
     started = perf_counter()
     try:
         found = recipes.quietly(recipe, data.vectors, data.kinds)
-    except datasets.UnavailableError as error:
+    except UnavailableError as error:
         _say(f"skipped {recipe.name}: {error}")
         return None
     seconds = perf_counter() - started

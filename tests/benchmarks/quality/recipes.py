@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.quality.datasets import UnavailableError
+from tests.benchmarks.quality.image_sets import UnavailableError
 
 SEED = 42
 QUADRATIC = 5000  # images: beyond this, recipes that compare everything with everything take many minutes
