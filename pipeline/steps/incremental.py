@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels import incremental as placement
 from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, LIBRARY_SCHEMA, NONE, RANGES_SCHEMA, Base, Facts
-from pipeline.stages.labels.incremental import Decision, Placement, Ranges
+from pipeline.stages.labels.incremental import Decision, Members, Placement, Ranges
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.steps.features import stored_space
 from pipeline.steps.project import Project
@@ -175,18 +175,18 @@ def _place(
     def read(hashes: list[str]) -> np.ndarray:
         return space.vectors(hashes, store.read(hashes).astype(np.float32))[0]
 
-    def members() -> Iterator[tuple[int, np.ndarray]]:
-        parts = (
-            labelled.sort("raw_group", "content_hash").group_by("raw_group", maintain_order=True).agg("content_hash")
-        )
-        waiting: list[tuple[int, list[str]]] = []
-        for number, (group, hashes) in enumerate(parts.iter_rows()):
-            waiting.append((int(group), hashes))
-            count = sum(len(some) for _, some in waiting)
+    def members() -> Iterator[Members]:
+        ordered = labelled.sort("raw_group", "content_hash")
+        parts = ordered.group_by("raw_group", maintain_order=True).agg("content_hash", "probability")
+        waiting: list[tuple[int, list[str], list[float]]] = []
+        for number, (group, hashes, probability) in enumerate(parts.iter_rows()):
+            waiting.append((int(group), hashes, probability))
+            count = sum(len(some) for _, some, _ in waiting)
             if count >= READ_AT_ONCE or number == parts.height - 1:
-                vectors = read([value for _, some in waiting for value in some])
-                ends = np.cumsum([len(some) for _, some in waiting])[:-1]
-                yield from zip([group for group, _ in waiting], np.split(vectors, ends), strict=True)
+                vectors = read([value for _, some, _ in waiting for value in some])
+                ends = np.cumsum([len(some) for _, some, _ in waiting])[:-1]
+                for (owner, _, sure), own in zip(waiting, np.split(vectors, ends), strict=True):
+                    yield Members(owner, own, np.array(sure))
                 waiting = []
 
     vectors, others = read(new), read(earlier)

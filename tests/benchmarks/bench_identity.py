@@ -110,7 +110,8 @@ def incremental(vectors: np.ndarray, before: Clustered, rows: np.ndarray) -> Clu
     there = before.rows[np.isin(before.rows, rows) & (before.groups >= 0)]
     held = np.array([old[row] for row in there.tolist()])
     found = placement.ranges(vectors[before.rows], before.groups)
-    members = ((int(group), vectors[there[held == group]]) for group in np.unique(held))
+    parts = ((int(group), vectors[there[held == group]]) for group in np.unique(held))
+    members = (placement.Members(group, part, np.ones(len(part))) for group, part in parts)
     placed = dict(zip(new.tolist(), placement.place(vectors[new], members, found).groups.tolist(), strict=True))
     groups = np.array([old[row] if row in old else placed[row] for row in rows.tolist()])
     sizes = dict(zip(*np.unique(groups, return_counts=True), strict=True))
@@ -235,7 +236,7 @@ def table(rows: Sequence[Row]) -> str:
 def main() -> int:
     """Run what the command line asks for; returns the exit code."""
     from tests.benchmarks import identity_sets
-    from tests.benchmarks.quality.datasets import UnavailableError
+    from tests.benchmarks.quality.image_sets import UnavailableError
 
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_identity", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="bollards-160 alone, five times")

@@ -14,11 +14,15 @@ Images placed earlier do not attract others, so clusters do not drift. Tried on 
 agreed with a full clustering more often than a vote of 5 to 25. Of an unseen kind added twelve images at a time, 73 %
 stayed unclustered (bollards), 6 % without test 3. Test 3 rejects 1 % of known-kind images when 20 % are new, none at
 5 %.
+
+A placed image is as sure of its group as its nearest members of that group are, in the mean of their probabilities, so
+that its probability is of the same scale as after a full clustering (figures: docs/decisions/0002).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,7 +32,6 @@ from pipeline.stages.labels.community.outliers import (
     MOST_NOISE,
     NEAREST,
     REMOTE,
-    calibrated,
     isolation_limit,
 )
 from pipeline.stages.labels.contract import NONE, Base
@@ -126,12 +129,21 @@ def _nearest_mean(similarity: np.ndarray, *, oneself: bool = False) -> np.ndarra
                       CLOSEST)  # fmt: skip
 
 
+class Members(NamedTuple):
+    """The members of one group: `vectors` L2-normalised float32 [k, d], and the `probability` [k] of each."""
+
+    group: int
+    vectors: np.ndarray
+    probability: np.ndarray
+
+
 @dataclass
 class _Nearest:
-    """The nearest members of each new image seen so far, and the `NEAREST` of each group."""
+    """The nearest members of each new image seen so far, float or int [m, k], and the `NEAREST` of each group."""
 
     distances: np.ndarray
     groups: np.ndarray
+    probability: np.ndarray
     of_group: dict[int, np.ndarray] = field(default_factory=dict[int, np.ndarray])
     compared: int = 0
 
@@ -149,11 +161,11 @@ class Placement:
 
 def place(
     vectors: np.ndarray,
-    members: Iterable[tuple[int, np.ndarray]],
+    members: Iterable[Members],
     fitted: Ranges,
     newcomers: np.ndarray | None = None,
 ) -> Placement:
-    """Place L2-normalised float32 [m, d] among `members`: (group, float32 [k, d]) for each group, one at a time.
+    """Place L2-normalised float32 [m, d] among `members`, one group at a time.
 
     `newcomers` float32 [q, d] are the other images that came since the full clustering, wherever they are now. Memory
     holds one group. Cost is m × (the number of members + m + q).
@@ -173,9 +185,15 @@ def place(
     has_range = np.isfinite(medians)
     together = _fellows(vectors, others, seen.distances) >= FELLOWS
     score = np.where(has_range & ~together, np.clip(np.maximum(remote, apart) / 2, 0.0, 1.0), 1.0)
-    share = (seen.groups == groups[:, None]).mean(axis=1) if seen.groups.shape[1] else np.zeros(m)
     taken = np.where(score < 0.5, groups, NONE).astype(np.int32)
-    return Placement(taken, calibrated(share, score), score.astype(np.float32), seen.compared + m * len(others))
+    probability = np.where(taken != NONE, _of_own_group(seen, groups), 0.0)
+    return Placement(taken, probability.astype(np.float32), score.astype(np.float32), seen.compared + m * len(others))
+
+
+def _of_own_group(seen: _Nearest, groups: np.ndarray) -> np.ndarray:
+    """The mean probability of those of the nearest members of each image that are in its group, float64 [m]."""
+    own = seen.groups == groups[:, None]
+    return np.where(own, seen.probability, 0.0).sum(axis=1) / np.maximum(own.sum(axis=1), 1)
 
 
 def _fellows(vectors: np.ndarray, others: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -188,10 +206,10 @@ def _fellows(vectors: np.ndarray, others: np.ndarray, distances: np.ndarray) -> 
     return (nearest <= limit[:, -1:]).sum(axis=1) if limit.shape[1] else np.zeros(len(vectors), dtype=np.int64)
 
 
-def _look(vectors: np.ndarray, members: Iterable[tuple[int, np.ndarray]]) -> _Nearest:
+def _look(vectors: np.ndarray, members: Iterable[Members]) -> _Nearest:
     m = len(vectors)
-    seen = _Nearest(np.full((m, VOTERS), np.inf), np.full((m, VOTERS), NONE, dtype=np.int64))
-    for group, member_vectors in members:
+    seen = _Nearest(np.full((m, VOTERS), np.inf), np.full((m, VOTERS), NONE, dtype=np.int64), np.zeros((m, VOTERS)))
+    for group, member_vectors, probability in members:
         if not len(member_vectors):
             continue
         similarity = vectors @ member_vectors.T
@@ -200,14 +218,20 @@ def _look(vectors: np.ndarray, members: Iterable[tuple[int, np.ndarray]]) -> _Ne
         # most groups are far from most images: only where one may be among the nearest is it looked at more closely
         rows = np.flatnonzero(1.0 - similarity.max(axis=1) <= seen.distances[:, -1] + TIE)
         nearest = _first(1.0 - similarity[rows], VOTERS)
-        distances = np.concatenate([seen.distances[rows], nearest], axis=1)
+        own = np.take_along_axis(1.0 - similarity[rows], nearest, axis=1)
+        distances = np.concatenate([seen.distances[rows], own], axis=1)
         owners = np.concatenate([seen.groups[rows], np.full(nearest.shape, group)], axis=1)
+        sure = np.concatenate([seen.probability[rows], probability[nearest]], axis=1)
         # rounded: the last bits of a dot product depend on the machine; ties go to the smaller group number
         order = np.lexsort((owners, np.round(distances, 6)), axis=1)[:, :VOTERS]
         seen.distances[rows] = np.take_along_axis(distances, order, axis=1)
         seen.groups[rows] = np.take_along_axis(owners, order, axis=1)
+        seen.probability[rows] = np.take_along_axis(sure, order, axis=1)
     columns = min(VOTERS, seen.compared // max(m, 1))
-    return _Nearest(seen.distances[:, :columns], seen.groups[:, :columns], seen.of_group, seen.compared)
+    return _Nearest(
+        seen.distances[:, :columns], seen.groups[:, :columns], seen.probability[:, :columns], seen.of_group,
+        seen.compared,
+    )  # fmt: skip
 
 
 def _smallest(distances: np.ndarray, count: int) -> np.ndarray:
@@ -217,9 +241,10 @@ def _smallest(distances: np.ndarray, count: int) -> np.ndarray:
 
 
 def _first(distances: np.ndarray, count: int) -> np.ndarray:
-    """The `count` smallest of each row of float [m, k], of equal ones the first, in no order."""
-    k = distances.shape[1]
+    """The columns of the `count` smallest of each row of float [m, k], of equal ones the first; int [m, at most count],
+    in no order."""
+    m, k = distances.shape
     if k <= count:
-        return distances
+        return np.broadcast_to(np.arange(k), (m, k))
     keys = np.rint(distances.astype(np.float64) * 1e6).astype(np.int64) * k + np.arange(k)
-    return np.take_along_axis(distances, np.argpartition(keys, count - 1, axis=1)[:, :count], axis=1)
+    return np.argpartition(keys, count - 1, axis=1)[:, :count]

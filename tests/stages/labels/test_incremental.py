@@ -1,11 +1,13 @@
 """A new image joins its kind or stays unclustered, and a full clustering comes when much has changed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels.contract import Base
-from pipeline.stages.labels.incremental import NONE, Placement, decide, place, ranges
+from pipeline.stages.labels.incremental import NONE, Members, Placement, decide, place, ranges
 
 DAY = "2026-11-01T03:00:00Z"
 BASE = Base(at=DAY, images=100, made_of="made")
@@ -24,8 +26,12 @@ KINDS = [kind(seed, 20) for seed in range(5)]
 LIBRARY, GROUPS = np.concatenate(KINDS), np.repeat(np.arange(5), 20)
 
 
+def members(kinds: Sequence[np.ndarray], probability: float = 0.8) -> list[Members]:
+    return [Members(group, vectors, np.full(len(vectors), probability)) for group, vectors in enumerate(kinds)]
+
+
 def placed(vectors: np.ndarray, newcomers: np.ndarray | None = None) -> Placement:
-    return place(vectors, enumerate(KINDS), ranges(LIBRARY, GROUPS), newcomers)
+    return place(vectors, members(KINDS), ranges(LIBRARY, GROUPS), newcomers)
 
 
 def test_an_image_of_a_known_kind_joins_it() -> None:
@@ -62,22 +68,35 @@ def test_newcomers_that_lie_together_are_not_divided_among_the_kinds_there_are()
 def test_a_copy_of_a_member_joins_it_and_copies_break_nothing() -> None:
     assert placed(KINDS[3][:1]).groups.tolist() == [3]
     copies = np.repeat(KINDS[0][:1], 6, axis=0)
-    found = place(copies[:1], [(0, copies), (1, KINDS[1])], ranges(np.concatenate([copies, KINDS[1]]),
-                                                                   np.repeat([0, 1], [6, 20])))  # fmt: skip
+    fitted = ranges(np.concatenate([copies, KINDS[1]]), np.repeat([0, 1], [6, 20]))
+    found = place(copies[:1], members([copies, KINDS[1]]), fitted)
     assert found.groups.tolist() == [0]
 
 
 def test_the_order_of_groups_and_of_images_makes_no_difference() -> None:
     new = np.concatenate([kind(seed, 3, draw=3) for seed in range(6)])
     found = placed(new)
-    turned = place(new[::-1], reversed(list(enumerate(KINDS))), ranges(LIBRARY, GROUPS))
+    turned = place(new[::-1], reversed(members(KINDS)), ranges(LIBRARY, GROUPS))
     assert turned.groups[::-1].tolist() == found.groups.tolist()
+
+
+def test_a_placed_image_is_as_sure_of_its_group_as_the_members_that_it_resembles() -> None:
+    fitted = ranges(LIBRARY, GROUPS)
+    for probability in (0.2, 0.9):
+        found = place(kind(2, 1, draw=1), members(KINDS, probability), fitted)
+        assert found.groups.tolist() == [2]
+        assert found.probability.tolist() == pytest.approx([probability])
+    centre, rim = kind(2, 1, draw=1), KINDS[2].copy()
+    near = np.argsort(-(rim @ centre[0]))
+    sure = np.where(np.isin(np.arange(20), near[:5]), 0.6, 0.1)
+    mixed = [Members(2, rim, sure), *(one for one in members(KINDS) if one.group != 2)]
+    assert place(centre, mixed, fitted).probability.tolist() == pytest.approx([0.6])
 
 
 def test_where_nothing_is_clustered_nobody_is_placed() -> None:
     nothing = np.full(100, NONE)
     assert place(KINDS[0][:2], [], ranges(LIBRARY, nothing)).groups.tolist() == [NONE, NONE]
-    assert place(np.empty((0, 64), np.float32), enumerate(KINDS), ranges(LIBRARY, GROUPS)).groups.tolist() == []
+    assert place(np.empty((0, 64), np.float32), members(KINDS), ranges(LIBRARY, GROUPS)).groups.tolist() == []
 
 
 def test_cost_is_new_images_times_those_that_they_are_compared_with() -> None:

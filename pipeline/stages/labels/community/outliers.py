@@ -122,7 +122,7 @@ def membership(graph: "sparse.csr_matrix", groups: np.ndarray) -> np.ndarray:
     return np.where(total > 0, own / np.maximum(total, 1e-12), 0.0)
 
 
-def calibrated(share: np.ndarray, score: np.ndarray, consensus: np.ndarray | float = 1.0) -> np.ndarray:
+def calibrated(share: np.ndarray, score: np.ndarray, consensus: np.ndarray) -> np.ndarray:
     """The chance that a member is of the same kind as most of its group, float32 [n].
 
     From its share of edge weight inside the group (`membership`), its outlier score and its item consensus
