@@ -92,6 +92,12 @@ def counts_as(project: Project, slug: str, hashes: pl.Series) -> pl.Series:
     return pl.Series(hashes.name, finding.counts_as(table, hashes.to_list()), dtype=pl.String())
 
 
+def groups_of_copies(project: Project, slug: str, grouped: pl.DataFrame) -> int:
+    """How many groups hold only near copies of one picture (`finding.of_copies_only`); 0 without `duplicates`."""
+    stored = project.store.current(slug, "duplicates")
+    return finding.of_copies_only(stored.table("duplicates", DUPLICATES_SCHEMA), grouped) if stored is not None else 0
+
+
 def collapsed(project: Project, slug: str) -> list[str]:
     """The version of `duplicates` as a further input of clustering; empty unless `duplicates.collapse` is set."""
     if not project.settings.duplicates.collapse:

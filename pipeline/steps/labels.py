@@ -26,12 +26,12 @@ from pipeline.stages.labels.community.prior_partition import History
 from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, NONE, SUGGESTIONS_SCHEMA, Facts
 from pipeline.stages.labels.grouping import Grouping
 from pipeline.stages.neighbours.knn import Neighbours
-from pipeline.stages.published.guard import no_clear_kinds
+from pipeline.stages.published.guard import copies_only, no_clear_kinds
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.stages.reduced.contract import reduced_schema
 from pipeline.steps import incremental
 from pipeline.steps.decided import cluster_params
-from pipeline.steps.duplicates import collapsed, counts_as
+from pipeline.steps.duplicates import collapsed, counts_as, groups_of_copies
 from pipeline.steps.features import stored_space
 from pipeline.steps.neighbours import shared_neighbours
 from pipeline.steps.project import Project, Report
@@ -125,6 +125,7 @@ def labels(project: Project, slug: str) -> Report:
         rows = table.rename({"counts_as": "content_hash"}).select(list(BASE_SCHEMA))
         further = incremental.tables_after_full(project, source, plan, rows, points.embeddings)
         facts = _figures(joined) | further["facts"]
+        facts["copies_only"] = groups_of_copies(project, slug, joined)
         ratio = modularity_ratio(points.vectors, params.seed) if params.method == "community" else None
         facts["modularity_ratio"] = ratio
         # only present if something was collapsed, so that other published documents do not change
@@ -169,6 +170,7 @@ def _place_new_images(project: Project, points: Points, current: Artifact, plan:
     tables = {"labels": (joined, LABELS_SCHEMA), **placed.tables}
     facts = _figures(joined) | placed.facts
     facts["modularity_ratio"] = current.facts(Facts).modularity_ratio
+    facts["copies_only"] = groups_of_copies(project, points.source.slug, joined)
     if "suggestions" in current.provenance.rows:
         rows = current.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
         tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
@@ -184,13 +186,15 @@ def compare_command(project: Project, slug: str, where: str) -> str:
     return f"image-cluster tune {shlex.quote(project.category_of(slug))}{where}"
 
 
-def warning_about_kinds(project: Project, slug: str) -> str:
-    """A sentence for people if the library has no clear kinds, else empty."""
+def warning_about_groups(project: Project, slug: str) -> str:
+    """Sentences for people if the library has no clear kinds, or clusters of copies; else empty."""
     current = project.store.current(slug, "labels")
-    facts = current.facts(Facts) if current is not None else None
-    if facts is None or facts.modularity_ratio is None or facts.modularity_ratio >= CLEAR:
+    if current is None:
         return ""
-    return no_clear_kinds(facts.images, facts.unclustered, facts.median_probability)
+    facts = current.facts(Facts)
+    vague = facts.modularity_ratio is not None and facts.modularity_ratio < CLEAR
+    unclear = no_clear_kinds(facts.images, facts.unclustered, facts.median_probability) if vague else ""
+    return " ".join(filter(None, [copies_only(facts.copies_only, facts.groups), unclear]))
 
 
 def _history(current: Artifact | None, plan: incremental.Plan, hashes: list[str], weight: float) -> History | None:

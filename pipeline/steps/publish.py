@@ -22,7 +22,7 @@ from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
 from pipeline.steps.duplicates import published_duplicates
 from pipeline.steps.group_label import label_in_news
-from pipeline.steps.labels import compare_command, warning_about_kinds
+from pipeline.steps.labels import compare_command, warning_about_groups
 from pipeline.steps.library_view.published import PACKAGES, gather
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.published_sets import place_at_outlets, show_readers
@@ -201,7 +201,7 @@ def _warning(project: Project, slug: str, counts: Mapping[str, int], where: str)
     images = usable_counts(counts)
     limit = project.settings.published.max_cluster_share
     large = guard.holds_most(counts["largest"], images, limit, compare_command(project, slug, where))
-    return " ".join(filter(None, [large, warning_about_kinds(project, slug)]))
+    return " ".join(filter(None, [large, warning_about_groups(project, slug)]))
 
 
 def _clear_candidate(project: Project, slug: str, history: History) -> None:

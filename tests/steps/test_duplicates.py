@@ -15,10 +15,10 @@ from pipeline.errors import MissingArtifactError
 from pipeline.settings import Settings
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.stages.labels.contract import LABELS_SCHEMA
+from pipeline.stages.labels.contract import LABELS_SCHEMA, Facts
 from pipeline.steps.duplicates import duplicates, duplicates_document
 from pipeline.steps.ingest import ingest
-from pipeline.steps.labels import labels
+from pipeline.steps.labels import labels, warning_about_groups
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from pipeline.steps.publish import publish
@@ -190,6 +190,10 @@ def test_forty_copies_of_one_picture_make_no_cluster_when_they_are_collapsed(tmp
         elsewhere = {group for name, group in groups.items() if name not in alone}
         of_copies_only = {groups[name] for name in alone} - elsewhere - {None}
         assert bool(of_copies_only) is not collapse
+        counted = made.store.require(SLUG, "labels").facts(Facts)
+        assert counted.copies_only == len(of_copies_only)
+        says = f"{counted.copies_only} of {counted.groups} clusters hold"
+        assert warning_about_groups(made, SLUG).startswith(says) is not collapse
     assert len({groups[name] for name in alone}) == 1
     used = made.store.require(SLUG, "labels").provenance.params
     images = made.store.require(SLUG, "images").table("images", IMAGES_SCHEMA, ["content_hash"])

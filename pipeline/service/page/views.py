@@ -21,7 +21,7 @@ from pipeline.service.paging import cut
 from pipeline.service.routes.source import offered
 from pipeline.service.runs import OPEN
 from pipeline.stages.published.guard import holds_most
-from pipeline.steps.labels import compare_command, warning_about_kinds
+from pipeline.steps.labels import compare_command, warning_about_groups
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import Snapshot
 
@@ -147,7 +147,7 @@ def _warning(service: Service, snapshot: Snapshot) -> str:
         compare_command(service.project, snapshot.slug, service.project.where),
     )
     large = holds_most(largest, images, limit, compare)
-    return " ".join(filter(None, [large, warning_about_kinds(service.project, snapshot.slug)]))
+    return " ".join(filter(None, [large, warning_about_groups(service.project, snapshot.slug)]))
 
 
 def _has_decisions(service: Service, snapshot: Snapshot) -> bool:

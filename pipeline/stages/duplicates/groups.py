@@ -241,6 +241,19 @@ def _facts(table: pl.DataFrame, images: pl.DataFrame) -> dict[str, int]:
     return facts | {"proposed_to_go": gone.height, "bytes_saved": int(gone["size"].clip(0).sum())}
 
 
+def of_copies_only(table: pl.DataFrame, grouped: pl.DataFrame) -> int:
+    """How many groups hold nothing but near copies of one picture.
+
+    `grouped` has content_hash and raw_group, null for none, of every image; `table` has `DUPLICATES_SCHEMA`.
+    """
+    near = table.filter(pl.col("level") == "near").select("content_hash", pl.col("group_id").alias("picture"))
+    members = grouped.drop_nulls("raw_group").join(near.unique("content_hash"), on="content_hash", how="left")
+    pictures = members.group_by("raw_group").agg(
+        pl.col("picture").n_unique().alias("pictures"), pl.col("picture").is_null().any().alias("others")
+    )
+    return pictures.filter((pl.col("pictures") == 1) & ~pl.col("others")).height
+
+
 def counts_as(table: pl.DataFrame, hashes: Sequence[str]) -> list[str]:
     """For each content hash, that of the kept image of its near group, or itself outside of such a group."""
     near = table.filter(pl.col("level") == "near")

@@ -52,7 +52,8 @@ class Facts(StageFacts):
 
     `inputs` is a digest of all that the version is made from but the mode. `accepted` and `pairs_kept` are there where
     suggestions are accepted and pairs are rated. `modularity_ratio`: see `community/null_model.py`, of the last full
-    clustering. `median_probability`: of the clustered images.
+    clustering. `median_probability`: of the clustered images. `copies_only`: groups that hold only near copies of one
+    picture.
     """
 
     groups: int
@@ -74,3 +75,4 @@ class Facts(StageFacts):
     pairs_kept: int | None = None
     modularity_ratio: float | None = None
     median_probability: float | None = None
+    copies_only: int = 0

@@ -119,6 +119,14 @@ def holds_most(largest: int, images: int, limit: float, compare: str) -> str:
             f"See finer levels side by side: {compare}")  # fmt: skip
 
 
+def copies_only(groups: int, clusters: int) -> str:
+    """A warning if `groups` of the `clusters` hold nothing but near copies of one picture; else empty."""
+    if not groups:
+        return ""
+    hold = f"{groups:,} of {clusters:,} clusters {'holds' if groups == 1 else 'hold'} only near copies of one picture"
+    return f"{hold}. To count copies as one image, set duplicates.collapse to true."
+
+
 def no_clear_kinds(images: int, unclustered: int, median_probability: float | None) -> str:
     """What people are told where a library's images look like one blob: its clusters divide what has no borders."""
     sure = "" if median_probability is None else f"membership probability: median {median_probability:.2f}; "

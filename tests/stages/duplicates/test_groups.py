@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.settings import DuplicateParams
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA, SIGNATURES_SCHEMA
-from pipeline.stages.duplicates.groups import DuplicateGroups, by_quality, counts_as, find_duplicates
+from pipeline.stages.duplicates.groups import DuplicateGroups, by_quality, counts_as, find_duplicates, of_copies_only
 
 PARAMS = DuplicateParams(max_hamming=10, max_distance=0.15, similar_distance=0.05)
 GREY = bytes([128]) * 768
@@ -51,6 +51,23 @@ def groups(found: DuplicateGroups, level: str) -> set[frozenset[str]]:
 
 def kept(found: DuplicateGroups, level: str) -> set[str]:
     return set(found.table.filter((pl.col("level") == level) & pl.col("kept"))["image_id"].to_list())
+
+
+def test_a_group_of_copies_of_one_picture_is_counted_and_one_with_another_picture_is_not() -> None:
+    burst = [image(name, phash, 0.0) for name, phash in (("a", 0), ("b", 1), ("c", 3))]
+    other = [image(name, phash, 90.0) for name, phash in (("d", bits(32)), ("e", bits(31)))]
+    table = find([*burst, *other, image("f", bits(32, 32), 45.0)]).table
+    contents = [f"{name}-content" for name in "abcdef"]
+
+    def counted(*raw: int | None) -> int:
+        grouped = pl.DataFrame({"content_hash": contents, "raw_group": raw}, schema_overrides={"raw_group": pl.Int32})
+        return of_copies_only(table, grouped)
+
+    assert counted(0, 0, 0, 1, 1, None) == 2
+    assert counted(0, 0, 0, 1, 1, 1) == 1  # one that is no copy
+    assert counted(0, 0, 0, 0, 0, 1) == 0  # two pictures together
+    assert counted(0, 0, 1, None, None, None) == 2  # also where a picture's copies are divided
+    assert of_copies_only(table.clear(), pl.DataFrame({"content_hash": contents, "raw_group": [0] * 6})) == 0
 
 
 def test_the_same_bytes_are_exact_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ from pipeline.settings import GuardParams
 from pipeline.stages.published import document
 from pipeline.stages.published.document import Unclustered
 from pipeline.stages.published.entries import usable_entries
-from pipeline.stages.published.guard import examine
+from pipeline.stages.published.guard import copies_only, examine
 from tests.stages.published.library import GENERATED_AT, cluster, image, library
 from tests.stages.published.objects import objects_document
 
@@ -136,3 +136,10 @@ def test_shares_of_a_document_of_objects_are_of_its_objects() -> None:
     made = objects_document()
     assert usable_entries(made) == 5
     assert not examine(made, made, GuardParams())
+
+
+def test_clusters_of_copies_are_told_with_the_setting_that_counts_them_as_one() -> None:
+    assert copies_only(0, 9) == ""
+    assert copies_only(1, 9).startswith("1 of 9 clusters holds only near copies of one picture.")
+    assert copies_only(3, 9).startswith("3 of 9 clusters hold only near copies of one picture.")
+    assert "duplicates.collapse" in copies_only(3, 9)
