@@ -9,7 +9,7 @@ READY := .venv/.ready
 # where Python may not keep bytecode at its first import, each start would compile everything: twice the time
 BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
-.PHONY: help demo test test-fast dev serve check lint types bench bench-gpu bench-quality bench-identity nights bench-clustering lock settings clean
+.PHONY: help demo test test-fast dev serve check lint types bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ bench-gpu: $(READY) ## Measure embedding on a GPU against the limits of decoding
 
 bench-quality: $(READY) ## Measure clustering quality on many libraries, beside alternatives (an hour; ARGS="--quick", --derived, --sensitivity)
 	$(BIN)/python -m tests.benchmarks.quality $(ARGS)
+
+bench-encoders: $(READY) ## Measure how well the packaged encoders separate kinds: networks, views, pooling (an hour; ARGS="--sets stamps")
+	$(BIN)/python -m tests.benchmarks.quality.encoders $(ARGS)
 
 bench-identity: $(READY) ## Measure how many images keep their cluster id; writes docs/identity.md (ARGS=--quick)
 	$(BIN)/python -m tests.benchmarks.bench_identity --write docs/identity.md $(ARGS)

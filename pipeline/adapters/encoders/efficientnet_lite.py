@@ -73,16 +73,23 @@ def network(state: dict[str, Any]) -> Any:
             scale: Any = [self._buffers[f"{normalisation}/{part}"] for part in ("weight", "bias")]
             return functional.batch_norm(images, *own, *scale, training=False, eps=EPSILON)
 
-        def forward(self, images: Any) -> Any:
+        def feature_maps(self, images: Any) -> tuple[Any, Any]:
+            """The map before the stride is 32, and the last one, each float32 [n, channels, rows, columns]."""
             images = functional.relu6(self._convolve(images, "_conv_stem", "_bn0", 2))
+            middle = images
             for block in self.blocks:
                 before, prefix = images, block.prefix.replace(".", "/")
+                if block.stride > 1:
+                    middle = images
                 if block.expands:
                     images = functional.relu6(self._convolve(images, f"{prefix}_expand_conv", f"{prefix}_bn0"))
                 depthwise = self._convolve(images, f"{prefix}_depthwise_conv", f"{prefix}_bn1", block.stride)
                 images = self._convolve(functional.relu6(depthwise), f"{prefix}_project_conv", f"{prefix}_bn2")
                 if block.residual:
                     images = images + before
-            return functional.relu6(self._convolve(images, "_conv_head", "_bn1")).mean((2, 3))
+            return middle, functional.relu6(self._convolve(images, "_conv_head", "_bn1"))
+
+        def forward(self, images: Any) -> Any:
+            return self.feature_maps(images)[1].mean((2, 3))
 
     return EfficientNetLite().eval()
