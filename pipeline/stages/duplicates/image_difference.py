@@ -10,9 +10,10 @@ undone. Most copies are not cropped; for those no fit is needed, and many pairs 
 
 import numpy as np
 
+from pipeline.stages.duplicates.registration import fitted
 from pipeline.stages.duplicates.tiny_image import LEAST_GAIN, MOST_GAIN
 
-AT_ONCE = 512
+AT_ONCE = 128  # pairs; more no longer fit the processor's cache
 
 
 def largest_difference(picture: np.ndarray, others: np.ndarray, enough: float = 0.0) -> np.ndarray:
@@ -29,8 +30,6 @@ def largest_difference(picture: np.ndarray, others: np.ndarray, enough: float = 
         part[:] = _difference_without_crop(source, target)
         hard = np.flatnonzero(part > enough)
         if len(hard):
-            from pipeline.stages.duplicates.registration import fitted  # compiles itself: half a second
-
             part[hard] = fitted(source, target[hard])
     return differences
 

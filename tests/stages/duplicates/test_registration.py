@@ -1,26 +1,44 @@
-"""The parts of the fit that are written out say what numpy's say, and the fit undoes a cut."""
+"""The fit undoes a cut, of each pair by itself, and its interpolation is bilinear."""
 
 import numpy as np
 import pytest
 
 from pipeline.stages.duplicates.image_difference import largest_difference
-from pipeline.stages.duplicates.registration import DAMPING, middle, solved
+from pipeline.stages.duplicates.registration import between, fitted, look
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 768])
+def test_between_two_pixels_each_counts_by_its_nearness_and_beyond_the_edge_the_last_counts_alone() -> None:
+    line = np.linspace(0, 150, 16)  # ten more from pixel to pixel
+    places = np.array([[(pixel + 0.5) / 16 - 0.5 for pixel in (0, 3, 3.25, 3.5, 7.9)] + [-0.7] * 11])
+    np.testing.assert_allclose((between(places)[0] @ line)[:6], [0, 30, 32.5, 35, 79, 0], atol=1e-9)
+
+
+def test_a_picture_that_is_not_cut_stays_and_its_slopes_are_those_of_its_pixels() -> None:
+    y, x = np.mgrid[0:16, 0:16].astype(float)
+    picture = np.stack([3 * x, 2 * y, x + y], axis=-1)
+    moved, slopes, inside = look(picture, np.zeros((1, 4)))
+    np.testing.assert_allclose(moved.reshape(16, 16, 3)[:15, :15], picture[:15, :15], atol=1e-9)
+    steps = 2 * 0.01 * 16  # pixels between the two places that are compared
+    middle = slopes.reshape(2, 16, 16, 3)[:, 5, 5]
+    np.testing.assert_allclose(middle, np.array([[3, 0, 1], [0, 2, 1]]) * steps, atol=1e-9)
+    assert inside.all()
+
+
+def test_a_shifted_picture_has_no_counterpart_beyond_its_edge() -> None:
+    inside = look(np.zeros((16, 16, 3)), np.array([[0, 0, 1 / 16, 0]]))[2].reshape(16, 16, 3)
+    assert inside[:, :15].all()
+    assert not inside[:, 15].any()
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_the_middle_is_the_upper_median_also_of_many_equal_values(count: int, seed: int) -> None:
+def test_the_difference_of_a_pair_does_not_depend_on_the_pairs_beside_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    for values in (rng.random(count), rng.integers(0, 3, count).astype(float), np.zeros(count)):
-        assert middle(values.copy()) == np.sort(values)[count // 2]
-
-
-def test_four_equations_are_solved_as_numpy_solves_them() -> None:
-    rng = np.random.default_rng(0)
-    slopes = rng.normal(size=(50, 4)) * [1, 100, 3, 0]
-    normal, wanted = slopes.T @ slopes, rng.normal(size=4)
-    found = solved(np.column_stack([normal, wanted]))
-    np.testing.assert_allclose(found, np.linalg.solve(normal + DAMPING * np.eye(4), wanted), rtol=1e-9)
+    y, x = ((np.mgrid[0:16, 0:16] + 0.5) / 16) - 0.5
+    whole = scene(x, y).astype(float)
+    shifts = rng.uniform(-0.08, 0.08, size=(20, 2))
+    others = np.stack([scene(x + right, y + down).astype(float) for right, down in shifts])
+    alone = np.concatenate([fitted(whole, other[None]) for other in others])
+    np.testing.assert_allclose(fitted(whole, others), alone, atol=1e-9)
 
 
 def scene(x: np.ndarray, y: np.ndarray) -> np.ndarray:
