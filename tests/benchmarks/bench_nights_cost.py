@@ -119,6 +119,7 @@ def night(place: dict[str, Any]) -> dict[str, Any]:
 
     from pipeline.adapters.encoders import registry  # noqa: F401  # pyright: ignore[reportUnusedImport]
     from pipeline.steps import run as steps
+    from pipeline.steps.each import raise_failures
     from pipeline.steps.project import Project
 
     values = {"data_dir": place["data"], "source": {"url": place["url"], "endpoint_url": place.get("endpoint")}}
@@ -129,21 +130,23 @@ def night(place: dict[str, Any]) -> dict[str, Any]:
         clock=lambda: FIRST + timedelta(days=place["night"]),
     )
     bucket = Counted(project.bucket)
-    cost = _measured(steps)
+    cost = timed_steps(steps)
     imports = perf_counter() - started
     listed = [_listing(project.bucket) for _ in range(LISTED)]
     project._bucket = project.__dict__["bucket"] = bucket  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
     profile = cProfile.Profile() if place.get("profile") else None
     wall, cpu = perf_counter(), process_time()
     with profile or nullcontext():
-        done = steps.run(project)
+        whole = steps.run(project)
     wall, cpu = perf_counter() - wall, process_time() - cpu
     listed += [_listing(project.bucket) for _ in range(LISTED)]
     if profile is not None:
         text = io.StringIO()
         pstats.Stats(profile, stream=text).sort_stats("cumulative").print_stats(70)
         print(text.getvalue(), file=sys.stderr)
-    reports = done[0].reports
+    raise_failures(whole.failures, len(whole.finished))
+    done = whole.finished[0]
+    reports = done.reports
     return {
         "wall": wall,
         "cpu": cpu,
@@ -154,8 +157,8 @@ def night(place: dict[str, Any]) -> dict[str, Any]:
         "objects read": bucket.read_objects,
         "images decoded": reports["images"].counts["decoded"],
         "vectors computed": reports["embeddings"].counts["embedded"] if place["packaged"] else encoder.encoded,
-        "clusters": done[0].summary()["clusters"],
-        "nothing new": done[0].nothing_new,
+        "clusters": done.summary()["clusters"],
+        "nothing new": done.nothing_new,
         "labels": reports["labels"].facts["mode"],
         "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
@@ -168,7 +171,7 @@ def _listing(bucket: Bucket) -> tuple[float, float]:
     return perf_counter() - wall, process_time() - cpu
 
 
-def _measured(steps: Any) -> dict[str, list[float]]:
+def timed_steps(steps: Any) -> dict[str, list[float]]:
     """Wrap the steps of `run`, so that the dictionary returned fills with the wall and CPU seconds of each."""
     cost: dict[str, list[float]] = {}
 

@@ -23,10 +23,10 @@ SIZE = (256, 192)
 DRAWN = 480  # pixels wide, from which the shots are cut
 
 
-def write(folder: Path, count: int) -> None:
-    """Write `count` JPEGs below `folder`/bollards, in a folder for each country."""
-    scenes = plan_library(images=-(-count // SHOTS), cars=0)
-    shots = [(scene, range(at * SHOTS, min(count, (at + 1) * SHOTS))) for at, scene in enumerate(scenes)]
+def write(folder: Path, count: int, of_each: int = SHOTS) -> None:
+    """Write `count` JPEGs below `folder`/bollards, in a folder for each country; `of_each` scene so many shots."""
+    scenes = plan_library(images=-(-count // of_each), cars=0)
+    shots = [(scene, range(at * of_each, min(count, (at + 1) * of_each))) for at, scene in enumerate(scenes)]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.imap_unordered(functools.partial(_shoot, folder), shots), 1):
             if done % 50 == 0 or done == len(shots):
