@@ -22,21 +22,25 @@ SMALLEST, LARGEST = 16, 512
 
 
 class Thumbnails:
-    """Thumbnails by content hash and size, at most `MEMORY_BYTES` of them. Thread-safe."""
+    """Thumbnails by content hash, size and stamp, at most `MEMORY_BYTES` of them. Thread-safe."""
 
     def __init__(self, project: Project, library: Library, *, read_only: bool) -> None:
         self._project, self._library, self._read_only = project, library, read_only
         self._maker = ThumbnailMaker(project)
-        self._cached: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, int | None, int], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+
+    def stamp(self, content_hash: str) -> int:
+        """When the stored thumbnail was written: another one is stored when an image was turned. 0 if there is none."""
+        return self._project.thumbnails.stamp(content_hash)
 
     def get(self, content_hash: str, size: int | None) -> bytes:
         """WebP whose longer side is `size` at most, never enlarged; None: the stored size.
 
         A lost or damaged one is made again. Raises `Problem` 404 if there is none and none can be made.
         """
-        key = (content_hash, size)
+        key = (content_hash, size, self.stamp(content_hash))
         with self._lock:
             if key in self._cached:
                 self._cached.move_to_end(key)

@@ -21,7 +21,7 @@ from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
 from pipeline.stages.images.decode import ImageInfo, image_row
-from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, near_equal
+from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
@@ -185,8 +185,9 @@ class _Work:
         if isinstance(outcome.image, ImageInfo) and outcome.image.camera is not None:
             self.cameras.append((outcome.image.content_hash, outcome.image.camera))
         if outcome.thumbnail is not None:
-            self.decoded += 1
-            self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail)
+            self.decoded += not outcome.vector_known
+            turned = self.images.may_be_turned(outcome.image.content_hash)
+            self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail, again=turned)
         if outcome.vector is not None and outcome.image.content_hash not in self.with_vector:
             self.embedded += 1
             self.with_vector.add(outcome.image.content_hash)
@@ -216,7 +217,7 @@ class _Work:
 def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImages:
     """What earlier runs stored of the images behind these manifest rows."""
     if not todo.height:
-        return KnownImages(pl.DataFrame(schema=CONTENTS_SCHEMA), {}, set(), lambda _image, _thumbnail: False)
+        return KnownImages(pl.DataFrame(schema=CONTENTS_SCHEMA), {}, set(), lambda _image, _thumbnail: None)
     shown = pl.DataFrame(schema={"key": pl.String, "content_hash": pl.String})
     current = project.store.current(slug, "images")
     if current is not None:
@@ -224,9 +225,10 @@ def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImage
         shown = rows.filter(pl.col("status") == "ok").select(shown.columns)
     changed = shown.join(todo.select("key"), on="key", how="semi")
 
-    def looks_like(image: str, thumbnail: bytes) -> bool:
+    def looks_like(image: str, thumbnail: bytes) -> Likeness | None:
         stored_thumbnail = project.thumbnails.read(image)
-        return stored_thumbnail is not None and near_equal(stored_thumbnail, thumbnail)
+        alike = likeness(stored_thumbnail, thumbnail) if stored_thumbnail is not None else None
+        return None if alike == "turned" and project.settings.objects.unit == "object" else alike
 
     def damaged(path: Path) -> None:
         project.talk.notice(f"{path} cannot be read: its files are recognised by key and look instead.")

@@ -47,6 +47,13 @@ class ThumbnailStore:
         """Whether there is a whole one."""
         return self.read(content_hash) is not None
 
+    def stamp(self, content_hash: str) -> int:
+        """When it was written, in nanoseconds; 0 if there is none."""
+        try:
+            return self.path(content_hash).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def stored(self) -> Iterator[Path]:
         """The files of all thumbnails; each is named by its content hash."""
         return (path for path in self.root.glob("*/*") if not path.name.startswith("."))

@@ -28,7 +28,8 @@ from pipeline.service.routes.image_query import ImageQuery
 from pipeline.service.thumbnails import LARGEST, SMALLEST
 
 router = APIRouter(tags=["images"])
-FOR_EVER = "private, max-age=31536000, immutable"  # an address with a content hash never changes its content
+# Of a content hash: another one is stored only when an image was turned. A browser shows what it has, and asks later.
+LASTING = "private, max-age=3600, stale-while-revalidate=31536000"
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Content hash.")]
 Size = Annotated[int | None, Query(ge=SMALLEST, le=LARGEST, description="Longer side in pixels, at most.")]
 WEBP: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}, 304: {"description": "Unchanged."}}
@@ -98,12 +99,12 @@ def get_image_thumbnail(service: Shared, request: Request, image_id: Id, size: S
 
 @router.get("/thumbnails/{content_hash}", response_class=Response, responses=WEBP)
 def get_thumbnail(service: Shared, request: Request, content_hash: Hash, size: Size = None) -> Response:
-    """The thumbnail of a content, WebP. It never changes, so a browser requests it once."""
-    return _thumbnail(service, request, content_hash, size, FOR_EVER)
+    """The thumbnail of a content, WebP. It changes only when the image is turned."""
+    return _thumbnail(service, request, content_hash, size, LASTING)
 
 
 def _thumbnail(service: Any, request: Request, content_hash: str, size: int | None, caching: str) -> Response:
-    etag = etag_of(content_hash, size, "webp")
+    etag = etag_of(content_hash, size, "webp", service.thumbnails.stamp(content_hash))
     headers = {"ETag": etag, "Cache-Control": caching, "Content-Security-Policy": SANDBOX}
     not_modified = unchanged(request, etag)
     if not_modified is not None:

@@ -47,13 +47,18 @@ class Images(Protocol[Key_contra]):
         """The same for a decoded file."""
         ...
 
+    def may_be_turned(self, image: str, /) -> bool:
+        """Whether the thumbnail of a known image may be that of another turn."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome(Generic[T]):
     """The result of one item.
 
     `vector` (float32 [dimension]) is None for rejected images, without an encoder, and if `vector_known`: the caller
-    has the vector of this content, or an earlier outcome of this stream carried it. Such an outcome has no thumbnail.
+    has the vector of this content, or an earlier outcome of this stream carried it. Such an outcome has a thumbnail
+    only if the pixels had to be decoded nevertheless.
     """
 
     token: T
@@ -71,6 +76,7 @@ class _Row(Generic[T]):
     image: "ImageInfo | Rejected | None" = None  # None while decoding, and for the same content as `first`
     first: "_Row[T] | None" = None
     vector_known: bool = False
+    look_again: bool = False  # the pixels are decoded for the thumbnail although the vector is known
     repeated: bool = False  # an earlier row had this content, and its outcome is no longer cached
     thumbnail: bytes | None = None
     prepared: np.ndarray | None = None  # uint8 [3, H, W]
@@ -191,6 +197,7 @@ class _Stream(Generic[T]):
         if row.first is None:
             row.name = self.images.of_bytes(digest) if self.images is not None else digest
             row.vector_known, row.repeated = self.skip(row.name), digest in self.usable
+            row.look_again = row.vector_known and self.images is not None and self.images.may_be_turned(row.name)
             row.decoding = pool.submit(self._decode, row, value)
             self.recent[digest] = row
         return row
@@ -200,13 +207,13 @@ class _Stream(Generic[T]):
         with self.budget.turn() as admit, self.attempts.during(digest):
             if self.attempts.failed(digest):
                 decoded = self.attempts.apart(data, digest, row.name or digest)
-            elif row.vector_known or row.repeated:
+            elif (row.vector_known and not row.look_again) or row.repeated:
                 decoded = inspect(data, self.params, digest=row.name, admit=admit)
             else:
                 decoded = decode(data, self.params, digest=row.name, admit=admit)
             row.image = decoded.info() if isinstance(decoded, Decoded) else decoded
-            if isinstance(decoded, Decoded) and not (row.vector_known or row.repeated):
-                row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder else None
+            if isinstance(decoded, Decoded) and (row.look_again or not (row.vector_known or row.repeated)):
+                row.prepared = self.encoder.prepare(decoded.pixels) if self.encoder and not row.vector_known else None
                 row.thumbnail = thumbnail(decoded.pixels, self.thumbnail_pixels) if self.thumbnail_pixels else None
             del decoded  # its memory is free before the next image gets its turn
 
@@ -222,7 +229,7 @@ class _Stream(Generic[T]):
         if name != image.content_hash:
             row.image = replace(image, content_hash=name)
             if self.skip(name):
-                row.vector_known, row.prepared, row.thumbnail = True, None, None
+                row.vector_known, row.prepared = True, None
         return row
 
     def in_batches(self, rows: Iterable[_Row[T]], pool: ThreadPoolExecutor) -> Iterator[_Row[T]]:

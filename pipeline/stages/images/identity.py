@@ -8,8 +8,8 @@ it was first seen. A file with other bytes shows that image
 
 1. if these bytes were resolved before, or a stored image has their hash: a resolution never changes,
 2. if its pixels are the same; among several known images with these pixels, the one that its key showed before,
-3. if its key showed that image before and it looks nearly the same, as after saving it again. Without a stored hash of
-   the pixels, this is the only possible comparison.
+3. if its key showed that image before and it looks nearly the same, as after saving it again, or is that picture
+   turned or mirrored. Without a stored hash of the pixels, this is the only possible comparison.
 
 Otherwise it is a new image.
 """
@@ -18,6 +18,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -35,6 +36,8 @@ CONTENTS_SCHEMA = pl.Schema(
 COARSE, FINE = (32, 32), (96, 96)
 MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 20.0  # of 255: more than saving again changes, less than any crop does
 MOST_ASPECT = 0.02
+TURNS = tuple(Image.Transpose)  # with the picture as it is, all turns by a quarter and mirror images
+Likeness = Literal["same", "turned"]
 RESIZED_MEAN, RESIZED_COARSE = 5.0, 32.0  # resizing by other filters, sharpening and stronger compression change more
 
 
@@ -50,12 +53,19 @@ def pixel_hash(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:
     return digest.hexdigest()[:32]
 
 
-def near_equal(thumbnail: bytes, other: bytes) -> bool:
-    """Whether two thumbnails show the same picture up to the noise of compression."""
+def likeness(thumbnail: bytes, other: bytes) -> Likeness | None:
+    """How alike two thumbnails are: the same picture up to the noise of compression, the same one turned by a quarter,
+    a half or mirrored, or neither."""
     with Image.open(io.BytesIO(thumbnail)) as first, Image.open(io.BytesIO(other)) as second:
-        if abs(first.width * second.height - second.width * first.height) > MOST_ASPECT * first.width * second.height:
-            return False
-        coarse, fine = (_shrink(first, size) - _shrink(second, size) for size in (COARSE, FINE))
+        if _near_equal(first, second):
+            return "same"
+        return "turned" if any(_near_equal(first, second.transpose(turn)) for turn in TURNS) else None
+
+
+def _near_equal(first: Image.Image, second: Image.Image) -> bool:
+    if abs(first.width * second.height - second.width * first.height) > MOST_ASPECT * first.width * second.height:
+        return False
+    coarse, fine = (_shrink(first, size) - _shrink(second, size) for size in (COARSE, FINE))
     alike = np.abs(coarse).mean() <= MOST_MEAN and np.abs(coarse).max() <= MOST_COARSE
     return bool(alike and np.abs(fine.mean(axis=2)).max() <= MOST_FINE)
 
@@ -86,11 +96,13 @@ class KnownImages:
         stored: pl.DataFrame,
         shown: Mapping[str, str],
         named: AbstractSet[str],
-        looks_like: Callable[[str, bytes], bool],
+        looks_like: Callable[[str, bytes], Likeness | None],
     ) -> None:
         self._shown, self._named, self._looks_like = shown, named, looks_like
         self._of_bytes = _SortedLookup(stored["content_hash"], stored["image"])
         self._of_pixels = _SortedLookup(stored["pixel_hash"], stored["image"])
+        looks = stored.unique(["image", "pixel_hash"])["image"]
+        self._of_many_looks = set[str](looks.filter(looks.is_duplicated()))
         self._new_bytes: dict[str, str] = {}
         self._new_pixels: dict[str, list[str]] = {}
         self.new_rows: list[tuple[str, str, str]] = []  # rows of `CONTENTS_SCHEMA` to be stored
@@ -99,6 +111,10 @@ class KnownImages:
         """The content_hash that these bytes were resolved to, or their own hash if they never were."""
         image = self._new_bytes.get(digest) or next(iter(self._of_bytes.get(digest)), None)
         return image or digest
+
+    def may_be_turned(self, image: str) -> bool:
+        """Whether files with different pixels showed this image, so that its thumbnail may be that of another turn."""
+        return image in self._of_many_looks
 
     def resolve(self, key: str, digest: str, pixels: str, thumbnail: bytes | None) -> str:
         """The image (its content_hash) that a decoded file shows; later files may resolve to it."""
@@ -120,9 +136,11 @@ class KnownImages:
         images = [*self._of_pixels.get(pixels), *self._new_pixels.get(pixels, [])]
         if images:
             return before if before in images else images[0]
-        if before is not None and thumbnail is not None and self._looks_like(before, thumbnail):
-            return before
-        return digest
+        if before is None or thumbnail is None or (alike := self._looks_like(before, thumbnail)) is None:
+            return digest
+        if alike == "turned":
+            self._of_many_looks.add(before)
+        return before
 
 
 class _SortedLookup:
