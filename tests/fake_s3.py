@@ -52,6 +52,7 @@ class FakeS3(ThreadingHTTPServer):
         self.reverse = False  # whether the keys of a page come in descending order
         self.encoding = "told"  # whether keys are percent-encoded when asked for it: told, untold, never
         self.fault: Callable[[str, int], Fault | None] = lambda _kind, _count: None
+        self.refused: dict[str, Refusal] = {}  # objects whose content is always refused
         self.counts: dict[str, int] = {}
         self.release = threading.Event()
         self._counting = threading.Lock()
@@ -111,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         key = unquote(key)
         kind = "list" if not key else "head" if self.command == "HEAD" else "get"
         fault = self.server.fault(kind, self.server.count(kind))
+        fault = self.server.refused.get(key, fault) if kind == "get" else fault
         if isinstance(fault, Silence):
             self.server.release.wait()
             self.close_connection = True

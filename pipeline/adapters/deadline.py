@@ -60,6 +60,10 @@ class DeadlineBucket:
         """As of the bucket."""
         return self._within(lambda bucket: bucket.read_part(key, start, length))
 
+    def probe(self, key: str) -> None:
+        """As of the bucket."""
+        self._within(lambda bucket: bucket.probe(key))
+
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
         """As of the bucket; waits for each object until the deadline."""
         outcomes = self._within(lambda bucket: bucket.read_many(keys, most=most))

@@ -25,6 +25,7 @@ from pipeline.adapters.folder_entries import (
     FileTooLargeError,
     FolderRules,
     inside_of_our_own,
+    read_anew,
     read_regular,
 )
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
@@ -146,6 +147,10 @@ class FolderBucket:
     def read_part(self, key: str, start: int, length: int) -> bytes:
         """A part of the file."""
         return self._read(key, lambda path: read_regular(path, None, (start, length)))
+
+    def probe(self, key: str) -> None:
+        """Read the first bytes of a file from its disk."""
+        self._read(key, read_anew)
 
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
         """Files in the order of `keys`, read ahead up to `concurrency`; an error of one file is a value."""

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 from pipeline.stages.manifest.keys import skipped_part
 from pipeline.storage.layout import MARKER, OWN_NAMES
 
+PROBED = 512  # bytes
 _KINDS = {
     stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
@@ -134,6 +135,17 @@ def read_regular(path: str | Path, most: int | None, part: tuple[int, int] | Non
         if most is not None and len(data) > most:
             raise FileTooLargeError(len(data))
         return data
+
+
+def read_anew(path: str | Path) -> bytes | str:
+    """The first bytes of a file as `read_regular` has them, from its disk: those in the system's cache are dropped."""
+    if hasattr(os, "posix_fadvise"):  # not on macOS
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+    return read_regular(path, None, (0, PROBED))
 
 
 class FileTooLargeError(Exception):

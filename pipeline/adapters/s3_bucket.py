@@ -131,6 +131,10 @@ class ObstoreBucket:
 
         return self._requests.ask(f"read {length:,} bytes of {key!r}", get, key)
 
+    def probe(self, key: str) -> None:
+        """Read the first byte of an object."""
+        self.read_part(key, 0, 1)
+
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
         """Objects in the order of `keys`, read ahead up to `concurrency`; an error of one object is a value."""
         return read_ahead(lambda key: self._read(key, most), keys, self._concurrency)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import polars as pl
 
-from pipeline.errors import BucketError, BucketUnreachableError, UnknownNameError
+from pipeline.errors import BucketError, UnknownNameError
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_category, entry_objects
 from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import extension_of, folder_of, skipped_part
@@ -31,6 +31,7 @@ from pipeline.stages.objects.annotations import (
 from pipeline.stages.objects.boxes import Box, Found, bad
 from pipeline.steps.manifest import bucket_entries
 from pipeline.steps.project import Project
+from pipeline.steps.reading import read_objects
 from pipeline.storage.artifacts import digest
 
 FAMILY = "annotations"
@@ -115,7 +116,7 @@ def _manifest_boxes(project: Project, category: str) -> Iterator[tuple[str, Any]
 def read_boxes(project: Project, source: BoxFiles, images: pl.DataFrame, form: str | None) -> Annotated:
     """The boxes of these images (`IMAGES_SCHEMA`). Files are parsed one after the other.
 
-    Raises `BucketUnreachableError`.
+    Raises `BucketError`, `BucketUnreachableError`.
     """
     result, found = Annotated(), defaultdict[str, list[Found]](list)
     usable = images.filter(pl.col("status") == "ok")
@@ -123,9 +124,7 @@ def read_boxes(project: Project, source: BoxFiles, images: pl.DataFrame, form: s
     lookup, names = Images(sizes), dict[str, list[str]]()
     keys = [info.key for info in source.files]
     order = sorted(keys, key=lambda key: (key.rpartition("/")[2] not in CLASS_NAMES, key))
-    for done, (key, data) in enumerate(project.bucket.read_many(order), start=1):
-        if isinstance(data, BucketUnreachableError):
-            raise data
+    for done, (key, data) in enumerate(read_objects(project.bucket, order), start=1):
         if isinstance(data, Exception):
             result.bad_files.append((key, f"it could not be read: {data}"))
             continue

@@ -18,6 +18,7 @@ from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.decode import Rejected
 from pipeline.stages.objects.boxes import Box
 from pipeline.steps.project import Project
+from pipeline.steps.reading import read_objects
 
 CHANGED = "it was changed while it was read; the next run looks at it again"
 
@@ -101,7 +102,7 @@ def _read(project: Project, todo: list[Image]) -> Iterator[tuple[Image, bytes | 
     """The images with their bytes, in the order of `todo`."""
     most = int(project.settings.images.max_megabytes * 1e6)
     keys = (image.key for image in todo)
-    for image, (key, data) in zip(todo, project.bucket.read_many(keys, most=most), strict=True):
+    for image, (key, data) in zip(todo, read_objects(project.bucket, keys, most=most), strict=True):
         if key != image.key:
             raise RuntimeError(f"The reader gave {key} where {image.key} was asked for.")
         yield image, data

@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.errors import BucketUnreachableError, ObjectMissingError
+from pipeline.errors import ObjectMissingError
 from pipeline.stages.manifest.build import Bucket
 from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.manifest import categories, preview, sampled, select_categories
 from pipeline.steps.project import Project
+from pipeline.steps.reading import read_objects
 
 
 def download(
@@ -43,9 +44,7 @@ def _download(project: Project, slug: str, folder: Path, target: Bucket, *, samp
     there = {key for key, size in sizes.items() if _has(folder / key, size)}
     rows = [{"key": key, "path": str(folder / key), "status": "there"} for key in sorted(there)]
     todo = [key for key in sizes if key not in there]
-    for done, (key, data) in enumerate(project.bucket.read_many(todo), start=1):
-        if isinstance(data, BucketUnreachableError):
-            raise data
+    for done, (key, data) in enumerate(read_objects(project.bucket, todo), start=1):
         status = "missing" if isinstance(data, ObjectMissingError) else "downloaded"
         if isinstance(data, bytes):
             target.write(key, data, content_type="application/octet-stream")

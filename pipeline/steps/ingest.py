@@ -8,7 +8,7 @@ forward pass (`stages/embeddings/stream.py`), skipping a run without changes (`i
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +28,7 @@ from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.objects import objects
 from pipeline.steps.project import Project, Report, timed
+from pipeline.steps.reading import ASKED_AGAIN, read_objects
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import TABLE_SUFFIX
@@ -91,6 +92,7 @@ def _update(
     todo = pl.concat([missing, again]) if embed else missing
     images.counts["read"] = todo.height
     work = _Work(project, slug, vectors, with_vector, _known_images(project, slug, todo))
+    work.readable, work.others = ok["key"].tail(ASKED_AGAIN).to_list(), present.height - todo.height
     work.go(todo)
     rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
     if lost:
@@ -127,6 +129,8 @@ class _Work:
         self.pending: list[tuple[str, Any]] = []
         self.cameras: list[tuple[str, str]] = []
         self.frames: list[pl.DataFrame] = []
+        self.readable: Sequence[str] = ()  # keys of some usable images that are there
+        self.others = 0  # images that are not read
         self.decoded = self.embedded = 0
         self.seconds = 0.0
 
@@ -147,8 +151,9 @@ class _Work:
         # opened before anything is read: without an encoder the reading would be in vain
         encoder = self.project.encoder if self.vectors is not None else None
         outcomes = stream(
-            self.project.bucket.read_many(
-                todo["key"].to_list(), most=int(self.project.settings.images.max_megabytes * 1e6)
+            read_objects(
+                self.project.bucket, todo["key"].to_list(), readable=self.readable, others=self.others,
+                most=int(self.project.settings.images.max_megabytes * 1e6),
             ),
             image_params=self.project.settings.images,
             encoder=encoder,
@@ -159,7 +164,7 @@ class _Work:
             images=self.images,
             attempts=attempts,
             on_notice=self.project.talk.notice,
-        )
+        )  # fmt: skip
         try:
             of_outcome = zip(outcomes, _iterate_rows(todo))  # noqa: B905 — a failure ends the outcomes early
             for done, (outcome, row) in enumerate(of_outcome, start=1):

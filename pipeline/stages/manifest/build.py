@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from pipeline.errors import BucketUnreachableError, ObjectMissingError, SettingsError
+from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, SettingsError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.bucket_manifest import Entry, entry_category, entry_objects, entry_time
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
@@ -85,10 +85,14 @@ class Bucket(Protocol):
         """`length` bytes of an object from byte `start` on, fewer where it ends before. Raises as `read`."""
         ...
 
+    def probe(self, key: str) -> None:
+        """Read a little of an object anew, not from a cache of this machine. Raises as `read`."""
+        ...
+
     def read_many(
         self, keys: Iterable[str], *, most: int | None = None
-    ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError]]:
-        """Objects in the order of `keys`, with bounded read-ahead. The error of one object is yielded, not raised.
+    ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError | BucketError]]:
+        """Objects in the order of `keys`, with bounded read-ahead. An error is yielded in the place of its object.
 
         An object of more than `most` bytes is not read: it yields an `ObjectTooLargeError`.
         """
