@@ -4,6 +4,8 @@ What belongs here: exception classes whose text is meant for people. Not here: r
 reason (`stages/images/decode.py`), and bugs, which stay ordinary Python exceptions with a traceback.
 """
 
+from pathlib import Path
+
 
 class ImageClusterError(Exception):
     """Base of all expected failures. The command line prints the text and exits with `exit_code`."""
@@ -166,6 +168,14 @@ class BackupError(PermanentError):
 
 class DamagedFileError(PermanentError):
     """A file of the data directory is truncated, overwritten or unreadable. It was left unchanged."""
+
+
+class DamagedVectorsError(DamagedFileError):
+    """`parts` (their Parquet files) of the vectors are damaged; a run embeds their images again."""
+
+    def __init__(self, text: str, *, parts: list[Path]) -> None:
+        super().__init__(text)
+        self.parts = parts
 
 
 class DamagedArtifactError(DamagedFileError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import DamagedArtifactError
+from pipeline.errors import DamagedArtifactError, DamagedVectorsError
 from pipeline.steps.duplicates import duplicates
 from pipeline.steps.each import Failure, each_category, some
 from pipeline.steps.identities import identities
@@ -21,6 +21,7 @@ from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
 from pipeline.storage.healing import heal
+from pipeline.storage.integrity import remove_part
 from pipeline.storage.layout import DOCUMENT, PAGE
 from pipeline.storage.source_record import record_of, write_source
 
@@ -93,6 +94,10 @@ def run_category(project: Project, slug: str, *, sample: int | None = None) -> C
                 raise
             mended.add(error.name)
             project.talk.notice(f"{error} {heal(project.store, slug, error.name)}")
+        except DamagedVectorsError as error:
+            for part in error.parts:  # what is gone is not read again, so this comes to an end
+                remove_part(part)
+            project.talk.notice(str(error))
 
 
 def _run_category(project: Project, slug: str, *, sample: int | None) -> CategoryRun:

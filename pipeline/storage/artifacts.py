@@ -24,6 +24,7 @@ from pipeline.errors import DamagedArtifactError, FactsMismatchError, MissingArt
 from pipeline.stages.contract import SEEN, StageFacts
 from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
 from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
+from pipeline.storage.verified import is_as_written
 
 F = TypeVar("F", bound=StageFacts)
 VERSIONS_KEPT = 5
@@ -70,9 +71,10 @@ class Artifact:
     provenance: Provenance
 
     def table(self, name: str, schema: pl.Schema, columns: list[str] | None = None) -> pl.DataFrame:
-        """Read one table, checked against `schema`; `columns` reads only those."""
+        """Read one table, checked against `schema` and its digest; `columns` reads only those."""
         path = self.folder / f"{name}{TABLE_SUFFIX}"
         try:
+            self._compare(path)
             frame = pl.read_parquet(path, columns=columns, glob=False, memory_map=False)
         except (pl.exceptions.ComputeError, FileNotFoundError) as error:
             raise self.damaged(str(path), error) from error
@@ -95,8 +97,16 @@ class Artifact:
             raise FactsMismatchError(_mismatch(self, error)) from None
 
     def file(self, name: str) -> Path:
-        """The path of a file of this version that is not a table."""
-        return self.folder / name
+        """The path of a file of this version that is not a table. Raises `DamagedArtifactError`."""
+        path = self.folder / name
+        if path.exists():
+            self._compare(path)
+        return path
+
+    def _compare(self, path: Path) -> None:
+        digest = self.provenance.digests.get(path.name)
+        if digest is not None and not is_as_written(path, digest):
+            raise self.damaged(str(path), ValueError("its bytes are not those that were written"))
 
 
 class ArtifactStore:

@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.errors import DamagedArtifactError
 from pipeline.storage.artifacts import ArtifactStore, Provenance
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import file_digest, write_atomically
 
 DROPPED = "dropped.json"  # the newest version when the artefact was dropped
 KEPT = {  # artefacts that cannot be computed again, and the tables they need
@@ -37,9 +37,9 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
         (folder / "current.json").unlink(missing_ok=True)
         return f"{name} of {slug} was damaged; it is made again."
     pointer = folder / "current.json"
-    first = not pointer.exists()
+    first, noisy = not pointer.exists(), _noisy_version(store, slug, name)
     for version in sorted((path for path in folder.glob("*") if path.name.isdigit()), reverse=True):
-        rows = _rows(version, KEPT[name])
+        rows = _rows(version, KEPT[name]) if version.name != noisy else None
         if rows is None:
             continue
         provenance = Provenance(version.name, "", "", rows=rows)
@@ -72,6 +72,17 @@ def was_dropped(store: ArtifactStore, slug: str, name: str) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return not (folder / "current.json").exists() and dropped == _newest(folder)
+
+
+def _noisy_version(store: ArtifactStore, slug: str, name: str) -> str:
+    """The current version if its files are readable and yet not as they were written; else empty."""
+    try:
+        current = store.current(slug, name)
+        recorded = current.provenance.digests if current is not None else {}
+        changed = current and any(file_digest(current.folder / file) != digest for file, digest in recorded.items())
+    except (DamagedArtifactError, OSError):  # what cannot be read at all is seen there
+        return ""
+    return current.folder.name if current is not None and changed else ""
 
 
 def _newest(folder: Path) -> str:

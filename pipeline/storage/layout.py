@@ -152,6 +152,10 @@ class Layout:
     def neighbours(self) -> Path:
         return self.cache / "neighbours"
 
+    def compared_vectors(self, fingerprint: str) -> Path:
+        """Which files of vectors were found to be as they were written; a cache."""
+        return self.cache / "compared" / f"{fingerprint}.json"
+
     @property
     def compiled(self) -> Path:
         return self.cache / "numba"

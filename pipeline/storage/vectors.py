@@ -5,43 +5,52 @@ What belongs here: storing and reading L2-normalised float16 vectors. Not here: 
 
 A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` and `PART.parquet` (both with its
 hashes, sorted, in row order). A part exists once its Parquet file does, which is written last; a crash leaves at most
-arrays that nobody reads. Reading many vectors joins the Parquet files; reading a few bisects the mapped hashes, which
-touches a few pages of a million. Parts lie in one folder per category, but hashes are looked up in all of them, so
-copying or moving images to another category embeds nothing. The vector of an object that kept its id while its box
-changed is stored under the name of its crop: a table of names (`NAMES_SCHEMA`) belongs to the fingerprint then, so that
-what was made of other vectors is made again. Reading a Parquet list column takes 30 times as long, a
-fixed-size binary column 9 times (200,000 × 512).
+arrays that nobody reads. The name of a part holds the beginning of the digest of its Parquet file, which holds those of
+the arrays; they are compared when the part is read (`verified.py`). Reading many vectors joins the Parquet files;
+reading a few bisects the mapped hashes, which touches a few pages of a million. Parts lie in one folder per category,
+but hashes are looked up in all of them, so copying or moving images to another category embeds nothing. The vector of
+an object that kept its id while its box changed is stored under the name of its crop: a table of names (`NAMES_SCHEMA`)
+belongs to the fingerprint then, so that what was made of other vectors is made again. Reading a Parquet list column
+takes 30 times as long, a fixed-size binary column 9 times (200,000 × 512).
 """
 
 import io
 import json
+import re
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import DamagedFileError, MissingArtifactError
+from pipeline.errors import DamagedFileError, DamagedVectorsError, MissingArtifactError
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
-from pipeline.storage.files import sync_directory, sync_file, write_atomically
+from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
 from pipeline.storage.layout import NAMES_MARK, Layout
+from pipeline.storage.verified import Remembered
 
 SMALL_PARTS_KEPT = 16
 CHUNK = 16_384  # rows copied at a time, so that reading all does not double the memory
 FEW = 1 / 16  # share of the stored rows up to which bisection is faster than reading all hashes
 Place = tuple[str, np.ndarray, np.ndarray]  # a part, positions among the wanted hashes, and their rows in the part
 NAMES_SCHEMA = pl.Schema({"content_hash": pl.String(), "crop": pl.String()})
+ARRAYS = (".npy", ".hashes.npy")
+DIGEST_LETTERS = 16
+_NAMED = re.compile(r"-([0-9a-f]{16})$")
 INDEX_SCHEMA = pl.Schema({"content_hash": pl.String(), "part": pl.Int32(), "row": pl.Int64()})
 
 
 def open_vectors(layout: Layout, fingerprint: str) -> "VectorStore":
     """The vectors of this fingerprint, under their ids."""
-    return VectorStore(layout.vectors(fingerprint), layout.vector_names(fingerprint))
+    return VectorStore(
+        layout.vectors(fingerprint), layout.vector_names(fingerprint), compared=layout.compared_vectors(fingerprint)
+    )
 
 
 def with_names(layout: Layout, fingerprint: str, names: pl.DataFrame, digest: str) -> str:
@@ -66,10 +75,13 @@ def comparable(fingerprint: str, other: str) -> bool:
 
 
 class VectorStore:
-    """The vectors of one encoder fingerprint; `root` is `Layout.vectors(fingerprint)`, `names` a table of names."""
+    """The vectors of one encoder fingerprint; `root` is `Layout.vectors(fingerprint)`, `names` a table of names.
 
-    def __init__(self, root: Path, names: Path | None = None) -> None:
-        self.root, self._names_file = root, names
+    `compared` remembers from one process to the next which files are as they were written.
+    """
+
+    def __init__(self, root: Path, names: Path | None = None, *, compared: Path | None = None) -> None:
+        self.root, self._names_file, self._compared = root, names, compared
 
     def append(self, slug: str, hashes: Sequence[str], vectors: np.ndarray) -> None:
         """Add float [n, d] `vectors` (stored as float16) under n `hashes`; they are readable when this returns."""
@@ -79,21 +91,21 @@ class VectorStore:
             return
         folder = self.root / slug
         folder.mkdir(parents=True, exist_ok=True)
-        number = len(list(folder.glob("*.parquet")))
-        name = f"part-{number:06d}-{secrets.token_hex(4)}"
+        staged = folder / f".{secrets.token_hex(4)}.tmp.parquet"
         encoded = np.array([value.encode() for value in hashes])
         order = np.argsort(encoded, kind="stable")
-        for ending, array in (
-            (".npy", np.asarray(vectors, dtype=np.float16)[order]),
-            (".hashes.npy", encoded[order]),
-        ):
-            temporary = folder / f".{name}.tmp{ending}"
-            np.save(temporary, array)
-            sync_file(temporary)
-            temporary.replace(folder / f"{name}{ending}")
-        staged = folder / f".{name}.tmp.parquet"
-        pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]}).write_parquet(staged, compression="lz4")
+        arrays = {ARRAYS[0]: np.asarray(vectors, dtype=np.float16)[order], ARRAYS[1]: encoded[order]}
+        for ending, array in arrays.items():
+            np.save(staged.with_suffix(ending), array)
+            sync_file(staged.with_suffix(ending))
+        listed = pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]})
+        digests = {ending: file_digest(staged.with_suffix(ending)) for ending in ARRAYS}
+        listed.write_parquet(staged, compression="lz4", metadata=digests)
         sync_file(staged)
+        number = len(list(folder.glob("*.parquet")))
+        name = f"part-{number:06d}-{file_digest(staged)[:DIGEST_LETTERS]}"
+        for ending in ARRAYS:
+            staged.with_suffix(ending).replace(folder / f"{name}{ending}")
         sync_directory(folder)  # the arrays must exist before the Parquet file
         staged.replace(folder / f"{name}.parquet")
         sync_directory(folder)
@@ -104,6 +116,7 @@ class VectorStore:
 
     def _rows(self) -> pl.DataFrame:
         """Like `index`, but with a row for each copy of a hash, in the order of the parts."""
+        self._as_written(self._parts())
         with self._explaining_damage():
             frames = pl.collect_all(
                 pl.scan_parquet(path, glob=False, row_index_name="row").select(
@@ -123,6 +136,26 @@ class VectorStore:
                 f"A part of the vectors in {self.root} is damaged ({reason}). Run `image-cluster doctor --repair`, "
                 "which removes it; the next run embeds its images again."
             ) from error
+
+    def _as_written(self, parts: Iterable[str]) -> None:
+        """Raises `DamagedVectorsError` if files of these parts are not as they were written.
+
+        Parts of earlier versions, with shorter names, have no digests.
+        """
+        with self._explaining_damage():
+            digests = dict[Path, str]()
+            for part in parts:
+                path = self.root / f"{part}.parquet"
+                if (named := _NAMED.search(part)) is not None:
+                    digests |= {path: named[1], **_recorded(path, path.stat().st_mtime_ns)}
+            compared = Remembered(self.root, self._compared)
+            if damaged := compared.differing(digests):
+                names = sorted({path.parent / path.name.partition(".")[0] for path in damaged})
+                raise DamagedVectorsError(
+                    f"{damaged[0]} is damaged: its bytes are not those that were written. The next `image-cluster run` "
+                    "removes this part and embeds its images again.",
+                    parts=[name.with_suffix(".parquet") for name in names],
+                )
 
     def _parts(self) -> dict[str, Path]:
         """Name of each part below `root` → its Parquet file, sorted."""
@@ -175,6 +208,7 @@ class VectorStore:
             )
         if not places:
             return np.empty((0, self.dimension() or 0), dtype=np.float16)
+        self._as_written(part for part, _, _ in places)
         with self._explaining_damage():
             stored: list[Any] = [np.load(self.root / f"{part}.npy", mmap_mode="r") for part, _, _ in places]
         result = np.empty((len(hashes), stored[0].shape[1]), dtype=np.float16)
@@ -261,3 +295,10 @@ class VectorStore:
             path.unlink(missing_ok=True)
             for ending in (".npy", ".hashes.npy"):
                 path.with_suffix(ending).unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=4096)
+def _recorded(part: Path, _written: int) -> dict[Path, str]:
+    """The digests of the arrays of a part, from its Parquet file as it was at that time."""
+    metadata = pl.read_parquet_metadata(part)
+    return {part.with_suffix(ending): metadata[ending] for ending in ARRAYS if ending in metadata}

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.errors import DamagedArtifactError
 from pipeline.storage import integrity
 from pipeline.storage.artifacts import ArtifactStore
 from pipeline.storage.contents import ContentStore
@@ -29,8 +30,11 @@ def test_a_result_is_whole_until_one_of_its_bytes_changes(layout: Layout) -> Non
     )
     assert sorted(written.provenance.digests) == ["index", "labels.parquet"]
     assert integrity.artifact_fault(written) == ""
-    written.file("index").write_bytes(b"abd")
-    assert integrity.artifact_fault(written) == f"{written.file('index')} is not as it was written"
+    index = written.file("index")
+    index.write_bytes(b"abd")
+    assert integrity.artifact_fault(written) == f"{index} is not as it was written"
+    with pytest.raises(DamagedArtifactError, match="its bytes are not those that were written"):
+        written.file("index")
 
 
 def test_rows_that_are_missing_are_noticed_without_digests_too(layout: Layout) -> None:
