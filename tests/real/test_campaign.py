@@ -24,15 +24,16 @@ from typing import Any
 import pytest
 
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.steps.doctor.checkup import examine
-from pipeline.steps.doctor.finding import Finding
 from pipeline.steps.each import raise_failures
 from pipeline.steps.published_sets import accept, candidates
 from pipeline.steps.run import run
 from pipeline.storage import artifacts, files
 from tests.odd_images import mutated
-from tests.steps.named_library import Bench, published_library
+from tests.real.campaign import bench, curated_names, decided, faults, names_by_id, published, told
+from tests.steps.named_library import Bench
 from tests.steps.test_run import add
+
+__all__ = ["bench", "published"]
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
 
@@ -94,48 +95,6 @@ def commands(bench: Bench, trial: int, before: int) -> dict[str, list[str]]:
         "tune": ["tune"],
         "changes": ["changes"],
     }
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 images of three kinds, published twice, with a name for each kind."""
-    root = tmp_path_factory.mktemp("published")
-    published_library(root)
-    return root
-
-
-@pytest.fixture
-def bench(published: Path, tmp_path: Path) -> Bench:
-    shutil.copytree(published, tmp_path, symlinks=True, dirs_exist_ok=True)
-    return Bench(tmp_path / "library", tmp_path / "data")
-
-
-def faults(bench: Bench, *, repair: bool = False) -> list[Finding]:
-    return [one for one in examine(bench.project(), repair=repair) if one.state == "fault"]
-
-
-def names_by_id(bench: Bench) -> dict[str, str | None]:
-    return {one["id"]: one["name"] for one in bench.document("posts")["clusters"]}
-
-
-def curated_names(bench: Bench) -> dict[str, str | None]:
-    """Cluster id → name as of now, whatever readers see: after a rollback they see an older set."""
-    project = bench.project()
-    try:
-        return project.curation.curated("posts").names
-    finally:
-        project.curation.close()
-
-
-def decided(bench: Bench) -> list[tuple[int, str]]:
-    """Every event; those of the campaign itself come after those of before."""
-    return [(one.number, repr(one.decision)) for one in bench.project().curation.log.events("posts")]
-
-
-def told(what: str, tried: int, survived: int, lost: int, **rest: object) -> None:
-    """A line of the table in docs/reliability.md."""
-    further = "".join(f", {name.replace('_', ' ')} {value}" for name, value in rest.items())
-    print(f"\n{what}: tried {tried}, survived {survived}, lost {lost}{further}")
 
 
 def test_killed_at_random_moments_nothing_is_lost_and_the_directory_is_sound(bench: Bench, tmp_path: Path) -> None:
