@@ -120,13 +120,24 @@ class FolderBucket:
         if prefix and self._rules.leads_out(folder):
             yield [ObjectInfo(start, "", 0, _EPOCH, "it is a link that leads out of the source")]
             return
-        for info in self._walk(folder, start, after or "", (), recursive=recursive):
+        for info in self._walk(folder, start, after or "", self._around(folder), recursive=recursive):
             page.append(info)
             if len(page) == PAGE:
                 yield page
                 page = []
         if page:
             yield page
+
+    def _around(self, folder: Path) -> tuple[tuple[int, int], ...]:
+        """(device, inode) of the folders of the source around `folder`: links to them are not followed."""
+        found: list[tuple[int, int]] = []
+        for parent in folder.parents:
+            if not parent.is_relative_to(self._root):
+                break
+            with contextlib.suppress(OSError):  # listing `folder` gives the error
+                place = parent.stat()
+                found.append((place.st_dev, place.st_ino))
+        return tuple(found)
 
     def head(self, key: str) -> ObjectInfo | None:
         """The entry of one file in a listing; None if there is none."""

@@ -146,6 +146,14 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], None]:
     return close
 
 
+def test_a_link_from_a_category_to_the_source_around_it_lists_no_image_twice(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png", "a/b/2.png", "c/3.png")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "b" / "out").symlink_to(tmp_path)
+    assert [info.key for page in bucket.pages("a") for info in page] == ["a/1.png", "a/b/2.png"]
+    assert [info.key for page in bucket.pages("a/b") for info in page] == ["a/b/2.png"]
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ELOOP])
 def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_listed(
     tmp_path: Path, closed: Callable[[Path, int], None], number: int
