@@ -38,8 +38,9 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
         return f"{name} of {slug} was damaged; it is made again."
     pointer = folder / "current.json"
     first, noisy = not pointer.exists(), _noisy_version(store, slug, name)
-    for version in sorted((path for path in folder.glob("*") if path.name.isdigit()), reverse=True):
-        rows = _rows(version, KEPT[name]) if version.name != noisy else None
+    versions = sorted((path for path in folder.glob("*") if path.name.isdigit()), reverse=True)
+    for version in sorted(versions, key=lambda path: path.name == noisy):
+        rows = _rows(version, KEPT[name])
         if rows is None:
             continue
         provenance = Provenance(version.name, "", "", rows=rows)
@@ -47,6 +48,9 @@ def heal(store: ArtifactStore, slug: str, name: str) -> str:
         for newer in folder.glob("*"):
             if newer.name.isdigit() and newer.name > version.name:
                 shutil.rmtree(newer, ignore_errors=True)
+        if version.name == noisy:
+            return (f"{name} of {slug} was damaged, and no other version is whole. It is used as it is: "
+                    "look whether the names are where they were, or bring the folder back from a backup.")  # fmt: skip
         return f"{name} of {slug} was damaged; version {version.name}, the newest that is whole, is taken up again."
     if first:  # a process was killed before it finished the first version
         return f"{name} of {slug} was begun and never finished; it is made again."

@@ -9,6 +9,7 @@ import pytest
 from pipeline.errors import DamagedArtifactError, DamagedFileError
 from pipeline.stages.labels.contract import LABELS_SCHEMA
 from pipeline.steps.doctor.checkup import examine
+from pipeline.storage.healing import heal
 from tests.steps.named_library import Bench, bench, names
 from tests.steps.test_run import add
 
@@ -73,3 +74,13 @@ def test_vectors_that_were_changed_are_never_used_and_are_made_again(
     assert bench.encoder.encoded == 37
     assert names(bench) == ["Kind 0", "Kind 1", "Kind 2"]
     assert [one for one in examine(bench.project()) if one.state == "fault"] == []
+
+
+def test_ids_that_were_changed_and_open_are_those_of_the_version_before(bench: Bench) -> None:
+    add(bench.library, "posts/de/300-800w.png", "red", 300)
+    bench.run()
+    store = bench.project().store
+    stored = store.require("posts", "identities")
+    shuffle(bench, "identities/ledger")
+    assert "the newest that is whole" in heal(store, "posts", "identities")
+    assert store.require("posts", "identities").provenance.version < stored.provenance.version
