@@ -9,7 +9,7 @@ READY := .venv/.ready
 # where Python may not keep bytecode at its first import, each start would compile everything: twice the time
 BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
-.PHONY: help demo test test-fast dev serve check lint types bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock settings clean
+.PHONY: help install demo test test-fast dev serve check lint types docs bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet $(BYTECODE) --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(READY)
+
+install: $(READY) ## Create .venv with everything
 
 demo: $(READY) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs, DEMO=objects for posts)
 	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)
@@ -59,17 +61,21 @@ bench-quality: $(READY) ## Measure clustering quality on many libraries, beside 
 bench-encoders: $(READY) ## Measure how well the packaged encoders separate kinds: networks, views, pooling (an hour; ARGS="--sets stamps")
 	$(BIN)/python -m tests.benchmarks.quality.encoders $(ARGS)
 
-bench-identity: $(READY) ## Measure how many images keep their cluster id; writes docs/identity.md (ARGS=--quick)
-	$(BIN)/python -m tests.benchmarks.bench_identity --write docs/identity.md $(ARGS)
+bench-identity: $(READY) ## Measure how many images keep their cluster id; writes docs/appendix/identity.md (ARGS=--quick)
+	$(BIN)/python -m tests.benchmarks.bench_identity --write docs/appendix/identity.md $(ARGS)
 
-nights: $(READY) ## Simulate thirty nights of a growing library; writes docs/nights.md
-	$(BIN)/python -m tests.benchmarks.simulate_nights --write docs/nights.md $(ARGS)
+nights: $(READY) ## Simulate thirty nights of a growing library; writes docs/appendix/nights.md
+	$(BIN)/python -m tests.benchmarks.simulate_nights --write docs/appendix/nights.md $(ARGS)
 
 bench-clustering: $(READY) ## Measure seconds and memory of clustering by size, beside alternatives (ARGS=--sizes 10000,100000)
 	$(BIN)/python -m tests.benchmarks.bench_clustering $(ARGS)
 
 lock: ## Compile requirements.lock again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock
+
+docs: $(READY) ## Write the generated pages, and build the documentation as a site into site/
+	$(BIN)/python -m tests.manual.reference_pages
+	$(BIN)/zensical build --strict
 
 settings: $(READY) ## Write image-cluster.yaml with every setting explained
 	@test ! -e image-cluster.yaml || { echo "image-cluster.yaml already exists." >&2; exit 1; }

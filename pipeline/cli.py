@@ -33,6 +33,7 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.duplicates import duplicates
 from pipeline.commands.exporting import export
 from pipeline.commands.keeping import backup, carry_over, restore
+from pipeline.commands.manual import show_help
 from pipeline.commands.pairs import pairs
 from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
 from pipeline.commands.serve import serve
@@ -321,6 +322,7 @@ main.add_command(clusters)
 main.add_command(doctor)
 main.add_command(duplicates)
 main.add_command(export)
+main.add_command(show_help)
 main.add_command(mcp)
 main.add_command(pairs)
 main.add_command(publish)

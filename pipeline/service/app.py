@@ -30,6 +30,7 @@ from pipeline.service.routes import (
     images,
     imports,
     login,
+    manual,
     map_points,
     originals,
     runs,
@@ -112,5 +113,6 @@ def create_app(project: Project, options: Options) -> FastAPI:
     app.include_router(health.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
     app.include_router(documentation.router, include_in_schema=False)
+    app.include_router(manual.router, include_in_schema=False)
     app.include_router(pages)
     return app

@@ -1,7 +1,8 @@
 """The table of speeds: `python -m tests.benchmarks [NAME ...] [--write]`.
 
 What belongs here: which benchmarks there are, running each in a process of its own, gathering their rows, and writing
-them into docs/benchmarks.md and docs/benchmarks.json. Not here: any measuring (`bench_*.py`), whose rows these are.
+them into benchmarks.md and benchmarks.json of docs/appendix. Not here: any measuring (`bench_*.py`), whose rows these
+are.
 
 One after the other, as two cores are soon busy. Rows of benchmarks that were not run now stay as they were.
 """
@@ -19,7 +20,7 @@ from typing import Any
 
 from tests.benchmarks.rows import markdown
 
-DOCS = Path("docs")
+DOCS = Path("docs/appendix")
 BEGIN, END = "<!-- table of speeds -->", "<!-- end of the table -->"
 BENCHES: dict[str, list[str]] = {
     "embedding": ["bench_embedding"],
@@ -82,7 +83,7 @@ def _options() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], metavar="NAME")
     parser.add_argument("--all", action="store_true", help="the long ones as well")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.json and .md")
+    parser.add_argument("--write", action="store_true", help="write docs/appendix/benchmarks.json and .md")
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """How many images keep their cluster id when the library or the settings change, as a Markdown table.
 
-    python -m tests.benchmarks.bench_identity [--quick] [--sets A,B] [--times N] [--write docs/identity.md]
+    python -m tests.benchmarks.bench_identity [--quick] [--sets A,B] [--times N] [--write docs/appendix/identity.md]
 
 What belongs here: disturbing a library and counting who keeps the id. Not here: the libraries (`identity_sets.py`), the
 bars that must hold (`tests/golden/test_identity_figures.py`, which uses the functions of this file).

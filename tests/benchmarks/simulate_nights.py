@@ -1,6 +1,6 @@
 """Thirty nights of a growing library: what each run did, what became of the clusters, and which names are left.
 
-    python -m tests.benchmarks.simulate_nights [--write docs/nights.md]
+    python -m tests.benchmarks.simulate_nights [--write docs/appendix/nights.md]
 
 What belongs here: the story and its table. Not here: the library (`identity_sets.py`), figures over random draws
 (`bench_identity.py`).

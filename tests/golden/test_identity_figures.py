@@ -1,7 +1,7 @@
 """The bars that lasting identity must hold: how many images keep their cluster id when a library changes.
 
 `bollards-400.npz` holds 400 drawn bollards (`pipeline.demo`, seed 0) as EfficientNet-lite0 vectors, turned to their 96
-principal directions. The table in docs/identity.md comes from the whole vectors and from more libraries.
+principal directions. The table in docs/appendix/identity.md comes from the whole vectors and from more libraries.
 """
 
 from functools import cache

@@ -1,4 +1,5 @@
-"""A picture of every view of the curation page: `python -m tests.real.screenshots DATA FOLDER [--width N]`.
+"""A picture of every view of the curation page: `python -m tests.real.screenshots DATA FOLDER [--width N]
+[--cluster NAME]`.
 
 What belongs here: opening each view of a library in Chromium as a person would, and saving what is seen as WebP. Not
 here: whether the views work (`test_page_afternoon.py`). The library is served read-only: nothing in it changes.
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--width", type=int, default=960, help="of the pictures that are saved")
+    parser.add_argument("--cluster", default="", help="name of the one that is shown closely; else the first")
     parser.add_argument("--dark", action="store_true")
     options = parser.parse_args()
     command = [
@@ -42,16 +44,17 @@ def main() -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ.copy())
     try:
         url = process.stdout.readline().strip() if process.stdout else ""
-        _look(url, options.folder, options.width, dark=options.dark)
+        _look(url, options.folder, options.width, options.cluster, dark=options.dark)
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _look(url: str, folder: Path, width: int, *, dark: bool) -> None:
+def _look(url: str, folder: Path, width: int, name: str, *, dark: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     slug = httpx.get(f"{url}/api/v1/categories", timeout=60).json()["items"][0]["slug"]
-    cluster = httpx.get(f"{url}/api/v1/categories/{slug}/clusters", timeout=60).json()["items"][0]["id"]
+    clusters = httpx.get(f"{url}/api/v1/categories/{slug}/clusters", timeout=60).json()["items"]
+    cluster = next(one["id"] for one in clusters if not name or one["name"] == name)
     image = httpx.get(f"{url}/api/v1/clusters/{cluster}/images", timeout=60).json()["items"][0]["image_id"]
     views = {
         "clusters": "", "cluster": f"/cluster/{cluster}", "find": f"/find?image={image}", "map": "/map",

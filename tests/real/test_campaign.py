@@ -5,7 +5,7 @@ damage (`tests/steps/test_doctor.py`, `test_decision_guard.py`).
 
     IMAGE_CLUSTER_CAMPAIGN=10 pytest -s tests/real/test_campaign.py
 
-runs ten times as many trials and prints what `docs/reliability.md` tells.
+runs ten times as many trials and prints what `docs/appendix/reliability.md` tells.
 """
 
 import errno

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 from PIL import Image
 
 from pipeline.service.app import create_app
@@ -83,6 +84,10 @@ class Site:
 
     def publish(self) -> None:
         publish(self.project(), "bollards")
+
+    def application(self, **options: Any) -> FastAPI:
+        """The service, not served."""
+        return create_app(self.project(), Options(**options))
 
     @contextmanager
     def serve(self, **options: Any) -> Iterator["Client"]:

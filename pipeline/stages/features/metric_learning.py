@@ -8,7 +8,7 @@ differences of pairs rated the same, and D that of pairs rated different. Within
 S - AGAINST · D is decomposed into eigenvectors; each axis with a positive eigenvalue e is scaled by
 (1 + STRENGTH · e / mean eigenvalue of S)^-1/2, all other directions stay. So with fewer pairs the map is closer to the
 identity. Relevant component analysis is related (Bar-Hillel et al., 2005, "Learning a Mahalanobis Metric from
-Equivalence Constraints"); it whitens by S alone. The reasons for this choice: docs/learning.md.
+Equivalence Constraints"); it whitens by S alone. The reasons for this choice: docs/appendix/learning.md.
 """
 
 import io
@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.settings import ClusterParams
 
 STRENGTH = 2.0
-AGAINST = 0.3  # weight of the pairs rated different; with 1, less is learned (docs/learning.md)
+AGAINST = 0.3  # weight of the pairs rated different; with 1, less is learned (docs/appendix/learning.md)
 FOLDS = 5
 REPEATS = 4  # of the cross-validation, each with other folds
 LEAST_OF_A_KIND = 5  # pairs rated the same, and pairs rated different; with fewer, a ranking is meaningless

@@ -14,7 +14,7 @@ from pipeline.stages.labels.contract import NONE
 
 NEIGHBOURS = 10  # clustered neighbours that vote
 BLOCK_VALUES = 8_000_000
-DENSITY_POWER = 2  # measured: docs/learning.md
+DENSITY_POWER = 2  # measured: docs/appendix/learning.md
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ the silhouette (`validity.py`), pictures (`chart.py`, `sheets.py`).
 Validity is the mean silhouette (Rousseeuw, 1987) in the space of the embeddings. Unclustered images count 0, so that
 leaving images out never looks like an improvement. Stability is the mean agreement (adjusted mutual information; Vinh,
 Epps, Bailey, 2010) of clusterings of random subsamples with the clustering of all. Why these and not DBCV:
-docs/tuning.md.
+docs/appendix/granularity.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
