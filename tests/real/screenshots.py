@@ -50,11 +50,11 @@ def main() -> None:
         process.wait(timeout=20)
 
 
-def _look(url: str, folder: Path, width: int, name: str, *, dark: bool) -> None:
+def _look(url: str, folder: Path, width: int, called: str, *, dark: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     slug = httpx.get(f"{url}/api/v1/categories", timeout=60).json()["items"][0]["slug"]
     clusters = httpx.get(f"{url}/api/v1/categories/{slug}/clusters", timeout=60).json()["items"]
-    cluster = next(one["id"] for one in clusters if not name or one["name"] == name)
+    cluster = next(one["id"] for one in clusters if not called or one["name"] == called)
     image = httpx.get(f"{url}/api/v1/clusters/{cluster}/images", timeout=60).json()["items"][0]["image_id"]
     views = {
         "clusters": "", "cluster": f"/cluster/{cluster}", "find": f"/find?image={image}", "map": "/map",

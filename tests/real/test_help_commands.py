@@ -3,6 +3,7 @@
 The command is the real one with the packaged encoder; the photos are drawn.
 """
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.manual.pages import text_of
+from tests.servers import S3Server, make_bucket
 from tests.service.site import KINDS, picture
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -71,15 +73,42 @@ def follow(page: str, folder: Path) -> None:
     assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
 
 
-def shell(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+def shell(script: str, folder: Path, secrets: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """Run the lines of a page in `folder`, each of which must succeed."""
     command = folder / "bin" / "image-cluster"
     command.parent.mkdir(exist_ok=True)
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pipeline.cli "$@"\n')
     command.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "PATH": f"{command.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        **(secrets or {}),
+    }
     bash = shutil.which("bash") or pytest.skip("The pages are written for bash.")
     return subprocess.run(
         [bash, "-c", f"set -euxo pipefail\n{script}"], cwd=folder, env=environment, capture_output=True, text=True,
         timeout=800, check=False,
     )  # fmt: skip
+
+
+def test_the_guide_to_a_bucket_runs_as_written(s3_server: S3Server, tmp_path: Path) -> None:
+    """On a real S3 server, addressed as R2 is; results go into the same bucket and are no category of it."""
+    objects: dict[str, bytes] = {}
+    for kind, colour in KINDS.items():
+        for seed in range(8):
+            stream = io.BytesIO()
+            picture(colour, seed).save(stream, "PNG")
+            objects[f"bollards/de/{kind}-{seed:02d}-800w.png"] = stream.getvalue()
+    bucket = make_bucket(s3_server, objects)
+    text = text_of("r2").replace("my-bucket", bucket)
+    text = text.replace("https://ACCOUNT_ID.r2.cloudflarestorage.com", s3_server.endpoint)
+    [settings] = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "image-cluster.yaml").write_text(settings, encoding="utf-8")
+    keys = {f"R2_{name}": s3_server.environment[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    done = shell("\n".join([*blocks, "image-cluster run --json"]), tmp_path, keys)
+    assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-2500:]}"
+    assert (s3_server.root / bucket / ".clusters" / "bollards" / "clusters.json").is_file()
+    last = json.loads(done.stdout[done.stdout.rindex("\n[") :])
+    assert [one["category"] for one in last] == ["bollards"]

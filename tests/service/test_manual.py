@@ -15,8 +15,7 @@ def test_every_page_is_shown_without_a_script_or_a_style_of_its_own(shared: Clie
     assert answer.status_code == 200
     assert answer.headers["content-security-policy"] == CONTENT_POLICY
     assert (
-        re.search(r"<script| style=|<style| on[a-z]+=\"|<iframe", re.sub(r"(?s)<pre.*?</pre>", "", answer.text))
-        is None
+        re.search(r"<script| style=|<style| on[a-z]+=\"|<iframe", re.sub(r"(?s)<pre.*?</pre>", "", answer.text)) is None
     )
     loaded = re.findall(r'<(?:img|link)[^>]* (?:src|href)="([^"]*)"', answer.text)
     for goal in loaded:
