@@ -76,6 +76,10 @@ class EncoderError(PermanentError):
     """The encoder is unavailable: unknown name, no weights, no hub."""
 
 
+class DetectorError(EncoderError):
+    """The detector of objects is unavailable: no weights, no library, a card that does not fit."""
+
+
 class MissingArtifactError(PermanentError):
     """A stage ran before the stage that produces its input."""
 

@@ -183,14 +183,18 @@ class ObjectParams(Params):
     detector: str = Field(
         default="annotations:",
         min_length=1,
-        description="Where the boxes come from. annotations:[coco|yolo|voc|manifest] reads those beside the images.",
+        description="Where the boxes come from. annotations:[coco|yolo|voc|manifest] reads those beside the images. "
+        "Models: salient: (one region each, no download), torchvision:NAME[@CHECKPOINT], transformers:NAME_OR_FOLDER, "
+        "onnx:FILE; they run where encoder.device says. See docs/objects.md.",
     )
     margin: float = Field(
         default=0.1, ge=0, le=1, description="Room around a box in its crop, as a share of the box's longer side."
     )
     min_score: float = Field(default=0.3, ge=0, le=1, description="Boxes with a lower score are refused.")
     labels: list[str] = Field(
-        default_factory=list[str], description="The classes of objects that count, ignoring case. []: all."
+        default_factory=list[str],
+        description="The classes of objects that count, ignoring case. []: all. "
+        "OWLv2 and Grounding DINO look for these words.",
     )
     max_per_image: int = Field(default=20, ge=1, le=1000, description="Most objects of one image: the surest ones.")
     min_side: int = Field(

@@ -10,6 +10,7 @@ from pipeline.errors import ImageClusterError
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.variants import different
+from pipeline.steps.detected import uses_model
 from pipeline.steps.each import some
 from pipeline.steps.manifest import category_names, preview, stored_answers
 from pipeline.steps.project import Project
@@ -39,6 +40,8 @@ def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
         for name in names:
             yield _changes(project, name)
     yield _encoder(project)
+    if project.settings.objects.unit == "object" and uses_model(project.settings.objects.detector):
+        yield _detector(project)
 
 
 def _changes(project: Project, category: str) -> Finding:
@@ -68,3 +71,11 @@ def _encoder(project: Project) -> Finding:
     except ImageClusterError as error:
         return Finding("encoder", False, str(error))
     return Finding("encoder", True, f"{encoder.name} loads: {encoder.dimension} numbers per image, on {encoder.device}")
+
+
+def _detector(project: Project) -> Finding:
+    try:
+        detector = project.detector
+    except ImageClusterError as error:
+        return Finding("detector", False, str(error))
+    return Finding("detector", True, f"{detector.name} loads, on {detector.device}")

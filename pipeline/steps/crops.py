@@ -75,7 +75,7 @@ def _todo(
 
 
 def _embed(project: Project, slug: str, todo: list[Image], fingerprint: str, attempts: Attempts, done: Crops) -> None:
-    params, resolved = project.settings.encoder, _resolved(project)
+    params, resolved = project.settings.encoder, resolved_contents(project)
     notices: SimpleQueue[str] = SimpleQueue()
     encoder = project.encoder  # opened before anything is read: without one the reading would be in vain
     results = embed_crops(
@@ -108,7 +108,7 @@ def _read(project: Project, todo: list[Image]) -> Iterator[tuple[Image, bytes | 
         yield image, data
 
 
-def _resolved(project: Project) -> dict[str, str]:
+def resolved_contents(project: Project) -> dict[str, str]:
     """Hash of bytes → content hash of the image, where they differ: the file was changed and still shows that image."""
     stored = project.contents.read(lambda _: None)
     other = stored.filter(pl.col("content_hash") != pl.col("image"))

@@ -4,15 +4,13 @@ What belongs here: both, for whole images and for objects. Not here: embedding (
 disk (`storage/vectors.py`).
 """
 
-import json
-
 import polars as pl
 
 from pipeline.stages.embeddings.contract import EMBEDDINGS_SCHEMA, Facts
 from pipeline.stages.embeddings.encoder import Encoder
+from pipeline.steps.fingerprints import remembered
 from pipeline.steps.project import Project, Report
 from pipeline.storage.artifacts import digest
-from pipeline.storage.files import write_atomically
 
 CROPS = 1  # increase when the same box is cut or laid out in another way
 
@@ -30,14 +28,7 @@ def encoder_fingerprint(project: Project) -> str:
     """The encoder's fingerprint, stored per spec so that a run with nothing to embed does not load the encoder."""
     from pipeline.adapters.encoders.registry import spec_identity
 
-    spec = project.settings.encoder.spec
-    path = project.layout.encoder_fingerprints
-    remembered: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    identity = spec_identity(spec)
-    if identity not in remembered:
-        remembered[identity] = project.encoder.fingerprint
-        write_atomically(path, json.dumps(remembered, indent=1, sort_keys=True).encode())
-    return remembered[identity]
+    return remembered(project, spec_identity(project.settings.encoder.spec), lambda: project.encoder.fingerprint)
 
 
 def store_embeddings(

@@ -1,7 +1,7 @@
 """`images` → `objects` and their `embeddings`, where objects are the unit.
 
-What belongs here: skipping a run without changes, and storing the tables. Not here: boxes beside the images
-(`annotated.py`), which boxes count and their ids (`stages/objects/`), embedding (`crops.py`).
+What belongs here: skipping a run without changes, and storing the tables. Not here: where boxes come from
+(`box_source.py`), which boxes count and their ids (`stages/objects/`), embedding (`crops.py`).
 """
 
 from typing import Any
@@ -13,8 +13,10 @@ from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.objects import table as building
 from pipeline.stages.objects.contract import KNOWN_SCHEMA, Facts
-from pipeline.steps.annotated import BoxFiles, box_files, read_boxes, wanted_format
+from pipeline.steps.annotated import Annotated
+from pipeline.steps.box_source import BoxSource, box_source
 from pipeline.steps.crops import Crops, embed_objects
+from pipeline.steps.detected import UNREAD, uses_model
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
@@ -35,15 +37,14 @@ def objects(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
     fingerprint = vectors_fingerprint(project) if embed else ""
     with timed(report):
         images = project.store.require(slug, "images")
-        form = wanted_format(project.settings.objects.detector)
-        source = box_files(project, slug, form)
+        source = box_source(project, slug)
         inputs = digest(images.provenance.fingerprint, _choosing(project), source.digest, CODE)
         current = project.store.current(slug, "objects")
         seen = digest(inputs, fingerprint)
         if current is not None and _is_up_to_date(project, current, seen, fingerprint):
             _report_again(project, current, fingerprint, report, embeddings)
         else:
-            _update(project, slug, images, source, form, seen, fingerprint, report, embeddings)
+            _update(project, slug, images, source, seen, fingerprint, report, embeddings)
     report.seconds -= embeddings.seconds
     return [report, embeddings] if embed else [report]
 
@@ -66,15 +67,15 @@ def _update(
     project: Project,
     slug: str,
     images: Artifact,
-    source: BoxFiles,
-    form: str | None,
+    source: BoxSource,
     seen: str,
     fingerprint: str,
     report: Report,
     embeddings: Report,
 ) -> None:
     rows = images.table("images", IMAGES_SCHEMA)
-    tables, files = _found(project, slug, rows, source, form)
+    boxes = source.read(project, slug, rows)
+    tables = _tables(project, slug, rows, boxes)
     done = Crops()
     if fingerprint:
         known = tables["known"][0]
@@ -90,24 +91,24 @@ def _update(
         store_embeddings(project, slug, usable, named, done.embedded, done.seconds, embeddings)
         crops = tables["known"][0].filter(pl.col("here"))["crop"].rename("content_hash")
         parts = project.vectors(fingerprint).holding(crops)
-    _require_object(project, units, files, report.category)
-    recorded = {"seen": None if done.failed else seen, "embeddings": embeddings.data_version, "parts": parts}
+    _require_object(project, units, boxes.files, report.category)
+    whole = not done.failed and not (tables["objects"][0]["status"] == UNREAD).any()
+    recorded = {"seen": seen if whole else None, "embeddings": embeddings.data_version, "parts": parts}
     facts = stored.facts(Facts).model_copy(update=recorded)
     if stored.facts(Facts) != facts:
         project.store.update_facts(stored, facts)
 
 
-def _found(project: Project, slug: str, images: pl.DataFrame, source: BoxFiles, form: str | None) -> tuple[Tables, int]:
-    """The tables of this run, and how many files of boxes were read."""
+def _tables(project: Project, slug: str, images: pl.DataFrame, boxes: Annotated) -> Tables:
+    """The tables of this run."""
     current = project.store.current(slug, "objects")
     known = building.known_of(current.table("known", KNOWN_SCHEMA)) if current is not None else {}
     made = building.Objects(project.settings.objects, known)
-    annotated = read_boxes(project, source, images, form)
     for image in images.sort("key").iter_rows(named=True):
-        made.add(image, annotated.found.get(image["key"], ()))
-    for key, reason in annotated.bad_files:
+        made.add(image, boxes.found.get(image["key"], ()))
+    for key, reason in boxes.bad_files:
         made.add_bad_file(key, reason)
-    return made.tables(), annotated.files
+    return made.tables()
 
 
 def _without(units: pl.DataFrame, done: Crops) -> pl.DataFrame:
@@ -165,6 +166,8 @@ def _require_object(project: Project, units: pl.DataFrame, files: int, category:
         return
     first = units.row(0, named=True)
     read = f"{files:,} files of boxes were read" if files else "no file of boxes was found"
+    if uses_model(project.settings.objects.detector):
+        read = "the detector looked at each"
     raise AllImagesRejectedError(
         f"No object was found in any of the {units.height:,} images of {category}; {read} "
         f"(objects.detector = {project.settings.objects.detector}). The first image is {first['key']}: "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.stages.embeddings.encoder import Encoder
     from pipeline.stages.manifest.bucket_manifest import Entry
     from pipeline.stages.manifest.build import Bucket
+    from pipeline.stages.objects.detector import Detector
     from pipeline.steps.curation import Curation
     from pipeline.steps.decode_attempts import CarefulAttempts
     from pipeline.storage.cameras import CameraStore
@@ -138,6 +139,18 @@ class Project(DataDirectory):
         self.talk.notice(f"Loading encoder {params.spec} (longest the first time on a machine: it is converted once) …")
         cache = model_cache(Layout(self.settings.data_dir))
         return open_encoder(params.spec, device=params.device, cache_dir=cache, threads=params.decode_threads)
+
+    @cached_property
+    def detector(self) -> "Detector":
+        """The model that finds objects. Loaded at the first use."""
+        from pipeline.adapters.detectors.registry import open_detector
+
+        params, encoder = self.settings.objects, self.settings.encoder
+        self.talk.notice(f"Loading detector {params.detector} …")
+        return open_detector(
+            params.detector, labels=tuple(params.labels), device=encoder.device, threads=encoder.decode_threads,
+            cache_dir=model_cache(Layout(self.settings.data_dir)),
+        )  # fmt: skip
 
     def vectors(self, fingerprint: str) -> "VectorStore":
         from pipeline.storage.vectors import open_vectors

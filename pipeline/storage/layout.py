@@ -18,6 +18,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       vectors/FINGERPRINT/names-DIGEST.parquet       objects whose vector is stored under another name
       thumbnails/AB/HASH
       contents/SLUG/PART.parquet                     the image behind each byte content
+      cache/detections/FINGERPRINT/SLUG/PART.parquet the boxes that a detector found in each image
       curation.sqlite3                               decisions of people; no run can compute them again
       decisions.json                                 category → time of its first decision
       published/SLUG -> .versions/SLUG/VERSION
@@ -145,8 +146,13 @@ class Layout:
         return self.root / "service" / "runs"
 
     @property
-    def encoder_fingerprints(self) -> Path:
+    def model_fingerprints(self) -> Path:
+        """The fingerprints of encoders and detectors by what they depend on."""
         return self.cache / "encoder-fingerprints.json"
+
+    def detections(self, fingerprint: str) -> Path:
+        """What a detector with this fingerprint found."""
+        return self.cache / "detections" / fingerprint
 
     @property
     def neighbours(self) -> Path:

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from pipeline.stages.images.identity import CONTENTS_SCHEMA
-from pipeline.storage.contents import SMALL_PARTS_KEPT, ContentStore
+from pipeline.storage.contents import ContentStore
+from pipeline.storage.row_parts import SMALL_PARTS_KEPT
 
 
 def everything(store: ContentStore) -> pl.DataFrame:

@@ -45,9 +45,10 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return whole // 2, whole - whole // 2
 
 
-def network(state: dict[str, Any]) -> Any:
+def network(state: dict[str, Any], *, where: bool = False) -> Any:
     """The module in eval mode: float32 [n, 3, H, W] → the mean of its last feature map, float32 [n, channels].
 
+    With `where`, not what is seen but where: the map's sum over all channels, float32 [n, rows x columns].
     `state` has TensorFlow's names of the weights, as in the packages.
     """
     import torch
@@ -90,6 +91,7 @@ def network(state: dict[str, Any]) -> Any:
             return middle, functional.relu6(self._convolve(images, "_conv_head", "_bn1"))
 
         def forward(self, images: Any) -> Any:
-            return self.feature_maps(images)[1].mean((2, 3))
+            last = self.feature_maps(images)[1]
+            return last.sum(1).flatten(1) if where else last.mean((2, 3))
 
     return EfficientNetLite().eval()

@@ -18,11 +18,18 @@ from typing import Any
 from pipeline.errors import EncoderError
 
 PROBE_SECONDS = 5.0
+INSTEAD = (
+    "name a checkpoint on this machine instead (open_clip:MODEL/PATH, timm:MODEL@PATH), or use "
+    "packaged:efficientnet_lite0, which needs no hub"
+)
 
 
 @contextmanager
-def hub(spec: str) -> Generator[None]:
-    """A context in which open_clip and timm may fetch weights. Raises `EncoderError` if they are unavailable."""
+def hub(spec: str, instead: str = INSTEAD) -> Generator[None]:
+    """A context in which libraries may fetch weights.
+
+    Raises `EncoderError` if they are unavailable; `instead` says what one may do without a hub.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import constants
 
@@ -38,9 +45,7 @@ def hub(spec: str) -> Generator[None]:
         detail = " ".join(str(error).split())[:200]
         raise EncoderError(
             f"The weights of {spec} are unavailable. {how} ({constants.ENDPOINT}), and they are not in its cache "
-            f"({constants.HF_HUB_CACHE}): {detail.rstrip('.')}. Connect once so that they are fetched, name a "
-            "checkpoint on this machine instead (open_clip:MODEL/PATH, timm:MODEL@PATH), or use "
-            "packaged:efficientnet_lite0, which needs no hub."
+            f"({constants.HF_HUB_CACHE}): {detail.rstrip('.')}. Connect once so that they are fetched, {instead}."
         ) from error
     finally:
         modules.HF_HUB_OFFLINE = before

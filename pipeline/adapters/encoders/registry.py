@@ -68,8 +68,12 @@ def spec_identity(spec: str) -> str:
 
     Raises `UnknownNameError` and `EncoderError`, for instance for a missing checkpoint.
     """
-    source = encoder_source(spec)
-    parts = [str(CODE), spec, *(f"{name} {version(name)}" for name in source.libraries)]
+    return source_identity(encoder_source(spec))
+
+
+def source_identity(source: Source) -> str:
+    """A text that changes whenever the fingerprint of the source's model may change. Loads nothing."""
+    parts = [str(CODE), source.spec, *(f"{name} {version(name)}" for name in source.libraries)]
     if source.weights is not None:
         status = source.weights.stat()
         parts.append(f"{source.weights.resolve()} {status.st_size} {status.st_mtime_ns}")
@@ -82,8 +86,13 @@ def open_encoder(spec: str, *, device: str = "auto", cache_dir: Path | None = No
     On a CPU the converted model is cached below `cache_dir`; packaged and local weights then start without torch.
     `threads` 0 means all usable cores. Raises `UnknownNameError`, `EncoderError`.
     """
+    return open_source(encoder_source(spec), device=device, cache_dir=cache_dir, threads=threads)
+
+
+def open_source(source: Source, *, device: str = "auto", cache_dir: Path | None = None, threads: int = 0) -> Encoder:
+    """Load the model of a source, as `open_encoder` does. Raises `EncoderError`."""
     with _OPENING:
-        return _open(encoder_source(spec), runtime.choose_device(device), cache_dir, threads)
+        return _open(source, runtime.choose_device(device), cache_dir, threads)
 
 
 def _open(source: Source, device: str, cache_dir: Path | None, threads: int) -> Encoder:
