@@ -4,6 +4,9 @@ import io
 import zipfile
 from typing import Any
 
+import pytest
+
+from pipeline.service.routes import imports
 from pipeline.stages.published.sidecar import sidecar
 from tests.service.site import Client, Site, problem
 
@@ -69,3 +72,33 @@ def test_sidecars_are_read_one_by_one_and_from_a_zip_of_their_folder(site: Site)
             assert [(kind["name"], kind["images"]) for kind in plan["kinds"]] == [("Reds", 2)]
             assert plan["tags"] == {"wet": 2}
         assert zipped["unreadable"] == ["broken.xmp"]
+
+
+def zipped(sidecars: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in sidecars.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_a_damaged_sidecar_in_a_zip_is_one_that_cannot_be_read_and_a_damaged_zip_is_refused(site: Site) -> None:
+    good = {f"de/de-{n:03d}-800w.png.xmp": sidecar([("Posts", "Reds")]) for n in (0, 6)}
+    data = zipped({"bad.xmp": b"x" * 500} | good)
+    start = data.index(b"bad.xmp") + len("bad.xmp")
+    with site.serve() as client:
+        plan = send(
+            client, [("a.zip", data[:start] + b"\xff\xff\xff" + data[start + 3 :])], source="xmp", under="Posts"
+        )
+        assert (plan["matched"], plan["unreadable"]) == (2, ["bad.xmp"])
+        broken = data.replace(b"PK\x01\x02", b"PK\x09\x09", 1)
+        answer = client.post(IMPORT, data={"source": "xmp"}, files=[("files", ("a.zip", broken))])
+        assert "a.zip is a damaged zip" in problem(answer, 422)["detail"]
+
+
+def test_zips_that_unpack_to_more_than_an_import_reads_are_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "MOST_UNPACKED", 1_500_000)
+    bomb = zipped({"de/de-000-800w.png.xmp": bytes(1_000_000)})
+    with site.serve() as client:
+        answer = client.post(IMPORT, data={"source": "xmp"}, files=[("files", (f"{n}.zip", bomb)) for n in range(2)])
+        assert "1.zip and the zips before it have 2 MB" in problem(answer, 413)["detail"]

@@ -5,7 +5,10 @@ source for the first time (`source.py`).
 """
 
 import io
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
@@ -22,7 +25,11 @@ from pipeline.steps.adopt import LARGEST_SIDECAR, Adoption, adopt_catalogue, ado
 Source = Literal["csv", "xmp", "folders"]
 SHOWN = 200  # kinds, tags and file names of an answer; the counts are complete
 MOST_SIDECARS = 20_000
+MOST_UNPACKED = 500_000_000  # bytes of the sidecars in the zips of a request; one has a few thousand
 XMP = ".xmp"
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, OSError, EOFError, ValueError,
+)  # fmt: skip
 
 
 class ImportedKind(Shape):
@@ -108,23 +115,42 @@ def _plan(service: Service, slug: str, source: Source, files: Sequence[UploadFil
 
 def _sidecars(files: Sequence[UploadFile]) -> Iterator[tuple[str, bytes | None]]:
     """Path and content of each sidecar, also of those in a zip; None for one that is too large to be one."""
+    left = MOST_UNPACKED
     for file in files:
         name, data = (file.filename or "").replace("\\", "/"), file.file.read()
         if name.casefold().endswith(XMP):
             yield name, data
         elif zipfile.is_zipfile(io.BytesIO(data)):
-            yield from _zipped(data)
+            with _archive(name, data) as archive:
+                entries = [one for one in archive.infolist() if one.filename.casefold().endswith(XMP)][:MOST_SIDECARS]
+                left -= sum(entry.file_size for entry in entries if _can_be_read(entry))
+                if left < 0:
+                    raise Problem(
+                        413, "too-large", f"Unpacked, the sidecars of {name[:100]} and the zips before it have "
+                        f"{(MOST_UNPACKED - left) / 1e6:,.0f} MB; an import reads {MOST_UNPACKED / 1e6:,.0f} MB. Send "
+                        "them in several imports.",
+                    )  # fmt: skip
+                yield from _zipped(archive, entries)
 
 
-def _zipped(data: bytes) -> Iterator[tuple[str, bytes | None]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entries = [entry for entry in archive.infolist() if entry.filename.casefold().endswith(XMP)][:MOST_SIDECARS]
-        tops = {entry.filename.partition("/")[0] for entry in entries}
-        # a folder that was zipped is the first part of every path
-        start = len(next(iter(tops))) + 1 if len(tops) == 1 and all("/" in one.filename for one in entries) else 0
-        for entry in entries:
-            small = entry.file_size <= LARGEST_SIDECAR and not entry.flag_bits & 1  # the first bit: it is encrypted
-            try:
-                yield entry.filename[start:], archive.read(entry) if small else None
-            except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError):
-                yield entry.filename[start:], None
+def _archive(name: str, data: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except DAMAGED as error:
+        text = f"{name[:100]} is a damaged zip: {error}. Make it again, or send the sidecars as files."
+        raise Problem(422, "damaged-zip", text) from error
+
+
+def _can_be_read(entry: zipfile.ZipInfo) -> bool:
+    return entry.file_size <= LARGEST_SIDECAR and not entry.flag_bits & 1  # the first bit: it is encrypted
+
+
+def _zipped(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo]) -> Iterator[tuple[str, bytes | None]]:
+    tops = {entry.filename.partition("/")[0] for entry in entries}
+    # a folder that was zipped is the first part of every path
+    start = len(next(iter(tops))) + 1 if len(tops) == 1 and all("/" in one.filename for one in entries) else 0
+    for entry in entries:
+        try:
+            yield entry.filename[start:], archive.read(entry) if _can_be_read(entry) else None
+        except DAMAGED:
+            yield entry.filename[start:], None
