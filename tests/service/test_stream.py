@@ -4,6 +4,9 @@ import json
 import threading
 from typing import Any
 
+import pytest
+
+from pipeline.service.routes import stream
 from tests.service.site import Client, Site
 
 
@@ -34,3 +37,28 @@ def test_decisions_of_others_come_as_they_are_made_and_from_where_a_page_was(sit
         assert found[1]["clusters"] == [cluster]
         with client.stream("GET", "/categories/bollards/stream", headers={"Last-Event-ID": str(first)}) as answer:
             assert next(line for line in answer.iter_lines() if line.startswith("data: {")).find('"ben"') > 0
+
+
+def test_a_decision_made_while_the_stream_reads_comes_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        first = decide(client, "ann", kind="note", cluster=cluster, text="first")
+        read, calls = stream._decisions, list[int]()  # pyright: ignore[reportPrivateUsage]
+
+        def reads_later(service: Any, slug: str, after: int) -> list[dict[str, Any]]:
+            """Between asking for the last number and reading, somebody decides; after that, once more."""
+            calls.append(after)
+            if len(calls) == 1:
+                decide(client, "ben", kind="note", cluster=cluster, text="meanwhile")
+                threading.Timer(0.3, lambda: decide(client, "ann", kind="note", cluster=cluster, text="later")).start()
+            return read(service, slug, after)
+
+        monkeypatch.setattr(stream, "_decisions", reads_later)
+        numbers: list[int] = []
+        with client.stream("GET", "/categories/bollards/stream", params={"after": first - 1}) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: {") and "number" in line:
+                    numbers.append(json.loads(line.removeprefix("data: "))["number"])
+                if numbers and numbers[-1] == first + 2:
+                    break
+        assert numbers == [first, first + 1, first + 2]

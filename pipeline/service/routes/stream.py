@@ -52,7 +52,8 @@ async def _pieces(service: Service, request: Request, slug: str, after: int | No
             events = await run_in_threadpool(_decisions, service, slug, last)
             for event in events:
                 yield f"id: {event['number']}\nevent: decision\ndata: {json.dumps(event)}\n\n"
-            last, silent = now, 0.0
+            # decisions made since `now` was asked for are among them
+            last, silent = events[-1]["number"] if events else now, 0.0
         if stored != versions:
             yield "event: run\ndata: {}\n\n"
             versions, silent = stored, 0.0
