@@ -9,7 +9,7 @@ The navigation is that of `zensical.toml`, from which the site is built: both sh
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ImageClusterError, UnknownNameError
@@ -79,11 +79,14 @@ def text_of(name: str) -> str:
     return (folder() / f"{name}.md").read_text(encoding="utf-8")
 
 
+@cache
+def files() -> dict[str, Path]:
+    """Every file of the folder by its name, as `images/a.svg`; no link that leads out of it."""
+    top = folder()
+    found = (path for path in top.rglob("*") if path.is_file() and path.resolve().is_relative_to(top.resolve()))
+    return {path.relative_to(top).as_posix(): path for path in found}
+
+
 def file_of(name: str) -> Path | None:
-    """A file that pages show or name, as `images/a.svg`; None if there is none. No name leads out of the folder."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-        return None
-    found = folder() / path
-    inside = found.resolve().is_relative_to(folder().resolve())
-    return found if inside and found.is_file() else None
+    """A file that pages show or name; None if there is none. The name is looked up, so none leads out of the folder."""
+    return files().get(name)

@@ -61,3 +61,7 @@ def test_an_example_is_shown_as_text_and_never_run(shared: Client) -> None:
 
 def test_the_curation_page_leads_to_the_help(shared: Client) -> None:
     assert 'href="/help"' in shared.get(f"{shared.url}/c/bollards").text
+
+
+def test_a_name_longer_than_a_file_may_have_is_an_unknown_page(shared: Client) -> None:
+    assert shared.get(f"{shared.url}/help/{'a' * 300}").status_code == 404
