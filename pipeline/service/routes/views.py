@@ -63,7 +63,7 @@ def save_view(service: Shared, category: Slug, body: ViewRequest) -> EventShape:
     return EventShape(**decide(service, slug, view, actor=body.actor))
 
 
-@router.delete("/categories/{category}/views/{name}", status_code=201)
+@router.delete("/categories/{category}/views/{name:path}", status_code=201)
 def remove_view(
     service: Shared, category: Slug, name: ViewName, actor: Annotated[str, Query(min_length=1, max_length=100)] = "api"
 ) -> EventShape:
