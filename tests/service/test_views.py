@@ -58,3 +58,40 @@ def test_an_export_takes_the_same_filters(shared: Client) -> None:
         "de-008",
     ]
     assert shared.get("/categories/bollards/export", params={**wanted, "until": "1999-12-31"}).json() == []
+
+
+def test_midnight_is_a_moment_and_a_day_counts_to_its_end(shared: Client) -> None:
+    every = shared.get("/images", params={"category": "bollards"}).json()["items"]
+    latest = max(one["date"] for one in every)
+    day = latest[:10]
+    before = sum(one["date"] < f"{day}T00:00:00.001" for one in every)
+
+    def until(value: str) -> int:
+        return shared.get("/images", params={"category": "bollards", "until": value}).raise_for_status().json()["total"]
+
+    assert until(day) == len(every) > before
+    assert until(f"{day}T00:00:00") == until(f"{day}T00:00:00Z") == before
+    assert until(f"{day}T00:00:00-14:00") == sum(one["date"] < f"{day}T14:00:00.001" for one in every)
+
+
+def test_a_time_that_is_no_time_in_utc_is_refused(shared: Client) -> None:
+    early = "0001-01-01T01:00:00+05:00"
+    answer = shared.get("/images", params={"category": "bollards", "since": early})
+    assert "UTC" in problem(answer, 422)["detail"]
+    problem(shared.get("/images", params={"category": "bollards", "since": "2026-11-21T99:00"}), 422)
+    image = shared.ids()[0]
+    problem(shared.post("/similarity/find", json={"image_id": image, "filters": {"since": early}}), 422)
+    problem(shared.get("/similarity/find", params={"image_id": image, "until": "9999-12-31T23:00:00-05:00"}), 422)
+
+
+def test_a_view_whose_name_has_a_slash_can_be_removed(site: Site) -> None:
+    with site.serve() as client:
+        client.post("/categories/bollards/views", json={"name": "a/b", "address": ""}).raise_for_status()
+        client.delete("/categories/bollards/views/a%2Fb").raise_for_status()
+        assert client.get("/categories/bollards/views").json()["items"] == []
+
+
+def test_an_empty_tag_is_all_images_in_lists_and_exports(shared: Client) -> None:
+    listed = shared.get("/images", params={"category": "bollards", "tag": ""}).raise_for_status().json()
+    rows = shared.get("/categories/bollards/export", params={"format": "json", "tag": ""}).raise_for_status().json()
+    assert len(rows) == listed["total"]

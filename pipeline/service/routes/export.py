@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.service.context import Shared
 from pipeline.service.routes.common import Slug, category_of
-from pipeline.service.routes.image_query import ImageQuery
+from pipeline.service.routes.image_query import ImageQuery, given
 from pipeline.steps.coco import coco_bytes, coco_document
 from pipeline.steps.export import WITH_ORIGINALS, TableFormat, select_images, write_table, zip_pieces
 
@@ -40,7 +40,7 @@ def export_category(
     snapshot = category_of(service, category)
     rows = replace(wanted, tag=None).rows(service, snapshot)
     states = WITH_ORIGINALS if format in ("zip", "coco") and not wanted.state else ()
-    images = select_images(snapshot, tags=wanted.tag or (), states=states, rows=rows)
+    images = select_images(snapshot, tags=given(wanted.tag), states=states, rows=rows)
     if format == "zip":
         rest = zip_pieces(service.project, images)
         # the first piece is read here: a source that does not answer is an error, not an empty file

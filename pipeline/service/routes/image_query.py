@@ -6,11 +6,11 @@ What belongs here: reading and checking them. Not here: which images fit (`steps
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, cast
 
 from fastapi import Query
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter
 
 from pipeline.curation.decisions import NAME_LENGTH, TAG_LENGTH
 from pipeline.service.context import Service
@@ -20,14 +20,33 @@ from pipeline.steps.library_view.filters import ImageFilter, Order, Status, fitt
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.library_view.words import words_of
 
+_TIME = TypeAdapter(datetime)
+
 
 def _written_out(value: object) -> object:
-    """No number: pydantic would take it for seconds since 1970, and the document of the API does not say so."""
-    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value):
-        raise ValueError("write a day or a time as 2026-11-21 or 2026-11-21T03:00:00")
-    return value
+    """A day or a time, as its length says: pydantic would take midnight for a day, and a number for seconds since
+    1970."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if not re.match(r"\d{4}-\d\d-\d\d", value):
+            raise ValueError(value)
+        found = date.fromisoformat(value) if len(value) == len("2026-11-21") else _TIME.validate_python(value)
+    except ValueError as error:
+        raise ValueError("write a day or a time as 2026-11-21 or 2026-11-21T03:00:00") from error
+    return _has_utc(found) if isinstance(found, datetime) else found
 
 
+def _has_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is not None:
+        try:
+            moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("that time has no date in UTC; write one of the years 2 to 9998") from error
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_has_utc)]  # for fields that take no day
 _Written = BeforeValidator(_written_out)
 _COMMON = "Repeat it for several."
 Clusters = Annotated[
@@ -70,19 +89,19 @@ class ImageQuery:
     sort: Annotated[
         Order | None,
         Query(description="typical: most typical first; edge: least; date, name: - before it turns it round. By "
-              "default typical in clusters, else by name."),
+              "default typical in clusters, by name with groups, tags or words, else by id."),
     ] = None  # fmt: skip
 
     def filter(self, service: Service, snapshot: Snapshot) -> ImageFilter:
         """The filter. Raises `Problem` 404 for a cluster or group that is not there."""
-        clusters = [cluster_of(service, name, snapshot)[1] for name in _given(self.cluster)]
-        groups = _given(self.group)
+        clusters = [cluster_of(service, name, snapshot)[1] for name in given(self.cluster)]
+        groups = given(self.group)
         for group in groups:
             if group not in snapshot.rows_by_group:
                 raise unknown("group", group, snapshot.rows_by_group)
         return ImageFilter(
-            clusters=clusters, groups=groups, tags=_given(self.tag), cameras=_given(self.camera),
-            statuses=cast("list[Status]", _given(self.state)), since=moment(self.since),
+            clusters=clusters, groups=groups, tags=given(self.tag), cameras=given(self.camera),
+            statuses=cast("list[Status]", given(self.state)), since=moment(self.since),
             until=moment(self.until, end=True), words=self.q,
         )  # fmt: skip
 
@@ -103,6 +122,6 @@ def moment(day: date | datetime | None, *, end: bool = False) -> datetime | None
     return datetime.combine(day, time.max if end else time.min)
 
 
-def _given(values: Sequence[str] | None) -> list[str]:
+def given(values: Sequence[str] | None) -> list[str]:
     """Without empty ones, which a form may send for “all”."""
     return [value for value in values or () if value]

@@ -3,7 +3,6 @@
 What belongs here: HTTP. Not here: the search (`service/search.py`).
 """
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,6 +15,7 @@ from pipeline.service.context import Service, Shared
 from pipeline.service.models import Hit, HitList, Shape, image_shapes
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import Slug, category_of, image_of, inlined_schema, read_json
+from pipeline.service.routes.image_query import Moment
 from pipeline.service.search import Filters, Question
 from pipeline.settings import ServiceParams
 from pipeline.stages.objects.boxes import Box, fault
@@ -38,8 +38,8 @@ class FindFilters(Shape):
     groups: list[str] = Field(default=[], max_length=1000)
     clusters: list[str] = Field(default=[], max_length=1000)
     tags: list[str] = Field(default=[], max_length=100)
-    since: datetime | None = Field(default=None, description="Taken (or else last modified) at this time or later.")
-    until: datetime | None = None
+    since: Moment | None = Field(default=None, description="Taken (or else last modified) at this time or later.")
+    until: Moment | None = None
     cameras: list[str] = Field(default=[], max_length=100)
     states: list[Status] = Field(default=[], max_length=9)
     q: str = Field(default="", max_length=200, description="Words, as in /categories/{category}/search.")
@@ -134,8 +134,8 @@ def find_by_id(
     group: Names = [],  # noqa: B006
     cluster: Names = [],  # noqa: B006
     tag: Names = [],  # noqa: B006
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> HitList:
     """The images most similar to one of the library, best first; itself first, with score 1."""
     filters = FindFilters(categories=category, groups=group, clusters=cluster, tags=tag, since=since, until=until)
