@@ -67,7 +67,10 @@ export async function api(path, { method = "GET", json, body, signal, key } = {}
   open.add(asking);
   try {
     const found = await asking;
-    for (const one of [found, found.event, ...(found.items ?? []), ...(found.events ?? [])]) own.add(one?.number ?? one);
+    for (const one of [found, found.event, ...(found.items ?? []), ...(found.events ?? [])]) {
+      const number = one?.number ?? one;
+      if (typeof number === "number") own.add(number); // other answers, such as hits, have none and are not kept
+    }
     return found;
   } finally { open.delete(asking); }
 }
@@ -89,7 +92,7 @@ async function answered(path, request) {
   return answer.json();
 }
 
-/** Numbers of decisions that this tab made, and what it is still waiting for. @type {Set<unknown>} */
+/** Numbers of decisions that this tab made, and what it is still waiting for. @type {Set<number>} */
 const own = new Set();
 /** @type {Set<Promise<unknown>>} */
 const open = new Set();
