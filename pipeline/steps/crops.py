@@ -18,7 +18,7 @@ from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.decode import Rejected
 from pipeline.stages.objects.boxes import Box
 from pipeline.steps.project import Project
-from pipeline.steps.reading import read_objects
+from pipeline.steps.reading import read_among
 
 CHANGED = "it was changed while it was read; the next run looks at it again"
 
@@ -47,7 +47,7 @@ def embed_objects(
         return done
     started = perf_counter()
     with closing(project.attempts(slug)) as attempts:
-        _embed(project, slug, todo, fingerprint, attempts, done)
+        _embed(project, slug, todo, images, fingerprint, attempts, done)
     done.seconds = perf_counter() - started
     vectors.compact(slug)
     return done
@@ -74,12 +74,15 @@ def _todo(
     return list(todo.values())
 
 
-def _embed(project: Project, slug: str, todo: list[Image], fingerprint: str, attempts: Attempts, done: Crops) -> None:
+def _embed(
+    project: Project, slug: str, todo: list[Image], images: pl.DataFrame, fingerprint: str, attempts: Attempts,
+    done: Crops,
+) -> None:  # fmt: skip
     params, resolved = project.settings.encoder, resolved_contents(project)
     notices: SimpleQueue[str] = SimpleQueue()
     encoder = project.encoder  # opened before anything is read: without one the reading would be in vain
     results = embed_crops(
-        _read(project, todo), encoder, params=project.settings.images, margin=project.settings.objects.margin,
+        _read(project, todo, images), encoder, params=project.settings.images, margin=project.settings.objects.margin,
         batch_size=params.batch_size, threads=params.decode_threads,
         attempts=attempts, notices=notices,
     )  # fmt: skip
@@ -98,11 +101,11 @@ def _embed(project: Project, slug: str, todo: list[Image], fingerprint: str, att
         _flush(project, slug, fingerprint, pending, done)
 
 
-def _read(project: Project, todo: list[Image]) -> Iterator[tuple[Image, bytes | Exception]]:
+def _read(project: Project, todo: list[Image], images: pl.DataFrame) -> Iterator[tuple[Image, bytes | Exception]]:
     """The images with their bytes, in the order of `todo`."""
     most = int(project.settings.images.max_megabytes * 1e6)
-    keys = (image.key for image in todo)
-    for image, (key, data) in zip(todo, read_objects(project.bucket, keys, most=most), strict=True):
+    keys = [image.key for image in todo]
+    for image, (key, data) in zip(todo, read_among(project.bucket, keys, images, most=most), strict=True):
         if key != image.key:
             raise RuntimeError(f"The reader gave {key} where {image.key} was asked for.")
         yield image, data

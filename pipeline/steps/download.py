@@ -15,7 +15,7 @@ from pipeline.stages.manifest.build import Bucket
 from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.manifest import categories, preview, sampled, select_categories
 from pipeline.steps.project import Project
-from pipeline.steps.reading import read_objects
+from pipeline.steps.reading import images_read_before, read_among
 
 
 def download(
@@ -44,7 +44,8 @@ def _download(project: Project, slug: str, folder: Path, target: Bucket, *, samp
     there = {key for key, size in sizes.items() if _has(folder / key, size)}
     rows = [{"key": key, "path": str(folder / key), "status": "there"} for key in sorted(there)]
     todo = [key for key in sizes if key not in there]
-    for done, (key, data) in enumerate(read_objects(project.bucket, todo), start=1):
+    known = images_read_before(project, [slug])
+    for done, (key, data) in enumerate(read_among(project.bucket, todo, known), start=1):
         status = "missing" if isinstance(data, ObjectMissingError) else "downloaded"
         if isinstance(data, bytes):
             target.write(key, data, content_type="application/octet-stream")

@@ -21,7 +21,7 @@ from pipeline.stages.published.sidecar import is_ours, sidecar
 from pipeline.steps.adopt import TAG_SEPARATOR
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
-from pipeline.steps.reading import read_objects
+from pipeline.steps.reading import images_read_before, read_among
 from pipeline.storage.files import write_atomically
 from pipeline.storage.layout import read_slugs
 
@@ -231,7 +231,8 @@ def _originals(project: Project, places: Mapping[str, str], missing: list[str]) 
     """Key and bytes of each original; keys of those that are gone or are other files are appended to `missing`."""
     listed = (pair for slug in read_slugs(project.layout) for pair in _listed_sizes(project, slug))
     sizes = {key: size for key, size in listed if key in places}
-    for done, (key, data) in enumerate(read_objects(project.bucket, places), start=1):
+    known = images_read_before(project, read_slugs(project.layout))
+    for done, (key, data) in enumerate(read_among(project.bucket, list(places), known), start=1):
         if isinstance(data, bytes) and len(data) == sizes.get(key, len(data)):
             yield key, data
         else:

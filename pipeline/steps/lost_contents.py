@@ -14,7 +14,7 @@ from pipeline.stages.embeddings.stream import stream
 from pipeline.stages.images.contract import Facts
 from pipeline.stages.images.identity import KnownImages
 from pipeline.steps.project import Project
-from pipeline.steps.reading import read_objects
+from pipeline.steps.reading import read_among
 
 
 def take_out_lost(project: Project, slug: str) -> Sequence[Path]:
@@ -39,7 +39,7 @@ def read_again(project: Project, slug: str, present: pl.DataFrame, rows: pl.Data
     settings = project.settings.images
     with closing(project.attempts(slug)) as attempts:
         outcomes = stream(
-            read_objects(project.bucket, todo["key"].to_list(), most=int(settings.max_megabytes * 1e6)),
+            read_among(project.bucket, todo["key"].to_list(), rows, most=int(settings.max_megabytes * 1e6)),
             image_params=settings, encoder=None, batch_size=0, threads=project.settings.encoder.decode_threads,
             thumbnail_pixels=settings.thumbnail_pixels, images=known, attempts=attempts,
         )  # fmt: skip

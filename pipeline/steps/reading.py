@@ -10,8 +10,12 @@ object that was readable before is asked for again: if that succeeds, the troubl
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import polars as pl
+
 from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterError, ObjectMissingError
+from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.build import Bucket
+from pipeline.steps.project import Project
 
 Trouble = BucketError | BucketUnreachableError
 ASKED_AGAIN = 3  # objects that were readable; any of them may be gone by now
@@ -36,6 +40,27 @@ def read_objects(
             watch.succeeded(key, value)
             yield key, value
     watch.finish()
+
+
+def read_among(
+    bucket: Bucket, keys: Sequence[str], images: pl.DataFrame, *, most: int | None = None
+) -> Iterator[tuple[str, bytes | ObjectMissingError]]:
+    """As `read_objects`, for some of the images that were read before: the others tell whose trouble one is.
+
+    `images` has the columns `key` and `status` of `IMAGES_SCHEMA`.
+    """
+    others = images.filter(pl.col("status") == "ok", ~pl.col("key").is_in(pl.Series(keys, dtype=pl.String).implode()))
+    return read_objects(
+        bucket, keys, most=most, readable=others["key"].tail(ASKED_AGAIN).to_list(), others=others.height
+    )
+
+
+def images_read_before(project: Project, slugs: Iterable[str]) -> pl.DataFrame:
+    """`key` and `status` of the images that the last run of these categories read; without a run, none."""
+    columns = ["key", "status"]
+    stored = (project.store.current(slug, "images") for slug in slugs)
+    tables = [one.table("images", IMAGES_SCHEMA, columns) for one in stored if one is not None]
+    return pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
 
 
 class _Watch:

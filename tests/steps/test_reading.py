@@ -10,10 +10,14 @@ import pytest
 from pipeline.adapters import patience
 from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.steps.download import download
+from pipeline.steps.export import select_images, write_folders
+from pipeline.steps.library_view.listing import read_snapshot
 from pipeline.steps.reading import LEAST, UNDECIDED, read_objects
 from pipeline.steps.run import run
 from tests.fake_s3 import FakeS3, Refusal, fake_s3
 from tests.steps.named_library import Bench, bench, names
+from tests.steps.objects_library import objects_bench, yolo
 from tests.steps.test_run import KINDS, add, picture
 
 __all__ = ["bench"]
@@ -64,6 +68,45 @@ def test_one_file_alone_that_is_new_and_unreadable_stops_nothing(bench: Bench, m
     a_disk_that(lambda path: errno.EIO if "/300-" in path else 0, monkeypatch)
     for _ in range(2):
         assert bench.run()["posts"]["set_aside"] == 1
+
+
+def test_one_new_box_on_an_image_that_cannot_be_read_any_more_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = objects_bench(tmp_path)
+    made.run()
+    (made.library / "posts/de/de-000.txt").write_text(yolo([(0.1, 0.1, 0.3, 0.3)]))
+    a_disk_that(lambda path: errno.EIO if "de-000" in path else 0, monkeypatch)
+    assert made.run()["posts"]["set_aside"] == 1
+    assert [row["key"] for row in made.document("posts")["rejected"]] == ["posts/de/de-000.png"]
+
+
+def test_an_export_and_a_download_of_one_image_that_cannot_be_read_say_that_it_is_missing(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = bench.project()
+    images = select_images(read_snapshot(project, "posts"))[:1]
+    download(project, [], tmp_path / "originals")
+    key = images["key"][0]
+    (tmp_path / "originals" / key).unlink()
+    a_disk_that(lambda path: errno.EIO if Path(path).name == Path(key).name else 0, monkeypatch)
+    rows = {row["key"]: row["status"] for row in download(project, [], tmp_path / "originals")}
+    assert (rows.pop(key), set(rows.values())) == ("missing", {"there"})
+    assert write_folders(project, images, tmp_path / "to").missing == (key,)
+
+
+def test_one_image_alone_that_cannot_be_read_again_to_know_its_contents_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Bench(tmp_path / "library", tmp_path / "data")
+    for seeds in (range(12), range(12, 13)):
+        for seed in seeds:
+            add(made.library, f"posts/de/{seed:03d}-800w.png", "red", seed)
+        made.run()
+    newest = max((made.data / "contents/posts").glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+    newest.unlink()
+    a_disk_that(lambda path: errno.EIO if "/012-" in path else 0, monkeypatch)
+    assert made.run()["posts"]["images"] == 13
 
 
 def test_unreadable_files_in_a_row_stop_nothing_if_the_others_can_be_read(
