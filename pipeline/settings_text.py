@@ -48,16 +48,17 @@ def _knobs(section: BaseModel, indent: str = "  ") -> list[str]:
 
 
 def _knob(name: str, field: FieldInfo, value: Any, *, indent: str) -> list[str]:
-    return [*_comment(field, indent), f"{indent}{name}: {_plain(value)}"]
+    return [*_comment(field, indent), f"{indent}{name}: {plain(value)}"]
 
 
 def _comment(field: FieldInfo, indent: str) -> list[str]:
-    bounds = _bounds(field)
+    bounds = bounds_of(field)
     about = f"{field.description or ''}{f' ({bounds})' if bounds else ''}"
     return textwrap.wrap(about, width=110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
 
 
-def _bounds(field: FieldInfo) -> str:
+def bounds_of(field: FieldInfo) -> str:
+    """The choices or the bounds of a setting in words; empty if it has none."""
     choices = [str(choice) for part in (field.annotation, *get_args(field.annotation)) if get_origin(part) is Literal
                for choice in get_args(part)]  # fmt: skip
     if choices:
@@ -78,7 +79,8 @@ def _bounds(field: FieldInfo) -> str:
     return " ".join(parts)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value as it is written in the settings file."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, str) and value and all(c.isalnum() or c in "-_/." for c in value) and not value[0].isdigit():

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from pipeline.cli import main
 from pipeline.settings import Settings
-from pipeline.settings_text import _bounds, _plain  # pyright: ignore[reportPrivateUsage]
+from pipeline.settings_text import bounds_of, plain
 from tests.service.site import Site
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -116,9 +116,9 @@ def _rows(prefix: str, section: BaseModel) -> Iterator[str]:
 
 
 def _row(prefix: str, name: str, field: FieldInfo, value: Any) -> str:
-    bounds = _bounds(field)
+    bounds = bounds_of(field)
     about = f"{field.description or ''}{f' ({bounds})' if bounds else ''}"
-    default = _plain(value)
+    default = plain(value)
     shown = default if len(default) < 60 else f"{default[:50]} …"
     return f"| `{prefix}{name}` | `{_cell(shown)}` | {_cell(about)} |"
 
