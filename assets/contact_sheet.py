@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 from PIL import Image, ImageDraw
 
+from pipeline.console import many
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.objects.contract import OBJECTS_SCHEMA
 from pipeline.stages.representatives.contract import Facts, clusters_schema
@@ -40,8 +41,8 @@ def contact_sheet(project: Project, slug: str) -> str:
     if not drawn:
         return "No cluster yet." if not shown.height else "The thumbnails are gone; materialize images again."
     data = encoded(grid([data for _, _, data in drawn]))
-    more = f"\n\nand {_clusters(shown.height - len(drawn))} more" if shown.height > len(drawn) else ""
-    picture = f"![{_clusters(len(drawn))}](data:image/webp;base64,{base64.b64encode(data).decode()})"
+    more = f"\n\nand {many(shown.height - len(drawn), 'cluster')} more" if shown.height > len(drawn) else ""
+    picture = f"![{many(len(drawn), 'cluster')}](data:image/webp;base64,{base64.b64encode(data).decode()})"
     return f"{picture}\n\n{_named(project, slug, [(cluster, size) for cluster, size, _ in drawn])}{more}"
 
 
@@ -67,10 +68,6 @@ def page_address(project: Project) -> str:
 def _cell(name: str, size: int, address: str) -> str:
     text = "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in name)
     return f"[{text}]({address}) {size:,}"
-
-
-def _clusters(count: int) -> str:
-    return f"{count:,} cluster{'' if count == 1 else 's'}"
 
 
 def boxes_sheet(project: Project, slug: str) -> str:

@@ -79,6 +79,11 @@ class Console:
         click.echo(f"{phase}: {done:,} of {total:,}{speed}{left}", err=True)
 
 
+def many(count: int, word: str) -> str:
+    """A number and what is counted: 1 image, 2,000 images."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

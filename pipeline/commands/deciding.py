@@ -207,7 +207,7 @@ def adopt(
     """
     from dataclasses import asdict
 
-    from pipeline.console import print_json, print_rows
+    from pipeline.console import many, print_json, print_rows
     from pipeline.steps.adopt import adopt_file, adopt_folders, adopt_sidecars
 
     if sum((folders, file is not None, sidecars is not None)) != 1:
@@ -234,7 +234,7 @@ def adopt(
         talk(f"{len(plan.unreadable)} sidecars cannot be read, for example {plan.unreadable[0]}.")
     done = "Would be stored" if dry_run else "Stored"
     parts = ((len(plan.decisions), "decision"), (len(rows), "cluster"), (len(plan.tags), "tag"))
-    decisions, clusters, tags = (f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in parts)
+    decisions, clusters, tags = (many(count, word) for count, word in parts)
     talk(f"{done}: {decisions} about {clusters} and {tags}.")
 
 

@@ -37,7 +37,7 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
       image-cluster duplicates bollards --level near --json | jq .summary
       image-cluster duplicates bollards | awk -F'\\t' '$3 == "no" {print $4}'
     """
-    from pipeline.console import print_json, print_rows
+    from pipeline.console import many, print_json, print_rows
     from pipeline.steps.duplicates import duplicates as find
     from pipeline.steps.duplicates import duplicates_document
 
@@ -46,9 +46,9 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
     document = duplicates_document(project, slug, levels or ("exact", "near"))
     console_of(project).close()
     project.talk.notice(
-        f"{_many(counts['images'], 'image')}: {counts['exact_images']:,} in {_many(counts['exact_groups'], 'group')} "
-        f"of exact copies, {counts['near_images']:,} in {_many(counts['near_groups'], 'group')} of near copies, "
-        f"{counts['similar_images']:,} in {_many(counts['similar_groups'], 'group')} of only similar images. "
+        f"{many(counts['images'], 'image')}: {counts['exact_images']:,} in {many(counts['exact_groups'], 'group')} "
+        f"of exact copies, {counts['near_images']:,} in {many(counts['near_groups'], 'group')} of near copies, "
+        f"{counts['similar_images']:,} in {many(counts['similar_groups'], 'group')} of only similar images. "
         f"{counts['proposed_to_go']:,} could be removed, {counts['bytes_saved'] / 1e6:,.1f} MB. Nothing was deleted."
     )
     if as_json:
@@ -61,7 +61,3 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
          "reason": image["reason"]}
         for group in document["groups"] for image in group["images"]
     ])  # fmt: skip
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

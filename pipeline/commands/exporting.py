@@ -14,7 +14,7 @@ from pipeline.commands.common import console_of, source_options, where_options, 
 if TYPE_CHECKING:
     import polars as pl
 
-    from pipeline.steps.export import Format
+    from pipeline.steps.export import Format, Written
     from pipeline.steps.library_view.snapshot import Snapshot
     from pipeline.steps.project import Project
 
@@ -57,8 +57,8 @@ def export(
       image-cluster export ./photos --tag night --as folders --to night/
       image-cluster export --as xmp --to photos/
     """
-    from pipeline.console import print_json
-    from pipeline.steps.export import TABLES, WITH_ORIGINALS, select_images
+    from pipeline.console import many, print_json
+    from pipeline.steps.export import TABLES, WITH_ORIGINALS, Written, select_images
     from pipeline.steps.library_view.listing import only_category, read_snapshot
 
     if to == Path("-"):
@@ -70,39 +70,38 @@ def export(
     if form not in TABLES:
         states = states or WITH_ORIGINALS
     images = select_images(snapshot, clusters=chosen, tags=tags, states=states)
-    if form == "coco":
-        left_out, written = _write_coco(project, snapshot, images, to)
-    else:
-        left_out, written = _write(project, images, form, to)
+    done = Written(_write_coco(project, snapshot, images, to)) if form == "coco" else _write(project, images, form, to)
+    left_out = (
+        (done.missing, "originals are gone from the source, or are other files than those that were read"),
+        (done.foreign, "sidecars are of another program and were left alone"),
+    )
     talk = console_of(project)
     talk.close()
     for keys, what in left_out:
         if keys:
             talk.notice(f"{len(keys)} of {images.height} {what}, for example {keys[0]}.")
-    talk.notice(f"Exported {written:,} image{'' if written == 1 else 's'}{f' to {to}' if to else ''}.")
+    talk.notice(f"Exported {many(done.images, 'image')}{f' to {to}' if to else ''}.")
     if as_json and to is not None:
-        print_json({"images": written, "missing": list(left_out[0][0]), "foreign": list(left_out[1][0]), "to": str(to)})
+        print_json({"images": done.images, "missing": list(done.missing), "foreign": list(done.foreign), "to": str(to)})
 
 
-def _write_coco(
-    project: "Project", snapshot: "Snapshot", images: "pl.DataFrame", to: Path | None
-) -> tuple[list[tuple[tuple[str, ...], str]], int]:
-    """As `_write`, one JSON document."""
+def _write_coco(project: "Project", snapshot: "Snapshot", images: "pl.DataFrame", to: Path | None) -> int:
+    """Write one JSON document; returns how many images it has."""
     from pipeline.steps.coco import coco_bytes, coco_document
+    from pipeline.storage.files import write_atomically
 
     document = coco_document(project, snapshot, images)
     if to is None:
         sys.stdout.buffer.write(coco_bytes(document))
-    else:
-        to.parent.mkdir(parents=True, exist_ok=True)
+    elif to.exists() and not to.is_file():  # a pipe or a device is written to, never replaced
         to.write_bytes(coco_bytes(document))
-    return [((), ""), ((), "")], len(document["images"])
+    else:
+        write_atomically(to, coco_bytes(document))
+    return len(document["images"])
 
 
-def _write(
-    project: "Project", images: "pl.DataFrame", form: "Format", to: Path | None
-) -> tuple[list[tuple[tuple[str, ...], str]], int]:
-    """Write the images in that form; returns the keys that were left out with the reason, and how many were written."""
+def _write(project: "Project", images: "pl.DataFrame", form: "Format", to: Path | None) -> "Written":
+    """Write the images in that form; returns how many were written, and the keys that were left out."""
     from pipeline.steps import export as steps
 
     done = steps.Written(images.height)
@@ -123,8 +122,4 @@ def _write(
         else:
             with to.open("wb") as file:
                 steps.write_table(images, form, file)
-    left_out = [
-        (done.missing, "originals are gone from the source, or are other files than those that were read"),
-        (done.foreign, "sidecars are of another program and were left alone"),
-    ]
-    return left_out, done.images
+    return done

@@ -48,6 +48,16 @@ def test_files_need_a_place_and_say_how_many_were_written(bench: Bench, tmp_path
     assert call(bench, "--as", "xmp", "--to", str(tmp_path / "xmp")).exit_code == 0
 
 
+def test_a_coco_document_replaces_the_old_one_in_one_step(bench: Bench, tmp_path: Path) -> None:
+    place, kept = tmp_path / "posts.json", tmp_path / "kept.json"
+    place.write_text("old", encoding="utf-8")
+    kept.hardlink_to(place)  # sees whatever is written into the old file
+    done = call(bench, "--as", "coco", "--to", str(place), "--json")
+    assert json.loads(done.stdout) == {"images": 16, "missing": [], "foreign": [], "to": str(place)}
+    assert kept.read_text(encoding="utf-8") == "old"
+    assert len(json.loads(place.read_bytes())["images"]) == 16
+
+
 def test_the_originals_are_read_from_the_source_that_is_named(bench: Bench, tmp_path: Path) -> None:
     place = tmp_path / "new" / "posts.zip"
     command = ["export", str(bench.library), "--as", "zip", "--to", str(place), "--out", str(bench.data), "--json"]
