@@ -20,7 +20,7 @@ class Adopted:
 
     name: str
     cluster: str
-    how: str  # "named": a computed cluster gets the name; "joined": it had the name; "made": a new one
+    how: str  # "named": a computed cluster gets the name; "joined": it had it; "renamed": it had another; "made": new
     images: int
     moved: int
 
@@ -32,44 +32,60 @@ def adopt(
 
     `kinds`: name → content hashes; each image stands in one kind at most. A cluster that has the name takes the images.
     Else the unnamed cluster that overlaps the kind by more than one half (Jaccard) gets the name: its id, and the new
-    images that clustering will bring it, stay. Else the images become a new cluster, with the id that `new_id` makes of
-    them and of the number of decisions so far. The largest kind comes first. Raises `AmbiguousNameError` for a name
-    that fits several clusters.
+    images that clustering will bring it, stay. A cluster of just these images that people named otherwise is renamed,
+    for there cannot be two of them. Else the images become a new cluster, with the id that `new_id` makes of them and
+    of the number of decisions so far. The largest kind comes first. Raises `AmbiguousNameError` for a name that fits
+    several clusters.
     """
-    members = {cluster.id: set(cluster.members) for cluster in curated.clusters.values()}
-    home = {image: cluster for cluster, images in members.items() for image in images}
-    unnamed = {cluster.id for cluster in curated.clusters.values() if cluster.name is None}
+    clusters = _Clusters(curated)
     report: list[Adopted] = []
     decisions: list[Decision] = []
     for name, given in sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[0])):
         images = frozenset(given)
-        cluster, how = choose_cluster(name, curated.names, curated.redirects), "joined"
-        if cluster is None and (cluster := _matching_cluster(images, members, home, unnamed)) is not None:
-            how = "named"
-            unnamed.remove(cluster)
-            decisions.append(d.Rename(cluster=cluster, name=name))
+        cluster, how = clusters.choose(name, images)
         if cluster is None:
-            cluster, how, coming = new_id(images, len(decisions)), "made", images
-            members[cluster] = set()
+            cluster, coming = new_id(images, len(decisions)), images
             decisions.append(d.Create(images=tuple(sorted(images)), new_cluster=cluster, name=name))
         else:
-            coming = images - members[cluster]
+            coming = images - clusters.members[cluster]
+            if how != "joined":
+                decisions.append(d.Rename(cluster=cluster, name=name))
             if coming:
                 decisions.append(d.Move(images=tuple(sorted(coming)), to=cluster))
-        for image in coming:
-            if image in home:
-                members[home[image]].discard(image)
-            home[image] = cluster
-        members[cluster] |= coming
+        clusters.move(coming, cluster)
         report.append(Adopted(name, cluster, how, len(images), len(coming)))
     return report, decisions
 
 
-def _matching_cluster(
-    images: frozenset[str], members: Mapping[str, set[str]], home: Mapping[str, str], unnamed: Collection[str]
-) -> str | None:
-    """The unnamed cluster that overlaps these images by more than one half (Jaccard); there is at most one."""
-    for cluster in sorted({home[image] for image in images if image in home}):
-        if cluster in unnamed and len(members[cluster] & images) > ADOPTS * len(members[cluster] | images):
-            return cluster
-    return None
+class _Clusters:
+    """The clusters as they are after the decisions so far."""
+
+    def __init__(self, curated: Curated) -> None:
+        self.members = {cluster.id: set(cluster.members) for cluster in curated.clusters.values()}
+        self._curated = curated
+        self._home = {image: cluster for cluster, images in self.members.items() for image in images}
+        self._unnamed = {cluster.id for cluster in curated.clusters.values() if cluster.name is None}
+        self._renamed: set[str] = set()
+
+    def choose(self, name: str, images: frozenset[str]) -> tuple[str | None, str]:
+        """The cluster that a kind becomes, None for a new one, and how it was chosen (`Adopted.how`)."""
+        cluster = choose_cluster(name, self._curated.names, self._curated.redirects)
+        if cluster is not None and cluster not in self._renamed and self.members[cluster]:
+            return cluster, "joined"  # else a kind before this one took its name, or all its images
+        homes = sorted({self._home[image] for image in images if image in self._home})
+        for cluster in homes:
+            of = self.members[cluster]
+            if cluster in self._unnamed and len(of & images) > ADOPTS * len(of | images):
+                self._unnamed.remove(cluster)
+                return cluster, "named"
+        if len(homes) == 1 and self.members[homes[0]] == images:
+            self._renamed.add(homes[0])
+            return homes[0], "renamed"
+        return None, "made"
+
+    def move(self, images: Collection[str], cluster: str) -> None:
+        for image in images:
+            if image in self._home:
+                self.members[self._home[image]].discard(image)
+            self._home[image] = cluster
+        self.members.setdefault(cluster, set()).update(images)

@@ -50,6 +50,21 @@ def test_what_is_so_already_needs_no_decision() -> None:
     assert adopt({"Heron": images("5 6")}, replay(TWO, named), new_id)[1] == []
 
 
+def test_a_cluster_of_just_these_images_is_renamed_whatever_it_was_called() -> None:
+    named = events(d.Rename(cluster="b", name="Stork"))
+    report, decisions = adopt({"Heron": images("5 6 7")}, replay(TWO, named), new_id)
+    assert decisions == [d.Rename(cluster="b", name="Heron")]
+    assert report[0].how == "renamed"
+    assert applied(TWO, {"Heron": images("5 6 7")}, named).clusters["b"].name == "Heron"
+
+
+def test_two_clusters_whose_names_were_swapped_elsewhere_swap_them() -> None:
+    named = events(d.Rename(cluster="a", name="Heron"), d.Rename(cluster="b", name="Stork"))
+    swapped = {"Stork": images("1 2 3 4"), "Heron": images("5 6 7")}
+    found = applied(TWO, swapped, named)
+    assert {cluster.name: cluster.members for cluster in found.clusters.values()} == swapped
+
+
 def test_a_cluster_that_a_person_named_otherwise_keeps_its_name() -> None:
     named = events(d.Rename(cluster="a", name="Stork"))
     found = applied(TWO, {"Heron": images("1 2 3 4 8")}, named)

@@ -4,7 +4,7 @@
 import { actor, alertOf, api, base, done, made, many, slug, the } from "./common.js";
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("import"));
-const HOW = /** @type {Record<string, string>} */ ({ named: "names a cluster that has no name", joined: "joins the cluster of that name", made: "becomes a new cluster" });
+const HOW = /** @type {Record<string, string>} */ ({ named: "names a cluster that has no name", joined: "joins the cluster of that name", renamed: "renames the cluster of just these images", made: "becomes a new cluster" });
 const source = () => String(new FormData(form ?? undefined).get("source"));
 
 /** The files of the chosen source, each under its path below the folder that was chosen. @returns {[string, File][]} */
