@@ -72,10 +72,14 @@ def test_a_cluster_that_a_person_named_otherwise_keeps_its_name() -> None:
     assert [waiting.number for waiting in found.waiting] == [1], "Stork has no images left, and says so"
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 4), min_size=9, max_size=9), st.lists(st.integers(0, 3), min_size=9, max_size=9))
-def test_afterwards_every_image_is_in_the_cluster_of_its_kind_whatever_was_computed(
-    home: list[int], kind: list[int]
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 4), min_size=9, max_size=9),
+    st.lists(st.integers(0, 3), min_size=9, max_size=9),
+    st.permutations(["kind 1", "kind 2", "kind 3", "Stork", "", ""]),
+)
+def test_afterwards_every_image_is_in_the_cluster_of_its_kind_whatever_was_computed_and_named(
+    home: list[int], kind: list[int], given_names: list[str]
 ) -> None:
     names = [str(number) for number in range(1, 10)]
     computed = Computed(
@@ -85,7 +89,9 @@ def test_afterwards_every_image_is_in_the_cluster_of_its_kind_whatever_was_compu
     )  # fmt: skip
     kinds = {f"kind {number}": group for number in range(1, 4)
              if (group := frozenset(name for name, own in zip(names, kind, strict=True) if own == number))}  # fmt: skip
-    found = applied(computed, kinds)
+    pairs = zip(computed.clusters, given_names, strict=False)
+    named = events(*(d.Rename(cluster=cluster, name=name) for cluster, name in pairs if name))
+    found = applied(computed, kinds, named)
     for name, members in kinds.items():
         (cluster,) = (cluster for cluster in found.clusters.values() if cluster.name == name)
         assert members <= cluster.members
