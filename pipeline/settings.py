@@ -154,7 +154,8 @@ class EncoderParams(Params):
 
     spec: str = Field(
         default="packaged:efficientnet_lite0",
-        description="packaged:NAME, open_clip:MODEL/PRETRAINED_OR_CHECKPOINT or timm:MODEL[@CHECKPOINT].",
+        description="packaged:NAME, open_clip:MODEL/PRETRAINED_OR_CHECKPOINT or timm:MODEL[@CHECKPOINT]. "
+        "packaged:efficientnet_lite0_gem costs as much as the default and is worth a try: see decision 7.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="auto takes CUDA, then MPS, then the CPU through OpenVINO."

@@ -116,6 +116,22 @@ def test_packaged_networks_give_timms_numbers_to_the_last_bit(name: str) -> None
     assert torch.equal(ours, theirs)
 
 
+def test_gem_is_the_generalised_mean_of_timms_feature_map_and_has_a_fingerprint_of_its_own(
+    lite0: Encoder, tmp_path: Path
+) -> None:
+    import torch
+
+    gem = open_encoder("packaged:efficientnet_lite0_gem", device="cpu", cache_dir=tmp_path)
+    assert gem.dimension == lite0.dimension
+    assert gem.fingerprint != lite0.fingerprint
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 224, 224)).astype(np.float32))
+    with torch.inference_mode():
+        ours = packaged.source(gem.name, "efficientnet_lite0_gem").load().module(images)
+        theirs = (timm_lite("efficientnet_lite0").forward_features(images) ** 3).mean((2, 3)) ** (1 / 3)
+    torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-4)
+    assert cosines(vectors(gem), vectors(lite0)).max() < 0.99
+
+
 def test_a_packaged_encoder_opens_without_timm(tmp_path: Path) -> None:
     """Importing it took as long as importing torch, at the first run on each machine."""
     code = (
@@ -316,7 +332,7 @@ def test_an_unknown_name_is_answered_with_near_ones(spec: str, hint: str) -> Non
 
 
 def test_every_packaged_name_finds_its_weights() -> None:
-    for name in packaged.SIZES:
+    for name in packaged.NAMES:
         source = packaged.source(f"packaged:{name}", name)
         assert source.weights is not None
         assert source.weights.is_file()

@@ -86,4 +86,4 @@ def _load(weights: Path | None) -> Loaded:
     state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)  # pyright: ignore[reportArgumentType]
     whole = packaged.preprocessing(SIDE)
     squashed = Preprocessing("squash", (SIDE, SIDE), (SIDE, SIDE), "bilinear", whole.mean, whole.std)
-    return Loaded(network(state, where=True), squashed)
+    return Loaded(network(state, "where"), squashed)

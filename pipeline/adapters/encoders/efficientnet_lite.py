@@ -8,9 +8,12 @@ is one module, whose vectors are timm's to the last bit (`tests/adapters/test_en
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the first block of each stage
+GEM_EXPONENT = 3.0  # Radenović, Tolias, Chum (2018), "Fine-tuning CNN image retrieval with no human annotation"
+TINY = 1e-12  # instead of the root of 0, whose slope is infinite
+Pooling = Literal["mean", "gem", "where"]
 EPSILON = 1e-3  # of batch normalisation in TensorFlow's models
 
 
@@ -45,10 +48,22 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return whole // 2, whole - whole // 2
 
 
-def network(state: dict[str, Any], *, where: bool = False) -> Any:
-    """The module in eval mode: float32 [n, 3, H, W] → the mean of its last feature map, float32 [n, channels].
+def pooled(features: Any, pooling: Pooling) -> Any:
+    """A feature map of values from 0 on, float32 [n, channels, rows, columns] → float32 [n, channels].
 
-    With `where`, not what is seen but where: the map's sum over all channels, float32 [n, rows x columns].
+    `gem` is the generalised mean with the exponent `GEM_EXPONENT`. `where` says not what is seen but where: the sum over
+    all channels, float32 [n, rows x columns].
+    """
+    if pooling == "where":
+        return features.sum(1).flatten(1)
+    if pooling == "gem":
+        return features.pow(GEM_EXPONENT).mean((2, 3)).clamp(min=TINY).pow(1 / GEM_EXPONENT)
+    return features.mean((2, 3))
+
+
+def network(state: dict[str, Any], pooling: Pooling = "mean") -> Any:
+    """The module in eval mode: float32 [n, 3, H, W] → its last feature map, pooled, float32 [n, channels].
+
     `state` has TensorFlow's names of the weights, as in the packages.
     """
     import torch
@@ -91,7 +106,6 @@ def network(state: dict[str, Any], *, where: bool = False) -> Any:
             return middle, functional.relu6(self._convolve(images, "_conv_head", "_bn1"))
 
         def forward(self, images: Any) -> Any:
-            last = self.feature_maps(images)[1]
-            return last.sum(1).flatten(1) if where else last.mean((2, 3))
+            return pooled(self.feature_maps(images)[1], pooling)
 
     return EfficientNetLite().eval()

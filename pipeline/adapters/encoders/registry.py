@@ -21,7 +21,7 @@ from pipeline.runtime.torch_threads import load_torch, use_one_thread
 from pipeline.stages.embeddings.encoder import Encoder
 
 FAMILIES = {
-    "packaged": f"packaged:NAME with {', '.join(packaged.SIZES)}",
+    "packaged": f"packaged:NAME with {', '.join(packaged.NAMES)}",
     "open_clip": "open_clip:MODEL/PRETRAINED_OR_CHECKPOINT",
     "timm": "timm:MODEL[@CHECKPOINT]",
 }
@@ -47,13 +47,13 @@ def parse_spec(spec: str) -> Spec:
     family, colon, rest = spec.partition(":")
     if family not in FAMILIES or not colon or not rest:
         near = difflib.get_close_matches(family, FAMILIES, n=1) or [
-            f"packaged:{name}" for name in difflib.get_close_matches(spec, packaged.SIZES, n=1)
+            f"packaged:{name}" for name in difflib.get_close_matches(spec, packaged.NAMES, n=1)
         ]
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UnknownNameError(f"There is no encoder {spec!r}.{hint} Encoders are: {'; '.join(FAMILIES.values())}.")
     if family == "packaged":
-        if rest not in packaged.SIZES:
-            near = difflib.get_close_matches(rest, packaged.SIZES, n=1)
+        if rest not in packaged.NAMES:
+            near = difflib.get_close_matches(rest, packaged.NAMES, n=1)
             hint = f" Did you mean packaged:{near[0]}?" if near else ""
             raise UnknownNameError(f"There is no encoder {spec!r}.{hint} Encoders are: {'; '.join(FAMILIES.values())}.")
         return Spec(family, rest, None)
