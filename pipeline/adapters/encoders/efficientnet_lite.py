@@ -51,7 +51,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 def pooled(features: Any, pooling: Pooling) -> Any:
     """A feature map of values from 0 on, float32 [n, channels, rows, columns] → float32 [n, channels].
 
-    `gem` is the generalised mean with the exponent `GEM_EXPONENT`. `where` says not what is seen but where: the sum over
+    `gem` is the generalised mean with the exponent `GEM_EXPONENT`. `where` says not what is seen but where: the sum of
     all channels, float32 [n, rows x columns].
     """
     if pooling == "where":
