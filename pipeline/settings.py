@@ -191,7 +191,12 @@ class ObjectParams(Params):
     margin: float = Field(
         default=0.1, ge=0, le=1, description="Room around a box in its crop, as a share of the box's longer side."
     )
-    min_score: float = Field(default=0.3, ge=0, le=1, description="Boxes with a lower score are refused.")
+    min_score: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="Boxes with a lower score are refused. Of a model, none below 0.05 is kept, nor more than 300.",
+    )
     labels: list[str] = Field(
         default_factory=list[str],
         description="The classes of objects that count, ignoring case. []: all. "

@@ -78,7 +78,7 @@ class _Clusters:
             if cluster in self._unnamed and len(of & images) > ADOPTS * len(of | images):
                 self._unnamed.remove(cluster)
                 return cluster, "named"
-        if len(homes) == 1 and self.members[homes[0]] == images:
+        if len(homes) == 1 and frozenset(self.members[homes[0]]) == images:
             self._renamed.add(homes[0])
             return homes[0], "renamed"
         return None, "made"

@@ -5,7 +5,7 @@ where it stopped. Not here: models (`adapters/detectors/`), boxes that people ha
 (`stages/objects/boxes.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from time import perf_counter
 
@@ -18,6 +18,7 @@ from pipeline.stages.objects.detector import Seen, detect_all
 from pipeline.steps.crops import CHANGED, resolved_contents
 from pipeline.steps.fingerprints import remembered
 from pipeline.steps.project import Project
+from pipeline.steps.reading import read_objects
 from pipeline.storage.detections import DetectionStore
 
 SECONDS_PER_PART = 30.0  # of work that a killed run may lose
@@ -45,7 +46,8 @@ def detect_objects(project: Project, slug: str, images: pl.DataFrame, fingerprin
     first = usable.unique("content_hash", keep="first", maintain_order=True).sort("key")
     todo = dict(row for row in first.iter_rows() if row[1] not in known)
     if todo:
-        for seen in _look(project, slug, todo, store):
+        others = [key for key, _ in usable.iter_rows() if key not in todo]
+        for seen in _look(project, slug, todo, others, store):
             if isinstance(seen.found, Rejected):
                 failed[todo[seen.key]] = Found(None, status=UNREAD, problem=seen.found.reason)
             else:
@@ -56,7 +58,9 @@ def detect_objects(project: Project, slug: str, images: pl.DataFrame, fingerprin
     }
 
 
-def _look(project: Project, slug: str, todo: dict[str, str], store: DetectionStore) -> Iterator[Seen]:
+def _look(
+    project: Project, slug: str, todo: Mapping[str, str], others: Sequence[str], store: DetectionStore
+) -> Iterator[Seen]:
     """What was seen in each image of `todo` (key → content hash), stored in parts."""
     params, detector = project.settings, project.detector  # opened before anything is read
     known = resolved_contents(project)
@@ -65,7 +69,7 @@ def _look(project: Project, slug: str, todo: dict[str, str], store: DetectionSto
     with closing(project.attempts(slug)) as attempts:
         try:
             found = detect_all(
-                _read(project, todo), detector, params=params.images, threads=params.encoder.decode_threads,
+                _read(project, todo, others), detector, params=params.images, threads=params.encoder.decode_threads,
                 attempts=attempts,
             )  # fmt: skip
             for done, seen in enumerate(found, start=1):
@@ -83,8 +87,10 @@ def _look(project: Project, slug: str, todo: dict[str, str], store: DetectionSto
             store.append(slug, waiting)
 
 
-def _read(project: Project, todo: dict[str, str]) -> Iterator[tuple[str, bytes | Exception]]:
-    yield from project.bucket.read_many(iter(todo), most=int(project.settings.images.max_megabytes * 1e6))
+def _read(project: Project, todo: Mapping[str, str], others: Sequence[str]) -> Iterator[tuple[str, bytes | Exception]]:
+    """The images; `others` are those of the category that need not be read, and could be read before."""
+    most = int(project.settings.images.max_megabytes * 1e6)
+    yield from read_objects(project.bucket, todo, most=most, readable=others, others=len(others))
 
 
 def uses_model(detector: str) -> bool:

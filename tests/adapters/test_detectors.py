@@ -1,5 +1,6 @@
 """Detectors through their real loading code: packaged weights, and small random ones that a test makes."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def random_weights(name: str, path: Path, classes: int = 3) -> Path:
 
     torch.manual_seed(0)
     model: Any = get_model(name, weights=None, weights_backbone=None, num_classes=classes)
-    torch.save({"model": model.state_dict()}, path)
+    torch.save({"model": model.state_dict(), "args": argparse.Namespace(lr=0.1)}, path)  # as its training script does
     return path
 
 
@@ -74,7 +75,7 @@ def test_a_checkpoint_of_torchvision_gives_the_boxes_of_the_library_itself(tmp_p
     detector = open_detector(f"torchvision:{name}@{path}", device="cpu")
     found = found_by(detector, picture())
     model: Any = get_model(name, weights=None, weights_backbone=None, num_classes=3)
-    model.load_state_dict(torch.load(path, weights_only=True)["model"])
+    model.load_state_dict(torch.load(path, weights_only=False)["model"])
     with torch.inference_mode():
         (own,) = model.eval()([torch.from_numpy(picture()).permute(2, 0, 1).float() / 255])
     assert len(found) == len(own["boxes"]) > 0
@@ -83,6 +84,8 @@ def test_a_checkpoint_of_torchvision_gives_the_boxes_of_the_library_itself(tmp_p
         corners = [one.box.x * 200, one.box.y * 120, (one.box.x + one.box.w) * 200, (one.box.y + one.box.h) * 120]
         assert np.allclose(corners, box.numpy(), atol=1e-3)
         assert (one.score, one.label) == (pytest.approx(float(score)), ["", "red post", "white post"][int(label)])
+    path.with_suffix(".txt").write_text("blue post\nwhite post\n", encoding="utf-8")
+    assert open_detector(f"torchvision:{name}@{path}", device="cpu").fingerprint != detector.fingerprint
 
 
 def test_the_number_of_classes_of_every_kind_of_checkpoint_is_read_from_it() -> None:
@@ -100,6 +103,12 @@ def test_a_checkpoint_of_another_model_is_refused_with_the_reason(tmp_path: Path
         open_detector(f"torchvision:{R_CNN}@{path}", device="cpu")
     with pytest.raises(DetectorError, match="there is no such file"):
         open_detector(f"torchvision:{SSDLITE}@{tmp_path / 'gone.pth'}", device="cpu")
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "whole.pth")
+    with pytest.raises(DetectorError, match=r"holds more than weights(.|\n)*state_dict"):
+        open_detector(f"torchvision:{SSDLITE}@{tmp_path / 'whole.pth'}", device="cpu")
+    (tmp_path / "cut.pth").write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DetectorError, match=r"cut\.pth"):
+        open_detector(f"torchvision:{SSDLITE}@{tmp_path / 'cut.pth'}", device="cpu")
     with pytest.raises(UnknownNameError, match=R_CNN):
         open_detector("torchvision:fasterrcnn_mobilnet_320", device="cpu")
 

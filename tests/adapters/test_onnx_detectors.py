@@ -109,6 +109,25 @@ def test_detr_gives_shares_of_the_input(tmp_path: Path, activation: str) -> None
     assert score > 0.95
 
 
+@pytest.mark.parametrize("labels", [["a", "b", "c"], ["a", "b", "c", "d"]])
+def test_detr_with_as_many_scores_as_a_box_has_sides_is_read_in_the_order_of_its_export(
+    tmp_path: Path, labels: list[str]
+) -> None:
+    softmax = len(labels) == 3
+    logits = np.full((1, 2, 4), -9.0)
+    logits[0, 0, 1] = logits[0, 1, 3] = 9
+    shares = np.array([[[0.5, 0.5, 0.25, 0.25], [0.25, 0.5, 0.25, 0.25]]])
+    card = {"decoder": "detr", "labels": labels, "activation": "softmax" if softmax else "sigmoid"}
+    expected = [("b", [24, 8, 16, 16]), ("d", [8, 8, 16, 16])][: 1 if softmax else 2]
+    assert [(label, box) for label, _, box in read(found(file(tmp_path / "m.onnx", card, logits, shares)))] == expected
+
+
+def test_detr_with_its_outputs_the_other_way_round_is_read_where_they_can_be_told_apart(tmp_path: Path) -> None:
+    logits, shares = np.array([[[9.0, 0.0, 0.0]]]), np.array([[[0.5, 0.5, 0.25, 0.25]]])
+    path = file(tmp_path / "m.onnx", {**CARD, "decoder": "detr"}, shares, logits)
+    assert [(label, box) for label, _, box in read(found(path))] == [("post", [24, 8, 16, 16])]
+
+
 @pytest.mark.parametrize(("colours", "channel", "value"), [("rgb", 0, 200), ("bgr", 0, 10), ("rgb", 1, 40)])
 def test_the_model_sees_the_colours_of_its_card(tmp_path: Path, colours: str, channel: int, value: int) -> None:
     card = {**CARD, "resize": "squash", "colours": colours, "mean": [5, 5, 5], "std": [400, 400, 400]}
@@ -137,6 +156,11 @@ def test_a_file_without_a_usable_card_is_refused_with_an_example_of_one(tmp_path
     path.with_suffix(".yaml").unlink()
     with pytest.raises(DetectorError, match=r"needs a card beside it(.|\n)*decoder: yolo"):
         found(path)
+    for broken in (b"\xff\xfe", b"decoder: nanodet\nsize: [64, 64]\nlabels: [a]\nstrides: [0]",
+                   b"decoder: yolo\nsize: [0, 64]\nlabels: [a]"):  # fmt: skip
+        path.with_suffix(".yaml").write_bytes(broken)
+        with pytest.raises(DetectorError, match="cannot be used"):
+            found(path)
     with pytest.raises(DetectorError, match="there is none"):
         found(tmp_path / "gone.onnx")
 

@@ -1,5 +1,7 @@
 """Objects that a model finds: which images it looks at, what it is not asked again, what is told."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +112,7 @@ def test_a_run_that_was_killed_while_it_looked_keeps_what_it_saw(
     assert detector.asked == 36
 
 
-def test_a_lost_cache_is_found_again_and_changes_no_byte(bench: Bench, detector: LoudestSquare) -> None:
+def test_what_a_lost_cache_held_is_found_again(bench: Bench, detector: LoudestSquare) -> None:
     bench.run()
     before = (bench.data / "published/posts/clusters.json").read_bytes()
     for path in (bench.data / "cache/detections").rglob("*.parquet"):
@@ -135,6 +137,26 @@ def test_a_model_that_finds_nothing_anywhere_is_told_and_what_was_published_stay
     with pytest.raises(AllImagesRejectedError, match="the detector looked at each"):
         bench.run()
     assert (bench.data / "published/posts/clusters.json").read_bytes() == before
+
+
+def test_an_image_that_cannot_be_read_when_the_model_looks_is_told_and_looked_at_by_the_next_run(
+    bench: Bench, detector: LoudestSquare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, whole = list[str](), os.open
+
+    def second_time_broken(path: str, *rest: int, **more: int) -> int:
+        if str(path).endswith("de-005.png"):
+            opened.append(path)
+            if len(opened) > 1:  # it was read for `images`
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return whole(path, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.adapters.folder_entries.os.open", second_time_broken)
+        summary = bench.run()["posts"]
+    assert (summary["objects"], summary["set_aside"]) == (35, 1)
+    assert bench.run()["posts"]["objects"] == 36
+    assert detector.asked == 36
 
 
 def test_an_unknown_detector_is_refused_with_those_that_there_are(bench: Bench) -> None:

@@ -7,7 +7,7 @@ What belongs here: the card and reading it. Not here: running the model (`onnx_f
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from pipeline.errors import DetectorError
 
@@ -22,21 +22,21 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     decoder: Literal["yolo", "nanodet", "detr"]
-    size: tuple[int, int] = Field(description="Height and width of the input.")
+    size: tuple[PositiveInt, PositiveInt] = Field(description="Height and width of the input.")
     labels: list[str] = Field(min_length=1, description="The names of the classes in their order.")
     resize: Literal["letterbox", "squash"] = Field(
         default="letterbox", description="letterbox keeps the shape of the picture and fills the rest with grey."
     )
     colours: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (255.0, 255.0, 255.0)
     nms: float = Field(
         default=0.6,  # NanoDet's; Ultralytics takes 0.7
         gt=0,
         le=1,
         description="yolo, nanodet: of two boxes of a class that overlap by more, the surer one stays.",
     )
-    strides: tuple[int, ...] = Field(
+    strides: tuple[PositiveInt, ...] = Field(
         default=(8, 16, 32, 64), description="nanodet: of its levels. NanoDet-m has no 64."
     )
     offset: float = Field(default=0.0, ge=0, le=0.5, description="nanodet: 0 for NanoDet-Plus, 0.5 for NanoDet-m.")
@@ -54,6 +54,6 @@ def read_card(spec: str, model: Path) -> Card:
         raise DetectorError(f"{spec} needs a card beside it, {path}, such as:\n{EXAMPLE}")
     try:
         return Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError, OSError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:
         detail = " ".join(str(error).split())[:300]
         raise DetectorError(f"The card {path} cannot be used: {detail}\nA card looks like this:\n{EXAMPLE}") from error

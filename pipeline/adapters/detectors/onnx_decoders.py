@@ -81,8 +81,9 @@ def _detr(card: Card, outputs: Sequence[np.ndarray]) -> Boxes:
     """Logits [1, n, classes (+ 1)] and boxes [1, n, 4]: centre and size as shares of the input."""
     classes = len(card.labels)
     nothing = card.activation == "softmax"
-    logits = next((one[0] for one in outputs if one.shape[-1] == classes + nothing and one.ndim == 3), None)
-    boxes = next((one[0] for one in outputs if one.shape[-1] == 4 and one[0] is not logits), None)
+    orders = [(outputs[0], outputs[1]), (outputs[1], outputs[0])] if len(outputs) > 1 else []
+    fits = ((one[0], two[0]) for one, two in orders if _are_detr(one, two, classes + nothing))
+    logits, boxes = next(fits, (None, None))  # as DETR is exported, logits come first
     if logits is None or boxes is None:
         raise _unfit(card, outputs)
     if nothing:
@@ -92,6 +93,11 @@ def _detr(card: Card, outputs: Sequence[np.ndarray]) -> Boxes:
         scores = 1 / (1 + np.exp(-logits))
     height, width = card.size
     return _surest(_corners(boxes * np.array([width, height, width, height], np.float32)), scores)
+
+
+def _are_detr(logits: np.ndarray, boxes: np.ndarray, columns: int) -> bool:
+    same = logits.shape[:-1] == boxes.shape[:-1]
+    return same and logits.ndim == 3 and logits.shape[-1] == columns and boxes.shape[-1] == 4
 
 
 def _corners(boxes: np.ndarray) -> np.ndarray:

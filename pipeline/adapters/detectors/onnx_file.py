@@ -5,7 +5,6 @@ the output (`onnx_decoders.py`). No code of the libraries that trained them is n
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +12,8 @@ import numpy as np
 
 from pipeline.adapters.detectors.onnx_card import Card, read_card
 from pipeline.adapters.detectors.onnx_decoders import decode_output
-from pipeline.adapters.detectors.torchvision_models import corners
-from pipeline.adapters.detectors.words import class_name
+from pipeline.adapters.detectors.pixels import corners
+from pipeline.adapters.detectors.words import class_name, fingerprint
 from pipeline.adapters.encoders.runtime import block_telemetry
 from pipeline.adapters.encoders.source import file_digest
 from pipeline.errors import DetectorError
@@ -89,5 +88,4 @@ def load(spec: str, model: Path, threads: int) -> OnnxDetector:
         raise DetectorError(
             f"{model} cannot be run with an input of {card.size[0]} x {card.size[1]}: {detail}"
         ) from error
-    text = f"{file_digest(model)} {card.model_dump_json()}"
-    return OnnxDetector(spec, blake2b(text.encode(), digest_size=16).hexdigest(), card, compiled)
+    return OnnxDetector(spec, fingerprint(file_digest(model), card.labels, card.model_dump()), card, compiled)

@@ -7,18 +7,20 @@ A file holds a state dict, alone or under "model" as torchvision's reference tra
 is read from it. The names of classes are the lines of a text file beside it, `CHECKPOINT.txt`, without the background.
 """
 
+import argparse
 import difflib
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.adapters.detectors.words import class_name, lines
+from pipeline.adapters.detectors.pixels import corners, shrunk
+from pipeline.adapters.detectors.words import class_name, fingerprint, lines
 from pipeline.adapters.encoders.source import file_digest, module_digest
 from pipeline.errors import DetectorError, UnknownNameError
-from pipeline.stages.images.decode import resize
-from pipeline.stages.objects.boxes import Box, Found
+from pipeline.stages.objects.boxes import Found
 
 CLASSES = 91  # of COCO, with the background
 ROOM = 2  # an image is kept at so many times the side that the model shrinks it to
@@ -60,28 +62,15 @@ class TorchvisionDetector:
         ]
 
 
-def shrunk(pixels: np.ndarray, most: int) -> np.ndarray:
-    """Uint8 [h, w, 3] with a longer side of at most `most` pixels."""
-    height, width = pixels.shape[:2]
-    scale = most / max(height, width)
-    if scale >= 1:
-        return np.ascontiguousarray(pixels)
-    return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)), "bilinear")
-
-
-def corners(box: np.ndarray, width: float, height: float) -> Box:
-    """The box of left, top, right and bottom in pixels of an image of this size."""
-    left, top, right, bottom = (float(value) for value in box)
-    return Box(left / width, top / height, (right - left) / width, (bottom - top) / height)
-
-
 def load(spec: str, name: str, checkpoint: Path | None, device: str) -> TorchvisionDetector:
     """The detector `name` on a device of torch. Raises `DetectorError` and `UnknownNameError`."""
     check(spec, name)
     module, labels = _from_file(spec, name, checkpoint) if checkpoint else _from_library(spec, name)
     weights = file_digest(checkpoint) if checkpoint else module_digest(module)
     module = module.eval().to(device)
-    return TorchvisionDetector(spec, weights, f"{device.upper()} (torch, fp32)", labels, module, device)
+    return TorchvisionDetector(
+        spec, fingerprint(weights, labels), f"{device.upper()} (torch, fp32)", labels, module, device
+    )
 
 
 def check(spec: str, name: str) -> None:
@@ -116,11 +105,17 @@ def _from_file(spec: str, name: str, checkpoint: Path) -> tuple[Any, tuple[str, 
     if not checkpoint.is_file():
         raise DetectorError(f"{spec} names the checkpoint {checkpoint}, and there is no such file.")
     try:
-        stored: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # in what torchvision's training script writes
+            stored: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
         state: dict[str, Any] = stored.get("model", stored)
         module: Any = get_model(name, weights=None, weights_backbone=None, num_classes=_classes(name, state))
         module.load_state_dict(state)
-    except (OSError, RuntimeError, ValueError, LookupError, AttributeError) as error:
+    except pickle.UnpicklingError as error:
+        raise DetectorError(
+            f"The checkpoint {checkpoint} is damaged, or holds more than weights, and loading it might run code. Save "
+            "the weights alone: torch.save(model.state_dict(), FILE)."
+        ) from error
+    except (OSError, EOFError, RuntimeError, ValueError, LookupError, AttributeError) as error:
         detail = " ".join(str(error).split())[:300]
         raise DetectorError(f"The checkpoint {checkpoint} does not fit {name}: {detail}") from error
     named = lines(checkpoint.with_suffix(".txt"))

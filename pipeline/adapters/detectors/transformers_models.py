@@ -9,14 +9,13 @@ The words are `objects.labels`. Preprocessing and boxes are the library's own.
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.adapters.detectors.torchvision_models import corners, shrunk
-from pipeline.adapters.detectors.words import nearest_word
+from pipeline.adapters.detectors.pixels import corners, shrunk
+from pipeline.adapters.detectors.words import fingerprint, nearest_word
 from pipeline.adapters.encoders.hub import hub
 from pipeline.adapters.encoders.source import module_digest
 from pipeline.errors import DetectorError
@@ -88,8 +87,9 @@ def load(spec: str, name: str, words: tuple[str, ...], device: str) -> Transform
         model: Any = kind.from_pretrained(place).eval().to(device)
         processor: Any = reader.from_pretrained(place)
     used = words if by_words else ()
-    weights = blake2b(f"{module_digest(model)} {used}".encode(), digest_size=16).hexdigest()
-    return TransformersDetector(spec, weights, f"{device.upper()} (torch, fp32)", used, model, processor, device)
+    reading: Any = getattr(processor, "image_processor", processor)
+    digest = fingerprint(module_digest(model), used, config.id2label, reading.to_dict())
+    return TransformersDetector(spec, digest, f"{device.upper()} (torch, fp32)", used, model, processor, device)
 
 
 @contextmanager

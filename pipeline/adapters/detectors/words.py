@@ -1,17 +1,33 @@
-"""The names of a detector's classes.
+"""The names of a detector's classes, and the fingerprint that they are a part of.
 
 What belongs here: reading and looking up names. Not here: which classes count (`stages/objects/boxes.py`).
 """
 
+import json
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
+
+from pipeline.errors import DetectorError
+
+CODE = 1  # increase when the same model gives other boxes
+
+
+def fingerprint(weights: str, names: Sequence[str], *rest: object) -> str:
+    """A digest of what the boxes depend on: weights, names of classes or words, and the rest, which JSON can hold."""
+    text = json.dumps([CODE, weights, list(names), *rest], sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def lines(path: Path) -> tuple[str, ...]:
-    """The lines of a text file that are not empty; none if there is no such file."""
+    """The lines of a text file that are not empty; none if there is no such file. Raises `DetectorError`."""
     if not path.is_file():
         return ()
-    return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DetectorError(f"The names of classes in {path} cannot be read as UTF-8 text: {error}") from error
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def class_name(names: Sequence[str], number: int) -> str:
