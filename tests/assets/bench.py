@@ -6,17 +6,19 @@ here: what is asserted.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
+import polars as pl
 from PIL import Image
 
 from pipeline.automation import JOB_NAME, PARTITIONS
 from pipeline.definitions import build_defs
 from pipeline.steps.project import Project
+from pipeline.storage.files import file_digest
 from resources.bucket import BucketResource
 from resources.project import EncoderFactory, ProjectResource
 from tests.fakes import MeanColourEncoder
@@ -147,3 +149,17 @@ def set_aside_environment(monkeypatch: Any) -> None:
     for name in list(os.environ):
         if name.startswith(("AWS_", "R2_", "IMAGE_CLUSTER_")):
             monkeypatch.delenv(name)
+
+
+def table(bench: Bench, artifact: str, name: str) -> Path:
+    """The file of a stored table of the bollards."""
+    return bench.project().store.require("bollards", artifact).folder / f"{name}.parquet"
+
+
+def spoil(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Change a stored table as a fault of the program would have written it: its recorded digest fits."""
+    change(pl.read_parquet(path)).write_parquet(path)
+    pointer = path.parent.parent / "current.json"
+    document = json.loads(pointer.read_text(encoding="utf-8"))
+    document["digests"][path.name] = file_digest(path)
+    pointer.write_text(json.dumps(document), encoding="utf-8")

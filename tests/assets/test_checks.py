@@ -1,29 +1,19 @@
 """Checks fail when they should: each test spoils one thing that is stored, and asks."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 
-from tests.assets.bench import Bench, materializations
+from tests.assets.bench import Bench, materializations, spoil, table
 
 
 @pytest.fixture
 def done(bench: Bench) -> Bench:
     assert bench.run("bollards").success
     return bench
-
-
-def table(bench: Bench, artifact: str, name: str) -> Path:
-    return bench.project().store.require("bollards", artifact).folder / f"{name}.parquet"
-
-
-def spoil(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-    change(pl.read_parquet(path)).write_parquet(path)
 
 
 def test_an_image_in_two_clusters_is_seen(done: Bench) -> None:
@@ -52,10 +42,14 @@ def test_one_cluster_that_holds_most_images_is_a_warning_with_the_figures(done: 
 def test_a_vector_that_is_not_of_unit_length_or_not_a_number_stops_what_follows(
     done: Bench, value: float, figure: str
 ) -> None:
-    (path,) = (done.data / "vectors").rglob("*[0-9a-f].npy")
-    vectors = np.load(path)
-    vectors[3] = value
-    np.save(path, vectors)
+    (part,) = (done.data / "vectors").rglob("*.parquet")
+    vectors = done.project().vectors(part.parent.parent.name)
+    names = pl.read_parquet(part)["content_hash"].to_list()
+    spoilt = vectors.read(names)
+    spoilt[3] = value
+    for path in part.parent.iterdir():
+        path.unlink()
+    vectors.append("bollards", names, spoilt)
     result = done.run("bollards")
     (found,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert found.check_name == "vectors_are_finite_and_of_unit_length"

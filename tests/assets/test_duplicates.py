@@ -5,8 +5,7 @@ import io
 import polars as pl
 from PIL import Image
 
-from tests.assets.bench import Bench, materializations
-from tests.assets.test_checks import spoil, table
+from tests.assets.bench import Bench, materializations, spoil, table
 from tests.steps.test_duplicates import jpeg, scene
 
 

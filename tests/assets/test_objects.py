@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.assets.bench import Bench, materializations
+from tests.assets.bench import Bench, materializations, spoil, table
 from tests.steps.objects_library import box_of, yolo
 
 
@@ -39,11 +39,9 @@ def test_whole_images_have_an_asset_that_says_so(bench: Bench) -> None:
 
 def test_a_box_outside_and_a_lost_image_are_seen(done: Bench) -> None:
     assert done.run("bollards").success
-    folder = done.project().store.require("bollards", "objects").folder
-    boxes = pl.read_parquet(folder / "objects.parquet")
-    boxes.with_columns(x=pl.when(pl.col("status") == "ok").then(pl.lit(0.99))).write_parquet(folder / "objects.parquet")
-    units = pl.read_parquet(folder / "images.parquet")
-    units.filter(pl.col("status") == "ok").write_parquet(folder / "images.parquet")
+    usable = pl.col("status") == "ok"
+    spoil(table(done, "objects", "objects"), lambda frame: frame.with_columns(x=pl.when(usable).then(pl.lit(0.99))))
+    spoil(table(done, "objects", "images"), lambda frame: frame.filter(usable))
     found = done.checks("objects", "bollards")
     assert found["every_box_lies_in_its_image"].metadata["outside"].value == 23
     assert found["every_image_has_an_object_or_a_reason"].metadata["lost"].value == 1

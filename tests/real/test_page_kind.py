@@ -25,7 +25,7 @@ def test_a_new_kind_takes_what_is_ticked_along_and_is_undone_as_one(shown: Page,
     if before:
         first.click()
     ticked += not before
-    expect(shown.locator("#kind-ok")).to_have_text(f"Create with 2 + {ticked} images")
+    expect(shown.locator("#kind-ok")).to_have_text(f"Create with 2 + {ticked} image{'' if ticked == 1 else 's'}")
     shown.locator("#kind-name").fill("Odd ones")
     shown.keyboard.press("Enter")
     toast(shown, f"Made {2 + ticked} images the new cluster “Odd ones”")
