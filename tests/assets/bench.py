@@ -163,3 +163,14 @@ def spoil(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     document = json.loads(pointer.read_text(encoding="utf-8"))
     document["digests"][path.name] = file_digest(path)
     pointer.write_text(json.dumps(document), encoding="utf-8")
+
+
+def spoil_vectors(bench: Bench, slug: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Store other vectors, float32 [n, d], under the same names, as a fault of the program would."""
+    (part,) = (bench.data / "vectors").rglob(f"{slug}/*.parquet")
+    store = bench.project().vectors(part.parent.parent.name)
+    names = pl.read_parquet(part)["content_hash"].to_list()
+    changed = change(store.read(names))
+    for path in part.parent.iterdir():
+        path.unlink()
+    store.append(slug, names, changed)

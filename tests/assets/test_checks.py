@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.assets.bench import Bench, materializations, spoil, table
+from tests.assets.bench import Bench, materializations, spoil, spoil_vectors, table
 
 
 @pytest.fixture
@@ -42,14 +42,11 @@ def test_one_cluster_that_holds_most_images_is_a_warning_with_the_figures(done: 
 def test_a_vector_that_is_not_of_unit_length_or_not_a_number_stops_what_follows(
     done: Bench, value: float, figure: str
 ) -> None:
-    (part,) = (done.data / "vectors").rglob("*.parquet")
-    vectors = done.project().vectors(part.parent.parent.name)
-    names = pl.read_parquet(part)["content_hash"].to_list()
-    spoilt = vectors.read(names)
-    spoilt[3] = value
-    for path in part.parent.iterdir():
-        path.unlink()
-    vectors.append("bollards", names, spoilt)
+    def change(vectors: np.ndarray) -> np.ndarray:
+        vectors[3] = value
+        return vectors
+
+    spoil_vectors(done, "bollards", change)
     result = done.run("bollards")
     (found,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert found.check_name == "vectors_are_finite_and_of_unit_length"
@@ -108,8 +105,7 @@ def test_a_check_of_several_categories_names_the_one_that_fails(done: Bench) -> 
     done.add("follow-cars", range(100, 112))
     done.register("follow-cars")
     assert done.run("follow-cars").success
-    (path,) = (done.data / "vectors").rglob("follow-cars/*[0-9a-f].npy")
-    np.save(path, 2 * np.load(path))
+    spoil_vectors(done, "follow-cars", lambda vectors: 2 * vectors)
     definitions = done.definitions()
     result = dg.materialize(
         [*(definitions.assets or []), *(definitions.asset_checks or [])],
