@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from pipeline.adapters.detectors import salient, words
 from pipeline.adapters.detectors.registry import FAMILIES, detector_identity, open_detector, parse_spec
 from pipeline.adapters.detectors.torchvision_models import _classes
 from pipeline.adapters.detectors.words import nearest_word
@@ -194,6 +195,16 @@ def test_the_identity_of_a_model_changes_with_its_file_and_its_words_and_loads_n
     assert detector_identity("transformers:a/b", ("x",)) != detector_identity("transformers:a/b", ("y",))
     assert detector_identity("torchvision:any", ("x",)) == detector_identity("torchvision:any", ("y",))
     assert set(FAMILIES) == {"salient", "torchvision", "transformers", "onnx"}
+
+
+def test_a_change_of_what_we_make_of_a_models_output_changes_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fingerprint is remembered by identity: without this, boxes of the code before would be kept."""
+    before = detector_identity("torchvision:any", ())
+    monkeypatch.setattr(words, "CODE", words.CODE + 1)
+    assert detector_identity("torchvision:any", ()) != before
+    before = detector_identity("salient:", ())
+    monkeypatch.setattr(salient, "FEATURE", "another limit")
+    assert detector_identity("salient:", ()) != before
 
 
 def test_weights_that_cannot_be_fetched_are_told_with_the_way_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.adapters.detectors import salient
+from pipeline.adapters.detectors import salient, words
 from pipeline.adapters.encoders import registry as encoders
 from pipeline.adapters.encoders.runtime import choose_device
 from pipeline.errors import UnknownNameError
@@ -65,8 +65,9 @@ def detector_identity(spec: str, labels: tuple[str, ...]) -> str:
     """
     parsed = parse_spec(spec)
     if parsed.family == "salient":
-        return encoders.source_identity(salient.source(spec, parsed.model))
-    parts = [spec, *(f"{name} {_version(name)}" for name in LIBRARIES[parsed.family])]
+        source = salient.source(spec, parsed.model)
+        return f"{encoders.source_identity(source)} | {source.feature}"
+    parts = [str(words.CODE), spec, *(f"{name} {_version(name)}" for name in LIBRARIES[parsed.family])]
     if parsed.family == "transformers":
         parts += labels  # the words that it looks for
     for path in _files(parsed.file):

@@ -30,7 +30,8 @@ SIDE = 448  # of the input; twice the side that the encoder was trained on, sinc
 # and of 120 bollards: 0.5 .29 and .24, 1 .38 and .32, 1.25 .39 and .33, 1.5 .37 and .34. From 1 to 1.5 it is flat; 1
 # cuts off least.
 CONTRAST = 1.0
-FEATURE = "activation of the last layer, largest region above mean + 1 deviation"
+# Says all that the box depends on: it is a part of the fingerprint and of the name of the stored model.
+FEATURE = f"activation of the last layer at {SIDE}, largest region above mean + {CONTRAST:g} deviation"
 
 
 @dataclass(frozen=True)
