@@ -102,7 +102,8 @@ def _moto_user(endpoint: str) -> tuple[str, str]:
     made = iam.create_access_key(UserName="tester")["AccessKey"]
     plain = {"Content-Type": "text/plain"}  # as a form, moto would see no body
     request = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", headers=plain, method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=10) as answer:
         answer.read()
     return made["AccessKeyId"], made["SecretAccessKey"]
 

@@ -8,8 +8,10 @@ import json
 import urllib.error
 import urllib.request
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from pipeline.errors import BucketError, TransientError
+from pipeline.service.options import is_loopback
 
 JOB, PARTITIONS = "refresh", "category"
 TIMEOUT_SECONDS = 30.0
@@ -91,7 +93,7 @@ class DagsterClient:
             f"{self.url}/graphql", data=body, headers={"Content-Type": "application/json"}, method="POST"
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with self._opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
                 document: Any = json.loads(answer.read())
         except urllib.error.HTTPError as error:
             detail = error.read()[:300].decode(errors="replace")
@@ -104,6 +106,12 @@ class DagsterClient:
         if not isinstance(document, dict) or document.get("errors"):
             raise DagsterError(f"Dagster at {self.url} rejected the query: {str(document)[:300]}")
         return cast("dict[str, dict[str, Any]]", document)["data"]
+
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """One of its own: urllib's shared opener keeps the proxies of whoever used it first in this process."""
+        if is_loopback(urlsplit(self.url).hostname or ""):
+            return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        return urllib.request.build_opener()
 
     def _refusal(self, doing: str, answer: dict[str, Any]) -> DagsterError:
         errors = "; ".join(str(error.get("message")) for error in answer.get("errors", []))

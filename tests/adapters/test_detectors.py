@@ -1,6 +1,7 @@
 """Detectors through their real loading code: packaged weights, and small random ones that a test makes."""
 
 import argparse
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -211,5 +212,6 @@ def test_weights_that_cannot_be_fetched_are_told_with_the_way_on(monkeypatch: py
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", "/nonexistent")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # torch uses the shared one, which would keep these proxies
     with pytest.raises(EncoderError, match=f"torchvision:{SSDLITE}@FILE"):
         open_detector(f"torchvision:{SSDLITE}", device="cpu")

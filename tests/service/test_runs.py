@@ -172,6 +172,15 @@ def test_a_dagster_that_is_not_there_is_said_so(site: Site) -> None:
         problem(client.post("/cluster/run", json={"category": "bollards"}), 503)
 
 
+def test_a_proxy_is_not_asked_for_a_dagster_on_this_machine(dagster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither that of the environment nor the one that urllib's shared opener remembers."""
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert DagsterClient(dagster).launch("bollards") == "run-1"
+
+
 def test_a_dagster_without_our_job_is_said_so(dagster: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.service.dagster_client.JOB", "another")
     with pytest.raises(DagsterError, match="no job another"):
