@@ -31,6 +31,7 @@ from pipeline.commands.common import (
 from pipeline.commands.deciding import COMMANDS
 from pipeline.commands.doctor import doctor
 from pipeline.commands.duplicates import duplicates
+from pipeline.commands.encoders import encoders
 from pipeline.commands.exporting import export
 from pipeline.commands.keeping import backup, carry_over, restore
 from pipeline.commands.manual import show_help
@@ -321,6 +322,7 @@ for _command in COMMANDS:
 main.add_command(clusters)
 main.add_command(doctor)
 main.add_command(duplicates)
+main.add_command(encoders)
 main.add_command(export)
 main.add_command(show_help)
 main.add_command(mcp)
