@@ -35,6 +35,7 @@ from pipeline.commands.encoders import encoders
 from pipeline.commands.exporting import export
 from pipeline.commands.keeping import backup, carry_over, restore
 from pipeline.commands.manual import show_help
+from pipeline.commands.objects import objects
 from pipeline.commands.pairs import pairs
 from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
 from pipeline.commands.serve import serve
@@ -326,6 +327,7 @@ main.add_command(encoders)
 main.add_command(export)
 main.add_command(show_help)
 main.add_command(mcp)
+main.add_command(objects)
 main.add_command(pairs)
 main.add_command(publish)
 main.add_command(restore)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 COMMANDS: list[click.Command] = []  # in the order of this file; `cli.py` adds them to the group `clusters`
 
-_decision_options = options(
+decision_options = options(
     about_options,
     click.option("--why", help="The reason, stored in the history."),
     click.option("--actor", help="Who decides. [your login name]"),
 )
 
 
-def _decide(
+def store_and_print(
     project: "Project", slug: str, *decisions: "Decision", why: str | None, actor: str | None, as_json: bool
 ) -> None:
     """Store the decisions in one transaction, and print each."""
@@ -79,7 +79,7 @@ def _parse(kind: str, **values: Any) -> "Decision":
 
 def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        made = click.command(name)(options(*arguments, _decision_options)(with_slug(function)))
+        made = click.command(name)(options(*arguments, decision_options)(with_slug(function)))
         COMMANDS.append(made)
         return made
 
@@ -94,27 +94,29 @@ def rename(project: "Project", slug: str, cluster: str, name: str | None, **give
     Example:
       image-cluster clusters rename c-7k3m9qwx "White Cylindrical" --category bollards
     """
-    _decide(project, slug, _parse("rename", cluster=cluster_id(project, slug, cluster), name=name), **given)
+    store_and_print(project, slug, _parse("rename", cluster=cluster_id(project, slug, cluster), name=name), **given)
 
 
 @_command("describe", click.argument("cluster"), click.argument("text", required=False))
 def describe(project: "Project", slug: str, cluster: str, text: str | None, **given: Any) -> None:
     """Describe a cluster; without TEXT, remove its description."""
     decision = _parse("describe", cluster=cluster_id(project, slug, cluster), description=text)
-    _decide(project, slug, decision, **given)
+    store_and_print(project, slug, decision, **given)
 
 
 @_command("status", click.argument("cluster"), click.argument("value", type=click.Choice(
     ["active", "unusable", "hidden"])))  # fmt: skip
 def status(project: "Project", slug: str, cluster: str, value: str, **given: Any) -> None:
     """Set whether a cluster is for the website: active, unusable (not a type at all) or hidden (not now)."""
-    _decide(project, slug, _parse("status", cluster=cluster_id(project, slug, cluster), status=value), **given)
+    store_and_print(project, slug, _parse("status", cluster=cluster_id(project, slug, cluster), status=value), **given)
 
 
 @_command("review", click.argument("names", metavar="CLUSTER...", nargs=-1, required=True))
 def review(project: "Project", slug: str, names: tuple[str, ...], **given: Any) -> None:
     """Mark clusters as reviewed. They need a review again when they change."""
-    _decide(project, slug, *(_parse("review", cluster=cluster_id(project, slug, name)) for name in names), **given)
+    store_and_print(
+        project, slug, *(_parse("review", cluster=cluster_id(project, slug, name)) for name in names), **given
+    )
 
 
 @_command("merge", click.argument("into"), click.argument("others", nargs=-1, required=True))
@@ -127,7 +129,7 @@ def merge(project: "Project", slug: str, into: str, others: tuple[str, ...], **g
     """
     home = cluster_id(project, slug, into)
     decision = _parse("merge", clusters=[home, *(cluster_id(project, slug, name) for name in others)], into=home)
-    _decide(project, slug, decision, **given)
+    store_and_print(project, slug, decision, **given)
 
 
 _images = click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
@@ -147,7 +149,7 @@ def split(project: "Project", slug: str, cluster: str, images: tuple[str, ...], 
     chosen = content_hashes(project, slug, images)
     new = new_cluster_id(slug, chosen, project.curation.store.last(slug))
     decision = _parse("split", cluster=cluster_id(project, slug, cluster), images=chosen, new_cluster=new, name=name)
-    _decide(project, slug, decision, **given)
+    store_and_print(project, slug, decision, **given)
 
 
 @_command(
@@ -175,7 +177,7 @@ def create(
         raise click.UsageError("Name the images, or give a file with one on each line: --from FILE.")
     chosen = content_hashes(project, slug, [*images, *listed])
     new = new_cluster_id(slug, chosen, project.curation.log.last(slug))
-    _decide(project, slug, _parse("create", images=chosen, new_cluster=new, name=name), **given)
+    store_and_print(project, slug, _parse("create", images=chosen, new_cluster=new, name=name), **given)
 
 
 @_command(
@@ -249,7 +251,7 @@ def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **give
     from pipeline.steps.library_view.listing import content_hashes
 
     target = None if to == "none" else cluster_id(project, slug, to)
-    _decide(project, slug, _parse("move", images=content_hashes(project, slug, images), to=target), **given)
+    store_and_print(project, slug, _parse("move", images=content_hashes(project, slug, images), to=target), **given)
 
 
 @_command("representative", click.argument("cluster"), click.argument("image", required=False))
@@ -259,7 +261,7 @@ def representative(project: "Project", slug: str, cluster: str, image: str | Non
 
     chosen = None if image is None else content_hashes(project, slug, [image])[0]
     decision = _parse("representative", cluster=cluster_id(project, slug, cluster), image=chosen)
-    _decide(project, slug, decision, **given)
+    store_and_print(project, slug, decision, **given)
 
 
 def _about_images(kind: str, *extra: str) -> Callable[..., None]:
@@ -267,7 +269,7 @@ def _about_images(kind: str, *extra: str) -> Callable[..., None]:
         from pipeline.steps.library_view.listing import content_hashes
 
         values = {name: given.pop(name) for name in extra}
-        _decide(project, slug, _parse(kind, images=content_hashes(project, slug, images), **values), **given)
+        store_and_print(project, slug, _parse(kind, images=content_hashes(project, slug, images), **values), **given)
 
     return run
 
@@ -289,7 +291,7 @@ for _kind, _help in _TEXTS.items():
 @_command("note", click.argument("cluster"), click.argument("text"))
 def note(project: "Project", slug: str, cluster: str, text: str, **given: Any) -> None:
     """Add a remark to the history of a cluster."""
-    _decide(project, slug, _parse("note", cluster=cluster_id(project, slug, cluster), text=text), **given)
+    store_and_print(project, slug, _parse("note", cluster=cluster_id(project, slug, cluster), text=text), **given)
 
 
 @_command("undo", click.argument("number", type=click.IntRange(min=1), required=False))

@@ -33,6 +33,8 @@ def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911 
             return decision.model_copy(update={"to": home, "clusters": _sources(images, curated)})
         case d.Exclude(images=images):
             return decision.model_copy(update={"clusters": _sources(images, curated)})
+        case d.WrongBox(image=image):
+            return decision.model_copy(update={"clusters": _sources([image], curated)})
         case d.ChooseRepresentative(cluster=cluster, image=image):
             home = known_cluster(curated, cluster)
             if image is not None and image not in home.members:
@@ -40,7 +42,9 @@ def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911 
             return decision.model_copy(update={"cluster": home.id})
         case d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Note():
             return decision.model_copy(update={"cluster": known_cluster(curated, decision.cluster).id})
-        case d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView() | d.Undo():
+        case d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Undo():
+            return decision
+        case d.AddBox() | d.Granularity() | d.SaveView():
             return decision
         case _:
             assert_never(decision)
@@ -53,7 +57,8 @@ def check_images(
 
     `left_out` replays all events, so it is called only if needed.
     """
-    touched = decision.images_touched()
+    source = decision.source if isinstance(decision, d.WrongBox | d.AddBox) else None  # no image of an object library
+    touched = [image for image in decision.images_touched() if image != source]
     missing = [image for image in touched if image not in images]
     if missing and isinstance(decision, (d.Include, d.Untag)):  # excluded images are not computed
         others = left_out()

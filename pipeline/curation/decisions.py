@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from pipeline.settings import GRANULARITY
+from pipeline.stages.objects.boxes import Box, fault, rounded
 
 NAME_LENGTH = 120
 TEXT_LENGTH = 4000
@@ -49,6 +50,8 @@ Text = Annotated[str, AfterValidator(several_lines), Field(max_length=TEXT_LENGT
 TagName = Annotated[str, AfterValidator(one_line), Field(max_length=TAG_LENGTH)]
 ClusterId = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
 ContentHash = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[0-9A-Za-z_-]+$")]
+# of a whole image, also where the objects in it are clustered and it is no image of the library itself
+SourceHash = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[0-9a-f]+$")]
 Images = Annotated[tuple[ContentHash, ...], Field(min_length=1, max_length=IMAGES_AT_ONCE)]
 Status = Literal["active", "unusable", "hidden"]
 ViewName = Annotated[str, AfterValidator(one_line), Field(max_length=TAG_LENGTH)]
@@ -56,6 +59,18 @@ ViewName = Annotated[str, AfterValidator(one_line), Field(max_length=TAG_LENGTH)
 ViewAddress = Annotated[
     str, Field(max_length=2000, pattern=r"^([a-z]+(/[A-Za-z0-9._-]+)?)?(\?[A-Za-z0-9._~!$'()*+,;:@/?%&=-]*)?$")
 ]
+
+
+def _region(values: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    box = Box(*values)
+    if problem := fault(box):
+        raise ValueError(f"is no region of an image: {problem}")
+    x, y, w, h = rounded(box)
+    return x, y, w, h
+
+
+# left, top, width and height as shares of the upright image
+Region = Annotated[tuple[float, float, float, float], AfterValidator(_region)]
 GranularityValue = Annotated[str, Field(pattern=GRANULARITY, max_length=20)]
 
 
@@ -258,6 +273,40 @@ class Granularity(_Decision):
         return ()
 
 
+class WrongBox(_Decision):
+    """Say that the box of an object is wrong, as is every later one there that overlaps it by half.
+
+    `source` is the image of the object, `box` where it is. `clusters` as in `Move`.
+    """
+
+    kind: Literal["wrong_box"] = "wrong_box"
+    image: ContentHash
+    source: SourceHash
+    box: Region
+    clusters: tuple[ClusterId, ...] = ()
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return self.clusters
+
+    def images_touched(self) -> tuple[str, ...]:
+        return (self.image, self.source)
+
+
+class AddBox(_Decision):
+    """Draw the box of an object that was not found, or another box for one that was. The next run embeds it."""
+
+    kind: Literal["add_box"] = "add_box"
+    source: SourceHash
+    box: Region
+    label: TagName | None = None
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
+
+    def images_touched(self) -> tuple[str, ...]:
+        return (self.source,)
+
+
 class SaveView(_Decision):
     """Keep a view of the page under a name, for everybody; None removes it.
 
@@ -292,7 +341,7 @@ class Undo(_Decision):
 # handled.
 Decision = (
     Rename | Describe | SetStatus | Review | Merge | Split | Create | Move | Exclude | Include | ChooseRepresentative
-    | Tag | Untag | Note | Pair | KeepBoth | Granularity | SaveView | Undo
+    | Tag | Untag | Note | Pair | KeepBoth | WrongBox | AddBox | Granularity | SaveView | Undo
 )  # fmt: skip
 NewCluster = Split | Create  # the kinds that make a cluster out of images
 IMAGE_FIELDS = ("images", "image", "a", "b")  # the fields of any kind that hold content hashes

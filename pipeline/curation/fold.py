@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from pipeline.curation import decisions as d
+from pipeline.curation.boxes import Boxes
 from pipeline.curation.decisions import Event
 
 # The kinds for which the replay needs the members of a cluster before the event; those of other kinds are not read.
@@ -31,6 +32,7 @@ class Fold:
     places: dict[str, list[str | None]] = field(default_factory=dict[str, "list[str | None]"])
     excluded: dict[str, int] = field(default_factory=dict[str, int])
     tags: dict[str, dict[str, None]] = field(default_factory=dict[str, "dict[str, None]"])
+    boxes: Boxes = field(default_factory=Boxes)
     reviewed: dict[str, int] = field(default_factory=dict[str, int])
     baseline: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
@@ -64,7 +66,7 @@ class Fold:
                 self._make(event, event.decision)
             case d.Move():
                 self._move(event, event.decision)
-            case d.Exclude() | d.Include() | d.Tag() | d.Untag():
+            case d.Exclude() | d.Include() | d.Tag() | d.Untag() | d.WrongBox() | d.AddBox():
                 self._images(event.number, event.decision)
             case d.Note() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView():
                 pass  # does not affect these clusters
@@ -73,7 +75,7 @@ class Fold:
             case _:
                 assert_never(event.decision)
 
-    def _images(self, number: int, decision: d.Exclude | d.Include | d.Tag | d.Untag) -> None:
+    def _images(self, number: int, decision: d.Exclude | d.Include | d.Tag | d.Untag | d.WrongBox | d.AddBox) -> None:
         match decision:
             case d.Exclude(images=images):
                 self.excluded |= dict.fromkeys(images, number)
@@ -81,12 +83,20 @@ class Fold:
             case d.Include(images=images):
                 for image in images:
                     self.excluded.pop(image, None)
+                self.boxes.take_back(images)
             case d.Tag(images=images, tag=tag):
                 for image in images:
                     self.tags.setdefault(image, {})[tag] = None
             case d.Untag(images=images, tag=tag):
                 for image in images:
                     self.tags.get(image, {}).pop(tag, None)
+            case d.WrongBox(image=image):  # left out at once; the next run does not make it
+                self.boxes.refuse(number, decision)
+                self.excluded[image] = number
+                self._forget(frozenset([image]))
+            case d.AddBox():
+                for image in self.boxes.draw(number, decision):
+                    self.excluded.pop(image, None)
             case _:
                 assert_never(decision)
 

@@ -32,6 +32,7 @@ from pipeline.service.routes import (
     login,
     manual,
     map_points,
+    objects,
     originals,
     runs,
     similarity,
@@ -103,7 +104,8 @@ def create_app(project: Project, options: Options) -> FastAPI:
     problems.install(app)
     params = project.settings.service
     for router in (
-        health.router, categories.router, clusters.router, images.router, originals.router, map_points.router,
+        health.router, categories.router, clusters.router, images.router, originals.router, objects.router,
+        map_points.router,
         tagging.router, curation.router, granularity.router, runs.router, events.router, export.router,
         comparison.router, similarity.router(params), source.router, stream.router, vectors.router(params),
         uploads.router(params), imports.router(params), views.router, words.router,

@@ -34,12 +34,26 @@ class ProblemDocument(BaseModel):
     errors: list[dict[str, str]] | None = Field(default=None, description="For 422: the invalid values and why.")
 
 
+class BoxesWaiting(Shape):
+    """Decisions about boxes that the next run follows."""
+
+    added: int
+    removed: int
+    undone: int
+
+
 class CategoryShape(Shape):
-    """One category with its counts; images = clustered + unclustered + new + rejected + excluded."""
+    """One category with its counts; images = clustered + unclustered + new + rejected + excluded.
+
+    Where objects are clustered, these count objects, and images without any as rejected; `images` counts images.
+    """
 
     slug: str
     category: str
     images: int
+    unit: Literal["image", "object"] = Field(description="What is clustered.")
+    objects: int | None = Field(description="Null where whole images are clustered.")
+    boxes_waiting: BoxesWaiting | None = Field(description="Null where whole images are clustered.")
     clusters: int
     clustered: int
     unclustered: int
@@ -150,11 +164,21 @@ class ImagePage(Shape):
     cursor: str | None
 
 
+class BoxChange(Shape):
+    """A decision about a box that the last run did not know of."""
+
+    event: int
+    kind: Literal["wrong_box", "add_box"]
+    box: list[float]
+    label: str | None
+
+
 class ObjectList(Shape):
     """The objects of one image; none where whole images are clustered."""
 
     source_id: ImageId
     items: list[ImageShape]
+    waiting: list[BoxChange] = Field(default=[], description="What people decided and the next run does.")
 
 
 class Hit(Shape):

@@ -154,7 +154,7 @@ class Searcher:
 
     def from_region(self, image_id: str, box: Box) -> Question:
         """A query by a region of an image of the library, cut from its original and embedded as an object is."""
-        location = self.library.image(image_id)
+        location = self.library.source(image_id)
         if location is None:
             raise unknown("image", image_id, (name for one in self.library.all() for name in one.base.row_of))
         snapshot, row = location

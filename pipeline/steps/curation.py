@@ -321,7 +321,7 @@ def _check_revisions(transactions: Collection["Transaction"], expected: Mapping[
 
 def _state(decision: Decision, curated: Curated) -> dict[str, ClusterState]:
     # where images come from is known without all others that are there
-    sources = decision.clusters if isinstance(decision, d.Move | d.Exclude) else ()
+    sources = decision.clusters if isinstance(decision, d.Move | d.Exclude | d.WrongBox) else ()
     names = [name for name in decision.clusters_touched() if name not in sources]
     touched = [curated.clusters[name] for name in names if name in curated.clusters]
     return {cluster.id: ClusterState(cluster.name, cluster.status, cluster.members, cluster.description)

@@ -4,6 +4,7 @@ What belongs here: skipping a run without changes, and storing the tables. Not h
 (`box_source.py`), which boxes count and their ids (`stages/objects/`), embedding (`crops.py`).
 """
 
+from dataclasses import astuple
 from typing import Any
 
 import polars as pl
@@ -13,8 +14,10 @@ from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.objects import table as building
 from pipeline.stages.objects.contract import KNOWN_SCHEMA, Facts
+from pipeline.stages.objects.corrected import Corrections, correct
 from pipeline.steps.annotated import Annotated
 from pipeline.steps.box_source import BoxSource, box_source
+from pipeline.steps.corrections import corrections_in_force, numbers_of
 from pipeline.steps.crops import Crops, embed_objects
 from pipeline.steps.detected import UNREAD, uses_model
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
@@ -38,15 +41,22 @@ def objects(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
     with timed(report):
         images = project.store.require(slug, "images")
         source = box_source(project, slug)
-        inputs = digest(images.provenance.fingerprint, _choosing(project), source.digest, CODE)
+        decided = corrections_in_force(project, slug)
+        inputs = digest(images.provenance.fingerprint, _choosing(project), source.digest, CODE, *_told(decided))
         current = project.store.current(slug, "objects")
         seen = digest(inputs, fingerprint)
         if current is not None and _is_up_to_date(project, current, seen, fingerprint):
             _report_again(project, current, fingerprint, report, embeddings)
         else:
-            _update(project, slug, images, source, seen, fingerprint, report, embeddings)
+            _update(project, slug, images, source, decided, seen, fingerprint, report, embeddings)
     report.seconds -= embeddings.seconds
     return [report, embeddings] if embed else [report]
+
+
+def _told(decided: Corrections) -> list[str]:
+    """The decisions about boxes as an input; none without any, so that it costs no run that they are known of."""
+    rows = [(image, *astuple(one)) for image, corrections in decided.items() for one in corrections]
+    return [digest(sorted(rows))] if rows else []
 
 
 def _choosing(project: Project) -> dict[str, Any]:
@@ -68,6 +78,7 @@ def _update(
     slug: str,
     images: Artifact,
     source: BoxSource,
+    decided: Corrections,
     seen: str,
     fingerprint: str,
     report: Report,
@@ -75,7 +86,7 @@ def _update(
 ) -> None:
     rows = images.table("images", IMAGES_SCHEMA)
     boxes = source.read(project, slug, rows)
-    tables = _tables(project, slug, rows, boxes)
+    tables = _tables(project, slug, rows, boxes, decided)
     done = Crops()
     if fingerprint:
         known = tables["known"][0]
@@ -93,19 +104,25 @@ def _update(
         parts = project.vectors(fingerprint).holding(crops)
     _require_object(project, units, boxes.files, report.category)
     whole = not done.failed and not (tables["objects"][0]["status"] == UNREAD).any()
-    recorded = {"seen": seen if whole else None, "embeddings": embeddings.data_version, "parts": parts}
+    recorded = {
+        "seen": seen if whole else None,
+        "corrections": numbers_of(decided),
+        "embeddings": embeddings.data_version,
+        "parts": parts,
+    }
     facts = stored.facts(Facts).model_copy(update=recorded)
     if stored.facts(Facts) != facts:
         project.store.update_facts(stored, facts)
 
 
-def _tables(project: Project, slug: str, images: pl.DataFrame, boxes: Annotated) -> Tables:
+def _tables(project: Project, slug: str, images: pl.DataFrame, boxes: Annotated, decided: Corrections) -> Tables:
     """The tables of this run."""
     current = project.store.current(slug, "objects")
     known = building.known_of(current.table("known", KNOWN_SCHEMA)) if current is not None else {}
     made = building.Objects(project.settings.objects, known)
     for image in images.sort("key").iter_rows(named=True):
-        made.add(image, boxes.found.get(image["key"], ()))
+        found = boxes.found.get(image["key"], ())
+        made.add(image, correct(found, decided.get(image["content_hash"], ())))
     for key, reason in boxes.bad_files:
         made.add_bad_file(key, reason)
     return made.tables()

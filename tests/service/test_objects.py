@@ -78,6 +78,8 @@ def test_a_region_of_an_image_is_a_query(client: Client) -> None:
     (own,) = (hit for hit in hits if hit["image"]["key"] == "posts/de/de-900.png")
     assert own["image"]["box"] == [0.6, 0.6, 0.25, 0.25]
     assert own["score"] == pytest.approx(1, abs=1e-3)
+    by_image = client.post("/similarity/find", json={**body, "image_id": red["source_id"]}).raise_for_status().json()
+    assert by_image["items"] == hits
     others = [int(hit["image"]["key"][12:15]) % 3 for hit in hits if "900" not in hit["image"]["key"]]
     assert set(others) == {2}
 

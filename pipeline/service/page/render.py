@@ -129,7 +129,7 @@ def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int 
         last_event=_last_event(service, snapshot),
         group_label=(label := group_label(service, snapshot)),
         group_labels=plural(label),
-        unit="object" if snapshot and snapshot.base.objects_of else "image",
+        unit="object" if snapshot and snapshot.base.is_of_objects else "image",
         reads_text=service.project.settings.encoder.spec.partition(":")[0] in TEXT_FAMILIES,
         static=f"/static/{static_version()}",
         **values,

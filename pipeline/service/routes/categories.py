@@ -8,7 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pipeline.service.context import Shared
+from pipeline.service.boxes import boxes_waiting
+from pipeline.service.context import Service, Shared
 from pipeline.service.models import CategoryShape, ImagePage, Shape
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import (
@@ -34,13 +35,13 @@ class CategoryList(Shape):
 @router.get("/categories")
 def list_categories(service: Shared) -> CategoryList:
     """Every category with its figures."""
-    return CategoryList(items=[_shape(snapshot) for snapshot in service.library.all()])
+    return CategoryList(items=[_shape(service, snapshot) for snapshot in service.library.all()])
 
 
 @router.get("/categories/{category}")
 def get_category(service: Shared, category: Slug) -> CategoryShape:
     """One category with its figures."""
-    return _shape(category_of(service, category))
+    return _shape(service, category_of(service, category))
 
 
 @router.get("/categories/{category}/unclustered")
@@ -70,12 +71,15 @@ def get_changes(service: Shared, category: Slug, request: Request, response: Res
     return unchanged(request, etag) or json.loads(data)
 
 
-def _shape(snapshot: Snapshot) -> CategoryShape:
+def _shape(service: Service, snapshot: Snapshot) -> CategoryShape:
     states = {name: len(rows) for name, rows in snapshot.rows_by_state.items()}
     return CategoryShape(
         slug=snapshot.slug,
         category=snapshot.base.category,
-        images=snapshot.frame.height,
+        images=snapshot.frame["source_id"].n_unique(),
+        unit="object" if snapshot.base.is_of_objects else "image",
+        objects=sum(map(len, snapshot.base.objects_of.values())) if snapshot.base.is_of_objects else None,
+        boxes_waiting=boxes_waiting(service, snapshot),
         clusters=len(snapshot.rows_by_cluster),
         clustered=states.get("clustered", 0),
         unclustered=states.get("unclustered", 0),

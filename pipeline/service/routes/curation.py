@@ -25,6 +25,7 @@ from pipeline.curation.decisions import (
     kinds_of,
     parse_decision,
 )
+from pipeline.service.boxes import BOX_KINDS, box_decision
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import ClusterDetail, Shape
 from pipeline.service.problems import Problem, invalid_values, unknown
@@ -237,6 +238,8 @@ def _decision(service: Service, slug: str, value: dict[str, Any]) -> Decision:
     """The decision with content hashes in place of image ids; a kind that makes a cluster gets its id here."""
     if value.get("kind") not in KINDS:
         raise unknown("kind of decision", str(value.get("kind")), KINDS, hint=f"Kinds: {', '.join(KINDS)}.")
+    if value["kind"] in BOX_KINDS:
+        return box_decision(service, slug, value)
     given = dict(value)
     for field in IMAGE_FIELDS:
         named = given.get(field)

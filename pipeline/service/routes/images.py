@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from pipeline.service.context import Shared
-from pipeline.service.models import ClusterDetail, Embedding, ImagePage, ImageShape, ObjectList, image_shapes
+from pipeline.service.models import ClusterDetail, Embedding, ImagePage, ImageShape, image_shapes
 from pipeline.service.problems import Problem
 from pipeline.service.routes.clusters import detail
 from pipeline.service.routes.common import (
@@ -66,17 +66,6 @@ def get_image_cluster(service: Shared, image_id: Id) -> ClusterDetail:
         raise Problem(404, "no-cluster", f"The image {image_id} is in no cluster: it is {image.state}{near}.",
                       nearest=[image.nearest_cluster] if image.nearest_cluster else [])  # fmt: skip
     return detail(service, snapshot, cluster)
-
-
-@router.get("/images/{image_id}/objects")
-def get_objects(service: Shared, image_id: Id) -> ObjectList:
-    """The objects in an image, given its id (`source_id`) or that of one of its objects."""
-    for snapshot in service.library.all():
-        if (rows := snapshot.base.objects_of.get(image_id)) is not None:
-            return ObjectList(source_id=image_id, items=image_shapes(snapshot, rows))
-    snapshot, row = image_of(service, image_id)
-    source = snapshot.frame["source_id"][row]
-    return ObjectList(source_id=source, items=image_shapes(snapshot, snapshot.base.objects_of.get(source, [])))
 
 
 @router.get("/images/{image_id}/embedding")

@@ -24,6 +24,7 @@ from pipeline.service.uploads import FORMATS
 from pipeline.stages.images.camera import read_camera
 from pipeline.stages.images.decode import Rejected
 from pipeline.stages.images.formats import identify
+from pipeline.stages.objects.table import NO_OBJECT
 
 router = APIRouter(tags=["images"])
 PIECE = 1 << 20  # bytes read and sent at once
@@ -55,14 +56,14 @@ class Original:
 )
 def get_original(service: Shared, request: Request, image_id: Id) -> Response:
     """The original image, as it lies in the source. A `Range` of bytes is read and sent alone."""
-    original = _original(service, image_id)
+    original = original_of(service, image_id)
     not_modified = unchanged(request, original.etag)
     if not_modified is not None:
         return not_modified
     begin, end, partial = _wanted(request, original)
     first = service.project.bucket.read_part(original.key, begin, min(PIECE, end - begin))
     if len(first) < min(PIECE, end - begin) or (begin == 0 and identify(first)[0] is None):
-        raise _changed(original)
+        raise changed(original)
     extension, media_type = FORMATS.get(original.format, ("bin", "application/octet-stream"))
     headers = {
         "ETag": original.etag,
@@ -86,7 +87,7 @@ def get_original(service: Shared, request: Request, image_id: Id) -> Response:
 def get_preview(service: Shared, request: Request, image_id: Id) -> Response:
     """The original as a JPEG, upright, in sRGB, its longer side at most 2,560 pixels: for browsers that cannot show its
     format (HEIC, TIFF, JPEG 2000). It is made anew for each request."""
-    original = _original(service, image_id)
+    original = original_of(service, image_id)
     etag = etag_of(original.etag, "preview", PREVIEW)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Content-Security-Policy": SANDBOX}
     not_modified = unchanged(request, etag)
@@ -96,27 +97,30 @@ def get_preview(service: Shared, request: Request, image_id: Id) -> Response:
     if isinstance(decoded, Rejected):
         if decoded.status == "too_large":
             raise Problem(413, "too-large", f"No JPEG is made of the original: {decoded.reason}")
-        raise _changed(original)
+        raise changed(original)
     return Response(encoded(Image.fromarray(decoded.pixels), PREVIEW), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/images/{image_id}/camera")
 def get_camera(service: Shared, image_id: Id) -> CameraShape:
     """What the camera recorded (EXIF), read from the original. Values that it lacks are null."""
-    original = _original(service, image_id)
+    original = original_of(service, image_id)
     most = HEAD if original.format in ("JPEG", "MPO") else original.size  # other formats may keep it at the end
     data = service.project.bucket.read_part(original.key, 0, min(most, original.size))
     kind = identify(data)[0]
     if kind is None:
-        raise _changed(original)
+        raise changed(original)
     return CameraShape.model_validate(read_camera(data, kind))
 
 
-def _original(service: Service, image_id: str) -> Original:
-    """Raises `Problem` if the image was set aside or its original is larger than the settings allow."""
-    snapshot, row = image_of(service, image_id)
+def original_of(service: Service, image_id: str) -> Original:
+    """The original of an image, or of the image that an object is in.
+
+    Raises `Problem` if the image was set aside or its original is larger than the settings allow.
+    """
+    snapshot, row = service.library.source(image_id) or image_of(service, image_id)
     record = snapshot.records([row])[0]
-    if record["status"] != "ok":
+    if record["status"] not in ("ok", NO_OBJECT):
         raise Problem(409, "set-aside", f"The image {image_id} was set aside as {record['status']}, so it is not "
                       "served.")  # fmt: skip
     size = record["size"]
@@ -152,7 +156,8 @@ def _pieces(service: Service, key: str, first: bytes, begin: int, end: int) -> I
         yield service.project.bucket.read_part(key, at, min(PIECE, end - at))
 
 
-def _changed(original: Original) -> Problem:
+def changed(original: Original) -> Problem:
+    """The problem that an original is not what the last run read."""
     return Problem(
         409, "changed", f"The object {original.key} is no longer the image that was read. Run its category again."
     )

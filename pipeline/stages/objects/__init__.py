@@ -2,6 +2,7 @@
 
 - `boxes.py`: boxes, their overlap, the pixels of a crop, and which boxes count.
 - `annotations.py`: files of boxes that people have (COCO, YOLO, Pascal VOC), and the images that they are about.
+- `corrected.py`: boxes that people refused or drew.
 - `lineage.py`: the lasting id of an object, inherited from the box that it overlaps.
 - `table.py`: one row per object, and the rows that later links work on instead of images.
 

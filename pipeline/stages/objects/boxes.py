@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pipeline.settings import ObjectParams
 
 DECIMALS = 4  # a tenth of a pixel of 1,000
+PEOPLE = "people"  # the source of a box that a person drew on the page: no setting refuses it
 INSIDE = 0.9  # least share of a box that must lie in the image; the rest is cut off
 
 
@@ -85,7 +86,7 @@ def crop_pixels(box: Box, width: int, height: int, margin: float) -> tuple[int, 
 def choose(found: Sequence[Found], width: int, height: int, params: ObjectParams) -> list[Found]:
     """The boxes of one image of this size with their final status: ok, the surest first, then those refused.
 
-    Boxes without a score come before others, in their order.
+    Boxes without a score come before others, in their order. Those of people always count.
     """
     wanted = {label.casefold() for label in params.labels}
     checked = [_checked(item, width, height, wanted, params) for item in found]
@@ -95,7 +96,9 @@ def choose(found: Sequence[Found], width: int, height: int, params: ObjectParams
     for item in usable:
         assert item.box is not None  # noqa: S101  as `_checked` saw
         nearest = max((overlap(item.box, other.box) for other in kept if other.box is not None), default=0.0)
-        if nearest > params.nms:
+        if item.source == PEOPLE:
+            kept.append(item)
+        elif nearest > params.nms:
             reason = f"it overlaps a surer box by {nearest:.2f}, more than objects.nms = {params.nms:g}"
             refused.append(replace(item, status="overlap", problem=reason))
         elif len(kept) >= params.max_per_image:
@@ -114,15 +117,22 @@ def _checked(item: Found, width: int, height: int, wanted: set[str], params: Obj
         return replace(item, status="bad_box", problem=problem)
     box = rounded(item.box)
     item, sides = replace(item, box=box), (box.w * width, box.h * height)
+    if item.source != PEOPLE and (refusal := _refusal(item, sides, wanted, params)):
+        return replace(item, status=refusal[0], problem=refusal[1])
+    return item
+
+
+def _refusal(item: Found, sides: tuple[float, float], wanted: set[str], params: ObjectParams) -> tuple[str, str] | None:
+    """Status and reason of a box that a setting refuses; `sides` are its width and height in pixels."""
     if wanted and item.label.casefold() not in wanted:
-        return replace(item, status="other_class", problem=f"its class {item.label or 'none'} is not in objects.labels")
+        return "other_class", f"its class {item.label or 'none'} is not in objects.labels"
     if item.score is not None and not item.score >= params.min_score:
         reason = f"its score {item.score:.2f} is below objects.min_score = {params.min_score:g}"
-        return replace(item, status="low_score", problem=reason)
+        return "low_score", reason
     if min(sides) < params.min_side:
         reason = f"{sides[0]:.0f} x {sides[1]:.0f} pixels are smaller than objects.min_side = {params.min_side}"
-        return replace(item, status="too_small", problem=reason)
-    return item
+        return "too_small", reason
+    return None
 
 
 def _written(box: Box) -> str:

@@ -25,7 +25,8 @@ OBJECTS_SCHEMA = pl.Schema(
         "label": pl.String(),
         "score": pl.Float64(),  # null if a person drew the box
         "source": pl.String(),  # the detector, or the file
-        "status": pl.String(),  # ok, bad_box, bad_file, too_small, low_score, other_class, overlap or too_many
+        "status": pl.String(),  # ok, bad_box, bad_file, too_small, low_score, other_class, overlap, too_many,
+        # or as people decided: wrong_box, replaced
         "reason": pl.String(),  # null when ok
     }
 )
@@ -48,7 +49,8 @@ class Facts(StageFacts):
 
     `detector`: where the boxes come from. Counts of `images` (usable ones), of those `without` an object, of `objects`,
     of `refused` boxes, and of bad `files`. `embeddings` and `parts`: the version and files of the vectors that belong
-    to it, empty if they must be looked at again.
+    to it, empty if they must be looked at again. `corrections`: the numbers of the
+    decisions about boxes that it follows.
     """
 
     detector: str = ""
@@ -59,3 +61,4 @@ class Facts(StageFacts):
     files: int = 0
     embeddings: str = ""
     parts: list[str] = Field(default_factory=list[str])
+    corrections: list[int] = Field(default_factory=list[int])

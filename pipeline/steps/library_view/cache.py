@@ -58,6 +58,13 @@ class Library:
                 return snapshot, row
         return None
 
+    def source(self, image_id: str) -> tuple[Snapshot, int] | None:
+        """As `image`; the id of an image whose objects are clustered gives the row of one of them."""
+        for snapshot in self.all():
+            if rows := snapshot.base.objects_of.get(image_id):
+                return snapshot, rows[0]
+        return self.image(image_id)
+
     def _refresh(self, slug: str, previous: Snapshot | None) -> Snapshot:
         versions = versions_of(self._project, slug)
         same = previous is not None and previous.base.versions == versions

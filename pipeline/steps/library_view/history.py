@@ -75,10 +75,20 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"set the granularity to {value}" if value else "set the granularity back to that of the settings"
         case d.SaveView(name=name, address=address):
             return f"removed the view “{name}”" if address is None else f"saved the view “{name}”"
+        case d.WrongBox(box=box, clusters=sources):
+            return f"said that the box at {_place(box)} is wrong{', of ' + ', '.join(sources) if sources else ''}"
+        case d.AddBox(box=box, label=label):
+            return f"drew a box{f' “{label}”' if label else ''} at {_place(box)}"
         case d.KeepBoth(images=images):
             return f"marked {_many(images)} as not duplicates"
         case _:
             assert_never(event.decision)
+
+
+def _place(box: tuple[float, float, float, float]) -> str:
+    """Where a box is, in per cent of its image."""
+    x, y, w, h = (f"{100 * value:.0f}" for value in box)
+    return f"{x}, {y} % ({w} × {h} %)"
 
 
 def _many(images: Sequence[str]) -> str:

@@ -42,7 +42,8 @@ class Base:
 
     `frame` has the columns of the images table, source_id and box (`_with_boxes`), and cluster_id, probability,
     nearest_cluster, distance, rank, similarity, chosen, x, y, camera and date (taken, else last modified); all of these
-    may be null. `fingerprint` is that of the images' vectors, empty if there are none.
+    may be null. `fingerprint` is that of the images' vectors, empty if there are none. `is_of_objects`: whether
+    the rows are the objects in images, and images without any.
     """
 
     slug: str
@@ -53,6 +54,7 @@ class Base:
     encoder: dict[str, Any]
     updated_at: str
     fingerprint: str
+    is_of_objects: bool = False
 
     @property
     def is_clustered(self) -> bool:
@@ -134,6 +136,7 @@ def read_base(project: Project, slug: str) -> Base:
         {"spec": used.provenance.params.get("spec"), **used.facts(EmbeddingFacts).stored()} if used else {},
         max(dated, default=""),
         _fingerprint(used),
+        (current["images"] is not None and current["images"].name == "objects"),
     )
 
 
