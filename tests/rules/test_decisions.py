@@ -58,7 +58,13 @@ def test_the_fields_that_hold_images_are_known_by_their_names() -> None:
 
 
 def test_the_documentation_says_of_every_kind_what_it_does() -> None:
-    text = (ROOT / "docs/curation.md").read_text(encoding="utf-8").replace("keep both", "keep_both").replace("wrong box", "wrong_box").replace("add box", "add_box")
+    text = (
+        (ROOT / "docs/curation.md")
+        .read_text(encoding="utf-8")
+        .replace("keep both", "keep_both")
+        .replace("wrong box", "wrong_box")
+        .replace("add box", "add_box")
+    )
     table = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
     told = {word for cell in table for word in cell.replace(",", " ").split()}
     assert set(d.KINDS) <= told
