@@ -170,6 +170,12 @@ class EncoderParams(Params):
     chunk_size: int = Field(
         default=512, ge=1, le=65536, description="Images per stored chunk: a killed run loses at most one chunk."
     )
+    compare_sample: int = Field(
+        default=1000,
+        ge=8,
+        le=100_000,
+        description="Images that `encoders compare` embeds with both encoders at most.",
+    )
 
 
 class ObjectParams(Params):

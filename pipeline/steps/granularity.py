@@ -183,11 +183,12 @@ def group_members(hashes: Sequence[str], groups: np.ndarray) -> list[frozenset[s
 
 
 def curated_then(
-    project: Project, slug: str, members: list[frozenset[str]], images: frozenset[str]
+    project: Project, slug: str, members: list[frozenset[str]], images: frozenset[str], encoder: str | None = None
 ) -> tuple[Curated, list[Identity]]:
     """The clusters after all decisions if these groups of content hashes replaced those of today, and the identity of
-    each group. `images` are all clustered and unclustered content hashes. Stores nothing."""
-    _, encoder = embedded_images(project, slug)
+    each group. `images` are all clustered and unclustered content hashes. `encoder`: the fingerprint of the vectors
+    behind the groups, by default that of today's. Stores nothing."""
+    encoder = encoder or embedded_images(project, slug)[1]
     matched, _ = match_groups(project, slug, members, project.store.current(slug, "identities"), encoder)
     computed = Computed(
         clusters={one.cluster_id: group for one, group in zip(matched.identities, members, strict=True)},

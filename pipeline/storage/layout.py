@@ -150,6 +150,15 @@ class Layout:
         """The fingerprints of encoders and detectors by what they depend on."""
         return self.cache / "encoder-fingerprints.json"
 
+    @property
+    def embedding_rates(self) -> Path:
+        """Images per second by encoder, with reading and decoding, as last seen."""
+        return self.cache / "embedding-rates.json"
+
+    def encoder_comparison(self, slug: str, digest: str) -> Path:
+        """The figures of a comparison of two encoders."""
+        return self.cache / "encoder-comparisons" / f"{slug}-{digest}.json"
+
     def detections(self, fingerprint: str) -> Path:
         """What a detector with this fingerprint found."""
         return self.cache / "detections" / fingerprint
