@@ -121,6 +121,7 @@ def _figures(found: "Comparison") -> list[dict[str, Any]]:
         count = pairs[0].same + pairs[0].different
         if count:
             rows.append((f"{label} that its clusters keep, of {count:,}", *(_share(pair.accuracy) for pair in pairs)))
+        if pairs[0].ranking is not None:
             rows.append((f"{label} ranked rightly", *(_share(pair.ranking) for pair in pairs)))
     rows += [
         ("clusters of the sample", *(f"{side.clusters:,}" for side in found.sides)),

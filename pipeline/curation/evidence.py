@@ -78,8 +78,8 @@ def _sides(event: Event, curated: Curated) -> list[tuple[Collection[str], Collec
         case d.Move(images=images, to=to, clusters=sources):
             return [(images, members(to), True), *((images, members(source), False) for source in sources)]
         case (
-            d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Exclude() | d.Include() | d.Tag()
-            | d.ChooseRepresentative() | d.Untag() | d.Note() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView() | d.Undo()
+            d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Exclude() | d.Include() | d.Tag() | d.Untag()
+            | d.ChooseRepresentative() | d.Note() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView() | d.Undo()
         ):  # fmt: skip
             return []  # about clusters as they are, or about no cluster; ratings are read apart
         case _:

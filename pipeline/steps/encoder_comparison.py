@@ -33,7 +33,7 @@ from pipeline.steps.reduced import reduction_as_used
 from pipeline.storage.artifacts import digest
 from pipeline.storage.files import write_atomically
 
-CODE = 1  # increase when the same inputs give another result
+CODE = 2  # increase when the same inputs give another result
 DRAWS, SHARE = 5, 0.8  # random parts of the sample that agreement is measured on
 CLEARLY = 0.01  # difference of agreement below which two encoders are alike
 SEEN = 3  # images in the sample from which on a cluster is expected to be found again

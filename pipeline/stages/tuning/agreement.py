@@ -19,7 +19,10 @@ from pipeline.stages.tuning.trials import agreement
 
 @dataclass(frozen=True)
 class PairScore:
-    """`accuracy` and `ranking` 0 to 1 of `same` pairs that belong together and `different` ones; None without both."""
+    """`accuracy` and `ranking` 0 to 1 of `same` pairs that belong together and `different` ones.
+
+    With one kind only, `accuracy` is its share and `ranking` is None; both are None without pairs.
+    """
 
     same: int
     different: int
@@ -50,12 +53,15 @@ def pair_score(
     first, second = (np.array([pair[side] for pair in here], dtype=np.int64) for side in (0, 1))
     same = np.array([pair[2] for pair in here], dtype=bool)
     counted = int(same.sum()), int((~same).sum())
-    if not all(counted):
+    if not any(counted):
         return PairScore(*counted, None, None)
     together = (groups[first] == groups[second]) & (groups[first] >= 0)
     right = together == same
+    accuracy = float(np.mean([right[kind].mean() for kind in (same, ~same) if kind.any()]))
+    if not all(counted):
+        return PairScore(*counted, accuracy, None)
     alike = np.einsum("nd,nd->n", vectors[first].astype(np.float32), vectors[second].astype(np.float32))
-    return PairScore(*counted, float((right[same].mean() + right[~same].mean()) / 2), _ranking(alike, same))
+    return PairScore(*counted, accuracy, _ranking(alike, same))
 
 
 def _ranking(alike: np.ndarray, same: np.ndarray) -> float:

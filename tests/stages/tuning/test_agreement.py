@@ -33,6 +33,6 @@ def test_two_unclustered_images_are_not_together() -> None:
     assert pair_score(HASHES, np.array([-1, -1, -1, -1]), VECTORS, PAIRS).accuracy == 0.5
 
 
-def test_pairs_outside_the_sample_or_of_one_kind_give_no_figure() -> None:
-    assert pair_score(["a1", "a2"], np.array([0, 0]), VECTORS[:2], PAIRS) == PairScore(1, 0, None, None)
+def test_pairs_of_one_kind_give_a_share_and_no_ranking_and_pairs_outside_the_sample_count_not() -> None:
+    assert pair_score(["a1", "a2"], np.array([0, 0]), VECTORS[:2], PAIRS) == PairScore(1, 0, 1.0, None)
     assert pair_score(HASHES, np.array([0, 0, 1, 1]), VECTORS, []) == PairScore(0, 0, None, None)
