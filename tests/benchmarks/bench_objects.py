@@ -2,6 +2,8 @@
 
     python -m tests.benchmarks.bench_objects [--sets bollards,scenes]
 
+Also four layouts of the crop of a true box: in a square or in its own shape, with margin or without.
+
 What belongs here: composing the scenes, the vectors of each way of looking, the scores. The scenes are the stamps'
 cut-outs on photographs (those of scikit-learn, and textiles); every cut-out is 25 to 45 % of the side.
 """
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.benchmarks.quality.datasets import _wheel, cache_dir
+from tests.benchmarks.quality.image_sets import _wheel, cache_dir
 from tests.benchmarks.quality.recipes import RECIPES, quietly
 
 SCENE = 480  # pixels
@@ -130,9 +132,16 @@ def looked_at(pictures: list[Labelled]) -> list[tuple[str, list[float], str]]:
 
     salient = [detector.detect(detector.prepare(np.ascontiguousarray(one.pixels)))[0].box for one in pictures]
     shared = np.mean([overlap(box, one.box) for box, one in zip(salient, pictures, strict=True) if box is not None])
+
+    def cut(row: int, margin: float) -> np.ndarray:
+        return crop_of(pictures[row].pixels, pictures[row].box, margin)
+
     return [
         ("whole pictures", embedded(lambda row: pictures[row].pixels), "–"),
-        ("true boxes", embedded(lambda row: squared(crop_of(pictures[row].pixels, pictures[row].box, MARGIN))), "1"),
+        ("true boxes", embedded(lambda row: squared(cut(row, MARGIN))), "1"),
+        ("true boxes, in a square without margin", embedded(lambda row: squared(cut(row, 0))), "1"),
+        ("true boxes, with margin in their own shape", embedded(lambda row: cut(row, MARGIN)), "1"),
+        ("true boxes, tight", embedded(lambda row: cut(row, 0)), "1"),
         ("`salient:`", embedded(lambda row: squared(crop_of(pictures[row].pixels, salient[row], MARGIN))),
          f"{shared:.2f}"),
     ]  # fmt: skip

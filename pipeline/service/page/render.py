@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.adapters.encoders.text import TEXT_FAMILIES
 from pipeline.errors import ImageClusterError
+from pipeline.service.boxes import boxes_waiting
 from pipeline.service.context import Service
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
@@ -130,6 +131,7 @@ def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int 
         group_label=(label := group_label(service, snapshot)),
         group_labels=plural(label),
         unit="object" if snapshot and snapshot.base.is_of_objects else "image",
+        boxes_waiting=boxes_waiting(service, snapshot) if snapshot else None,
         reads_text=service.project.settings.encoder.spec.partition(":")[0] in TEXT_FAMILIES,
         static=f"/static/{static_version()}",
         **values,

@@ -18,6 +18,7 @@ from pipeline.service.page import members, walls
 from pipeline.service.page.narrowing import Narrowing
 from pipeline.service.page.render import Missing, PageRoute, group_label, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
+from pipeline.service.routes.objects import parsed_region
 from pipeline.service.routes.source import offered
 from pipeline.service.runs import OPEN
 from pipeline.stages.published.guard import holds_most
@@ -119,14 +120,17 @@ def cluster_page(
 
 
 @router.get("/c/{slug}/find")
-def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
-    """Search by an image, a picture, text, or filters alone. The page's script fills the grid."""
+def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)] = "",
+         box: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:  # fmt: skip
+    """Search by an image, a region of one, a picture, text, or filters alone. The page's script fills the grid."""
     snapshot = snapshot_of(service, slug)
     row = snapshot.base.row_of.get(image)
     if image and row is None:
         raise Missing(f"There is no image {image} in {snapshot.base.category}.")
+    region = parsed_region(box) if image and box else None
     return show(
-        service, snapshot, "find", image=image_shapes(snapshot, [row])[0] if row is not None else None,
+        service, snapshot, "find", region=",".join(f"{side:g}" for side in region) if region else "",
+        image=image_shapes(snapshot, [row])[0] if row is not None else None,
         groups=groups_of(snapshot), tags=list(snapshot.rows_by_tag), named=_cluster_choices(snapshot),
         cameras=snapshot.base.cameras, statuses=STATUSES, sorts=SORTS,
     )  # fmt: skip

@@ -35,7 +35,7 @@ export function made(tag, text = "", className = "") {
 }
 
 /** @param {number} count @param {string} word */
-export const many = (count, word) => `${count.toLocaleString("en")} ${count === 1 ? word : word.replace(/([^aeiou])y$/, "$1ie") + "s"}`;
+export const many = (count, word) => `${count.toLocaleString("en")} ${count === 1 ? word : word.replace(/([^aeiou])y$/, "$1ie").replace(/x$/, "xe") + "s"}`;
 
 /** What is clustered here: image, or object in an image. */
 const unit = document.body.dataset.unit ?? "image";

@@ -6,16 +6,17 @@ import { actor, alertOf, api, base, decide, keys, made, many, manyUnits, nameCou
 import { ask } from "./dialogs.js";
 import { askTag, imageActions, move, tagImages, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
+import { boxText } from "./region.js";
 import { clusterRow } from "./search.js";
 import { Selection } from "./selection.js";
 
-/** @typedef {{ kind: "none" } | { kind: "image", id: string } | { kind: "text", words: string }
+/** @typedef {{ kind: "none" } | { kind: "image", id: string, box?: number[] } | { kind: "text", words: string }
  *   | { kind: "upload", file: File, url: string }} Question */
 
 const drop = the("drop", HTMLElement), form = the("filters", HTMLFormElement), found = the("found", HTMLElement);
 const start = new URL(location.href).searchParams;
 /** @type {Question} */
-let question = drop.dataset.image ? { kind: "image", id: drop.dataset.image }
+let question = drop.dataset.image ? { kind: "image", id: drop.dataset.image, ...(drop.dataset.box ? { box: drop.dataset.box.split(",").map(Number) } : {}) }
   : start.get("text") ? { kind: "text", words: start.get("text") ?? "" } : { kind: "none" };
 /** Rated images, with the events of the pairs that they made. @type {Map<string, { liked: boolean, events: number[] }>} */
 const rated = new Map();
@@ -114,7 +115,7 @@ async function similar(signal) {
   const disliked = [...rated].filter(([, how]) => !how.liked).map(([id]) => id);
   const floor = Number(value("floor")) / 100;
   const options = {
-    ...(question.kind === "image" ? { image_id: question.id } : question.kind === "text" ? { text: question.words } : {}),
+    ...(question.kind === "image" ? { image_id: question.id, ...(question.box ? { box: question.box } : {}) } : question.kind === "text" ? { text: question.words } : {}),
     top_k: Number(value("top") || 50), min_score: floor > 0 ? floor : -1, liked, disliked,
     filters: {
       categories: [slug], groups: one("group"), clusters: one("cluster"), tags: one("tag"), cameras: one("camera"), states: one("state"), q: value("q"),
@@ -248,6 +249,7 @@ function showQuestion() {
 function stateInAddress() {
   const url = new URL(location.pathname, location.href);
   if (question.kind === "image") url.searchParams.set("image", question.id);
+  if (question.kind === "image" && question.box) url.searchParams.set("box", boxText(question.box));
   if (question.kind === "text") url.searchParams.set("text", question.words);
   for (const [name, field] of new FormData(form)) {
     const untouched = (name === "floor" && field === "0") || (name === "top" && field === "50");
@@ -291,7 +293,7 @@ form.addEventListener("input", (event) => {
 
 /** Pairs that a rating teaches: with the image that was asked for, else with those that are liked. @param {string} id @param {boolean} same */
 function pairs(id, same) {
-  const others = question.kind === "image" ? [question.id] : [...rated].filter(([other, how]) => how.liked && other !== id).map(([other]) => other).slice(0, 1);
+  const others = question.kind === "image" && !question.box ? [question.id] : [...rated].filter(([other, how]) => how.liked && other !== id).map(([other]) => other).slice(0, 1);
   return others.filter((other) => other !== id).map((other) => ({ kind: "pair", a: other, b: id, same }));
 }
 

@@ -6,6 +6,7 @@ import { alertOf, api, actor, decide, done, keys, manyUnits, readOnly, refresh, 
 import { ask, pickCluster } from "./dialogs.js";
 import { newKind } from "./kind.js";
 import { currentItem, items } from "./lists.js";
+import { wrongBox } from "./region.js";
 import { onlyOne } from "./selection.js";
 import { inViewer, openViewer } from "./viewer.js";
 
@@ -99,6 +100,7 @@ export function imageActions(chosen, clear, without = []) {
     "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${manyUnits(ids.length)} to unclustered.`)),
     "kind": withThem(newKind),
     "exclude": withThem(exclude),
+    "wrong-box": withThem(wrongBox),
     "tag": withThem(tagThem),
     "untag": withThem(async (ids) => {
       const tag = await ask({ title: `Remove a tag from ${manyUnits(ids.length)}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
@@ -125,6 +127,7 @@ export function imageActions(chosen, clear, without = []) {
   inViewer("n", "New kind…", newKind);
   inViewer("t", "Tag…", tagThem);
   inViewer("x", "Exclude", exclude);
+  if (document.body.dataset.unit === "object") inViewer("d", "Wrong box", wrongBox);
   return actions;
 }
 

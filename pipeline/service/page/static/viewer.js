@@ -4,6 +4,7 @@
 
 import { alertOf, api, made, slug, the, undoLast } from "./common.js";
 import { items, more, setCurrent } from "./lists.js";
+import { drawsOn, toggleDrawing } from "./region.js";
 import { together, Zoom } from "./zoom.js";
 
 /** @typedef {{ label: string, run: (ids: string[]) => unknown }} Action what a key does with the picture that is seen */
@@ -12,9 +13,10 @@ import { together, Zoom } from "./zoom.js";
 const dialog = the("viewer", HTMLDialogElement), other = the("viewer-other", HTMLElement);
 const label = document.body.dataset.groupLabel ?? "folder", groupLabel = label.charAt(0).toUpperCase() + label.slice(1);
 const zoom = new Zoom(the("viewer-frame", HTMLElement), the("viewer-image", HTMLImageElement),
-  (text) => { the("viewer-zoom", HTMLElement).textContent = text; outline(); });
+  (text) => { the("viewer-zoom", HTMLElement).textContent = text; outline(); drawing.place(); });
 const otherZoom = new Zoom(other, the("viewer-other-image", HTMLImageElement), () => {});
 together(zoom, otherZoom);
+const drawing = drawsOn(() => seen);
 
 /** @type {Map<string, Action>} */
 const actions = new Map();
@@ -40,7 +42,7 @@ function outline() {
   const { offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height } = image;
   Object.assign(frame.style, { left: `${left + x * width}px`, top: `${top + y * height}px`, width: `${w * width}px`, height: `${h * height}px` });
 }
-addEventListener("resize", outline);
+addEventListener("resize", () => { outline(); drawing.place(); });
 the("viewer-image", HTMLElement).addEventListener("load", outline);
 
 /** A box in words. @param {string | undefined} box */
@@ -88,6 +90,7 @@ function show(data) {
   const place = row().findIndex((one) => one.dataset.id === data.id);
   if (place >= 0) at = place;
   inAddress(data.id ?? null);
+  if (changed) drawing.end();
   if (changed) picture("viewer-image", data.id ?? "", data.key ?? "", data.hash ?? "", zoom);
   the("viewer-key", HTMLElement).textContent = data.key ?? "";
   the("viewer-place", HTMLElement).textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${row().length.toLocaleString("en")} loaded`;
@@ -233,6 +236,7 @@ document.addEventListener("settled", again); // an undo in a note
 
 dialog.addEventListener("close", () => {
   document.body.append(the("toasts", HTMLElement), the("alerts", HTMLElement));
+  drawing.end();
   inAddress(null);
   asking?.abort();
   const item = items().find((one) => one.contains(row().find((tile) => tile.dataset.id === seen?.id) ?? null));
@@ -246,7 +250,7 @@ document.addEventListener("keydown", (event) => {
   if (by) { event.preventDefault(); void turn(by).catch(alertOf); return; }
   const action = actions.get(event.key);
   /** @type {Record<string, () => unknown>} */
-  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), u: () => undoLast() };
+  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), b: toggleDrawing, u: () => undoLast() };
   if (event.repeat && !"+=-".includes(event.key)) return;
   if (action) { event.preventDefault(); void act(action); } else own[event.key]?.();
 });
