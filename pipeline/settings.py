@@ -170,6 +170,10 @@ class EncoderParams(Params):
     chunk_size: int = Field(
         default=512, ge=1, le=65536, description="Images per stored chunk: a killed run loses at most one chunk."
     )
+    words_file: str | None = Field(
+        default=None,
+        description="A file with further words, one a line, that may be suggested as names where the encoder reads.",
+    )
     compare_sample: int = Field(
         default=1000,
         ge=8,

@@ -25,7 +25,7 @@ from pipeline.service.routes.common import category_of, cluster_of, image_of
 from pipeline.service.search import Filters
 from pipeline.stages.images.decode import Rejected
 from pipeline.steps.library_view.history import describe, history_rows
-from pipeline.steps.library_view.listing import suggested_names
+from pipeline.steps.library_view.listing import name_ideas
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot
 from pipeline.steps.library_view.words import fits
 
@@ -134,7 +134,7 @@ class Agent:
     def suggestions(self, category: str) -> Row:
         """Cluster id → a name from file names and captions, for the unnamed."""
         snapshot = category_of(self.service, category)
-        found = suggested_names(self.service.project, snapshot)
+        found = name_ideas(self.service.project, snapshot)
         return {cluster: name for cluster, name in found.items() if snapshot.clusters[cluster]["name"] is None}
 
     def history(self, category: str, cluster: str, limit: int) -> list[Row]:

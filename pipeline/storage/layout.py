@@ -150,6 +150,10 @@ class Layout:
         """The fingerprints of encoders and detectors by what they depend on."""
         return self.cache / "encoder-fingerprints.json"
 
+    def word_vectors(self, digest: str) -> Path:
+        """The vectors of a list of words by one encoder."""
+        return self.cache / "words" / f"{digest}.npz"
+
     @property
     def embedding_rates(self) -> Path:
         """Images per second by encoder, with reading and decoding, as last seen."""

@@ -24,6 +24,11 @@ class TextEncoder:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self._model, self._tokenizer = model, tokenizer
 
+    @property
+    def scale(self) -> float:
+        """What the model multiplies cosines by, as it learned it."""
+        return float(self._model.logit_scale.detach().exp())
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Float32 [n, dimension], rows of length 1. Truncates a text that is too long for the model."""
         import torch

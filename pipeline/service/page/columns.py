@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from pipeline.service.context import Shared
 from pipeline.service.models import image_shapes
 from pipeline.service.page.render import environment, snapshot_of
-from pipeline.steps.library_view.listing import suggested_names
+from pipeline.steps.library_view.listing import name_ideas
 from pipeline.steps.library_view.tables import Versions
 
 router = APIRouter()
@@ -29,7 +29,7 @@ def suggestions(service: Shared, slug: str) -> dict[str, str]:
     with _lock:
         cached = _suggested.get(slug)
         if cached is None or cached[0] != snapshot.base.versions:
-            cached = _suggested[slug] = (snapshot.base.versions, suggested_names(service.project, snapshot))
+            cached = _suggested[slug] = (snapshot.base.versions, name_ideas(service.project, snapshot))
     return cached[1]
 
 

@@ -1,7 +1,7 @@
-"""Search by words: the clusters and images of a category whose names, texts and tags fit.
+"""Words and clusters: search by words in names, texts and tags, and words that a cluster may be called.
 
 What belongs here: HTTP. Not here: what fits (`steps/library_view/words.py`), search by what a picture shows
-(`similarity.py`).
+(`similarity.py`), suggestions (`steps/library_view/visual_words.py`).
 """
 
 from typing import Annotated
@@ -12,6 +12,7 @@ from pipeline.service.context import Shared
 from pipeline.service.models import ClusterShape, ImageShape, Shape, image_shapes
 from pipeline.service.routes.clusters import GROUPS_SHOWN
 from pipeline.service.routes.common import Slug, category_of, checked_limit
+from pipeline.steps.library_view.listing import looks_like, suggested_names
 from pipeline.steps.library_view.words import find_clusters, find_rows
 
 router = APIRouter(tags=["search"])
@@ -29,6 +30,33 @@ class WordsFound(Shape):
     total_clusters: int
     total_images: int
     elsewhere: int
+
+
+class NameIdea(Shape):
+    """What an unnamed cluster may be called. Nothing of it is published.
+
+    `suggestion`: from file names, groups and captions. `looks_like`: the word of a list that its pictures fit better
+    than those of other clusters, where the encoder reads; `score` says by how much, in logits of the model.
+    """
+
+    cluster: str
+    suggestion: str | None
+    looks_like: str | None
+    score: float | None
+
+
+@router.get("/categories/{category}/name-ideas")
+def name_ideas(service: Shared, category: Slug) -> list[NameIdea]:
+    """Suggested names for the clusters without a name, the largest first. The first call reads the list of words."""
+    snapshot = category_of(service, category)
+    texts, words = suggested_names(service.project, snapshot), looks_like(service.project, snapshot)
+    unnamed = [cluster for cluster in snapshot.clusters.values() if cluster["name"] is None]
+    found = [(one["id"], words.get(one["id"])) for one in sorted(unnamed, key=lambda one: (-one["size"], one["id"]))]
+    return [
+        NameIdea(cluster=name, suggestion=texts.get(name), looks_like=word.word if word else None,
+                 score=word.score if word else None)
+        for name, word in found
+    ]  # fmt: skip
 
 
 @router.get("/categories/{category}/search")
