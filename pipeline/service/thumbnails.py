@@ -59,7 +59,8 @@ class Thumbnails:
 
     def _made_again(self, content_hash: str) -> bytes | None:
         for snapshot in self._library.all():
-            keys = snapshot.frame.filter(pl.col("content_hash") == content_hash, pl.col("status") == "ok")["key"]
+            named = (pl.col("content_hash") == content_hash) | (pl.col("source_hash") == content_hash)
+            keys = snapshot.frame.filter(named, pl.col("status") == "ok")["key"]
             if not keys.is_empty():
                 return self._maker.read(content_hash, keys[0], store=not self._read_only)
         return None

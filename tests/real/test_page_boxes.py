@@ -210,3 +210,37 @@ def test_whole_images_have_regions_too_and_no_decisions_about_boxes(
         expect(shown.locator("#list .tile").first).to_be_visible()
         assert region_of(shown.url) == [0.3, 0.3, 0.4, 0.4]
         assert SIDE == 120
+
+
+def test_tiles_and_the_large_view_show_the_crop_or_the_whole_image_and_the_address_keeps_which(
+    shown: Page, served: Client
+) -> None:
+    there = item(served)
+    shown.goto(f"/c/posts/cluster/{there['cluster']}")
+    tile = shown.locator(f"#list .tile[data-id='{there['image_id']}']")
+    size = "image => image.decode().then(() => image.naturalWidth)"
+    assert tile.locator("img").evaluate(size) == 30
+    shown.keyboard.press("q")
+    expect(tile.locator(".outline")).to_have_count(1)
+    assert tile.locator("img").evaluate(size) == SIDE
+    frame, pick = tile.locator(".outline").bounding_box(), tile.locator(".pick").bounding_box()
+    assert frame is not None
+    assert pick is not None
+    assert (frame["x"] - pick["x"]) / pick["width"] == pytest.approx(0.1, abs=0.03)
+    assert frame["width"] / pick["width"] == pytest.approx(0.25, abs=0.04)
+    shown.reload()
+    expect(tile.locator(".outline")).to_have_count(1)
+    shown.locator("#whole-button").click()
+    expect(tile.locator(".outline")).to_have_count(0)
+    assert "whole" not in shown.url
+    tile.locator(".pick").dblclick()
+    shown.wait_for_function(LOADED)
+    shown.keyboard.press("q")
+    expect(shown.locator("#viewer-image")).to_have_attribute("src", re.compile("region"))
+    expect(shown.locator("#viewer-box")).to_be_hidden()
+    assert shown.locator("#viewer-image").evaluate(size) == 30
+    shown.reload()
+    expect(shown.locator("#viewer-image")).to_have_attribute("src", re.compile("region"))
+    shown.locator("#viewer-crop").click()
+    shown.wait_for_function(LOADED)
+    assert "crop" not in shown.url

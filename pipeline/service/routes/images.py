@@ -78,9 +78,11 @@ def get_embedding(service: Shared, image_id: Id) -> Embedding:
 
 @router.get("/images/{image_id}/thumbnail", response_class=Response, responses=WEBP)
 def get_image_thumbnail(service: Shared, request: Request, image_id: Id, size: Size = None) -> Response:
-    """The thumbnail of an image, WebP."""
-    snapshot, row = image_of(service, image_id)
-    value = snapshot.frame["content_hash"][row]
+    """The thumbnail of an image or of an object, WebP."""
+    of_objects = service.library.source(image_id)
+    snapshot, row = of_objects or image_of(service, image_id)
+    whole = image_id in snapshot.base.objects_of
+    value = snapshot.frame["source_hash" if whole else "content_hash"][row]
     if value is None:
         raise Problem(404, "no-thumbnail", f"The image {image_id} has never been read, so there is nothing to show.")
     return _thumbnail(service, request, value, size, "no-cache")

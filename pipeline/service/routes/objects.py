@@ -14,8 +14,8 @@ from pipeline.service.context import Shared
 from pipeline.service.models import ObjectList, image_shapes
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import SANDBOX, Id, etag_of, image_of, unchanged
-from pipeline.service.routes.originals import changed, original_of
-from pipeline.service.thumbnails import LARGEST, SMALLEST
+from pipeline.service.routes.originals import PREVIEW, changed, original_of
+from pipeline.service.thumbnails import SMALLEST
 from pipeline.stages.embeddings.crops import crop_of
 from pipeline.stages.images.decode import Rejected
 from pipeline.stages.objects.boxes import Box, fault
@@ -24,7 +24,7 @@ router = APIRouter(tags=["images"])
 Region = Annotated[
     str, Query(max_length=100, description="Left, top, width and height as shares of the image: 0.1,0.2,0.3,0.4.")
 ]
-Size = Annotated[int, Query(ge=SMALLEST, le=LARGEST, description="Longer side in pixels, at most.")]
+Size = Annotated[int, Query(ge=SMALLEST, le=PREVIEW, description="Longer side in pixels, at most.")]
 
 
 @router.get("/images/{image_id}/objects")

@@ -40,10 +40,10 @@ _PLACES = columns(reduced_schema(0), "image_id", "x", "y")
 class Base:
     """The computed tables of a category: `frame` with one row per image, sorted by image id, and `clusters` by id.
 
-    `frame` has the columns of the images table, source_id and box (`_with_boxes`), and cluster_id, probability,
-    nearest_cluster, distance, rank, similarity, chosen, x, y, camera and date (taken, else last modified); all of these
-    may be null. `fingerprint` is that of the images' vectors, empty if there are none. `is_of_objects`: whether
-    the rows are the objects in images, and images without any.
+    `frame` has the columns of the images table, source_id and box (`_with_boxes`), source_hash (of the whole image), and
+    cluster_id, probability, nearest_cluster, distance, rank, similarity, chosen, x, y, camera and date (taken, else last
+    modified); all of these may be null. `fingerprint` is that of the images' vectors, empty if there are none.
+    `is_of_objects`: whether the rows are the objects in images, and images without any.
     """
 
     slug: str
@@ -119,6 +119,7 @@ def read_base(project: Project, slug: str) -> Base:
     modified = _table(current["manifest"], "manifest", _MANIFEST).rename({"image_id": "source_id"})
     frame = frame.join(modified.unique("source_id", keep="first"), on="source_id", how="left")
     frame = frame.join(_cameras(project, slug), on="source_id", how="left")
+    frame = frame.join(_source_hashes(project, slug), on="source_id", how="left")
     members = _table(current["identities"], "members", _HOMES)
     ranks = _table(current["representatives"], "members", _RANKS)
     places = _table(current["reduced"], "reduced", _PLACES)
@@ -145,6 +146,12 @@ def _cameras(project: Project, slug: str) -> pl.DataFrame:
     images = _table(project.store.current(slug, "images"), "images", IMAGES_SCHEMA)
     table = images.select(pl.col("image_id").alias("source_id"), "content_hash")
     return table.join(project.cameras(slug).read(), on="content_hash").drop("content_hash").unique("source_id")
+
+
+def _source_hashes(project: Project, slug: str) -> pl.DataFrame:
+    """The content hash of each image, by its id, also where objects are the unit."""
+    images = _table(project.store.current(slug, "images"), "images", IMAGES_SCHEMA)
+    return images.select(source_id="image_id", source_hash="content_hash").unique("source_id")
 
 
 def _versions(current: dict[str, Artifact | None]) -> Versions:

@@ -257,6 +257,7 @@ function stateInAddress() {
   }
   const view = new URL(location.href).searchParams.get("view"); // what is seen large stays so
   if (view) url.searchParams.set("view", view);
+  for (const name of ["whole", "crop"]) if (new URL(location.href).searchParams.has(name)) url.searchParams.set(name, "1");
   history.replaceState(null, "", url);
 }
 

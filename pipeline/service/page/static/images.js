@@ -9,10 +9,11 @@ import { currentItem, items } from "./lists.js";
 import { wrongBox } from "./region.js";
 import { onlyOne } from "./selection.js";
 import { inViewer, openViewer } from "./viewer.js";
+import "./whole.js";
 
 /** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
- *   height: number | null, date: string | null, taken_at: string | null, box?: number[] | null }} Picture */
+ *   height: number | null, date: string | null, taken_at: string | null, box?: number[] | null, source_id?: string | null }} Picture */
 
 /** @param {string | null} group */
 const code = (group) => (group && /^[A-Za-z]{2}$/.test(group) ? group.toUpperCase() : group ?? "");
@@ -26,7 +27,7 @@ export function tileOf(image, mark = "") {
     probability: image.probability?.toFixed(2) ?? "", pixels: image.width ? `${image.width} × ${image.height}` : "",
     date: (image.date ?? "").replace("T", " ").slice(0, 16), taken: (image.taken_at ?? "").replace("T", " ").slice(0, 16),
   });
-  if (image.box) tile.dataset.box = image.box.join(" ");
+  if (image.box) Object.assign(tile.dataset, { box: image.box.join(" "), source: image.source_id ?? "" });
   tile.querySelector(".pick")?.setAttribute("aria-label", image.key);
   const picture = tile.querySelector("img");
   if (picture) picture.src = image.content_hash ? `/api/v1/thumbnails/${image.content_hash}?size=256` : "";

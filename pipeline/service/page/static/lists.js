@@ -165,6 +165,7 @@ export function filtersAct() {
   const go = () => {
     const url = new URL(location.pathname, location.href);
     for (const [name, value] of new FormData(form)) if (value !== "") url.searchParams.set(name, String(value));
+    if (new URL(location.href).searchParams.has("whole")) url.searchParams.set("whole", "1");
     history.replaceState(null, "", url);
     showAgain(new URL(url), { whole: false }).then(() => scrollTo({ top: 0 })).catch(alertOf);
   };

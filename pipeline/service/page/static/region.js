@@ -28,7 +28,7 @@ export function drawsOn(now) {
 export function toggleDrawing() {
   if (!drawing) return;
   if (drawing.box) { drawing.end(); return; }
-  if (!/\/(original|preview)$/.test(the("viewer-image", HTMLImageElement).src)) { alertOf(new Error("The whole picture is not there yet, so nothing can be drawn on it.")); return; }
+  if (!/\/(original|preview)$/.test(the("viewer-image", HTMLImageElement).src)) { alertOf(new Error("The whole image is not seen, so nothing can be drawn on it. Where its crop is seen, q shows the whole.")); return; }
   const own = (seen()?.box ?? "").split(" ").map(Number);
   drawing.start(own.length === 4 ? /** @type {Box} */ (own) : [0.3, 0.3, 0.4, 0.4]);
   the("viewer-draw-find", HTMLElement).focus({ preventScroll: true });

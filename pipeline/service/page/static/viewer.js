@@ -54,6 +54,15 @@ function boxText(box) {
 /** The list at hand, as it is now. */
 const row = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile[data-id]")]);
 const original = (/** @type {string} */ id, form = "original") => `/api/v1/images/${encodeURIComponent(id)}/${form}`;
+/** Of an object, whether its crop is seen and not the whole image; stands in the address. */
+let cropped = new URL(location.href).searchParams.has("crop");
+function toggleCrop() {
+  if (!seen?.box) return;
+  cropped = !cropped;
+  drawing.end();
+  inAddress(seen.id ?? null);
+  picture("viewer-image", seen.id ?? "", seen.key ?? "", seen.hash ?? "", zoom);
+}
 
 /** @param {HTMLElement | null} item a tile, or what holds one */
 export function openViewer(item) {
@@ -80,6 +89,7 @@ async function openNamed() {
 function inAddress(id) {
   const url = new URL(location.href);
   if (id) url.searchParams.set("view", id); else url.searchParams.delete("view");
+  if (id && cropped) url.searchParams.set("crop", "1"); else url.searchParams.delete("crop");
   history.replaceState(null, "", url);
 }
 
@@ -132,7 +142,9 @@ function picture(name, id, key, hash, its) {
     };
     large.src = original(id, form);
   };
-  load("original");
+  const crop = its === zoom && cropped && seen?.box ? `region?box=${seen.box.split(" ").join(",")}&size=2560` : "";
+  if (its === zoom) document.getElementById("viewer-crop")?.setAttribute("aria-pressed", String(crop !== ""));
+  load(crop || "original");
 }
 
 /** Why it is not the original that is seen. @param {string} text */
@@ -250,7 +262,7 @@ document.addEventListener("keydown", (event) => {
   if (by) { event.preventDefault(); void turn(by).catch(alertOf); return; }
   const action = actions.get(event.key);
   /** @type {Record<string, () => unknown>} */
-  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), b: toggleDrawing, u: () => undoLast() };
+  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), b: toggleDrawing, q: toggleCrop, u: () => undoLast() };
   if (event.repeat && !"+=-".includes(event.key)) return;
   if (action) { event.preventDefault(); void act(action); } else own[event.key]?.();
 });
@@ -258,6 +270,7 @@ the("viewer-previous", HTMLElement).addEventListener("click", () => void turn(-1
 the("viewer-next", HTMLElement).addEventListener("click", () => void turn(1).catch(alertOf));
 the("viewer-face", HTMLElement).addEventListener("click", () => toggleBeside("face"));
 the("viewer-hold", HTMLElement).addEventListener("click", () => toggleBeside("held"));
+document.getElementById("viewer-crop")?.addEventListener("click", toggleCrop);
 the("viewer-fill", HTMLElement).addEventListener("click", () => {
   if (document.fullscreenElement) void document.exitFullscreen(); else dialog.requestFullscreen().catch(alertOf);
 });
