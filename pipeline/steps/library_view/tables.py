@@ -40,10 +40,10 @@ _PLACES = columns(reduced_schema(0), "image_id", "x", "y")
 class Base:
     """The computed tables of a category: `frame` with one row per image, sorted by image id, and `clusters` by id.
 
-    `frame` has the columns of the images table, source_id and box (`_with_boxes`), source_hash (of the whole image), and
-    cluster_id, probability, nearest_cluster, distance, rank, similarity, chosen, x, y, camera and date (taken, else last
-    modified); all of these may be null. `fingerprint` is that of the images' vectors, empty if there are none.
-    `is_of_objects`: whether the rows are the objects in images, and images without any.
+    `frame` has the columns of the images table, source_id and box (`_with_boxes`), source_hash (of the whole image),
+    and cluster_id, probability, nearest_cluster, distance, rank, similarity, chosen, x, y, camera and date (taken,
+    else last modified); all of these may be null. `fingerprint` is that of the images' vectors, empty if there are
+    none. `is_of_objects`: whether the rows are the objects in images, and images without any.
     """
 
     slug: str
