@@ -23,6 +23,7 @@ from pipeline.stages.embeddings.crops import crop_of, squared
 from pipeline.stages.images.decode import Decoded, Rejected, content_hash
 from pipeline.stages.objects.boxes import Box
 from pipeline.stages.objects.table import NO_OBJECT
+from pipeline.stages.similarity import composition as composing
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.embedded import vectors_fingerprint
 from pipeline.steps.library_view.cache import Library
@@ -173,6 +174,20 @@ class Searcher:
         """A query by text."""
         vector = self.encoders.text(words)
         return Question(vector, vectors_fingerprint(self.project, self.encoders.get()))
+
+    def composed(self, question: Question, added: str | None, unwanted: Sequence[str]) -> Question:
+        """A query with words added to it, and moved away from others. Its own image is a result like any other."""
+        fingerprint = vectors_fingerprint(self.project, self.encoders.get())
+        words = [self.encoders.text(added)] if added else []
+        away = [self.encoders.text(text) for text in unwanted]
+        if question.fingerprint is not None and not comparable(question.fingerprint, fingerprint):
+            raise Problem(409, "other-encoder", "The image was embedded with another encoder. Run again first.")
+        if any(len(vector) != len(question.vector) for vector in (*words, *away)):
+            raise Problem(422, "invalid-vector", "The vector has another length than those of the encoder.")
+        vector = composing.composed([question.vector, *words], away)
+        if vector is None:
+            raise Problem(422, "empty-query", "The words take each other away: nothing is left to look for.")
+        return Question(vector, fingerprint, home=question.home)
 
     def ask(
         self,

@@ -18,10 +18,13 @@ from pipeline.adapters.decode_apart import decode_apart
 from pipeline.errors import ImageClusterError, UnknownNameError
 from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.similarity import index as searching
+from pipeline.stages.similarity.composition import composed
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts
+from pipeline.steps.embedded import vectors_fingerprint
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.layout import read_slugs
+from pipeline.storage.vectors import comparable
 
 SAME = 0.99999  # least score of a copy; float16 rounds the last digits
 
@@ -175,6 +178,44 @@ def find_similar(
         )
     hits = search_indexes(chosen, embed_bytes(project, path.read_bytes(), str(path)), top_k=top_k, min_score=min_score)
     return [_row(hit) for hit in hits]
+
+
+def find_composed(
+    project: Project, query: str | None, *, text: str | None, unwanted: Sequence[str], category: str | None = None,
+    top_k: int = 20, min_score: float = -1.0,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """As `find_similar`, for an image with words added to it, or words alone, moved away from `unwanted` words.
+
+    Raises `EncoderError` if the encoder has no text side, `ImageClusterError` if the words take each other away.
+    """
+    from pipeline.adapters.encoders.text import open_text_encoder
+
+    if query is None and not text:
+        raise UnknownNameError("Name an image (KEY) or give words to look for (--text).")
+    reader = open_text_encoder(project.settings.encoder.spec)
+    slugs = [project.slug_of(category)] if category is not None else None
+    fingerprint = vectors_fingerprint(project)
+    indexes = [index for index in Indexes(project).all(slugs) if comparable(index.fingerprint, fingerprint)]
+    if not indexes:
+        raise ImageClusterError("Nothing is embedded with this encoder yet. Run `image-cluster run` first.")
+    wanted = [*([] if query is None else [_vector(project, indexes, query)]), *(reader.encode([text]) if text else [])]
+    vector = composed(wanted, list(reader.encode(unwanted)) if unwanted else [])
+    if vector is None:
+        raise ImageClusterError("The words take each other away: nothing is left to look for.")
+    return [_row(hit) for hit in search_indexes(indexes, vector, top_k=top_k, min_score=min_score)]
+
+
+def _vector(project: Project, indexes: Sequence[OpenIndex], query: str) -> np.ndarray:
+    """The vector of an image of the library, or of a file. Raises `UnknownNameError`."""
+    for index in indexes:
+        row = index.row_of(query)
+        if row is not None:
+            return index.vector(row)
+    path = Path(query)
+    if not path.is_file():
+        hint = _suggest_keys(list(indexes), query)
+        raise UnknownNameError(f"{query!r} is neither an image of {project.settings.data_dir} nor a file.{hint}")
+    return embed_bytes(project, path.read_bytes(), str(path))
 
 
 def embed_bytes(project: Project, data: bytes, name: str) -> np.ndarray:

@@ -56,12 +56,14 @@ class FindOptions(Shape):
 
 
 class FindRequest(FindOptions):
-    """The query (exactly one of the three), and options."""
+    """The query: `image_id`, `vector` or `text`, or one of the first two and words added to it; and options."""
 
     image_id: str | None = Field(default=None, max_length=100, examples=["03a880e7a3b6c83f"])
     vector: list[float] | None = Field(default=None, min_length=1, max_length=65_536)
     text: str | None = Field(default=None, min_length=1, max_length=1000)
-
+    not_text: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(
+        default=[], max_length=20, description="Words that the results should not fit: the query moves away from them."
+    )
     box: tuple[Share, Share, Share, Share] | None = Field(
         default=None,
         description="With image_id: a region of that image (left, top, width and height as shares of it), or of the "
@@ -70,8 +72,10 @@ class FindRequest(FindOptions):
 
     @model_validator(mode="after")
     def _one_question(self) -> "FindRequest":
-        if sum(query is not None for query in (self.image_id, self.vector, self.text)) != 1:
-            raise ValueError("give exactly one of image_id, vector and text")
+        if self.image_id is not None and self.vector is not None:
+            raise ValueError("give image_id or vector, not both")
+        if self.image_id is None and self.vector is None and self.text is None:
+            raise ValueError("give image_id, vector or text")
         if self.box is not None and self.image_id is None:
             raise ValueError("box is a region of an image: give its image_id")
         if self.box is not None and (problem := fault(Box(*self.box))):
@@ -188,13 +192,20 @@ def _find_json(service: Service, data: bytes) -> HitList:
 
 
 def _question(service: Service, body: FindRequest) -> Question:
+    question = _start(service, body)
+    added = body.text if question is not None else None
+    if question is None:
+        question = service.searcher.from_text(body.text or "")
+    return service.searcher.composed(question, added, body.not_text) if added or body.not_text else question
+
+
+def _start(service: Service, body: FindRequest) -> Question | None:
+    """The query without its words; None if it is nothing but words."""
     if body.image_id is not None and body.box is not None:
         return service.searcher.from_region(body.image_id, Box(*body.box))
     if body.image_id is not None:
         return service.searcher.from_image(body.image_id)
-    if body.vector is not None:
-        return service.searcher.from_vector(body.vector)
-    return service.searcher.from_text(body.text or "")
+    return service.searcher.from_vector(body.vector) if body.vector is not None else None
 
 
 def _answer(service: Service, question: Question, options: FindOptions) -> HitList:

@@ -115,7 +115,7 @@ async function similar(signal) {
   const disliked = [...rated].filter(([, how]) => !how.liked).map(([id]) => id);
   const floor = Number(value("floor")) / 100;
   const options = {
-    ...(question.kind === "image" ? { image_id: question.id, ...(question.box ? { box: question.box } : {}) } : question.kind === "text" ? { text: question.words } : {}),
+    ...(question.kind === "image" ? { image_id: question.id, ...(question.box ? { box: question.box } : {}) } : question.kind === "text" ? worded(question.words) : {}),
     top_k: Number(value("top") || 50), min_score: floor > 0 ? floor : -1, liked, disliked,
     filters: {
       categories: [slug], groups: one("group"), clusters: one("cluster"), tags: one("tag"), cameras: one("camera"), states: one("state"), q: value("q"),
@@ -213,6 +213,13 @@ function show(tiles, count) {
   if (anew || count <= ids.size) selection.set([...selection.ids].filter((id) => ids.has(id))); else selection.show();
   const again = id ? tiles.find((one) => one.dataset.id === id) : undefined;
   if (again && part) /** @type {HTMLElement | null} */ (again.querySelector(`.${part.split(" ")[0]}`))?.focus({ preventScroll: true });
+}
+
+/** What is typed, as a query: a word that begins with - is not wanted. @param {string} typed */
+function worded(typed) {
+  const words = typed.split(/\s+/).filter(Boolean), unwanted = words.filter((word) => /^-./.test(word)).map((word) => word.slice(1));
+  const wanted = words.filter((word) => !/^-./.test(word)).join(" ");
+  return wanted ? { text: wanted, not_text: unwanted } : { text: typed };
 }
 
 /** @param {string} text */
