@@ -1,13 +1,15 @@
 """Rows in append-only parts, a folder per category: a killed run keeps what it wrote.
 
 What belongs here: writing, reading and merging parts of one schema. Not here: what the rows mean (`contents.py`,
-`detections.py`).
+`detections.py`, `cameras.py`).
 """
 
 import io
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -17,24 +19,25 @@ SMALL_PARTS_KEPT = 16
 
 
 class RowParts:
-    """Parts of `schema` below `root`; a row is the first with its `key`."""
+    """Parts of `schema` below `root`; of several rows with the same `key`, the first or the last one counts."""
 
-    def __init__(self, root: Path, schema: pl.Schema, key: str) -> None:
+    def __init__(self, root: Path, schema: pl.Schema, key: str, keep: Literal["first", "last"] = "first") -> None:
         self.root = root
         self.schema = schema
         self.key = key
+        self.keep: Literal["first", "last"] = keep
 
     def append(self, slug: str, rows: pl.DataFrame, *, number: int | None = None) -> None:
         """Add rows of the schema; they are readable when this returns."""
         folder = self.root / slug
         if number is None:
-            number = len(list(folder.glob("*.parquet")))
+            number = max((_number(path) for path in self.paths(slug)), default=-1) + 1
         encoded = io.BytesIO()
         rows.write_parquet(encoded, compression="lz4")
         write_atomically(folder / f"part-{number:06d}-{secrets.token_hex(4)}.parquet", encoded.getvalue())
 
     def read(self, on_damage: Callable[[Path], None], slug: str = "*") -> pl.DataFrame:
-        """The rows of one category or all, each key once, oldest first within a category.
+        """The rows of one category or all, each key once, in the order of storing within a category.
 
         Skips an unreadable part and calls `on_damage` with its path.
         """
@@ -64,4 +67,10 @@ class RowParts:
                 frames.append(pl.read_parquet(path, glob=False).match_to_schema(self.schema))
             except (pl.exceptions.PolarsError, OSError):
                 on_damage(path)
-        return pl.concat(frames).unique(self.key, keep="first", maintain_order=True)
+        return pl.concat(frames).unique(self.key, keep=self.keep, maintain_order=True)
+
+
+def _number(path: Path) -> int:
+    """The number of a part; -1 for a file of another name."""
+    match = re.match(r"part-(\d+)-", path.name)
+    return int(match[1]) if match else -1

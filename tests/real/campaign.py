@@ -1,6 +1,7 @@
-"""What the campaigns share: the library that is harmed, and what must hold of it afterwards.
+"""What the campaigns and situations share: the library that is harmed, and what must hold of it afterwards.
 
-What belongs here: the bench and what is compared. Not here: the trials (`test_campaign.py`, `test_kill_points.py`).
+What belongs here: the bench and what is compared. Not here: the trials (`test_campaign.py`, `test_kill_points.py`,
+`test_situations.py`).
 """
 
 import shutil

@@ -27,8 +27,11 @@ from pipeline.steps.run import run
 from resources.bucket import BucketResource
 from resources.project import ProjectResource
 from tests.fake_s3 import FakeS3, Refusal, Silence, fake_s3
-from tests.steps.named_library import Bench, names, published_library
+from tests.real.campaign import bench, published
+from tests.steps.named_library import Bench, names
 from tests.steps.test_run import KINDS, picture
+
+__all__ = ["bench", "published"]
 
 pytestmark = pytest.mark.real
 
@@ -46,20 +49,6 @@ except PermissionError:
     print("it may not be listed")
 run(Bench(library, data).project())
 """
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 images of three kinds, published with a name for each kind; copied for each test that changes it."""
-    root = tmp_path_factory.mktemp("published")
-    published_library(root)
-    return root
-
-
-@pytest.fixture
-def bench(published: Path, tmp_path: Path) -> Bench:
-    shutil.copytree(published, tmp_path, symlinks=True, dirs_exist_ok=True)
-    return Bench(tmp_path / "library", tmp_path / "data")
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.storage.cameras import SMALL_PARTS_KEPT, CameraStore
+from pipeline.storage.cameras import CameraStore
+from pipeline.storage.row_parts import SMALL_PARTS_KEPT
 
 
 def test_an_image_has_the_camera_that_was_stored_last(tmp_path: Path) -> None:
