@@ -40,6 +40,7 @@ from pipeline.stages.manifest.keys import (
     slug_map,
     sort_of,
 )
+from pipeline.steps.outlet_in_source import holds_only_published
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.variants import compared
 from pipeline.storage.artifacts import Artifact, digest
@@ -295,7 +296,12 @@ def _pages(project: Project, category: str) -> Iterator[list[ObjectInfo]]:
 
 def _folders(project: Project) -> list[str]:
     """The categories of a listed source: one per top folder, and one for images outside any folder."""
-    folders = [category_of_folder(name) for name in project.bucket.folders()]
+    known = set(read_slugs(Layout(project.settings.data_dir)).values())  # Project.layout would make the directory
+    folders = [
+        category
+        for name in project.bucket.folders()
+        if (category := category_of_folder(name)) in known or not holds_only_published(project, name)
+    ]
     names = project.settings.source.skip_names
     top = (entry for page in project.bucket.pages(recursive=False) for entry in page)
     has_images = any(sort_of(entry.key, entry.size, names) == "image" for entry in top if not entry.trouble)

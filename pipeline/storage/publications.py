@@ -15,12 +15,12 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.storage.files import sync_directory, write_atomically
-from pipeline.storage.layout import published_set, published_sets
+from pipeline.storage.layout import DOCUMENT, published_set, published_sets
 
 if TYPE_CHECKING:
     from pipeline.stages.manifest.build import Bucket
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SETS_KEPT = 5  # at an outlet; for the data directory, a setting
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
 _OURS = re.compile(r"[0-9]{6,}-[0-9a-f]{12}")
+_SUFFIXES = "|".join(re.escape(suffix) for suffix in CONTENT_TYPES)
+_PLACES = rf"[^/]+/|[^/]+/versions/{_OURS.pattern}/|\.versions/[^/]+/{_OURS.pattern}/"
+_PUBLISHED = re.compile(rf"(?:{_PLACES})(?P<name>[^/]+(?:{_SUFFIXES}))")  # a key at an outlet
 
 
 def publish_to_folder(root: Path, slug: str, version: str, files: Mapping[str, bytes]) -> Path:
@@ -95,6 +98,17 @@ def publish_to_bucket(bucket: "Bucket", slug: str, version: str, files: Mapping[
     bucket.write(key, files["clusters.json"], content_type=_content_type(key))
     _drop_old_versions(bucket, slug, keep=version)
     return key
+
+
+def is_outlet(keys: Iterable[str], ignored: Callable[[str], bool]) -> bool:
+    """Whether the files of a folder, as keys below it, are published sets and nothing else but `ignored` ones."""
+    published = False
+    for key in keys:
+        match = _PUBLISHED.fullmatch(key)
+        if match is None and not ignored(key):
+            return False
+        published = published or (match is not None and match["name"] == DOCUMENT)
+    return published
 
 
 def _content_type(name: str) -> str:
