@@ -36,9 +36,7 @@ def test_an_outlet_among_the_photos_is_no_category(bench: Bench) -> None:
     assert "1 categories: posts" in found["bucket"]
 
 
-def test_an_outlet_in_the_bucket_is_no_category(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outlet_in_the_bucket_is_no_category(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (bench.library / "web").mkdir()
     bench.settings = {"published": {"outlets": [{"url": f"file://{bench.library}/web"}]}}
     run(bench.project(), ["posts"])
