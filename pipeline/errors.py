@@ -80,6 +80,10 @@ class DetectorError(EncoderError):
     """The detector of objects is unavailable: no weights, no library, a card that does not fit."""
 
 
+class ExecutionError(PermanentError):
+    """Workers cannot be used: no cluster, no room, another encoder or other versions."""
+
+
 class MissingArtifactError(PermanentError):
     """A stage ran before the stage that produces its input."""
 

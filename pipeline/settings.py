@@ -586,6 +586,33 @@ class ServiceParams(Params):
     )
 
 
+class RayParams(Params):
+    """Workers on a Ray cluster."""
+
+    address: str = Field(
+        default="", description="auto, or HOST:PORT of a running cluster. Empty: one of this machine is started."
+    )
+    workers: int = Field(default=0, ge=0, le=100_000, description="0 = as many as the cluster has room for.")
+    cpus_per_worker: float = Field(
+        default=1, gt=0, le=1024, description="Cores that each worker reserves, and decodes with."
+    )
+    gpus_per_worker: float = Field(
+        default=0, ge=0, le=64, description="GPUs that each worker reserves; 0.5 puts two workers on one GPU."
+    )
+    keys_per_task: int = Field(
+        default=128, ge=1, le=4096, description="Images per task. A lost worker costs at most two tasks."
+    )
+
+
+class ExecutionParams(Params):
+    """Where images are read, decoded and embedded."""
+
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="local: in this process. ray: by workers of a Ray cluster (extra [ray])."
+    )
+    ray: RayParams = Field(default_factory=RayParams)
+
+
 class Settings(Params):
     """The whole of image-cluster.yaml."""
 
@@ -604,6 +631,7 @@ class Settings(Params):
     curation: CurationParams = Field(default_factory=CurationParams)
     automation: AutomationParams = Field(default_factory=AutomationParams)
     service: ServiceParams = Field(default_factory=ServiceParams)
+    execution: ExecutionParams = Field(default_factory=ExecutionParams)
 
 
 def settings_path(environment: Mapping[str, str] | None = None) -> Path:

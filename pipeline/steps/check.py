@@ -40,6 +40,8 @@ def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
         for name in names:
             yield _changes(project, name)
     yield _encoder(project)
+    if project.settings.execution.engine == "ray":
+        yield _workers(project)
     if project.settings.objects.unit == "object" and uses_model(project.settings.objects.detector):
         yield _detector(project)
 
@@ -71,6 +73,17 @@ def _encoder(project: Project) -> Finding:
     except ImageClusterError as error:
         return Finding("encoder", False, str(error))
     return Finding("encoder", True, f"{encoder.name} loads: {encoder.dimension} numbers per image, on {encoder.device}")
+
+
+def _workers(project: Project) -> Finding:
+    try:
+        pool = project.workers(embed=True)
+    except ImageClusterError as error:
+        return Finding("workers", False, str(error))
+    params = project.settings.execution.ray
+    per_worker = f"{params.cpus_per_worker:g} CPUs and {params.gpus_per_worker:g} GPUs"
+    text = f"{pool.size} of {pool.wanted} workers are up, with {per_worker} each; same versions, same encoder"
+    return Finding("workers", True, text)
 
 
 def _detector(project: Project) -> Finding:

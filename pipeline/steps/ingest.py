@@ -24,6 +24,7 @@ from pipeline.stages.images.decode import ImageInfo, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
+from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.objects import objects
@@ -102,6 +103,7 @@ def _update(
     _store_images(project, slug, rows, images)
     if vectors is not None:
         vectors.compact(slug)
+        embeddings.facts |= work.workers
         ok = rows.filter(pl.col("status") == "ok")
         store_embeddings(project, slug, ok, fingerprint, work.embedded, work.seconds, embeddings)
     _require_usable_image(project, rows, images.category)
@@ -133,6 +135,7 @@ class _Work:
         self.others = 0  # images that are not read
         self.decoded = self.embedded = 0
         self.seconds = 0.0
+        self.workers: dict[str, float] = {}  # what they did, for people
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -147,35 +150,51 @@ class _Work:
 
     def _stream(self, todo: pl.DataFrame, attempts: Attempts) -> None:
         started = perf_counter()
-        params = self.project.settings.encoder
-        # opened before anything is read: without an encoder the reading would be in vain
-        encoder = self.project.encoder if self.vectors is not None else None
-        outcomes = stream(
-            read_objects(
-                self.project.bucket, todo["key"].to_list(), readable=self.readable, others=self.others,
-                most=int(self.project.settings.images.max_megabytes * 1e6),
-            ),
-            image_params=self.project.settings.images,
-            encoder=encoder,
-            batch_size=params.batch_size,
-            threads=params.decode_threads,
-            thumbnail_pixels=self.project.settings.images.thumbnail_pixels,
-            skip=self._is_known,
-            images=self.images,
-            attempts=attempts,
-            on_notice=self.project.talk.notice,
-        )  # fmt: skip
+        doing = "embed" if self.vectors is not None else "read"
+        outcomes = self._outcomes(todo["key"].to_list(), attempts)
         try:
             of_outcome = zip(outcomes, _iterate_rows(todo))  # noqa: B905 — a failure ends the outcomes early
             for done, (outcome, row) in enumerate(of_outcome, start=1):
                 self._take(outcome, row)
-                self.project.talk.progress(f"embed {self.slug}" if encoder else f"read {self.slug}", done, todo.height)
-                if len(self.rows) >= params.chunk_size:
+                self.project.talk.progress(f"{doing} {self.slug}", done, todo.height)
+                if len(self.rows) >= self.project.settings.encoder.chunk_size:
                     self._flush()
         finally:
             # also after Ctrl-C, so that finished work is kept
             self._flush()
             self.seconds = perf_counter() - started
+            self.workers = facts_of_workers(self.project, self.seconds, embed=self.vectors is not None)
+
+    def _outcomes(self, keys: list[str], attempts: Attempts) -> Iterator[Outcome[str]]:
+        """By the workers of `execution.engine`, or in this process."""
+        if self.project.settings.execution.engine == "local":
+            return self._outcomes_here(keys, attempts)
+        return outcomes_of_workers(
+            self.project.workers(embed=self.vectors is not None), keys,
+            contents=self.project.contents.read(lambda _damaged: None),
+            with_vector=self.with_vector, images=self.images, is_known=self._is_known,
+            here=lambda some: self._outcomes_here(some, attempts),
+            keys_per_task=self.project.settings.execution.ray.keys_per_task,
+        )  # fmt: skip
+
+    def _outcomes_here(self, keys: list[str], attempts: Attempts) -> Iterator[Outcome[str]]:
+        settings = self.project.settings
+        return stream(
+            read_objects(
+                self.project.bucket, keys, readable=self.readable, others=self.others,
+                most=int(settings.images.max_megabytes * 1e6),
+            ),
+            image_params=settings.images,
+            # opened before anything is read: without an encoder the reading would be in vain
+            encoder=self.project.encoder if self.vectors is not None else None,
+            batch_size=settings.encoder.batch_size,
+            threads=settings.encoder.decode_threads,
+            thumbnail_pixels=settings.images.thumbnail_pixels,
+            skip=self._is_known,
+            images=self.images,
+            attempts=attempts,
+            on_notice=self.project.talk.notice,
+        )  # fmt: skip
 
     def _is_known(self, image: str) -> bool:
         """Whether neither a vector nor a thumbnail is to be made of an image."""

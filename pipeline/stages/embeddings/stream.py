@@ -58,7 +58,7 @@ class Outcome(Generic[T]):
 
     `vector` (float32 [dimension]) is None for rejected images, without an encoder, and if `vector_known`: the caller
     has the vector of this content, or an earlier outcome of this stream carried it. Such an outcome has a thumbnail
-    only if the pixels had to be decoded nevertheless.
+    only if the pixels had to be decoded nevertheless. `digest` is the content hash of the bytes, None without bytes.
     """
 
     token: T
@@ -66,6 +66,7 @@ class Outcome(Generic[T]):
     thumbnail: bytes | None = None
     vector: np.ndarray | None = None
     vector_known: bool = False
+    digest: str | None = None
 
 
 @dataclass
@@ -262,7 +263,7 @@ class _Stream(Generic[T]):
         if usable and row.digest is not None:
             self.usable.add(row.digest)
         vector_known = row.vector_known or (again and self.encoder is not None)
-        outcome = Outcome(row.token, image, row.thumbnail, row.vector, vector_known and usable)
+        outcome = Outcome(row.token, image, row.thumbnail, row.vector, vector_known and usable, row.digest)
         row.thumbnail = row.vector = None  # the row stays cached for copies
         if row.first is None and row.digest is not None:
             self.finished.append(row.digest)
