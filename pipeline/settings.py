@@ -610,7 +610,7 @@ class ExecutionParams(Params):
     engine: Literal["local", "ray"] = Field(
         default="local", description="local: in this process. ray: by workers of a Ray cluster (extra [ray])."
     )
-    ray: RayParams = Field(default_factory=RayParams)
+    ray: RayParams = Field(default_factory=RayParams, description="Which cluster, and how many workers.")
 
 
 class Settings(Params):

@@ -11,6 +11,7 @@ from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.variants import different
 from pipeline.steps.detected import uses_model
+from pipeline.steps.distributed import workers_of
 from pipeline.steps.each import some
 from pipeline.steps.manifest import category_names, preview, stored_answers
 from pipeline.steps.project import Project
@@ -77,7 +78,7 @@ def _encoder(project: Project) -> Finding:
 
 def _workers(project: Project) -> Finding:
     try:
-        pool = project.workers(embed=True)
+        pool = workers_of(project, embed=True)
     except ImageClusterError as error:
         return Finding("workers", False, str(error))
     params = project.settings.execution.ray

@@ -14,12 +14,36 @@ import polars as pl
 from pipeline.stages.embeddings.stream import Outcome
 from pipeline.stages.images.decode import ImageInfo
 from pipeline.stages.images.identity import KnownImages
+from pipeline.steps.embedded import encoder_fingerprint
 from pipeline.steps.project import Project
+from pipeline.storage.layout import Layout, model_cache
 
 if TYPE_CHECKING:
     from pipeline.adapters.executors.ray_pool import RayPool
 
 Here = Callable[[list[str]], Iterator[Outcome[str]]]
+
+
+def workers_of(project: Project, *, embed: bool) -> "RayPool":
+    """The workers of `execution.ray`, started at the first use and kept for all categories of this process."""
+    if embed not in project.workers:
+        from pipeline.adapters.executors.ray_pool import RayPool
+        from pipeline.adapters.executors.worker import WorkerSetup, folder_of
+
+        settings, source = project.settings, project.settings.source
+        if (folder := folder_of(source.url)) is not None:
+            source = source.model_copy(update={"url": str(folder.resolve())})
+        setup = WorkerSetup(
+            source, settings.images, settings.encoder, embed=embed,
+            threads=max(1, int(settings.execution.ray.cpus_per_worker)),
+            cache=model_cache(Layout(settings.data_dir)),
+        )  # fmt: skip
+        project.talk.notice(f"Starting workers on {settings.execution.ray.address or 'this machine'} …")
+        project.workers[embed] = RayPool(
+            setup, settings.execution.ray, fingerprint=encoder_fingerprint(project) if embed else "",
+            notice=project.talk.notice,
+        )  # fmt: skip
+    return project.workers[embed]
 
 
 def outcomes_of_workers(
@@ -109,7 +133,7 @@ def facts_of_workers(project: Project, seconds: float, *, embed: bool) -> dict[s
     their time at work. Nothing if this process did all."""
     if project.settings.execution.engine == "local":
         return {}
-    pool = project.workers(embed=embed)
+    pool = workers_of(project, embed=embed)
     share = pool.work.seconds / max(seconds * pool.size, 1e-9)
     return {"workers": pool.size, "tasks": pool.work.tasks, "tasks_lost": pool.work.lost,
             "workers_busy": round(min(share, 1.0), 3)}  # fmt: skip

@@ -24,7 +24,7 @@ from pipeline.stages.images.decode import ImageInfo, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
-from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers
+from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers, workers_of
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.objects import objects
@@ -170,7 +170,7 @@ class _Work:
         if self.project.settings.execution.engine == "local":
             return self._outcomes_here(keys, attempts)
         return outcomes_of_workers(
-            self.project.workers(embed=self.vectors is not None), keys,
+            workers_of(self.project, embed=self.vectors is not None), keys,
             contents=self.project.contents.read(lambda _damaged: None),
             with_vector=self.with_vector, images=self.images, is_known=self._is_known,
             here=lambda some: self._outcomes_here(some, attempts),

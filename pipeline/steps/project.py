@@ -76,7 +76,7 @@ class Project(DataDirectory):
         self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
         self._bucket = bucket
         self._open_encoder = encoder
-        self._workers: dict[bool, RayPool] = {}
+        self.workers: dict[bool, RayPool] = {}  # with and without an encoder, once they are needed
 
     @cached_property
     def thumbnails(self) -> "ThumbnailStore":
@@ -141,28 +141,6 @@ class Project(DataDirectory):
         self.talk.notice(f"Loading encoder {params.spec} (longest the first time on a machine: it is converted once) …")
         cache = model_cache(Layout(self.settings.data_dir))
         return open_encoder(params.spec, device=params.device, cache_dir=cache, threads=params.decode_threads)
-
-    def workers(self, *, embed: bool) -> "RayPool":
-        """The workers of `execution.ray`, started at the first use and kept for all categories of this process."""
-        if embed not in self._workers:
-            from pipeline.adapters.executors.ray_pool import RayPool
-            from pipeline.adapters.executors.worker import WorkerSetup, folder_of
-            from pipeline.steps.embedded import encoder_fingerprint
-
-            settings, source = self.settings, self.settings.source
-            if (folder := folder_of(source.url)) is not None:
-                source = source.model_copy(update={"url": str(folder.resolve())})
-            setup = WorkerSetup(
-                source, settings.images, settings.encoder, embed=embed,
-                threads=max(1, int(settings.execution.ray.cpus_per_worker)),
-                cache=model_cache(Layout(settings.data_dir)),
-            )  # fmt: skip
-            self.talk.notice(f"Starting workers on {settings.execution.ray.address or 'this machine'} …")
-            self._workers[embed] = RayPool(
-                setup, settings.execution.ray, fingerprint=encoder_fingerprint(self) if embed else "",
-                notice=self.talk.notice,
-            )  # fmt: skip
-        return self._workers[embed]
 
     @cached_property
     def detector(self) -> "Detector":

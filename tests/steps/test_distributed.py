@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline.adapters.executors import ray_pool
-from pipeline.adapters.executors.ray_pool import RayPool
+from pipeline.adapters.executors.ray_pool import RayPool, Work
 from pipeline.adapters.executors.worker import EmbeddingWorker, Identity, TaskResult, WorkerSetup
 from pipeline.errors import EncoderError, ExecutionError
 from pipeline.settings import Settings
@@ -37,7 +37,7 @@ class InThisProcess:
 
     def __init__(self, worker: EmbeddingWorker, lost: Iterable[int] = ()) -> None:
         self.worker, self.lost = worker, set(lost)
-        self.vectors = 0
+        self.vectors, self.size, self.work = 0, 1, Work()
 
     def know(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
         self.worker.know(contents, with_vector)
@@ -77,7 +77,7 @@ class Library:
 
 def run(project: Project, pool: InThisProcess | None = None) -> dict[str, Report]:
     if pool is not None:
-        project.workers = lambda *, embed: pool  # type: ignore[method-assign, assignment, return-value]
+        project.workers[True] = pool  # type: ignore[assignment]
     select_categories(project, [])
     return {report.artifact: report for report in (manifest(project, SLUG), *ingest(project, SLUG))}
 
