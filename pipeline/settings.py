@@ -551,6 +551,12 @@ class ServiceParams(Params):
         default=False,
         description="On other addresses than loopback: whether reading needs no token. Writing always does.",
     )
+    language: str = Field(
+        default="auto",
+        pattern=r"^(auto|[a-z]{2,3})$",
+        description="Language of the page for those who chose none in its menu: en, de, or auto, which is the "
+        "browser's.",
+    )
     max_page: int = Field(default=1000, ge=10, le=100_000, description="Most items that one answer lists.")
     max_upload_files: int = Field(default=50, ge=1, le=10_000, description="Most files in one upload.")
     max_upload_megabytes: float = Field(default=100.0, gt=0, le=10_000, description="Largest upload as a whole.")

@@ -13,11 +13,11 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.service.context import Shared
 from pipeline.service.models import image_shapes
-from pipeline.service.page.render import environment, snapshot_of
+from pipeline.service.page.render import WordsRoute, environment, snapshot_of
 from pipeline.steps.library_view.listing import name_ideas
 from pipeline.steps.library_view.tables import Versions
 
-router = APIRouter()
+router = APIRouter(route_class=WordsRoute)
 _suggested: dict[str, tuple[Versions, dict[str, str]]] = {}
 _lock = threading.Lock()
 

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.service.context import Shared
 from pipeline.service.models import ImageShape, image_shapes
+from pipeline.service.page.language import t
 from pipeline.service.page.render import PageRoute, show, snapshot_of
 from pipeline.service.routes.comparison import comparison
 from pipeline.steps.comparison import Faces, changed_first, versions
@@ -71,4 +72,4 @@ def _row(snapshot: Snapshot, entry: dict[str, Any], faces: Faces) -> Row:
 def _places(snapshot: Snapshot, names: dict[str, str]) -> dict[str, str]:
     """What a place in changes.json is called."""
     known = {cluster["id"]: cluster["name"] or cluster["id"] for cluster in snapshot.clusters.values()}
-    return {**known, **names, "new": "new files", "gone": "files that are gone"}
+    return {**known, **names, "new": t("new files"), "gone": t("files that are gone")}

@@ -13,6 +13,7 @@ import polars as pl
 from pipeline.curation.decisions import KeepBoth, active_events
 from pipeline.service.context import Service
 from pipeline.service.models import ImageShape, image_shapes
+from pipeline.service.page.language import number, t
 from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA, SIGNATURES_SCHEMA
 from pipeline.steps.library_view.snapshot import Snapshot
 
@@ -21,6 +22,14 @@ LEVELS: dict[Level, str] = {
     "same": "The same picture", "exact": "Exact copies", "near": "Other versions", "similar": "Similar pictures",
 }  # fmt: skip
 KILO = 1000
+Text = Callable[[ImageShape], str]
+PROPERTIES: tuple[tuple[str, Text], ...] = (
+    ("Pixels", lambda image: f"{image.width} × {image.height}" if image.width else ""),
+    ("File", lambda image: f"{number(round(image.bytes / KILO))} kB" if image.bytes else ""),
+    ("Format", lambda image: image.format or ""),
+    ("Taken", lambda image: (image.taken_at or "").replace("T", " ")),
+    ("Cluster", lambda image: image.cluster_name or image.cluster or t(image.state)),
+)
 
 
 @dataclass(frozen=True)
@@ -86,15 +95,7 @@ def _differences(images: Sequence[ImageShape], sharpness: dict[str, float | None
         value = sharpness.get(image.content_hash or "")
         return "" if value is None else f"{value:.3g}"
 
-    properties: list[tuple[str, Callable[[ImageShape], str]]] = [
-        ("Pixels", lambda image: f"{image.width} × {image.height}" if image.width else ""),
-        ("File", lambda image: f"{image.bytes / KILO:,.0f} kB" if image.bytes else ""),
-        ("Format", lambda image: image.format or ""),
-        ("Sharpness", sharp),
-        ("Taken", lambda image: (image.taken_at or "").replace("T", " ")),
-        ("Cluster", lambda image: image.cluster_name or image.cluster or image.state),
-    ]
-    rows = [(label, [text(image) for image in images]) for label, text in properties]
+    rows = [(label, [text(image) for image in images]) for label, text in (*PROPERTIES, ("Sharpness", sharp))]
     return [Difference(label, values, len(set(values)) > 1) for label, values in rows if any(values)]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.curation.review import change_since_review
 from pipeline.service.models import ImageShape, image_shapes
+from pipeline.service.page.language import t
 from pipeline.stages.published.document import country_code
 from pipeline.steps.library_view.snapshot import Snapshot
 
@@ -21,7 +22,7 @@ ORDERS: dict[Order, str] = {
     "name": "By file name",
 }  # fmt: skip
 CORE, EDGE, PLACED = "Core", "Edge: the least typical", "Placed here by people"
-FILE_DATE = " (date of the file)"  # the camera recorded none
+FILE_DATE = "(date of the file)"  # the camera recorded none
 SHOWN_CHANGES = 24
 
 
@@ -57,22 +58,25 @@ def sections(
     match order:
         case "name":
             keys = snapshot.frame["key"]
-            heading = dict.fromkeys(rows, "By file name")
+            heading = dict.fromkeys(rows, t("By file name"))
             rows = sorted(rows, key=lambda row: keys[row])
         case "country":
             groups = snapshot.frame["group"]
-            heading = {row: country_code(groups[row]) or f"No {group_label}" for row in rows}
+            heading = {row: country_code(groups[row]) or t("No {group}", group=t(group_label)) for row in rows}
             rows = sorted(rows, key=lambda row: heading[row])
         case "time":
             dates, taken = snapshot.frame["date"], snapshot.frame["taken_at"]
-            sure = {row: "" if taken[row] is not None else FILE_DATE for row in rows}
-            heading = {row: f"{dates[row]:%Y-%m}{sure[row]}" if dates[row] is not None else "No date" for row in rows}
+            guess, none = f" {t(FILE_DATE)}", t("No date")
+            sure = {row: "" if taken[row] is not None else guess for row in rows}
+            heading = {row: f"{dates[row]:%Y-%m}{sure[row]}" if dates[row] is not None else none for row in rows}
             rows = sorted(rows, key=lambda row: heading[row], reverse=True)
         case _:
             heading = _typicality(snapshot, cluster, members)
             parts = (PLACED, CORE, EDGE) if order == "typical" else (EDGE, PLACED, CORE)
             ranked = rows if order == "typical" else rows[::-1]
             rows = sorted(ranked, key=lambda row: parts.index(heading[row]))
+            words = {part: t(part) for part in parts}
+            heading = {row: words[heading[row]] for row in rows}
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[heading[row]] = sizes.get(heading[row], 0) + 1

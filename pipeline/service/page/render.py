@@ -26,6 +26,7 @@ from pipeline.adapters.encoders.text import TEXT_FAMILIES
 from pipeline.errors import ImageClusterError
 from pipeline.service.boxes import boxes_waiting
 from pipeline.service.context import Service
+from pipeline.service.page import language
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
 from pipeline.stages.published.group_words import group_word, plural
@@ -43,11 +44,13 @@ NAVIGATION = (
 
 @cache
 def static_files() -> dict[str, bytes]:
-    """Name → content of every file of `static/`, read once."""
+    """Name → content of every file of `static/`, and of the words of every language, read once."""
     folder = resources.files("pipeline.service.page") / "static"
-    return {
+    files = {
         file.name: file.read_bytes() for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")
     }
+    words = {f"words.{code}.js": language.script(code) for code in language.catalogues()}
+    return files | {name: data for name, data in words.items() if data is not None}
 
 
 @cache
@@ -87,26 +90,18 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"number": _number, "percent": _percent, "code": country_code, "plural": _plural, "moment": _moment}
+    filters = {"number": language.number, "percent": language.percent, "code": country_code,
+               "plural": language.counted, "moment": _moment}  # fmt: skip
     made.filters.update(cast("Any", filters))
+    words = {"t": language.t, "kbd": language.keys, "code": language.code, "language": language.language,
+             "languages": language.languages}  # fmt: skip
+    made.globals.update(cast("Any", words))
     return made
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.0%}"
 
 
 def _moment(text: object) -> str:
     """A time to the minute, for people."""
     return str(text).replace("T", " ").replace("Z", "")[:16]
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word if count == 1 else plural(word)}"
 
 
 def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -149,7 +144,7 @@ def _last_event(service: Service, snapshot: Snapshot | None) -> int:
 def snapshot_of(service: Service, slug: str) -> Snapshot:
     """The snapshot of a category by its slug. Raises `Missing`."""
     if slug not in service.library.slugs():
-        raise Missing(f"There is no category “{slug[:100]}”.")
+        raise Missing(language.t("There is no category “{name}”.", name=slug[:100]))
     return service.library.get(slug)
 
 
@@ -180,7 +175,21 @@ class Missing(Problem):
         super().__init__(404, "unknown-page", text)
 
 
-class PageRoute(APIRoute):
+class WordsRoute(APIRoute):
+    """A route that answers in the language of the page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, after the language is chosen."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            language.use(request, request.app.state.service.project.settings.service.language)
+            return await handle(request)
+
+        return handled
+
+
+class PageRoute(WordsRoute):
     """A route whose errors are pages too."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -191,7 +200,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError:
-                text, status = "This address contains an invalid value. Go back and choose again.", 422
+                text, status = language.t("This address contains an invalid value. Go back and choose again."), 422
             except ImageClusterError as error:
                 text, status = str(error), error.status if isinstance(error, Problem) else status_of(error)
             return await run_in_threadpool(

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
+from pipeline.service.page.language import t
 from pipeline.service.page.narrowing import Narrowing
 from pipeline.service.page.render import Missing, PageRoute, group_label, groups_of, show, snapshot_of
 from pipeline.service.paging import cut
@@ -99,8 +100,8 @@ def cluster_page(
     snapshot = snapshot_of(service, slug)
     cluster_id = snapshot.find_cluster(cluster)
     if cluster_id is None:
-        raise Missing(f"There is no cluster {cluster[:100]} in {snapshot.base.category} now. It may have died, or "
-                      "lost its last image; its history is kept.")  # fmt: skip
+        raise Missing(t("There is no cluster {id} in {category} now: it died or is empty. Its history is kept.",
+                        id=cluster[:100], category=snapshot.base.category))  # fmt: skip
     if cluster_id != cluster:
         return RedirectResponse(f"/c/{slug}/cluster/{cluster_id}", 303)
     label = group_label(service, snapshot)
@@ -112,7 +113,7 @@ def cluster_page(
     history = history_rows(service.project, slug, cluster_id, SHOWN_HISTORY) if decided else []
     return show(
         service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[cluster_id], order=order,
-        orders={**members.ORDERS, "country": f"By {label}"},
+        orders={**members.ORDERS, "country": "By {group}"},
         sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
         page=page, since=members.since_review(snapshot, cluster_id), revision=revision, tags=list(snapshot.rows_by_tag),
         history=history, wanted=wanted, groups=groups_of(snapshot), cameras=snapshot.base.cameras,
@@ -126,7 +127,7 @@ def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)
     snapshot = snapshot_of(service, slug)
     row = snapshot.base.row_of.get(image)
     if image and row is None:
-        raise Missing(f"There is no image {image} in {snapshot.base.category}.")
+        raise Missing(t("There is no image {id} in {category}.", id=image, category=snapshot.base.category))
     region = parsed_region(box) if image and box else None
     return show(
         service, snapshot, "find", region=",".join(f"{side:g}" for side in region) if region else "",

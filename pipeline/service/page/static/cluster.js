@@ -1,13 +1,14 @@
 // @ts-check
 // One cluster: its name and text, its images, its history.
 
-import { alertOf, api, decide, done, keys, manyUnits, onRefresh, readOnly, refresh, slug, the, undoEvents } from "./common.js";
+import { alertOf, api, decide, done, keys, onRefresh, readOnly, refresh, slug, the, undoEvents } from "./common.js";
 import { write } from "./conflicts.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { onlyOne, Selection } from "./selection.js";
 import { inViewer } from "./viewer.js";
+import { manyUnits, t } from "./words.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -27,37 +28,37 @@ selection.actions = {
 /** @param {string[]} images */
 async function split(images) {
   if (!images.length) return;
-  const name = await ask({ title: `Split ${manyUnits(images.length)} off “${nameOf()}”`, label: "Name of the new cluster (optional)", ok: "Split off", optional: true });
+  const name = await ask({ title: t("Split {images} off “{name}”", { images: manyUnits(images.length), name: nameOf() }), label: t("Name of the new cluster (optional)"), ok: t("Split off"), optional: true });
   if (name === null) return;
   const decision = { kind: "split", cluster: id, images, ...(name ? { name } : {}) };
-  const events = await decide([decision], `Split ${manyUnits(images.length)} off${name ? ` as “${name}”` : ""}.`, {
-    after: (made) => made[0] && { text: "Open", href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` },
+  const events = await decide([decision], t(name ? "Split {images} off as “{name}”." : "Split {images} off.", { images: manyUnits(images.length), name }), {
+    after: (made) => made[0] && { text: t("Open"), href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` },
   });
   if (events.length) selection.clear();
 }
 
 /** @param {string | undefined} image */
 async function representative(image) {
-  if (image) await decide([{ kind: "representative", cluster: id, image }], `This image now represents “${nameOf()}”.`);
+  if (image) await decide([{ kind: "representative", cluster: id, image }], t("This image now represents “{name}”.", { name: nameOf() }));
 }
 
-const review = () => decide([{ kind: "review", cluster: id }], `Reviewed “${nameOf()}”.`);
+const review = () => decide([{ kind: "review", cluster: id }], t("Reviewed “{name}”.", { name: nameOf() }));
 
 async function merge() {
-  const into = await pickCluster(`Merge “${nameOf()}” into`, [id]);
-  if (into?.id) await decide([{ kind: "merge", clusters: [id], into: into.id }], `Merged into “${into.name}”.`, { still: true }).then((made) => {
+  const into = await pickCluster(t("Merge “{name}” into", { name: nameOf() }), [id]);
+  if (into?.id) await decide([{ kind: "merge", clusters: [id], into: into.id }], t("Merged into “{name}”.", { name: into.name }), { still: true }).then((made) => {
     if (made.length) location.href = `/c/${slug}/cluster/${into.id}`;
   });
 }
 
 async function hide() {
   const active = head().status === "active";
-  await decide([{ kind: "status", cluster: id, status: active ? "hidden" : "active" }], active ? `Hid “${nameOf()}”: not published.` : `“${nameOf()}” is shown again.`);
+  await decide([{ kind: "status", cluster: id, status: active ? "hidden" : "active" }], active ? t("Hid {what}: not published.", { what: `“${nameOf()}”` }) : t("{what} shown again.", { what: `“${nameOf()}”` }));
 }
 
 async function note() {
-  const text = await ask({ title: `A note on “${nameOf()}”`, label: "For the history", ok: "Note" });
-  if (text) await decide([{ kind: "note", cluster: id, text }], "Noted.");
+  const text = await ask({ title: t("A note on “{name}”", { name: nameOf() }), label: t("For the history"), ok: t("Note") });
+  if (text) await decide([{ kind: "note", cluster: id, text }], t("Noted."));
 }
 
 async function selectAll() {
@@ -102,10 +103,10 @@ document.addEventListener("change", (event) => {
   const field = event.target;
   if (field instanceof HTMLInputElement && field.id === "name") {
     const name = field.value.trim();
-    void change("name", name, head().name ?? "", name ? `Named “${name}”.` : "Removed the name.");
+    void change("name", name, head().name ?? "", name ? t("Named “{name}”.", { name }) : t("Removed the name."));
   } else if (field instanceof HTMLTextAreaElement && field.id === "description") {
     const text = field.value.trim();
-    void change("description", text, description, text ? "Described." : "Removed the description.");
+    void change("description", text, description, text ? t("Described.") : t("Removed the description."));
   }
 });
 document.addEventListener("keydown", (event) => {
@@ -123,20 +124,20 @@ document.addEventListener("focusout", (event) => {
 /** A name that an unnamed cluster could have stands in the empty field. */
 function showSuggestion() {
   const field = the("name", HTMLInputElement);
-  if (suggested && !readOnly) field.placeholder = `${suggested}? → takes it`;
+  if (suggested && !readOnly) field.placeholder = t("{name}? → takes it", { name: suggested });
 }
 document.addEventListener("shown", showSuggestion);
 api(`/c/${slug}/suggestions`).then((found) => { suggested = found[id] ?? ""; showSuggestion(); }).catch(console.error); // names can be given without
 
 if (!readOnly) {
   keys({
-    "e": ["Name the cluster", () => the("name", HTMLInputElement).select()],
-    "r": ["Reviewed", () => void review()],
-    "m": ["Merge into another", () => void merge()],
-    "s": ["Split off the selected images", () => void split(selection.chosen())],
-    "p": ["Use this image as the representative", () => void representative(onlyOne(selection.chosen()))],
+    "e": [t("Name the cluster"), () => the("name", HTMLInputElement).select()],
+    "r": [t("Reviewed"), () => void review()],
+    "m": [t("Merge into another"), () => void merge()],
+    "s": [t("Split off the selected images"), () => void split(selection.chosen())],
+    "p": [t("Use this image as the representative"), () => void representative(onlyOne(selection.chosen()))],
   });
-  inViewer("s", "Split off…", split);
-  inViewer("p", "Representative", (ids) => representative(ids[0]));
+  inViewer("s", t("Split off…"), split);
+  inViewer("p", t("Representative"), (ids) => representative(ids[0]));
 }
-keys({ "b": ["Back to the clusters", () => { location.href = `/c/${slug}`; }] });
+keys({ "b": [t("Back to the clusters"), () => { location.href = `/c/${slug}`; }] });

@@ -1,11 +1,12 @@
 // @ts-check
 // The wall: naming in place, merging, reviewing, hiding.
 
-import { alertOf, api, decide, done, keys, many, onRefresh, readOnly, slug } from "./common.js";
+import { alertOf, api, decide, done, keys, onRefresh, readOnly, slug } from "./common.js";
 import { write } from "./conflicts.js";
 import { pickCluster } from "./dialogs.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { Selection } from "./selection.js";
+import { many, t } from "./words.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -44,7 +45,7 @@ async function nameIt(input) {
     input.classList.add("saved");
     setTimeout(() => input.classList.remove("saved"), 900);
     count(was, card.dataset.name ?? "");
-    done([event.number], name ? `Named “${event.decision.name}”.` : "Removed the name.");
+    done([event.number], name ? t("Named “{name}”.", { name: event.decision.name }) : t("Removed the name."));
   } catch (error) {
     card.dataset.name = was;
     input.value = was;
@@ -100,7 +101,7 @@ function showSuggestion(card) {
   const input = /** @type {HTMLInputElement | null} */ (card.querySelector("input.name"));
   if (!chip || !input) return;
   chip.hidden = !suggested || !!card.dataset.name || readOnly;
-  chip.textContent = `Use “${suggested ?? ""}”`;
+  chip.textContent = t("Use “{name}”", { name: suggested ?? "" });
 }
 const showSuggestions = () => items().forEach(showSuggestion);
 document.addEventListener("shown", showSuggestions);
@@ -114,7 +115,7 @@ async function merge() {
   if (ids.length < 2) {
     const card = cards(ids)[0];
     if (!card) return;
-    const into = await pickCluster(`Merge “${nameOf(card)}” into`, ids);
+    const into = await pickCluster(t("Merge “{name}” into", { name: nameOf(card) }), ids);
     if (into?.id) await merged([...ids, into.id], into.id, into.name);
     return;
   }
@@ -126,14 +127,14 @@ async function merge() {
 /** @param {string[]} clusters @param {string} into @param {string} name */
 async function merged(clusters, into, name) {
   selection.clear();
-  await decide([{ kind: "merge", clusters, into }], `Merged ${many(clusters.length, "cluster")} into “${name}”.`, { link: { text: "Open", href: `/c/${slug}/cluster/${into}` } });
+  await decide([{ kind: "merge", clusters, into }], t("Merged {clusters} into “{name}”.", { clusters: many(clusters.length, "cluster"), name }), { link: { text: t("Open"), href: `/c/${slug}/cluster/${into}` } });
 }
 
 async function review() {
   const ids = selection.chosen();
   if (!ids.length) return;
   selection.clear();
-  seen(await decide(ids.map((cluster) => ({ kind: "review", cluster })), `Reviewed ${ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster")}.`));
+  seen(await decide(ids.map((cluster) => ({ kind: "review", cluster })), t("Reviewed {what}.", { what: ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster") })));
 }
 
 async function hide() {
@@ -141,19 +142,19 @@ async function hide() {
   if (!ids.length) return;
   selection.clear();
   const what = ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster");
-  seen(await decide(ids.map((cluster) => ({ kind: "status", cluster, status: shown ? "hidden" : "active" })), shown ? `Hid ${what}: not published.` : `${what} shown again.`));
+  seen(await decide(ids.map((cluster) => ({ kind: "status", cluster, status: shown ? "hidden" : "active" })), shown ? t("Hid {what}: not published.", { what }) : t("{what} shown again.", { what })));
 }
 
 keys({
-  "Enter": ["Open", () => { /** @type {HTMLElement | null | undefined} */ (currentItem()?.querySelector(".open"))?.click(); }],
+  "Enter": [t("Open"), () => { /** @type {HTMLElement | null | undefined} */ (currentItem()?.querySelector(".open"))?.click(); }],
   ...(readOnly ? {} : {
-    "e": /** @type {[string, () => void]} */ (["Name it; Enter goes on to the next, → takes the suggestion", () => {
+    "e": /** @type {[string, () => void]} */ ([t("Name it; Enter goes on to the next, → takes the suggestion"), () => {
       const item = currentItem() ?? items()[0], input = item && focusItem(item, "input.name");
       if (input instanceof HTMLInputElement) input.select();
     }]),
-    "r": /** @type {[string, () => void]} */ (["Reviewed", () => void review()]),
-    "m": /** @type {[string, () => void]} */ (["Merge the selected, or this one into another", () => void merge()]),
-    "x": /** @type {[string, () => void]} */ (["Hide, or show again", () => void hide()]),
+    "r": /** @type {[string, () => void]} */ ([t("Reviewed"), () => void review()]),
+    "m": /** @type {[string, () => void]} */ ([t("Merge the selected, or this one into another"), () => void merge()]),
+    "x": /** @type {[string, () => void]} */ ([t("Hide, or show again"), () => void hide()]),
   }),
 });
 

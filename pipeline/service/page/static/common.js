@@ -2,6 +2,8 @@
 // What every view shares: talking to the API, toasts with undo, keys. Text from the library only ever becomes
 // text (textContent, value), never markup.
 
+import { language, many, t } from "./words.js";
+
 /** @typedef {{ category: string, number: number }} StoredEvent */
 /** @typedef {{ label: string, run: (event: KeyboardEvent) => void, hidden?: boolean }} Binding */
 
@@ -33,14 +35,6 @@ export function made(tag, text = "", className = "") {
   if (className) element.className = className;
   return element;
 }
-
-/** @param {number} count @param {string} word */
-export const many = (count, word) => `${count.toLocaleString("en")} ${count === 1 ? word : word.replace(/([^aeiou])y$/, "$1ie").replace(/x$/, "xe") + "s"}`;
-
-/** What is clustered here: image, or object in an image. */
-const unit = document.body.dataset.unit ?? "image";
-/** @param {number} count */
-export const manyUnits = (count) => many(count, unit);
 
 /** What the service refused, in its own words. */
 export class Refused extends Error {
@@ -82,12 +76,12 @@ async function answered(path, request) {
     answer = await fetch(path, request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refused("The service does not answer. Is it still running?", 0);
+    throw new Refused(t("The service does not answer. Is it still running?"), 0);
   }
   if (answer.status === 401) location.href = "/login";
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({}));
-    throw new Refused(problem.detail ?? `The service answered ${answer.status}.`, answer.status);
+    throw new Refused(problem.detail ?? t("The service answered {status}.", { status: String(answer.status) }), answer.status);
   }
   return answer.json();
 }
@@ -122,7 +116,7 @@ export function toast(text, { undo, link } = {}) {
     box.append(a);
   }
   if (undo?.length) {
-    const button = made("button", "Undo");
+    const button = made("button", t("Undo"));
     button.addEventListener("click", () => { box.remove(); void undoEvents(undo); });
     box.append(button);
   }
@@ -138,7 +132,7 @@ export function alertOf(error) {
   const text = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Refused)) console.error(error);
   const box = made("div", "", "toast alert");
-  const close = made("button", "Close");
+  const close = made("button", t("Close"));
   close.addEventListener("click", () => box.remove());
   box.append(made("span", text), close);
   the("alerts", HTMLElement).replaceChildren(box);
@@ -194,7 +188,7 @@ export function done(numbers, text, options = {}) {
  *   after?: (events: any[]) => { text: string, href: string } | undefined }} [options]
  */
 export async function decide(decisions, text, { link, revisions, still = false, after } = {}) {
-  if (readOnly) { alertOf(new Refused("This view is read-only: no decisions can be stored.", 403)); return []; }
+  if (readOnly) { alertOf(new Refused(t("This view is read-only: no decisions can be stored."), 403)); return []; }
   if (!decisions.length) return [];
   /** @type {any[]} */
   let events = [];
@@ -229,7 +223,7 @@ export async function undoEvents(numbers) {
     const undos = [...numbers].reverse().map((event) => ({ kind: "undo", event }));
     for (let at = 0; at < undos.length; at += AT_ONCE) await stored(undos.slice(at, at + AT_ONCE)); // a large import has more
     const text = said()[numbers.join()];
-    toast(text ? `Undone: ${text}` : `Undone: ${many(numbers.length, "decision")}, the last was event ${Math.max(...numbers)}.`);
+    toast(text ? t("Undone: {what}", { what: text }) : t("Undone: {decisions}, the last was event {event}.", { decisions: many(numbers.length, "decision"), event: String(Math.max(...numbers)) }));
   } catch (error) { alertOf(error); }
   document.dispatchEvent(new CustomEvent("undone", { detail: numbers }));
   await refresh();
@@ -239,7 +233,7 @@ export async function undoEvents(numbers) {
 export async function undoLast() {
   const last = stack().at(-1);
   if (last) await undoEvents(last);
-  else toast("This tab has no decision to undo. Older decisions are in the history of each cluster.");
+  else toast(t("This tab has no decision to undo. Older decisions are in the history of each cluster."));
 }
 
 // --- keys -------------------------------------------------------------------------------------------------------------
@@ -287,7 +281,7 @@ document.addEventListener("keydown", (event) => {
   binding.run(event);
 });
 
-const SHOWN = /** @type {Record<string, string>} */ ({ " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" });
+const SHOWN = /** @type {Record<string, string>} */ ({ " ": t("space"), ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" });
 
 export function showHelp() {
   const list = the("help-keys", HTMLElement);
@@ -312,7 +306,7 @@ document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest"
 
 /** Country codes get the country's name as a title, and in lists beside them. @param {ParentNode} root */
 export function nameCountries(root) {
-  const names = new Intl.DisplayNames(["en"], { type: "region", fallback: "none" });
+  const names = new Intl.DisplayNames([language], { type: "region", fallback: "none" });
   for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-country]"))) {
     const code = element.dataset.country ?? "";
     const name = /^[A-Z]{2}$/.test(code) ? names.of(code) : undefined;
@@ -322,6 +316,11 @@ export function nameCountries(root) {
   }
 }
 nameCountries(document);
+
+document.getElementById("language")?.addEventListener("change", (event) => {
+  document.cookie = `language=${/** @type {HTMLSelectElement} */ (event.target).value}; path=/; max-age=31536000; samesite=lax`;
+  location.reload();
+});
 
 // --- file names and tags under images ---------------------------------------------------------------------------------
 
@@ -337,11 +336,11 @@ function toggleLabels() {
 }
 labels?.addEventListener("click", toggleLabels);
 showLabels();
-if (labels) keys({ "i": ["File names and tags under images", toggleLabels] });
+if (labels) keys({ "i": [t("File names and tags under images"), toggleLabels] });
 
 keys({
-  "?": ["This list", showHelp],
-  "u": ["Undo the last decision of this tab", () => void undoLast()],
+  "?": [t("This list"), showHelp],
+  "u": [t("Undo the last decision of this tab"), () => void undoLast()],
 });
 
 for (const dialog of document.querySelectorAll("dialog")) {

@@ -2,6 +2,7 @@
 // Two people write the same name or text at once: nothing is lost, and who comes second chooses.
 
 import { actor, alertOf, api, base, done, made, refresh, Refused, the } from "./common.js";
+import { t } from "./words.js";
 
 /** @typedef {"name" | "description"} Field */
 /** @typedef {{ cluster: string, field: Field, value: string, was: string, revision: number }} Change what is written,
@@ -39,15 +40,15 @@ export async function write(change) {
 async function choose(change) {
   const { cluster, field, value, was } = change;
   const history = await api(`/api/v1/clusters/${encodeURIComponent(cluster)}/history?limit=20`);
-  const who = history.items.find((/** @type {any} */ one) => one.decision.kind === KINDS[field] && !one.undone)?.actor ?? "Somebody";
-  const box = made("div", "", "toast alert conflict"), what = field === "name" ? "name" : "description";
-  const quoted = (/** @type {string} */ text) => (text ? `“${text.length > 60 ? `${text.slice(0, 60)} …` : text}”` : "nothing");
-  box.append(made("span", `${who} changed this ${what} to ${quoted(was)} meanwhile; you wrote ${quoted(value)}.`));
-  const mine = /** @type {HTMLButtonElement} */ (made("button", `Use ${quoted(value)}`)), theirs = /** @type {HTMLButtonElement} */ (made("button", `Keep ${quoted(was)}`));
+  const who = history.items.find((/** @type {any} */ one) => one.decision.kind === KINDS[field] && !one.undone)?.actor ?? t("Somebody");
+  const box = made("div", "", "toast alert conflict");
+  const quoted = (/** @type {string} */ text) => (text ? `“${text.length > 60 ? `${text.slice(0, 60)} …` : text}”` : t("nothing"));
+  box.append(made("span", t(field === "name" ? "{who} changed this name to {theirs} meanwhile; you wrote {yours}." : "{who} changed this description to {theirs} meanwhile; you wrote {yours}.", { who, theirs: quoted(was), yours: quoted(value) })));
+  const mine = /** @type {HTMLButtonElement} */ (made("button", t("Use {value}", { value: quoted(value) }))), theirs = /** @type {HTMLButtonElement} */ (made("button", t("Keep {value}", { value: quoted(was) })));
   mine.addEventListener("click", () => {
     box.remove();
     void write(change).then(async (event) => {
-      if (event) done([event.number], `${field === "name" ? "Named" : "Described"} ${quoted(value)} instead of ${quoted(was)}.`);
+      if (event) done([event.number], t(field === "name" ? "Named {new} instead of {old}." : "Described as {new} instead of {old}.", { new: quoted(value), old: quoted(was) }));
       await refresh();
     }).catch(alertOf);
   });

@@ -1,7 +1,8 @@
 // @ts-check
 // Asking for a line of text, and for a cluster.
 
-import { alertOf, api, base, made, manyUnits, the } from "./common.js";
+import { alertOf, api, base, made, the } from "./common.js";
+import { manyUnits, t } from "./words.js";
 
 /** @typedef {{ id: string | null, name: string }} ClusterChoice with no id: a new cluster of that name */
 
@@ -62,7 +63,7 @@ export async function pickCluster(title, without = [], orNew = false) {
       const name = input.value.trim();
       if (orNew && name && !found.items.some((/** @type {any} */ one) => one.name === name || one.id === name)) list.append(newRow(name));
       list.querySelector("button")?.classList.add("first");
-      if (!list.children.length) list.append(made("li", "No cluster name contains that.", "soft"));
+      if (!list.children.length) list.append(made("li", t("No cluster name contains that."), "soft"));
       if (wanted) list.querySelector("button")?.click();
     } catch (error) {
       alertOf(error);
@@ -77,7 +78,7 @@ export async function pickCluster(title, without = [], orNew = false) {
     image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
     image.alt = "";
     const text = made("span", one.name ?? one.id);
-    text.append(made("small", `${manyUnits(one.size)}${one.name ? "" : ", unnamed"}`));
+    text.append(made("small", one.name ? manyUnits(one.size) : t("{images}, unnamed", { images: manyUnits(one.size) })));
     button.append(image, text);
     button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id }; dialog.close("ok"); });
     item.append(button);
@@ -88,8 +89,8 @@ export async function pickCluster(title, without = [], orNew = false) {
     button.type = "button";
     const sign = made("span", "+", "new-sign");
     sign.setAttribute("aria-hidden", "true");
-    const text = made("span", `New cluster “${name}”`);
-    text.append(made("small", "no other cluster has this name"));
+    const text = made("span", t("New cluster “{name}”", { name }));
+    text.append(made("small", t("no other cluster has this name")));
     button.append(sign, text);
     button.addEventListener("click", () => { chosen = { id: null, name }; dialog.close("ok"); });
     item.append(button);

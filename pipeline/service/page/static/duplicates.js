@@ -1,10 +1,11 @@
 // @ts-check
 // Duplicates: leaving the others out, of one group or of all that are shown, or saying that all are to be kept.
 
-import { decide, manyUnits, onRefresh } from "./common.js";
+import { decide, onRefresh } from "./common.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
+import { manyUnits, t } from "./words.js";
 
 const list = document.getElementById("list"), all = document.getElementById("exclude-shown");
 
@@ -17,7 +18,7 @@ function countShown() {
   if (!all) return;
   const groups = shownGroups();
   all.hidden = groups.length < 2;
-  all.textContent = `Leave the others out of these ${groups.length} groups (${manyUnits(groups.flatMap(imagesOf).length)})`;
+  all.textContent = t("Leave the others out of these {groups} groups ({images})", { groups: groups.length, images: manyUnits(groups.flatMap(imagesOf).length) });
 }
 
 onRefresh(() => showAgain());
@@ -32,10 +33,10 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-do]") : null;
   if (!(button instanceof HTMLElement)) return;
   const images = imagesOf(button);
-  if (button.dataset.do === "exclude-rest" && images.length) void decide([{ kind: "exclude", images }], `Excluded ${manyUnits(images.length)}.`);
-  if (button.dataset.do === "keep-both" && images.length) void decide([{ kind: "keep_both", images }], `Keeping all ${images.length}.`);
+  if (button.dataset.do === "exclude-rest" && images.length) void decide([{ kind: "exclude", images }], t("Excluded {images}.", { images: manyUnits(images.length) }));
+  if (button.dataset.do === "keep-both" && images.length) void decide([{ kind: "keep_both", images }], t("Keeping all {count}.", { count: images.length }));
   if (button.dataset.do === "exclude-shown") {
     const groups = shownGroups(), rest = groups.flatMap(imagesOf);
-    if (rest.length) void decide([{ kind: "exclude", images: rest }], `Excluded ${manyUnits(rest.length)} of ${groups.length} groups.`);
+    if (rest.length) void decide([{ kind: "exclude", images: rest }], t("Excluded {images} of {groups} groups.", { images: manyUnits(rest.length), groups: groups.length }));
   }
 });

@@ -1,8 +1,9 @@
 // @ts-check
 // The first page of an empty data directory: choose a source, see what a run would do, and run it.
 
-import { alertOf, api, made, many, Refused, the } from "./common.js";
+import { alertOf, api, made, Refused, the } from "./common.js";
 import { followRun, trouble } from "./run_progress.js";
+import { many, t } from "./words.js";
 
 const form = document.getElementById("source");
 
@@ -12,7 +13,7 @@ async function browse(path) {
   if (!list || !up) return;
   const found = await api(`/api/v1/source/folders?${new URLSearchParams({ path })}`);
   the("here", HTMLElement).textContent = found.path;
-  the("here-label", HTMLElement).textContent = found.path ? "Folders in" : "Look into";
+  the("here-label", HTMLElement).textContent = found.path ? t("Folders in") : t("Look into");
   up.hidden = !found.path;
   up.dataset.path = found.path.replace(/[\\/][^\\/]*$/, "");
   list.replaceChildren(...found.folders.map((/** @type {{ name: string, path: string }} */ folder) => {
@@ -22,7 +23,7 @@ async function browse(path) {
     item.append(button);
     return item;
   }));
-  if (!list.children.length) list.append(made("li", "No folders in it.", "soft"));
+  if (!list.children.length) list.append(made("li", t("No folders in it."), "soft"));
 }
 
 /** @param {string} path */
@@ -50,11 +51,11 @@ async function look() {
     if (number !== asked) return;
     the("hint", HTMLElement).textContent = plan.hint;
     the("planned", HTMLElement).replaceChildren(...plan.categories.map((/** @type {any} */ one) => {
-      const item = made("li"), name = made("b", plan.single ? "One library" : one.category);
+      const item = made("li"), name = made("b", plan.single ? t("One library") : one.category);
       item.append(name, made("span", one.trouble || many(one.images, "image"), one.trouble ? "flag" : "soft"));
       return item;
     }));
-    if (plan.more) the("planned", HTMLElement).append(made("li", `and ${many(plan.more, "category")} more`, "soft"));
+    if (plan.more) the("planned", HTMLElement).append(made("li", t("and {categories} more", { categories: many(plan.more, "category") }), "soft"));
     the("start", HTMLButtonElement).disabled = !plan.images;
     the("plan", HTMLElement).hidden = false;
     the("how", HTMLElement).hidden = false;

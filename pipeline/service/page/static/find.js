@@ -2,13 +2,14 @@
 // Finding: what looks like an image, a picture that is brought, or words; narrowed, rated, tagged. Without a question
 // it is the library through the same filters.
 
-import { actor, alertOf, api, base, decide, keys, made, many, manyUnits, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
+import { actor, alertOf, api, base, decide, keys, made, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
 import { ask } from "./dialogs.js";
 import { askTag, imageActions, move, tagImages, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
 import { boxText } from "./region.js";
 import { clusterRow } from "./search.js";
 import { Selection } from "./selection.js";
+import { many, manyUnits, num, t } from "./words.js";
 
 /** @typedef {{ kind: "none" } | { kind: "image", id: string, box?: number[] } | { kind: "text", words: string }
  *   | { kind: "upload", file: File, url: string }} Question */
@@ -80,7 +81,7 @@ async function look({ same = false } = {}) {
 function stale() {
   list().inert = true;
   selection.bar.hidden = true;
-  found.textContent = question.kind === "upload" ? "Comparing the picture …" : "Searching …";
+  found.textContent = question.kind === "upload" ? t("Comparing the picture …") : t("Searching …");
 }
 
 /** How many images the actions on all results cover; 0 while that is unknown. @param {number} count */
@@ -89,12 +90,12 @@ function covers(count) {
   const tagAll = document.getElementById("tag-all"), selectAll = the("select-shown", HTMLButtonElement), off = list().getAttribute("aria-busy") === "true";
   if (tagAll instanceof HTMLButtonElement) {
     tagAll.disabled = off;
-    if (!off) { tagAll.hidden = !count; tagAll.textContent = `Tag all ${count.toLocaleString("en")}…`; }
+    if (!off) { tagAll.hidden = !count; tagAll.textContent = t("Tag all {count}…", { count }); }
   }
   const clusterAll = document.getElementById("cluster-all");
   if (clusterAll instanceof HTMLButtonElement) {
     clusterAll.disabled = off;
-    if (!off) { clusterAll.hidden = !count; clusterAll.textContent = `New cluster from all ${count.toLocaleString("en")}…`; }
+    if (!off) { clusterAll.hidden = !count; clusterAll.textContent = t("New cluster from all {count}…", { count }); }
   }
   the("exports", HTMLElement).hidden = off || !count || question.kind !== "none"; // a question is no filter that the export knows
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("#exports a"))) {
@@ -104,7 +105,7 @@ function covers(count) {
     link.href = `${base}/export?${query}`;
   }
   selectAll.disabled = off;
-  if (!off) { selectAll.hidden = !count; selectAll.textContent = `Select all ${count.toLocaleString("en")}`; }
+  if (!off) { selectAll.hidden = !count; selectAll.textContent = t("Select all {count}", { count }); }
 }
 
 /** @param {AbortSignal} signal */
@@ -126,9 +127,11 @@ async function similar(signal) {
   const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
   for (const id of disliked) { const image = known.get(id); if (image) tiles.push(rateable(image, null)); }
   show(tiles, answer.items.filter((/** @type {any} */ hit) => !disliked.includes(hit.image.image_id)).length);
-  found.textContent = `${manyUnits(answer.items.length)} of ${answer.searched.toLocaleString("en")}${liked.length + disliked.length ? `, ranked with ${many(liked.length + disliked.length, "rating")}` : ""}${answer.recall < 1 ? `; such a search finds ${(100 * answer.recall).toFixed(1)} % of the true nearest` : ""}`;
+  const ratings = liked.length + disliked.length, images = manyUnits(answer.items.length), all = num(answer.searched);
+  found.textContent = [ratings ? t("{images} of {all}, ranked with {ratings}", { images, all, ratings: many(ratings, "rating") }) : t("{images} of {all}", { images, all }),
+    ...(answer.recall < 1 ? [t("such a search finds {share} % of the true nearest", { share: num(Number((100 * answer.recall).toFixed(1))) })] : [])].join("; ");
   cursor = "";
-  nothing(answer.items.length ? "" : "No image is that similar. Lower the slider, or remove a filter.");
+  nothing(answer.items.length ? "" : t("No image is that similar. Lower the slider, or remove a filter."));
 }
 
 /** A picture goes along with every question about it: nothing of it is kept. @param {Record<string, unknown>} options */
@@ -155,9 +158,9 @@ async function browse(signal, limit) {
   const page = await api(`/api/v1/images?${filtered(limit)}`, { signal });
   show(page.items.map((/** @type {any} */ image) => remembered(image)), page.total);
   void fitting(signal).catch(alertOf);
-  found.textContent = `${manyUnits(page.total)}${value("q") ? ` with “${value("q")}”` : ""}${value("tag") ? ` with the tag “${value("tag")}”` : ""}`;
+  found.textContent = [manyUnits(page.total), ...(value("q") ? [t("with “{words}”", { words: value("q") })] : []), ...(value("tag") ? [t("with the tag “{tag}”", { tag: value("tag") })] : [])].join(" ");
   cursor = page.cursor ?? "";
-  nothing(page.total ? "" : "No image matches these filters.");
+  nothing(page.total ? "" : t("No image matches these filters."));
 }
 
 /** The clusters that the words fit. @param {AbortSignal} [signal] */
@@ -191,7 +194,7 @@ function remembered(image, mark = image.cluster_name ?? "") {
 
 /** @param {import("./images.js").Picture} image @param {number | null} score */
 function rateable(image, score) {
-  const tile = remembered(image, score === null ? "left out" : score.toFixed(2)), how = rated.get(image.image_id);
+  const tile = remembered(image, score === null ? t("left out") : score.toFixed(2)), how = rated.get(image.image_id);
   tile.querySelector(".like")?.setAttribute("aria-pressed", String(how?.liked === true));
   tile.querySelector(".dislike")?.setAttribute("aria-pressed", String(how?.liked === false));
   tile.classList.toggle("liked", how?.liked === true);
@@ -241,7 +244,7 @@ function showQuestion() {
   the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
   if (question.kind !== "text" && question.kind !== "upload") return;
   const text = made("div");
-  text.append(made("b", question.kind === "text" ? `“${question.words}”` : "Like this picture"), made("p", question.kind === "text" ? "Images that these words describe" : question.file.name, "soft"));
+  text.append(made("b", question.kind === "text" ? `“${question.words}”` : t("Like this picture")), made("p", question.kind === "text" ? t("Images that these words describe") : question.file.name, "soft"));
   const asked = the("asked", HTMLElement);
   asked.replaceChildren();
   if (question.kind === "upload") {
@@ -313,7 +316,7 @@ async function rate(id, liked) {
   if (before?.liked !== liked) {
     rated.set(id, { liked, events: [] });
     const wanted = pairs(id, liked);
-    const kept = wanted.length ? decide(wanted, liked ? "More like this one." : "Not like this one.", { still: true }) : undefined;
+    const kept = wanted.length ? decide(wanted, liked ? t("More like this one.") : t("Not like this one."), { still: true }) : undefined;
     await look({ same: true });
     rated.get(id)?.events.push(...((await kept) ?? []).map((event) => event.number));
     return;
@@ -342,7 +345,7 @@ function rateCurrent(liked) {
 document.getElementById("tag-all")?.addEventListener("click", async () => {
   const ids = await everything();
   if (!ids.length) return;
-  const tag = await askTag(`Tag all ${manyUnits(ids.length)}`);
+  const tag = await askTag(t("Tag all {images}", { images: manyUnits(ids.length) }));
   if (!tag || !(await tagImages(ids, tag))) return;
   const filter = the("filter-tag", HTMLSelectElement);
   if (![...filter.options].some((one) => one.value === tag)) filter.add(new Option(tag, tag));
@@ -371,7 +374,7 @@ async function everything() {
 document.getElementById("cluster-all")?.addEventListener("click", async () => {
   const ids = await everything();
   if (!ids.length) return;
-  const name = await ask({ title: `A new cluster from ${manyUnits(ids.length)}`, label: "Name of the new cluster", ok: "Create", value: value("q").trim() });
+  const name = await ask({ title: t("A new cluster from {images}", { images: manyUnits(ids.length) }), label: t("Name of the new cluster"), ok: t("Create"), value: value("q").trim() });
   if (name) await move(ids, { id: null, name });
 });
 the("select-shown", HTMLElement).addEventListener("click", async () => {
@@ -380,8 +383,8 @@ the("select-shown", HTMLElement).addEventListener("click", async () => {
 });
 
 keys({
-  "+": ["Like this one", () => rateCurrent(true)],
-  "-": ["Not like this one", () => rateCurrent(false)],
+  "+": [t("Like this one"), () => rateCurrent(true)],
+  "-": [t("Not like this one"), () => rateCurrent(false)],
 });
 
 void look();

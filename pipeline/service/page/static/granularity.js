@@ -3,6 +3,7 @@
 
 import { actor, alertOf, api, base, done, onRefresh, Refused, the, toast, undoEvents } from "./common.js";
 import { followRun, trouble } from "./run_progress.js";
+import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "list"];
 const WAIT_MS = 120; // while the slider moves
@@ -17,7 +18,7 @@ async function show(url) {
   document.getElementById("preview")?.setAttribute("aria-busy", "true");
   const answer = await fetch(url);
   if (number !== asked) return;
-  if (!answer.ok) throw new Refused(`The service answered ${answer.status}.`, answer.status);
+  if (!answer.ok) throw new Refused(t("The service answered {status}.", { status: String(answer.status) }), answer.status);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (number !== asked) return;
   for (const id of REGIONS) {
@@ -96,7 +97,7 @@ async function followed(id) {
   const run = await followRun(id);
   if (run.state !== "succeeded") { alertOf(new Refused(trouble(run), 0)); return false; }
   const held = run.result?.held ?? [];
-  if (held.length) toast(`Clustered. What is published stays until you approve: ${held.join("; ")}`, { link: { text: "Runs", href: `${location.pathname.replace(/granularity$/, "runs")}` } });
+  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.join("; ") }), { link: { text: t("Runs"), href: `${location.pathname.replace(/granularity$/, "runs")}` } });
   return true;
 }
 
@@ -104,9 +105,9 @@ async function followed(id) {
 async function use(setting) {
   const made = await api(`${base}/granularity`, { method: "POST", json: { value: setting, actor: actor() } });
   if (made.run) await followed(made.run.id);
-  const link = { text: "Clusters", href: location.pathname.replace(/\/granularity$/, "") };
-  if (made.event) done([made.event.number], `Granularity ${setting}.`, { link });
-  else toast(`Clustered at ${setting}.`, { link });
+  const link = { text: t("Clusters"), href: location.pathname.replace(/\/granularity$/, "") };
+  if (made.event) done([made.event.number], t("Granularity {setting}.", { setting }), { link });
+  else toast(t("Clustered at {setting}.", { setting }), { link });
 }
 
 // taking back the choice brings the clusters back, too

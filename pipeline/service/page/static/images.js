@@ -2,7 +2,7 @@
 // Images, wherever they are shown: tiles made from what the API returns, and what can be decided about the selected
 // ones. The large view is in viewer.js.
 
-import { alertOf, api, actor, decide, done, keys, manyUnits, readOnly, refresh, Refused, slug, the } from "./common.js";
+import { alertOf, api, actor, decide, done, keys, readOnly, refresh, Refused, slug, the } from "./common.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { newKind } from "./kind.js";
 import { currentItem, items } from "./lists.js";
@@ -10,6 +10,7 @@ import { wrongBox } from "./region.js";
 import { onlyOne } from "./selection.js";
 import { inViewer, openViewer } from "./viewer.js";
 import "./whole.js";
+import { manyUnits, t } from "./words.js";
 
 /** @typedef {{ image_id: string, key: string, group: string | null, content_hash: string | null, cluster: string | null,
  *   cluster_name: string | null, tags: string[], state: string, probability: number | null, width: number | null,
@@ -50,19 +51,19 @@ const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement 
 
 /** Move images to a cluster, or make them a new one. @param {string[]} ids @param {import("./dialogs.js").ClusterChoice} to */
 export const move = (ids, to) => to.id === null
-  ? decide([{ kind: "create", images: ids, name: to.name }], `Made ${manyUnits(ids.length)} the new cluster “${to.name}”.`,
-    { after: (made) => made[0] && { text: "Open", href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` } })
-  : decide([{ kind: "move", images: ids, to: to.id }], `Moved ${manyUnits(ids.length)} to “${to.name}”.`,
-    { link: { text: "Open", href: `/c/${slug}/cluster/${to.id}` } });
+  ? decide([{ kind: "create", images: ids, name: to.name }], t("Made {images} the new cluster “{name}”.", { images: manyUnits(ids.length), name: to.name }),
+    { after: (made) => made[0] && { text: t("Open"), href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` } })
+  : decide([{ kind: "move", images: ids, to: to.id }], t("Moved {images} to “{name}”.", { images: manyUnits(ids.length), name: to.name }),
+    { link: { text: t("Open"), href: `/c/${slug}/cluster/${to.id}` } });
 
 /** Tag, or take a tag off. @param {string[]} ids @param {string} tag @param {boolean} [off] */
 export async function tagImages(ids, tag, off = false) {
-  if (readOnly) { alertOf(new Refused("This view is read-only: no decisions can be stored.", 403)); return false; }
+  if (readOnly) { alertOf(new Refused(t("This view is read-only: no decisions can be stored."), 403)); return false; }
   try {
     const made = await api(`/api/v1/tagging/${off ? "remove" : "apply"}`, { method: "POST", json: { image_ids: ids, tag, actor: actor() } });
     const numbers = made.events.map((/** @type {{number: number}} */ event) => event.number);
-    const text = off ? `Removed “${tag}” from ${manyUnits(ids.length)}.` : `Tagged ${manyUnits(ids.length)} “${tag}”.`;
-    done(numbers, text, off ? {} : { link: { text: "Show them", href: `/c/${slug}/find?tag=${encodeURIComponent(tag)}` } });
+    const text = t(off ? "Removed “{tag}” from {images}." : "Tagged {images} “{tag}”.", { tag, images: manyUnits(ids.length) });
+    done(numbers, text, off ? {} : { link: { text: t("Show them"), href: `/c/${slug}/find?tag=${encodeURIComponent(tag)}` } });
     await refresh();
     return true;
   } catch (error) {
@@ -72,7 +73,7 @@ export async function tagImages(ids, tag, off = false) {
 }
 
 /** @param {string} title */
-export const askTag = (title) => ask({ title, label: "Tag", ok: "Tag", tags: true });
+export const askTag = (title) => ask({ title, label: t("Tag"), ok: t("Tag"), tags: true });
 
 /**
  * What the bar and the keys do with images.
@@ -82,11 +83,11 @@ export const askTag = (title) => ask({ title, label: "Tag", ok: "Tag", tags: tru
  */
 export function imageActions(chosen, clear, without = []) {
   const moveTo = async (/** @type {string[]} */ ids) => {
-    const to = await pickCluster(`Move ${manyUnits(ids.length)} to a cluster, or to a new one`, without, true);
+    const to = await pickCluster(t("Move {images} to a cluster, or to a new one", { images: manyUnits(ids.length) }), without, true);
     return to && move(ids, to);
   };
-  const exclude = (/** @type {string[]} */ ids) => decide([{ kind: "exclude", images: ids }], `Excluded ${manyUnits(ids.length)}.`);
-  const tagThem = async (/** @type {string[]} */ ids) => { const tag = await askTag(`Tag ${manyUnits(ids.length)}`); return tag && tagImages(ids, tag); };
+  const exclude = (/** @type {string[]} */ ids) => decide([{ kind: "exclude", images: ids }], t("Excluded {images}.", { images: manyUnits(ids.length) }));
+  const tagThem = async (/** @type {string[]} */ ids) => { const tag = await askTag(t("Tag {images}", { images: manyUnits(ids.length) })); return tag && tagImages(ids, tag); };
   const find = (/** @type {string | undefined} */ id) => { if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; };
   /** @param {(ids: string[]) => Promise<unknown>} work */
   const withThem = (work) => async () => {
@@ -98,13 +99,13 @@ export function imageActions(chosen, clear, without = []) {
   /** @type {Record<string, () => void>} */
   const actions = {
     "move": withThem(moveTo),
-    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], `Moved ${manyUnits(ids.length)} to unclustered.`)),
+    "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], t("Moved {images} to unclustered.", { images: manyUnits(ids.length) }))),
     "kind": withThem(newKind),
     "exclude": withThem(exclude),
     "wrong-box": withThem(wrongBox),
     "tag": withThem(tagThem),
     "untag": withThem(async (ids) => {
-      const tag = await ask({ title: `Remove a tag from ${manyUnits(ids.length)}`, label: "Tag", ok: "Remove", tags: true, value: commonTag(ids) });
+      const tag = await ask({ title: t("Remove a tag from {images}", { images: manyUnits(ids.length) }), label: t("Tag"), ok: t("Remove"), tags: true, value: commonTag(ids) });
       return tag && tagImages(ids, tag, true);
     }),
     "map": () => { const id = onlyOne(chosen()); if (id) location.href = `/c/${slug}/map?image=${encodeURIComponent(id)}`; },
@@ -112,23 +113,23 @@ export function imageActions(chosen, clear, without = []) {
     "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? current()),
   };
   keys({
-    "Enter": ["Open large", () => openViewer(current()), true],
-    "o": ["Open large (also Enter, double click)", () => openViewer(current())],
-    "f": ["Find similar", () => actions["similar"]?.()],
+    "Enter": [t("Open large"), () => openViewer(current()), true],
+    "o": [t("Open large (also Enter, double click)"), () => openViewer(current())],
+    "f": [t("Find similar"), () => actions["similar"]?.()],
     ...(readOnly ? {} : {
-      "v": /** @type {[string, () => void]} */ (["Move to another cluster, or to a new one", () => actions["move"]?.()]),
-      "n": /** @type {[string, () => void]} */ (["New kind from these, and what else belongs to it", () => actions["kind"]?.()]),
-      "t": /** @type {[string, () => void]} */ (["Tag", () => actions["tag"]?.()]),
-      "x": /** @type {[string, () => void]} */ (["Exclude", () => actions["exclude"]?.()]),
+      "v": /** @type {[string, () => void]} */ ([t("Move to another cluster, or to a new one"), () => actions["move"]?.()]),
+      "n": /** @type {[string, () => void]} */ ([t("New kind from these, and what else belongs to it"), () => actions["kind"]?.()]),
+      "t": /** @type {[string, () => void]} */ ([t("Tag"), () => actions["tag"]?.()]),
+      "x": /** @type {[string, () => void]} */ ([t("Exclude"), () => actions["exclude"]?.()]),
     }),
   });
-  inViewer("f", "Find similar", (ids) => find(ids[0]));
+  inViewer("f", t("Find similar"), (ids) => find(ids[0]));
   if (readOnly) return actions;
-  inViewer("v", "Move…", moveTo);
-  inViewer("n", "New kind…", newKind);
-  inViewer("t", "Tag…", tagThem);
-  inViewer("x", "Exclude", exclude);
-  if (document.body.dataset.unit === "object") inViewer("d", "Wrong box", wrongBox);
+  inViewer("v", t("Move…"), moveTo);
+  inViewer("n", t("New kind…"), newKind);
+  inViewer("t", t("Tag…"), tagThem);
+  inViewer("x", t("Exclude"), exclude);
+  if (document.body.dataset.unit === "object") inViewer("d", t("Wrong box"), wrongBox);
   return actions;
 }
 

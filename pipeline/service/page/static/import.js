@@ -1,10 +1,11 @@
 // @ts-check
 // Importing names and tags: choosing where they are, seeing what would happen, doing it. One undo takes it back.
 
-import { actor, alertOf, api, base, done, made, many, slug, the } from "./common.js";
+import { actor, alertOf, api, base, done, made, slug, the } from "./common.js";
+import { many, num, t } from "./words.js";
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("import"));
-const HOW = /** @type {Record<string, string>} */ ({ named: "names a cluster that has no name", joined: "joins the cluster of that name", renamed: "renames the cluster of just these images", made: "becomes a new cluster" });
+const HOW = /** @type {Record<string, string>} */ ({ named: t("names a cluster that has no name"), joined: t("joins the cluster of that name"), renamed: t("renames the cluster of just these images"), made: t("becomes a new cluster") });
 const source = () => String(new FormData(form ?? undefined).get("source"));
 
 /** The files of the chosen source, each under its path below the folder that was chosen. @returns {[string, File][]} */
@@ -32,21 +33,21 @@ function ask(apply) {
 function show(plan) {
   the("plan", HTMLElement).hidden = false;
   const told = the("told", HTMLElement);
-  told.textContent = plan.decisions ? `${many(plan.total_kinds, "name")} and ${many(plan.total_tags, "tag")}` : "Nothing would change: all of it is so already.";
+  told.textContent = plan.decisions ? t("{names} and {tags}", { names: many(plan.total_kinds, "name"), tags: many(plan.total_tags, "tag") }) : t("Nothing would change: all of it is so already.");
   the("apply", HTMLElement).hidden = !plan.decisions;
-  const troubles = /** @type {[number, string[], string][]} */ ([[plan.total_unknown, plan.unknown, "Named, but not here"],
-    [plan.total_contradicting, plan.contradicting, "With two names, of which the first holds"],
-    [plan.total_unreadable, plan.unreadable, "Sidecars that cannot be read"]]);
-  the("troubles", HTMLElement).replaceChildren(...troubles.filter(([count]) => count).map(([count, some, text]) => made("li", `${text}: ${count.toLocaleString("en")}, for example ${some[0]}.`, "flag")));
+  const troubles = /** @type {[number, string[], string][]} */ ([[plan.total_unknown, plan.unknown, t("Named, but not here")],
+    [plan.total_contradicting, plan.contradicting, t("With two names, of which the first holds")],
+    [plan.total_unreadable, plan.unreadable, t("Sidecars that cannot be read")]]);
+  the("troubles", HTMLElement).replaceChildren(...troubles.filter(([count]) => count).map(([count, some, text]) => made("li", t("{what}: {count}, for example {example}.", { what: text, count, example: some[0] ?? "" }), "flag")));
   the("kinds", HTMLTableElement).hidden = !plan.kinds.length;
   /** @type {HTMLTableSectionElement} */ (the("kinds", HTMLTableElement).tBodies[0]).replaceChildren(...plan.kinds.map((/** @type {any} */ kind) => {
     const row = made("tr");
-    row.append(made("td", kind.name), made("td", kind.images.toLocaleString("en")), made("td", HOW[kind.how] ?? kind.how), made("td", kind.moved.toLocaleString("en")));
+    row.append(made("td", kind.name), made("td", num(kind.images)), made("td", HOW[kind.how] ?? kind.how), made("td", num(kind.moved)));
     return row;
   }));
-  the("kinds-more", HTMLElement).textContent = plan.total_kinds > plan.kinds.length ? `and ${(plan.total_kinds - plan.kinds.length).toLocaleString("en")} more` : "";
+  the("kinds-more", HTMLElement).textContent = plan.total_kinds > plan.kinds.length ? t("and {count} more", { count: plan.total_kinds - plan.kinds.length }) : "";
   const tags = Object.entries(plan.tags);
-  the("tags", HTMLElement).textContent = tags.length ? `Tags: ${tags.map(([tag, count]) => `${tag} (${count})`).join(", ")}${plan.total_tags > tags.length ? " …" : ""}` : "";
+  the("tags", HTMLElement).textContent = tags.length ? t("Tags: {tags}", { tags: tags.map(([tag, count]) => `${tag} (${count})`).join(", ") + (plan.total_tags > tags.length ? " …" : "") }) : "";
   told.focus();
 }
 
@@ -67,5 +68,5 @@ form?.addEventListener("change", () => {
 document.getElementById("apply")?.addEventListener("click", () => void working(the("apply", HTMLButtonElement), async () => {
   const plan = await ask(true);
   the("plan", HTMLElement).hidden = true;
-  done(plan.events, `Imported ${many(plan.total_kinds, "name")} and ${many(plan.total_tags, "tag")}.`, { link: { text: "Clusters", href: `/c/${slug}` } });
+  done(plan.events, t("Imported {names} and {tags}.", { names: many(plan.total_kinds, "name"), tags: many(plan.total_tags, "tag") }), { link: { text: t("Clusters"), href: `/c/${slug}` } });
 }));

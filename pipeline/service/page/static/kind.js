@@ -1,7 +1,8 @@
 // @ts-check
 // A new kind from some images: its name, and what else may belong to it, to be ticked.
 
-import { alertOf, api, base, made, manyUnits, slug, the, decide } from "./common.js";
+import { alertOf, api, base, made, slug, the, decide } from "./common.js";
+import { manyUnits, num, t } from "./words.js";
 
 /** @typedef {{ score: number, image: import("./images.js").Picture }} Hit */
 
@@ -13,7 +14,7 @@ const ticked = new Set();
 let from = [];
 
 function count() {
-  the("kind-ok", HTMLElement).textContent = ticked.size ? `Create with ${from.length.toLocaleString("en")} + ${manyUnits(ticked.size)}` : `Create with ${manyUnits(from.length)}`;
+  the("kind-ok", HTMLElement).textContent = t("Create with {images}", { images: ticked.size ? `${num(from.length)} + ${manyUnits(ticked.size)}` : manyUnits(from.length) });
 }
 
 /** @param {Hit} hit */
@@ -28,7 +29,7 @@ function candidate({ score, image }) {
   pick.addEventListener("click", () => { if (!ticked.delete(image.image_id)) ticked.add(image.image_id); show(); count(); });
   show();
   const under = made("span", "", "under");
-  under.append(made("span", image.cluster ? image.cluster_name ?? image.cluster : "unclustered", "mark-text"), made("span", score.toFixed(2)));
+  under.append(made("span", image.cluster ? image.cluster_name ?? image.cluster : t("unclustered"), "mark-text"), made("span", score.toFixed(2)));
   item.append(pick, under);
   return item;
 }
@@ -41,8 +42,8 @@ export async function newKind(images) {
   from = images;
   ticked.clear();
   name.value = "";
-  the("kind-title", HTMLElement).textContent = `New kind from ${manyUnits(images.length)}`;
-  the("kind-told", HTMLElement).textContent = "Looking for what else belongs to it …";
+  the("kind-title", HTMLElement).textContent = t("New kind from {images}", { images: manyUnits(images.length) });
+  the("kind-told", HTMLElement).textContent = t("Looking for what else belongs to it …");
   list.replaceChildren();
   count();
   dialog.returnValue = "cancel";
@@ -53,7 +54,7 @@ export async function newKind(images) {
     for (const hit of found.items) if (found.floor !== null && hit.score >= found.floor) ticked.add(hit.image.image_id);
     list.replaceChildren(...found.items.map(candidate));
     the("kind-told", HTMLElement).textContent = found.items.length
-      ? "The nearest images that are unclustered or at the edge of their cluster. Those as alike as the chosen ones are ticked." : "No image that is unclustered or at the edge of its cluster is left.";
+      ? t("The nearest images that are unclustered or at the edge of their cluster. Those as alike as the chosen ones are ticked.") : t("No image that is unclustered or at the edge of its cluster is left.");
     count();
   }).catch(alertOf);
   await closed;
@@ -61,7 +62,7 @@ export async function newKind(images) {
   const called = name.value.trim();
   if (dialog.returnValue !== "ok" || !called) return [];
   const all = [...new Set([...from, ...ticked])];
-  return decide([{ kind: "create", images: all, name: called }], `Made ${manyUnits(all.length)} the new cluster “${called}”.`,
-    { after: (events) => events[0] && { text: "Open", href: `/c/${slug}/cluster/${events[0].decision.new_cluster}` } });
+  return decide([{ kind: "create", images: all, name: called }], t("Made {images} the new cluster “{name}”.", { images: manyUnits(all.length), name: called }),
+    { after: (events) => events[0] && { text: t("Open"), href: `/c/${slug}/cluster/${events[0].decision.new_cluster}` } });
 }
 the("kind-cancel", HTMLElement).addEventListener("click", () => dialog.close("cancel"));

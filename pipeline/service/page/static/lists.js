@@ -3,6 +3,7 @@
 // moving through them by keys.
 
 import { alertOf, keys, nameCountries, the, toast } from "./common.js";
+import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "since", "found", "list", "more", "history", "nothing", "published", "select-all"];
 const MOST = 1000;
@@ -43,7 +44,7 @@ export async function showAgain(url = new URL(location.href), { whole = true } =
   const answer = await fetch(url);
   if (number !== asked) return;
   if (answer.status === 404) { history.length > 1 ? history.back() : location.assign("/"); return; }
-  if (!answer.ok) throw new Error(`The service answered ${answer.status}.`);
+  if (!answer.ok) throw new Error(t("The service answered {status}.", { status: String(answer.status) }));
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (number !== asked) return;
   for (const id of REGIONS) {
@@ -119,7 +120,7 @@ export async function more() {
   loading = true;
   try {
     const answer = await fetch(link.href);
-    if (!answer.ok) throw new Error(`The service answered ${answer.status}.`);
+    if (!answer.ok) throw new Error(t("The service answered {status}.", { status: String(answer.status) }));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const next = fresh.getElementById("list"), place = list();
     if (!next) return false;
@@ -187,14 +188,14 @@ export function currentItem() {
 }
 /** The current item if it is in sight. Else it is brought there and nothing is returned: a key decides on what is seen. */
 export function currentInSight() {
-  if (list().inert) { toast("The list is being fetched: wait for it."); return null; }
+  if (list().inert) { toast(t("The list is being fetched: wait for it.")); return null; }
   const item = currentItem();
-  if (!item) { toast("Nothing is selected. Click an item, or go to it with j and k."); return null; }
+  if (!item) { toast(t("Nothing is selected. Click an item, or go to it with j and k.")); return null; }
   const box = item.getBoundingClientRect(), middle = (box.top + box.bottom) / 2;
   if (middle > 0 && middle < innerHeight) return item;
   setCurrent(item);
   item.scrollIntoView({ block: "center" });
-  toast("Nothing is selected in sight. The marked item was out of sight: press the key again to act on it.");
+  toast(t("Nothing is selected in sight. The marked item was out of sight: press the key again to act on it."));
   return null;
 }
 /** @param {HTMLElement} item */
@@ -237,10 +238,10 @@ function columns() {
 }
 
 keys({
-  "j": ["Next", () => void step(1)],
-  "k": ["Previous", () => void step(-1)],
-  "ArrowRight": ["Next", () => void step(1), true],
-  "ArrowLeft": ["Previous", () => void step(-1), true],
-  "ArrowDown": ["A row down", () => void step(columns())],
-  "ArrowUp": ["A row up", () => void step(-columns())],
+  "j": [t("Next"), () => void step(1)],
+  "k": [t("Previous"), () => void step(-1)],
+  "ArrowRight": [t("Next"), () => void step(1), true],
+  "ArrowLeft": [t("Previous"), () => void step(-1), true],
+  "ArrowDown": [t("A row down"), () => void step(columns())],
+  "ArrowUp": [t("A row up"), () => void step(-columns())],
 });

@@ -1,7 +1,7 @@
 // @ts-check
 // The map: all images as points, thumbnails as one comes near, colours, lasso, and what can be done with what it caught.
 
-import { alertOf, api, base, keys, manyUnits, onRefresh, slug, the } from "./common.js";
+import { alertOf, api, base, keys, onRefresh, slug, the } from "./common.js";
 import { grey, palette, tones } from "./colours.js";
 import { imageActions } from "./images.js";
 import { list } from "./lists.js";
@@ -12,6 +12,7 @@ import { Overview } from "./map_overview.js";
 import { Regions } from "./map_regions.js";
 import { Selection } from "./selection.js";
 import { inside, NoWebGL, Points } from "./points.js";
+import { manyUnits, t } from "./words.js";
 
 /** @typedef {{ id: string, name: string | null, size: number, family?: string | null }} Cluster */
 /** @typedef {{ version: string, groups: string[], group: number[], tags: Record<string, number[]> }} Columns */
@@ -60,7 +61,7 @@ document.addEventListener("selected", () => {
 
 async function load() {
   const answer = await fetch(`${base}/map?format=binary`);
-  if (!answer.ok) throw new Error(`The map is unavailable: ${answer.status}.`);
+  if (!answer.ok) throw new Error(t("The map is unavailable: {status}.", { status: String(answer.status) }));
   const data = await answer.arrayBuffer(), view = new DataView(data);
   const length = view.getUint32(4, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 8, length)));
@@ -82,7 +83,7 @@ async function load() {
   held.set(new Float32Array(data, at, n), new Float32Array(data, at + 4 * n, n));
   overview ??= new Overview(the("overview", HTMLCanvasElement), held);
   stage.dataset.points = String(n);
-  the("map-found", HTMLElement).textContent = n ? manyUnits(n) : "No image has a place on the map yet. Run the category first.";
+  the("map-found", HTMLElement).textContent = n ? manyUnits(n) : t("No image has a place on the map yet. Run the category first.");
   near.replaceChildren();
   shown.clear();
   await paint();
@@ -114,7 +115,7 @@ let suggested = {};
 /** What a cluster is called: its name, else what is suggested, else its number by size. @param {number} k */
 function nameOf(k) {
   const cluster = clusters[k], guess = suggested[cluster?.id ?? ""];
-  return cluster?.name ?? (guess ? `${guess}?` : `cluster ${k + 1}`);
+  return cluster?.name ?? (guess ? `${guess}?` : t("cluster {number}", { number: k + 1 }));
 }
 
 async function paint() {
@@ -143,7 +144,7 @@ async function paint() {
   button.setAttribute("aria-pressed", String(on));
   regions?.set(on && !button.hidden ? families : [], clusterOf, colourOf);
   const of = (/** @type {number} */ wanted) => ids.map((_, i) => i).filter((i) => kinds[i] === wanted);
-  const rest = tagged ? "without the tag" : by === "group" ? `no ${document.body.dataset.groupLabel ?? "folder"}` : "unclustered";
+  const rest = tagged ? t("without the tag") : by === "group" ? t("No {group}", { group: document.body.dataset.groupLabel ?? "folder" }) : t("unclustered");
   const entries = names.map((label, k) => ({ label, colour: colourAt(k), count: counts[k] ?? 0, points: () => of(k) }));
   showLegend([...entries, { label: rest, colour: none, count: counts[names.length] ?? 0, points: () => of(-1) }].filter((one) => one.count));
   labels?.set(names.map((text, k) => ({ text, sure: by !== "cluster" || clusters[k]?.name != null })), kinds);
@@ -246,12 +247,12 @@ function choose(wanted) {
 async function showTiles(wanted) {
   const place = list(), title = the("picked-title", HTMLElement), caught = caughtIds;
   title.hidden = !wanted.length;
-  title.textContent = `Selected: ${manyUnits(wanted.length)}`;
-  the("picked-more", HTMLElement).textContent = wanted.length > TILES ? `The first ${TILES} are shown; actions apply to all.` : "";
+  title.textContent = t("Selected: {images}", { images: manyUnits(wanted.length) });
+  the("picked-more", HTMLElement).textContent = wanted.length > TILES ? t("The first {count} are shown; actions apply to all.", { count: TILES }) : "";
   if (!wanted.length) { place.replaceChildren(); return; }
   const query = wanted.slice(0, TILES).map((id) => `id=${id}`).join("&");
   const answer = await fetch(`/c/${slug}/tiles?${query}`);
-  if (!answer.ok) throw new Error(`The selected images cannot be shown: ${answer.status}.`);
+  if (!answer.ok) throw new Error(t("The selected images cannot be shown: {status}.", { status: String(answer.status) }));
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (caughtIds === caught) place.replaceChildren(...fresh.querySelectorAll(".tile"));
   selection.show();
@@ -278,7 +279,7 @@ function hover(event) {
     if (i === null || !points) { hidePreview(); return; }
     const image = the("preview-image", HTMLImageElement), address = `/api/v1/images/${ids[i]}/thumbnail?size=256`;
     if (!image.src.endsWith(address)) image.src = address;
-    the("preview-text", HTMLElement).textContent = (clusterOf[i] ?? -1) < 0 ? "unclustered" : nameOf(clusterOf[i] ?? 0);
+    the("preview-text", HTMLElement).textContent = (clusterOf[i] ?? -1) < 0 ? t("unclustered") : nameOf(clusterOf[i] ?? 0);
     preview.style.left = `${Math.max(4, Math.min(place[0] + 16, points.width - 180))}px`;
     preview.style.top = `${Math.max(4, Math.min(place[1] + 16, points.height - 210))}px`;
     preview.hidden = false;
@@ -362,11 +363,11 @@ canvas.addEventListener("keydown", (event) => {
   if (by) { event.preventDefault(); points?.pan(...by); }
 });
 keys({
-  "l": ["Lasso (or shift and drag)", () => lassoMode(!lassoing)],
-  "+": ["Zoom in", () => points?.zoomBy(1.6)],
-  "-": ["Zoom out", () => points?.zoomBy(1 / 1.6)],
-  "0": ["The whole map", () => points?.whole()],
-  "Escape": ["Clear the selection", () => choose([])],
+  "l": [t("Lasso (or shift and drag)"), () => lassoMode(!lassoing)],
+  "+": [t("Zoom in"), () => points?.zoomBy(1.6)],
+  "-": [t("Zoom out"), () => points?.zoomBy(1 / 1.6)],
+  "0": [t("The whole map"), () => points?.whole()],
+  "Escape": [t("Clear the selection"), () => choose([])],
 });
 
 const fromAddress = () => {

@@ -1,7 +1,8 @@
 // @ts-check
 // Several people: who is at this browser, and what others decide, seen without a reload.
 
-import { alertOf, base, isOwn, many, readOnly, refresh, slug, the, toast } from "./common.js";
+import { alertOf, base, isOwn, readOnly, refresh, slug, the, toast } from "./common.js";
+import { many, t } from "./words.js";
 
 // --- a name, asked once -----------------------------------------------------------------------------------------------
 
@@ -18,7 +19,7 @@ form.addEventListener("submit", (event) => {
   if (!name) return;
   localStorage.setItem("actor", name);
   showName();
-  toast(`Your decisions stand in the history as ${name}'s.`);
+  toast(t("Your decisions stand in the history as {name}'s.", { name }));
 });
 the("who-not", HTMLElement).addEventListener("click", () => { localStorage.setItem("actor-asked", "no"); showName(); });
 shown.addEventListener("click", () => { the("help-button", HTMLElement).click(); the("actor", HTMLInputElement).select(); });
@@ -69,8 +70,8 @@ async function tell() {
   if (!others.length && !run) return;
   const first = others[0], cluster = others.length === 1 ? first?.clusters[0] : undefined;
   const who = [...new Set(others.map((one) => one.actor))].join(", ");
-  if (first) toast(others.length === 1 ? `${who} ${first.what}` : `${who}: ${many(others.length, "decision")}`, cluster ? { link: { text: "Open", href: `/c/${slug}/cluster/${encodeURIComponent(cluster)}` } } : {});
-  if (run) toast("A run stored new results.");
+  if (first) toast(others.length === 1 ? `${who} ${first.what}` : `${who}: ${many(others.length, "decision")}`, cluster ? { link: { text: t("Open"), href: `/c/${slug}/cluster/${encodeURIComponent(cluster)}` } } : {});
+  if (run) toast(t("A run stored new results."));
   await refresh();
   document.dispatchEvent(new CustomEvent("settled"));
 }

@@ -1,6 +1,8 @@
 // @ts-check
 // Points on a canvas with WebGL: drawing, moving, zooming, finding what lies where. Knows nothing of images.
 
+import { t } from "./words.js";
+
 const VERTEX = `#version 300 es
 in vec2 place; in vec4 colour; in float chosen;
 uniform vec2 factor, shift; uniform float size, some;
@@ -30,7 +32,7 @@ export class Points {
   /** @param {HTMLCanvasElement} canvas @param {() => void} moved called after each frame @throws {NoWebGL} */
   constructor(canvas, moved) {
     const gl = canvas.getContext("webgl2", { antialias: false, alpha: true, premultipliedAlpha: true, powerPreference: "high-performance" });
-    if (!gl) throw new NoWebGL("The map needs WebGL, which this browser does not provide. Turn on hardware acceleration, or use another browser. Everything else works without it.");
+    if (!gl) throw new NoWebGL(t("The map needs WebGL, which this browser does not provide. Turn on hardware acceleration, or use another browser. Everything else works without it."));
     this.canvas = canvas;
     this.gl = gl;
     this.moved = moved;
@@ -57,7 +59,7 @@ export class Points {
     const program = gl.createProgram();
     for (const [kind, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]])) {
       const shader = gl.createShader(kind);
-      if (!shader) throw new NoWebGL("The graphics context is lost.");
+      if (!shader) throw new NoWebGL(t("The graphics context is lost."));
       gl.shaderSource(shader, source);
       gl.compileShader(shader);
       gl.attachShader(program, shader);

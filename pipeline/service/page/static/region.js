@@ -2,9 +2,10 @@
 // Boxes on the picture that is seen large: draw one to find what looks like that region, to add it as an object, or say
 // that the box of an object is wrong. Drawing is in draw.js, the large view in viewer.js.
 
-import { alertOf, api, base, decide, many, readOnly, slug, the } from "./common.js";
+import { alertOf, api, base, decide, readOnly, slug, the } from "./common.js";
 import { ask } from "./dialogs.js";
 import { Drawing } from "./draw.js";
+import { many, t } from "./words.js";
 
 /** @typedef {import("./draw.js").Box} Box */
 
@@ -28,7 +29,7 @@ export function drawsOn(now) {
 export function toggleDrawing() {
   if (!drawing) return;
   if (drawing.box) { drawing.end(); return; }
-  if (!/\/(original|preview)$/.test(the("viewer-image", HTMLImageElement).src)) { alertOf(new Error("The whole image is not seen, so nothing can be drawn on it. Where its crop is seen, q shows the whole.")); return; }
+  if (!/\/(original|preview)$/.test(the("viewer-image", HTMLImageElement).src)) { alertOf(new Error(t("The whole image is not seen, so nothing can be drawn on it. Where its crop is seen, q shows the whole."))); return; }
   const own = (seen()?.box ?? "").split(" ").map(Number);
   drawing.start(own.length === 4 ? /** @type {Box} */ (own) : [0.3, 0.3, 0.4, 0.4]);
   the("viewer-draw-find", HTMLElement).focus({ preventScroll: true });
@@ -40,7 +41,7 @@ function told(box) {
   the("viewer-draw-start", HTMLElement).setAttribute("aria-pressed", String(box !== null));
   if (!box) return;
   const [x, y, w, h] = box.map((side) => Math.round(100 * side));
-  the("viewer-region", HTMLElement).textContent = `${w} × ${h} % of the image, at ${x}, ${y} %`;
+  the("viewer-region", HTMLElement).textContent = t("{width} × {height} of the image, at {x}, {y}", { width: String(w), height: `${h} %`, x: String(x), y: `${y} %` });
 }
 
 function find() {
@@ -51,9 +52,9 @@ function find() {
 async function add() {
   const image = seen()?.id, box = drawing?.box;
   if (!ofObjects || readOnly || !image || !box) return;
-  const label = await ask({ title: "Add this box as an object", label: "What it is, if you like", ok: "Add", optional: true });
+  const label = await ask({ title: t("Add this box as an object"), label: t("What it is, if you like"), ok: t("Add"), optional: true });
   if (label === null) return;
-  const made = await decide([{ kind: "add_box", image, box, ...(label ? { label } : {}) }], "Added a box. The next run embeds it.");
+  const made = await decide([{ kind: "add_box", image, box, ...(label ? { label } : {}) }], t("Added a box. The next run embeds it."));
   if (!made.length) return;
   drawing?.end();
   await sayWaiting();
@@ -61,7 +62,7 @@ async function add() {
 
 /** @param {string[]} ids of objects */
 export async function wrongBox(ids) {
-  const made = await decide(ids.map((image) => ({ kind: "wrong_box", image })), `Took ${many(ids.length, "wrong box")} out. The next run makes no object there.`);
+  const made = await decide(ids.map((image) => ({ kind: "wrong_box", image })), t("Took {boxes} out. The next run makes no object there.", { boxes: many(ids.length, "wrong box") }));
   if (made.length) await sayWaiting();
   return made;
 }
@@ -83,7 +84,7 @@ async function sayWaiting() {
   const place = document.getElementById("boxes-waiting");
   if (!place) return;
   const { added, removed, undone } = (await api(base)).boxes_waiting;
-  const parts = [added && `${many(added, "box")} added`, removed && `${many(removed, "box")} removed`, undone && `${many(undone, "decision")} about boxes undone`].filter(Boolean);
+  const parts = [added && t("{boxes} added", { boxes: many(added, "box") }), removed && t("{boxes} removed", { boxes: many(removed, "box") }), undone && t("{decisions} about boxes undone", { decisions: many(undone, "decision") })].filter(Boolean);
   place.hidden = !parts.length;
   the("boxes-waiting-text", HTMLElement).textContent = parts.join(", ");
 }

@@ -1,7 +1,8 @@
 // @ts-check
 // A run as it goes, in the place that a page has for it: #progress with #phase, #bar and #said.
 
-import { many, the } from "./common.js";
+import { the } from "./common.js";
+import { many, t } from "./words.js";
 
 /** @typedef {{ id?: string, kind?: string, state: string, error?: string | null, result?: any }} Run */
 
@@ -14,13 +15,13 @@ export function followRun(id) {
   const place = the("progress", HTMLElement), bar = the("bar", HTMLProgressElement);
   const phase = the("phase", HTMLElement), said = the("said", HTMLElement);
   place.hidden = false;
-  phase.textContent = "Waiting …";
+  phase.textContent = t("Waiting …");
   said.textContent = "";
   bar.removeAttribute("value");
   const events = new EventSource(`/api/v1/runs/${id}/events`);
   events.addEventListener("progress", (event) => {
     const { phase: name, done, total } = JSON.parse(event.data);
-    phase.textContent = total > 1 ? `${name}: ${Number(done).toLocaleString("en")} of ${many(Number(total), "image")}` : `${name} …`;
+    phase.textContent = total > 1 ? `${name}: ${t("{count} of {images}", { count: Number(done), images: many(Number(total), "image") })}` : `${name} …`;
     if (total > 1) { bar.max = total; bar.value = done; } else bar.removeAttribute("value");
   });
   events.addEventListener("notice", (event) => { said.textContent = JSON.parse(event.data).text; });
@@ -28,8 +29,8 @@ export function followRun(id) {
     const end = (/** @type {Run} */ run) => { events.close(); place.hidden = true; resolve(run); };
     events.addEventListener("state", (event) => {
       const run = JSON.parse(event.data);
-      if (run.state === "queued") phase.textContent = "Waiting for another run …";
-      else if (run.state === "running") phase.textContent = "Running …";
+      if (run.state === "queued") phase.textContent = t("Waiting for another run …");
+      else if (run.state === "running") phase.textContent = t("Running …");
       else end(run);
     });
     events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) end({ state: "lost" }); });
@@ -38,4 +39,4 @@ export function followRun(id) {
 
 /** What to say of a run that did not succeed. @param {Run} run */
 export const trouble = (run) =>
-  run.state === "cancelled" ? "The run was stopped; finished work is kept." : run.error ?? "The connection to the run was lost. Reload the page.";
+  run.state === "cancelled" ? t("The run was stopped; finished work is kept.") : run.error ?? t("The connection to the run was lost. Reload the page.");

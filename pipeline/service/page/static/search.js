@@ -2,7 +2,8 @@
 // The search that / opens on every page: clusters and images whose names, tags and texts have all the words.
 
 import "./viewer.js"; // on every page: an address may name an image
-import { alertOf, api, base, keys, made, many, manyUnits, slug, the } from "./common.js";
+import { alertOf, api, base, keys, made, slug, the } from "./common.js";
+import { many, manyUnits, t } from "./words.js";
 
 const dialog = the("search-dialog", HTMLDialogElement), input = the("search-words", HTMLInputElement);
 const clusters = the("search-clusters", HTMLElement), images = the("search-images", HTMLElement), told = the("search-told", HTMLElement);
@@ -25,9 +26,9 @@ async function look() {
     clusters.replaceChildren(...found.clusters.map(clusterRow));
     images.replaceChildren(...found.images.map(imageLink));
     told.textContent = `${many(found.total_clusters, "cluster")}, ${manyUnits(found.total_images)}`
-      + (found.elsewhere ? `; ${found.elsewhere.toLocaleString("en")} more set aside or left out: see Rejected` : "");
+      + (found.elsewhere ? `; ${t("{count} more set aside or left out: see Rejected", { count: found.elsewhere })}` : "");
     the("search-all", HTMLAnchorElement).hidden = !found.total_images;
-    the("search-all", HTMLAnchorElement).textContent = `Show all ${manyUnits(found.total_images)}`;
+    the("search-all", HTMLAnchorElement).textContent = t("Show all {images}", { images: manyUnits(found.total_images) });
   } catch (error) { alertOf(error); }
 }
 
@@ -37,7 +38,7 @@ export function clusterRow(one) {
   link.href = `/c/${slug}/cluster/${encodeURIComponent(one.id)}`;
   image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
   image.alt = "";
-  const text = made("span", one.name ?? `Unnamed ${one.id}`);
+  const text = made("span", one.name ?? t("Unnamed {id}", { id: one.id }));
   text.append(made("small", manyUnits(one.size)));
   link.append(image, text);
   item.append(link);
@@ -76,4 +77,4 @@ dialog.addEventListener("keydown", (event) => {
 the("search-all", HTMLAnchorElement).addEventListener("click", (event) => { event.preventDefault(); location.href = all(); });
 the("search-close", HTMLElement).addEventListener("click", () => dialog.close());
 the("search-button", HTMLElement).addEventListener("click", open);
-keys({ "/": ["Search names, files, tags and texts", open] });
+keys({ "/": [t("Search names, files, tags and texts"), open] });

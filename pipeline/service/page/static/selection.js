@@ -3,10 +3,11 @@
 
 import { keys, the, toast } from "./common.js";
 import { currentInSight, currentItem, items, list } from "./lists.js";
+import { num, t } from "./words.js";
 
 /** The image where an action takes one; says so where there are more. @param {string[]} ids @returns {string | undefined} */
 export function onlyOne(ids) {
-  if (ids.length > 1) toast(`Select one image: ${ids.length.toLocaleString("en")} are selected.`);
+  if (ids.length > 1) toast(t("Select one image: {count} are selected.", { count: ids.length }));
   return ids.length === 1 ? ids[0] : undefined;
 }
 
@@ -26,8 +27,8 @@ export class Selection {
     });
     document.addEventListener("shown", () => this.show());
     keys({
-      " ": ["Select", () => { const item = currentItem(); if (item) this.toggle(item); }],
-      "Escape": ["Clear the selection", () => this.clear()],
+      " ": [t("Select"), () => { const item = currentItem(); if (item) this.toggle(item); }],
+      "Escape": [t("Clear the selection"), () => this.clear()],
     });
   }
 
@@ -65,7 +66,7 @@ export class Selection {
       item.querySelector(".pick")?.setAttribute("aria-pressed", String(on));
     }
     list().classList.toggle("selecting", this.ids.size > 0);
-    the("selected-count", HTMLElement).textContent = this.ids.size.toLocaleString("en");
+    the("selected-count", HTMLElement).textContent = num(this.ids.size);
     this.bar.hidden = this.ids.size === 0;
     document.dispatchEvent(new CustomEvent("selected"));
   }

@@ -1,12 +1,13 @@
 // @ts-check
 // What fits nowhere: accepting the nearest cluster, one by one or all that are alike enough.
 
-import { alertOf, api, base, decide, keys, many, manyUnits, onRefresh, readOnly, the } from "./common.js";
+import { alertOf, api, base, decide, keys, onRefresh, readOnly, the } from "./common.js";
 import { pickCluster } from "./dialogs.js";
 import { imageActions, move } from "./images.js";
 import { currentInSight, items, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
 import { inViewer } from "./viewer.js";
+import { many, manyUnits, t } from "./words.js";
 
 /** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
 
@@ -28,7 +29,7 @@ document.addEventListener("click", async (event) => {
   const item = /** @type {HTMLElement | null} */ (button?.closest("[data-id]") ?? null);
   if (button?.getAttribute("data-do") === "accept") await accept(item);
   if (button?.getAttribute("data-do") === "move" && item?.dataset.id) {
-    const to = await pickCluster("Move 1 image to a cluster, or to a new one", [], true);
+    const to = await pickCluster(t("Move {images} to a cluster, or to a new one", { images: manyUnits(1) }), [], true);
     if (to) await move([item.dataset.id], to);
   }
 });
@@ -68,7 +69,7 @@ form?.addEventListener("submit", async (event) => {
   const byCluster = new Map();
   for (const one of above()) byCluster.set(one.nearest_cluster ?? "", [...(byCluster.get(one.nearest_cluster ?? "") ?? []), one.image_id]);
   const decisions = [...byCluster].map(([to, images]) => ({ kind: "move", images, to }));
-  if (decisions.length) await decide(decisions, `Accepted ${manyUnits(above().length)} into ${many(decisions.length, "cluster")}.`);
+  if (decisions.length) await decide(decisions, t("Accepted {images} into {clusters}.", { images: manyUnits(above().length), clusters: many(decisions.length, "cluster") }));
 });
 /** Begin where something would be accepted: at 70 % alike, or at the best there is. */
 function beginAtTheBest() {
@@ -78,5 +79,5 @@ function beginAtTheBest() {
 }
 loadWaiting().then(beginAtTheBest).catch(alertOf);
 
-if (!readOnly) inViewer("y", "Accept the nearest cluster", (ids) => accept(items().find((one) => one.dataset.id === ids[0]) ?? null));
-if (!readOnly) keys({ "y": ["Accept the nearest cluster", () => void accept(currentInSight())] });
+if (!readOnly) inViewer("y", t("Accept the nearest cluster"), (ids) => accept(items().find((one) => one.dataset.id === ids[0]) ?? null));
+if (!readOnly) keys({ "y": [t("Accept the nearest cluster"), () => void accept(currentInSight())] });

@@ -6,6 +6,7 @@ import { alertOf, api, made, slug, the, undoLast } from "./common.js";
 import { items, more, setCurrent } from "./lists.js";
 import { drawsOn, toggleDrawing } from "./region.js";
 import { together, Zoom } from "./zoom.js";
+import { t } from "./words.js";
 
 /** @typedef {{ label: string, run: (ids: string[]) => unknown }} Action what a key does with the picture that is seen */
 /** @typedef {DOMStringMap} Facts the data of a tile */
@@ -48,7 +49,7 @@ the("viewer-image", HTMLElement).addEventListener("load", outline);
 /** A box in words. @param {string | undefined} box */
 function boxText(box) {
   const sides = box?.split(" ").map((side) => `${Math.round(Number(side) * 100)} %`);
-  return sides && `${sides[2]} × ${sides[3]} of the image, at ${sides[0]}, ${sides[1]}`;
+  return sides && t("{width} × {height} of the image, at {x}, {y}", { width: sides[2] ?? "", height: sides[3] ?? "", x: sides[0] ?? "", y: sides[1] ?? "" });
 }
 
 /** The list at hand, as it is now. */
@@ -103,7 +104,7 @@ function show(data) {
   if (changed) drawing.end();
   if (changed) picture("viewer-image", data.id ?? "", data.key ?? "", data.hash ?? "", zoom);
   the("viewer-key", HTMLElement).textContent = data.key ?? "";
-  the("viewer-place", HTMLElement).textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${row().length.toLocaleString("en")} loaded`;
+  the("viewer-place", HTMLElement).textContent = place < 0 ? "" : t("{place} of {count} loaded", { place: place + 1, count: row().length });
   const id = encodeURIComponent(data.id ?? "");
   the("viewer-map", HTMLAnchorElement).href = `/c/${slug}/map?image=${id}`;
   the("viewer-original", HTMLAnchorElement).href = original(data.id ?? "");
@@ -131,14 +132,14 @@ function picture(name, id, key, hash, its) {
       if (!still()) return;
       image.src = large.src;
       its.fit();
-      if (its === zoom && form === "preview") tell("This browser cannot show the original. This is a JPEG made of it, of at most 2,560 pixels.");
+      if (its === zoom && form === "preview") tell(t("This browser cannot show the original. This is a JPEG made of it, of at most 2,560 pixels."));
       ahead(form);
     };
     large.onerror = () => {
       if (!still()) return;
       if (form === "original") load("preview");
-      else if (its === zoom) tell(image.naturalWidth ? "The original cannot be read or is too large to be shown. This is its thumbnail."
-        : "It was set aside, so there is nothing to show. Rejected tells why.");
+      else if (its === zoom) tell(image.naturalWidth ? t("The original cannot be read or is too large to be shown. This is its thumbnail.")
+        : t("It was set aside, so there is nothing to show. Rejected tells why."));
     };
     large.src = original(id, form);
   };
@@ -166,8 +167,8 @@ function ahead(form) {
 function facts(recorded) {
   const data = seen ?? /** @type {Facts} */ ({}), list = the("viewer-facts", HTMLElement);
   /** @type {[string, string | undefined | null][]} */
-  const all = [["Cluster", data.clusterName || data.cluster || data.state], ["Fits", data.probability], [groupLabel, data.group], ["Tags", data.tags],
-    ["Pixels", data.pixels], ["Box", boxText(data.box)], [data.taken ? "Taken" : "File date", data.taken || data.date], ...recorded, ["Id", data.id]];
+  const all = [[t("Cluster"), data.clusterName || data.cluster || t(data.state ?? "")], [t("Fits"), data.probability], [groupLabel, data.group], [t("Tags"), data.tags],
+    [t("Pixels"), data.pixels], [t("Box"), boxText(data.box)], [data.taken ? t("Taken") : t("File date"), data.taken || data.date], ...recorded, [t("Id"), data.id]];
   list.replaceChildren(...all.flatMap(([name, value]) => (value ? [made("dt", name), made("dd", value)] : [])));
 }
 
@@ -180,7 +181,7 @@ async function camera(id, signal) {
   const time = found.exposure ? (found.exposure < 0.4 ? `1/${Math.round(1 / found.exposure)} s` : `${found.exposure} s`) : "";
   const taken = [time, found.aperture && `f/${found.aperture}`, found.iso && `ISO ${found.iso}`, found.focal_length && `${Math.round(found.focal_length)} mm`];
   const where = found.latitude === null ? "" : `${found.latitude.toFixed(4)}, ${found.longitude.toFixed(4)}`;
-  if (!signal.aborted) facts([["Camera", found.camera], ["Lens", found.lens], ["Exposure", taken.filter(Boolean).join(", ")], ["Place", where], ["By", found.artist], ["Software", found.software]]);
+  if (!signal.aborted) facts([[t("Camera"), found.camera], [t("Lens"), found.lens], [t("Exposure"), taken.filter(Boolean).join(", ")], [t("Place"), where], [t("By"), found.artist], [t("Software"), found.software]]);
 }
 
 // --- side by side -----------------------------------------------------------------------------------------------------
@@ -202,10 +203,10 @@ async function showBeside(signal) {
 /** The face of the cluster, of the nearest one for an image that is in none. @param {AbortSignal} signal */
 async function face(signal) {
   const image = await api(`/api/v1/images/${encodeURIComponent(seen?.id ?? "")}`, { signal }), cluster = image.cluster ?? image.nearest_cluster;
-  if (!cluster) return { id: image.image_id, key: "No cluster is near: this is the image itself." };
+  if (!cluster) return { id: image.image_id, key: t("No cluster is near: this is the image itself.") };
   const found = await api(`/api/v1/clusters/${encodeURIComponent(cluster)}`, { signal });
   const id = found.representatives.find((/** @type {string} */ one) => one !== image.image_id) ?? found.representative;
-  return { id, key: `${image.cluster ? "" : "Nearest: "}${found.name ?? found.id}` };
+  return { id, key: image.cluster ? found.name ?? found.id : t("Nearest: {name}", { name: found.name ?? found.id }) };
 }
 
 /** @param {"face" | "held"} wanted */

@@ -2,6 +2,7 @@
 // Views that people keep under a name: what the address says, for everybody and on every page.
 
 import { actor, alertOf, api, base, done, keys, made, readOnly, slug, the } from "./common.js";
+import { t } from "./words.js";
 
 const dialog = the("views-dialog", HTMLDialogElement), list = the("views-list", HTMLElement), form = the("views-save", HTMLFormElement);
 const name = the("views-name", HTMLInputElement);
@@ -20,10 +21,10 @@ function row(view) {
   if (link.pathname + link.search === location.pathname + location.search) link.setAttribute("aria-current", "page");
   item.append(link, made("small", view.actor, "soft"));
   if (readOnly) return item;
-  const remove = /** @type {HTMLButtonElement} */ (made("button", "Remove", "quiet tiny"));
+  const remove = /** @type {HTMLButtonElement} */ (made("button", t("Remove"), "quiet tiny"));
   remove.type = "button";
-  remove.setAttribute("aria-label", `Remove the view ${view.name}`);
-  remove.addEventListener("click", () => void change(() => api(`${base}/views/${encodeURIComponent(view.name)}?${new URLSearchParams({ actor: actor() })}`, { method: "DELETE" }), `Removed the view “${view.name}”.`));
+  remove.setAttribute("aria-label", t("Remove the view {name}", { name: view.name }));
+  remove.addEventListener("click", () => void change(() => api(`${base}/views/${encodeURIComponent(view.name)}?${new URLSearchParams({ actor: actor() })}`, { method: "DELETE" }), t("Removed the view “{name}”.", { name: view.name })));
   item.append(remove);
   return item;
 }
@@ -31,7 +32,7 @@ function row(view) {
 async function show() {
   const found = await api(`${base}/views`);
   list.replaceChildren(...found.items.map(row));
-  if (!found.items.length) list.append(made("li", "No view is saved yet.", "soft"));
+  if (!found.items.length) list.append(made("li", t("No view is saved yet."), "soft"));
 }
 
 /** @param {() => Promise<{ number: number }>} work @param {string} text */
@@ -54,9 +55,9 @@ form.addEventListener("submit", (event) => {
   const wanted = name.value.trim();
   if (!wanted) return;
   name.value = "";
-  void change(() => api(`${base}/views`, { method: "POST", json: { name: wanted, address: here(), actor: actor() } }), `Saved the view “${wanted}”.`);
+  void change(() => api(`${base}/views`, { method: "POST", json: { name: wanted, address: here(), actor: actor() } }), t("Saved the view “{name}”.", { name: wanted }));
 });
 document.addEventListener("undone", () => { if (dialog.open) show().catch(alertOf); });
 the("views-close", HTMLElement).addEventListener("click", () => dialog.close());
 the("views-button", HTMLElement).addEventListener("click", open);
-keys({ "w": ["Saved views: go to one, or keep this one", open] });
+keys({ "w": [t("Saved views: go to one, or keep this one"), open] });

@@ -3,6 +3,7 @@
 // has a key of its own (viewer.js).
 
 import { keys } from "./common.js";
+import { t } from "./words.js";
 
 const button = document.getElementById("whole-button");
 let whole = new URL(location.href).searchParams.has("whole");
@@ -46,7 +47,7 @@ function toggle() {
 const list = document.getElementById("list");
 if (button && list) {
   button.addEventListener("click", toggle);
-  keys({ "q": ["Whole images, or the crops of their objects", toggle] });
+  keys({ "q": [t("Whole images, or the crops of their objects"), toggle] });
   new MutationObserver(() => { if (whole) showAll(); }).observe(list, { childList: true, subtree: true }); // more of them, or anew
   showAll();
 }

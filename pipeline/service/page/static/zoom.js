@@ -1,6 +1,8 @@
 // @ts-check
 // Looking closely at one picture: zoom by wheel, click or keys, and move it by dragging or scrolling.
 
+import { t } from "./words.js";
+
 const MOST = 8; // times the picture's own pixels
 const STEP = 1.25;
 
@@ -81,7 +83,7 @@ export class Zoom {
       const box = this.image.getBoundingClientRect();
       this.frame.scrollTo(across * box.width - left, down * box.height - top);
     }
-    this.told(factor ? `${Math.round(factor * 100)} %` : "whole picture");
+    this.told(factor ? `${Math.round(factor * 100)} %` : t("whole picture"));
     this.changed();
   }
 

@@ -1,0 +1,33 @@
+// @ts-check
+// The words of the page in the language of the reader. The catalogue is a file of its own, which is loaded first; what
+// it lacks is shown in English. The templates use the same one: pipeline/service/page/language.py.
+
+/** @typedef {string | { one: string, other: string }} Entry */
+
+const catalogue = /** @type {Record<string, Entry>} */ (/** @type {any} */ (globalThis).WORDS ?? {});
+export const language = document.documentElement.lang || "en";
+
+/** A number as it is written in the language. @param {number} value */
+export const num = (value) => value.toLocaleString(language);
+
+/**
+ * The English text in the language of the page, with its {places} filled. `n` is a number, and chooses the form.
+ * @param {string} text
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(text, values = {}) {
+  const entry = catalogue[text] ?? text;
+  const words = typeof entry === "string" ? entry : values["n"] === 1 ? entry.one : entry.other;
+  return words.replace(/\{(\w+)\}/g, (place, name) => {
+    const value = values[name];
+    return value === undefined ? place : typeof value === "number" ? num(value) : value;
+  });
+}
+
+/** A number of something. @param {number} count @param {string} word what one of it is called in English */
+export const many = (count, word) => t(`{n} ${word}`, { n: count });
+
+/** What is clustered here: image, or object in an image. */
+const unit = document.body.dataset.unit ?? "image";
+/** @param {number} count */
+export const manyUnits = (count) => many(count, unit);
