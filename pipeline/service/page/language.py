@@ -42,7 +42,12 @@ def languages() -> dict[str, str]:
 def use(request: Request, setting: str) -> None:
     """Answer this request in the language of the page's menu, else of the settings, else of the browser."""
     wanted = [request.cookies.get(COOKIE, ""), setting, *_accepted(request.headers.get("accept-language", ""))]
-    _current.set(next((code for code in wanted if code in catalogues()), FALLBACK))
+    speak(next((code for code in wanted if code in catalogues()), FALLBACK))
+
+
+def speak(code: str) -> None:
+    """Answer in this language, which is one of `catalogues()`."""
+    _current.set(code)
 
 
 def language() -> str:

@@ -121,9 +121,11 @@ def shown_as_is(template: str) -> list[str]:
 def literals(script: str) -> list[str]:
     """Literals of a script that read like words for people and are not looked up."""
     known = set(_arguments(script))
+    for text in known:
+        script = script.replace(f'"{text}"', '""')
     flat = re.sub(r"\$\{[^{}]*\}", "", script)
     found = [*_LITERAL.findall(flat), *re.findall(r"`([^`\n]*)`", flat)]
-    return [one for one in found if one not in known and _reads_as_words(one)]
+    return [one for one in found if one not in known and _reads_as_words(re.sub(r"\$\{.*", "", one))]
 
 
 def _reads_as_words(text: str) -> bool:

@@ -12,7 +12,7 @@ from tests.service.site import Client
 
 # names, and what is no text for people: keys of the keyboard, classes, queries of styles
 NO_WORDS = {
-    "· image-cluster", "Dagster", "Enter", "Escape", "Arrow", "toast alert", "toast alert conflict", "input, textarea",
+    "· image-cluster", "Dagster", "Enter", "Escape", "Arrow", "wrong box", "toast alert", "toast alert conflict", "input, textarea",
     "(prefers-color-scheme: dark)", "name-on-map unsure", "quiet tiny", "The shaders do not link: ",
 }  # fmt: skip
 
@@ -20,7 +20,7 @@ NO_WORDS = {
 @pytest.fixture(autouse=True)
 def english_again() -> Iterator[None]:
     yield
-    language._current.set("en")
+    language.speak("en")
 
 
 def page(client: Client, path: str, accept: str = "", cookie: str = "") -> str:
@@ -125,7 +125,7 @@ def test_numbers_are_counted_and_written_as_the_language_does() -> None:
         "12,345 images",
     ]
     assert language.percent(0.684) == "68%"
-    language._current.set("de")
+    language.speak("de")
     assert [language.counted(n, "image") for n in (0, 1, 2, 12345)] == [
         "0 Bilder",
         "1 Bild",
@@ -136,7 +136,7 @@ def test_numbers_are_counted_and_written_as_the_language_does() -> None:
 
 
 def test_what_a_catalogue_lacks_is_english() -> None:
-    language._current.set("de")
+    language.speak("de")
     assert language.t("A text of tomorrow, {name}", name="{x}") == "A text of tomorrow, {x}"
 
 

@@ -64,6 +64,6 @@ def test_no_file_of_the_page_names_another_server() -> None:
 
 def test_a_count_is_followed_by_the_right_form_of_the_word() -> None:
     template = environment().from_string(
-        "{{ 1|plural('category') }}, {{ 2|plural('category') }}, {{ 0|plural('day') }}"
+        "{{ 1|plural('category') }}, {{ 2|plural('category') }}, {{ 0|plural('image') }}"
     )
-    assert template.render() == "1 category, 2 categories, 0 days"
+    assert template.render() == "1 category, 2 categories, 0 images"
