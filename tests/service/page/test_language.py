@@ -12,7 +12,8 @@ from tests.service.site import Client
 
 # names, and what is no text for people: keys of the keyboard, classes, queries of styles
 NO_WORDS = {
-    "· image-cluster", "Dagster", "Enter", "Escape", "Arrow", "wrong box", "toast alert", "toast alert conflict", "input, textarea",
+    "· image-cluster", "Dagster", "Enter", "Escape", "Arrow", "wrong box", "toast alert", "toast alert conflict",
+    "input, textarea",
     "(prefers-color-scheme: dark)", "name-on-map unsure", "quiet tiny", "The shaders do not link: ",
 }  # fmt: skip
 
