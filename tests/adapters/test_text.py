@@ -52,3 +52,15 @@ def test_words_become_the_models_own_text_vectors(tmp_path: Path) -> None:
 def test_an_encoder_that_cannot_read_says_which_can() -> None:
     with pytest.raises(EncoderError, match="open_clip"):
         open_text_encoder("packaged:efficientnet_lite0")
+
+
+def test_a_tokenizer_that_lacks_a_library_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import open_clip
+
+    def lacks(_name: str) -> None:
+        raise ImportError("SentencePiece is needed for this tokenizer")
+
+    spec = reading_clip(tmp_path)
+    monkeypatch.setattr(open_clip, "get_tokenizer", lacks)
+    with pytest.raises(EncoderError, match="SentencePiece is needed"):
+        open_text_encoder(spec)

@@ -54,7 +54,7 @@ def open_text_encoder(spec: str) -> TextEncoder:
                 pretrained_text=False, require_pretrained=True,
             )  # fmt: skip
             tokenizer: Any = open_clip.get_tokenizer(parsed.model)
-    except (OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
         detail = " ".join(str(error).split())[:300]
         raise EncoderError(f"The text encoder of {spec} does not load: {detail}") from error
     return TextEncoder(model.eval(), tokenizer)
