@@ -18,6 +18,8 @@ from importlib import resources
 from fastapi import Request
 from markupsafe import Markup, escape
 
+from pipeline.stages.published.group_words import plural
+
 Entry = str | dict[str, str]
 FALLBACK = "en"
 COOKIE = "language"
@@ -91,8 +93,14 @@ def percent(value: float) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """A number of something: `word` is what one of it is called in English."""
-    return t(f"{{n}} {word}", n=count)
+    """A number of something: `word` is what one of it is called in English.
+
+    A word that no catalogue has is that of a page that speaks English only.
+    """
+    key = f"{{n}} {word}"
+    if key in catalogues()[FALLBACK]:
+        return t(key, n=count)
+    return f"{number(count)} {word if count == 1 else plural(word)}"
 
 
 def keys(*names: str) -> Markup:
