@@ -6,6 +6,7 @@ What belongs here: joining the two. Not here: the files on disk (`storage/attemp
 
 import threading
 from contextlib import AbstractContextManager
+from copy import copy
 
 from pipeline.adapters.decode_apart import DecodingProcess
 from pipeline.settings import ImageParams
@@ -36,6 +37,12 @@ class CarefulAttempts:
         if isinstance(decoded, Decoded) and digest in self._log.failed:
             self._log.survived(digest)
         return decoded
+
+    def of_every_file(self) -> "CarefulAttempts":
+        """The same log and process, and each file is decoded apart."""
+        careful = copy(self)
+        careful._every = True
+        return careful
 
     def close(self) -> None:
         """End the process. Nothing is being decoded any more."""

@@ -55,20 +55,22 @@ def outcomes_of_workers(
     images: KnownImages,
     is_known: Callable[[str], bool],
     here: Here,
+    apart: Here,
     keys_per_task: int,
 ) -> Iterator[Outcome[str]]:
     """One outcome per key, in order, equal to what `stream` yields in this process.
 
     `contents` are the stored resolutions, `is_known` as `skip` of `stream`. `here` does some keys in this process:
-    those that a worker could not read, since the source may look different from there, those whose thumbnail is gone,
-    and those whose task lost its worker again and again. Raises what a worker raised.
+    those that a worker could not read, since the source may look different from there, and those whose thumbnail is
+    gone. `apart` does too, but decodes in a process of its own: a file of a task that lost its worker again and again
+    may be what the workers died of. Raises what a worker raised.
     """
     pool.know(contents, frozenset(with_vector))
     seen: set[str] = set()
     tasks = (keys[start : start + keys_per_task] for start in range(0, len(keys), keys_per_task))
     for part, result in pool.results(tasks):
         if result is None:
-            for outcome in here(part):
+            for outcome in apart(part):
                 _note(outcome, seen)
                 yield outcome
             continue

@@ -18,12 +18,12 @@ import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.embeddings.stream import Outcome, stream
-from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
 from pipeline.stages.images.decode import ImageInfo, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
+from pipeline.steps.decode_attempts import CarefulAttempts
 from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers, workers_of
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.lost_contents import read_again, take_out_lost
@@ -148,7 +148,7 @@ class _Work:
         with closing(self.project.attempts(self.slug)) as attempts:
             self._stream(todo, attempts)
 
-    def _stream(self, todo: pl.DataFrame, attempts: Attempts) -> None:
+    def _stream(self, todo: pl.DataFrame, attempts: CarefulAttempts) -> None:
         started = perf_counter()
         doing = "embed" if self.vectors is not None else "read"
         outcomes = self._outcomes(todo["key"].to_list(), attempts)
@@ -165,7 +165,7 @@ class _Work:
             self.seconds = perf_counter() - started
             self.workers = facts_of_workers(self.project, self.seconds, embed=self.vectors is not None)
 
-    def _outcomes(self, keys: list[str], attempts: Attempts) -> Iterator[Outcome[str]]:
+    def _outcomes(self, keys: list[str], attempts: CarefulAttempts) -> Iterator[Outcome[str]]:
         """By the workers of `execution.engine`, or in this process."""
         if self.project.settings.execution.engine == "local":
             return self._outcomes_here(keys, attempts)
@@ -174,10 +174,11 @@ class _Work:
             contents=self.project.contents.read(lambda _damaged: None),
             with_vector=self.with_vector, images=self.images, is_known=self._is_known,
             here=lambda some: self._outcomes_here(some, attempts),
+            apart=lambda some: self._outcomes_here(some, attempts.of_every_file()),
             keys_per_task=self.project.settings.execution.ray.keys_per_task,
         )  # fmt: skip
 
-    def _outcomes_here(self, keys: list[str], attempts: Attempts) -> Iterator[Outcome[str]]:
+    def _outcomes_here(self, keys: list[str], attempts: CarefulAttempts) -> Iterator[Outcome[str]]:
         settings = self.project.settings
         return stream(
             read_objects(

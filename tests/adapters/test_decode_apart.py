@@ -9,17 +9,10 @@ import pytest
 from pipeline.adapters.decode_apart import DecodingProcess, decode_apart
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, decode
-from tests.odd_images import odd_images, with_exif
+from tests.broken_codec import break_codec
+from tests.odd_images import odd_images, quadrants, with_exif
 
 PARAMS = ImageParams()
-BREAKING = """
-import os, signal, time
-from PIL import ImageFile
-before = ImageFile.ImageFile.load
-def load(self):
-    {what}
-ImageFile.ImageFile.load = load
-"""
 
 
 def test_the_image_is_the_same() -> None:
@@ -47,7 +40,7 @@ def test_a_file_that_is_no_image_gets_its_reason() -> None:
 def test_a_crash_and_an_endless_loop_are_rejected_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, reason: str
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(BREAKING.format(what=what))
+    break_codec(tmp_path, what, quadrants().size)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     found = decode_apart(with_exif(1, kind="PNG"), ImageParams(decode_seconds=1), digest="ab")
     assert found == Rejected("broken", reason, "ab")
@@ -70,7 +63,7 @@ def test_a_sound_file_is_not_blamed_for_the_crash_of_a_process_that_another_one_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later_dies = "load.n = getattr(load, 'n', 0) + 1; load.n == 5 and os.kill(os.getpid(), signal.SIGSEGV)"
-    (tmp_path / "sitecustomize.py").write_text(BREAKING.format(what=later_dies + "\n    return before(self)"))
+    break_codec(tmp_path, later_dies, quadrants().size)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     process = DecodingProcess(PARAMS)
     try:

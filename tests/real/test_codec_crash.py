@@ -17,25 +17,17 @@ import httpx
 import pytest
 
 from pipeline.stages.images.decode import content_hash
+from tests.broken_codec import break_codec
 from tests.steps.test_run import Bench, add, picture
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[2]
-# What a broken codec does to the process that it runs in. The size of the image says which file it stumbles over.
-CODEC = """
-import os, signal, time
-from PIL import ImageFile
-before = ImageFile.ImageFile.load
-def load(self):
-    if self.size == (41, 43):
-        {what}
-    return before(self)
-ImageFile.ImageFile.load = load
-"""
+ODD = (41, 43)  # pixels of the image that the codec stumbles over
 RUN = """
 import sys
 from pathlib import Path
+from tests.broken_codec import break_codec
 from tests.steps.test_run import Bench
 Bench(Path(sys.argv[1]), Path(sys.argv[2]), images={"decode_seconds": 5}).run()
 """
@@ -45,12 +37,12 @@ Bench(Path(sys.argv[1]), Path(sys.argv[2]), images={"decode_seconds": 5}).run()
 def bench(tmp_path: Path) -> Bench:
     for seed in range(24):
         add(tmp_path / "library", f"bollards/{seed:03d}.png", ("red", "blue")[seed % 2], seed)
-    picture((30, 180, 40), 7).resize((41, 43)).save(tmp_path / "library" / "bollards" / "012-odd.png")
+    picture((30, 180, 40), 7).resize(ODD).save(tmp_path / "library" / "bollards" / "012-odd.png")
     return Bench(tmp_path / "library", tmp_path / "data")
 
 
 def start(bench: Bench, folder: Path, what: str) -> "subprocess.Popen[bytes]":
-    (folder / "sitecustomize.py").write_text(CODEC.format(what=what))
+    break_codec(folder, what, ODD)
     return subprocess.Popen(
         [sys.executable, "-c", RUN, str(bench.library), str(bench.data)], cwd=ROOT, stderr=subprocess.PIPE,
         env={"PYTHONPATH": f"{folder}:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
@@ -115,7 +107,7 @@ def test_a_codec_that_crashes_or_never_ends_costs_the_service_one_answer(bench: 
         ("os.kill(os.getpid(), signal.SIGSEGV)", "Its decoder crashed (SIGSEGV)."),
         ("time.sleep(3600)", "Its decoder did not end within 5 s (images.decode_seconds)."),
     ):
-        (tmp_path / "sitecustomize.py").write_text(CODEC.format(what=what))
+        break_codec(tmp_path, what, ODD)
         with serving(settings, tmp_path) as (url, process):
             found = httpx.post(f"{url}/api/v1/similarity/find", files={"file": ("x.png", odd)}, timeout=60)
             assert (found.status_code, said in found.json()["detail"]) == (422, True), found.text

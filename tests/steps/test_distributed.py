@@ -23,6 +23,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.ingest import ingest
 from pipeline.steps.manifest import manifest, select_categories
 from pipeline.steps.project import Project, Report
+from tests.broken_codec import break_codec
 
 SLUG, KEYS_PER_TASK = "posts", 4
 
@@ -96,8 +97,15 @@ def stored(project: Project) -> dict[str, str]:
 
 
 def status(project: Project) -> dict[str, str]:
-    rows = project.store.require(SLUG, "images").table("images", IMAGES_SCHEMA, ["key", "status"])
-    return {key.rpartition("/")[2]: value for key, value in rows.iter_rows()}
+    return {key.rpartition("/")[2]: value for key, value in images(project).select("key", "status").iter_rows()}
+
+
+def reasons(project: Project) -> list[str]:
+    return images(project)["reason"].drop_nulls().to_list()
+
+
+def images(project: Project) -> pl.DataFrame:
+    return project.store.require(SLUG, "images").table("images", IMAGES_SCHEMA)
 
 
 @pytest.fixture
@@ -125,6 +133,19 @@ def test_a_task_whose_workers_are_lost_again_and_again_is_done_here(library: Lib
     project = library.project("ray")
     run(project, InThisProcess(EmbeddingWorker(library.setup()), lost=[0, 2]))
     assert stored(project) == here
+
+
+@pytest.mark.usefixtures("here")
+def test_a_file_that_its_workers_die_of_does_not_kill_this_process(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(60).resize((41, 43)).save(library.folder / "a-51.png")
+    break_codec(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)", (41, 43))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    project = library.project("ray")
+    run(project, InThisProcess(EmbeddingWorker(library.setup()), lost=[1]))
+    assert status(project) == {**status(library.project("local")), "a-51.png": "broken"}
+    assert "Its decoder crashed (SIGSEGV)." in reasons(project)
 
 
 def test_what_a_worker_cannot_read_is_read_here(library: Library, here: dict[str, str], tmp_path: Path) -> None:
