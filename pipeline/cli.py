@@ -28,6 +28,7 @@ from pipeline.commands.common import (
     where_options,
     with_project,
 )
+from pipeline.commands.data import data
 from pipeline.commands.deciding import COMMANDS
 from pipeline.commands.doctor import doctor
 from pipeline.commands.duplicates import duplicates
@@ -336,6 +337,7 @@ main.add_command(changes)
 for _command in COMMANDS:
     clusters.add_command(_command)
 main.add_command(clusters)
+main.add_command(data)
 main.add_command(doctor)
 main.add_command(duplicates)
 main.add_command(encoders)

@@ -174,6 +174,10 @@ class BackupError(PermanentError):
     """A copy of the decisions is damaged, missing or the wrong one. Nothing was changed."""
 
 
+class DataCopyError(PermanentError):
+    """A library cannot be copied to a bucket or from it without losing something. Nothing was replaced."""
+
+
 class DamagedFileError(PermanentError):
     """A file of the data directory is truncated, overwritten or unreadable. It was left unchanged."""
 

@@ -7,6 +7,7 @@ endpoint (`buckets.py`), which keys are images (`stages/manifest/keys.py`).
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.patience import RetryPolicy
@@ -157,6 +158,50 @@ class ObstoreBucket:
         self._requests.ask(
             f"write {key!r}", lambda store: store.put(checked, data, attributes={"Content-Type": content_type})
         )
+
+    def read_version(self, key: str) -> tuple[bytes, str]:
+        """The whole object and its ETag, as `write_if` takes it. Also raises `ObjectMissingError`."""
+        checked = _checked(key, self.url)
+
+        def get(store: "S3Store") -> tuple[bytes, str]:
+            response = store.get(checked)
+            return bytes(response.bytes()), response.meta["e_tag"] or ""
+
+        return self._requests.ask(f"read {key!r}", get, key)
+
+    def write_if(self, key: str, data: bytes, *, etag: str | None) -> bool:
+        """Create the object if `etag` is None, else replace it if this is its ETag; returns whether it was written.
+
+        Some servers ignore the condition (`snapshot_store.require_conditions`).
+        """
+        checked = _checked(key, self.url)
+
+        def put(store: "S3Store") -> bool:
+            from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+            try:
+                store.put(checked, data, mode="create" if etag is None else {"e_tag": etag})
+            except (AlreadyExistsError, PreconditionError):
+                return False
+            return True
+
+        return self._requests.ask(f"write {key!r}", put)
+
+    def upload(self, key: str, file: Path) -> None:
+        """Create or replace one object with the bytes of a file, in parts if it is large."""
+        checked = _checked(key, self.url)
+        self._requests.ask(f"write {key!r}", lambda store: store.put(checked, file))
+
+    def download(self, key: str, file: Path) -> None:
+        """Write one object to a file, piece by piece. Also raises `ObjectMissingError`."""
+        checked = _checked(key, self.url)
+
+        def get(store: "S3Store") -> None:
+            with file.open("wb") as opened:
+                for piece in store.get(checked).stream():
+                    opened.write(piece)
+
+        self._requests.ask(f"read {key!r}", get, key)
 
     def delete(self, key: str) -> None:
         """Remove one object; does nothing if it does not exist."""

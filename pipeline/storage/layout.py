@@ -25,6 +25,8 @@ What belongs here: paths and the data directory's schema version. Not here: read
       published/.history/SLUG.json                   publications, and the candidate that waits
       backups/decisions/COPY.{sqlite3,json}          copies of the decisions, made with every publication
       service/                                       runs and uploads of the service
+      copied.json                                    which copy in a bucket this directory was last equal to
+      copying/                                       files on their way, only while the directory is copied
       originals/                                     target of `image-cluster download`
       cache/                                         may be deleted at any time
 """
@@ -44,12 +46,14 @@ TABLE_SUFFIX = ".parquet"
 NAMES_MARK = "-"  # between the fingerprint of vectors and the digest of their names
 # files of a published set that the program reads
 DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
+CURATION = "curation.sqlite3"
 # All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(
     {
         MARKER, "categories.json", "renames.json", "pairs.csv", "decisions.json", "source.json", "categories",
-        "vectors", "thumbnails", "contents", "published", "cache", "service", "originals", "backups",
-        "curation.sqlite3", "curation.sqlite3-wal", "curation.sqlite3-shm", "curation.sqlite3-journal",
+        "vectors", "thumbnails", "contents", "published", "cache", "service", "originals", "backups", "copied.json",
+        "copying",
+        CURATION, f"{CURATION}-wal", f"{CURATION}-shm", f"{CURATION}-journal",
     }
 )  # fmt: skip
 
@@ -117,7 +121,7 @@ class Layout:
 
     @property
     def curation(self) -> Path:
-        return self.root / "curation.sqlite3"
+        return self.root / CURATION
 
     @property
     def decided(self) -> Path:
@@ -132,6 +136,21 @@ class Layout:
     def replaced(self, at: str) -> Path:
         """Where decisions are kept aside that a restore replaced; `at` is its time, ISO 8601."""
         return self.copies / f"replaced-{at.replace('-', '').replace(':', '')}.sqlite3"
+
+    @property
+    def copied(self) -> Path:
+        """Which copy in a bucket this directory was last equal to."""
+        return self.root / "copied.json"
+
+    @property
+    def copied_digests(self) -> Path:
+        """The digests of the files that were listed last, by size and time; a cache."""
+        return self.cache / "copied-digests.json"
+
+    @property
+    def copying(self) -> Path:
+        """Files on their way in or out of this directory."""
+        return self.root / "copying"
 
     @property
     def originals(self) -> Path:

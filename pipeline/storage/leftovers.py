@@ -42,7 +42,7 @@ def shared(layout: Layout, now: float) -> list[Path]:
         layout.service_database.parent.glob(".*"),
     )  # fmt: skip
     candidates = (path for place in places for path in _temporary(place))
-    return sorted(path for path in candidates if is_old(path, now))
+    return sorted(path for path in (*candidates, layout.copying) if is_old(path, now))
 
 
 def is_old(path: Path, now: float) -> bool:
@@ -65,8 +65,13 @@ def remove(paths: Iterable[Path]) -> int:
     return count
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file has the name of one that is still being written."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
-    return (path for path in paths if _TEMPORARY.fullmatch(path.name))
+    return filter(is_temporary, paths)
 
 
 def _versions(layout: Layout, slug: str) -> Iterator[Path]:

@@ -1,0 +1,257 @@
+"""A whole library → a copy in a bucket, and back: into a new folder, or onto another machine.
+
+What belongs here: what may replace what, the order of copying, locks, and the record of the last copy. Not here: which
+files a library consists of (`storage/snapshot.py`), the objects in the bucket (`adapters/snapshot_store.py`), decisions
+alone (`backup.py`).
+
+A directory remembers which copy it was last equal to. It may replace the newest copy only if that is the one, and may
+be replaced only if nothing in it changed since. So two machines that take turns never lose each other's work.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Generator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.adapters.buckets import open_bucket
+from pipeline.adapters.s3_bucket import ObstoreBucket
+from pipeline.adapters.snapshot_store import SnapshotStore
+from pipeline.errors import DataCopyError, SettingsError
+from pipeline.steps.curation import database_of
+from pipeline.steps.project import Project
+from pipeline.storage import snapshot as snapshots
+from pipeline.storage.curation.copies import make_copy
+from pipeline.storage.curation.reading import SqliteFile
+from pipeline.storage.curation.restoring import BESIDE, replace_file, set_aside
+from pipeline.storage.files import file_digest, read_json, write_atomically
+from pipeline.storage.layout import CURATION, MARKER, read_slugs
+from pipeline.storage.snapshot import Entry, Snapshot
+
+SHOWN = 3  # names of changed files in a message
+_PARTLY = "partly "  # in the record: a copy into the directory was interrupted, so its state is of nobody's work
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What a copy did: `moved` files of `moved_size` bytes went over the network, of `files` with `size` in all."""
+
+    url: str
+    snapshot: str
+    files: int
+    size: int
+    moved: int
+    moved_size: int
+
+
+def open_copies(project: Project, url: str) -> SnapshotStore:
+    """The copies at `url`, with endpoint, time-out and retries of the source. Raises `SettingsError`."""
+    source = project.settings.source
+    bucket = open_bucket(
+        url, endpoint_url=source.endpoint_url, region=source.region, concurrency=source.concurrency,
+        timeout_seconds=source.timeout_seconds, retries=source.retries, retry_seconds=source.retry_seconds,
+        notice=project.talk.notice,
+    )  # fmt: skip
+    if not isinstance(bucket, ObstoreBucket):
+        raise SettingsError(f"{url} is no bucket. Give s3://bucket/prefix or r2://bucket/prefix.")
+    return SnapshotStore(bucket)
+
+
+def copy_out(project: Project, url: str, *, drop: bool = False) -> Copied:
+    """Copy the library to a bucket. Waits for runs of its categories, and lets none begin meanwhile.
+
+    Raises `DataCopyError` if the newest copy there is not the one that this directory comes from and `drop` is False,
+    if the server ignores conditions, or if another machine is quicker.
+    """
+    store = open_copies(project, url)
+    before = store.newest()
+    if before is not None and before.name != _record(project).get(url) and not drop:
+        raise DataCopyError(
+            f"The newest copy in {url} is {before.name}, and {project.settings.data_dir} was not made from it. "
+            "Copy it into another directory to look at it, or put yours in its place with --replace."
+        )
+    store.require_conditions()
+    with _locked(project, read_slugs(project.layout)), _scratch(project) as scratch:
+        own = _taken(project, scratch)
+        last = store.read(before.name) if before is not None else None
+        if before is not None and last is not None and not own.differs(last):
+            return _done(project, url, before.name, own, [])
+        there = {entry.digest for entry in last.files.values()} if last is not None else store.recent_objects()
+        todo = list({entry.digest: path for path, entry in own.files.items() if entry.digest not in there}.values())
+
+        def send(path: str) -> None:
+            store.store(own.files[path], scratch / CURATION if path == CURATION else project.layout.root / path)
+
+        _each(project, f"copy to {url}", todo, send)
+        done = _done(project, url, store.publish(own, before), own, todo)
+    store.remove_old()
+    return done
+
+
+def copy_in(project: Project, url: str, *, name: str | None = None, drop: bool = False) -> Copied:
+    """Make the data directory equal to a copy in a bucket: the newest, or the snapshot `name`.
+
+    Every file is verified before the first one is replaced; an interrupted copy goes on where it stopped. Decisions
+    that are replaced are kept beside the copies of decisions. Raises `DataCopyError` if there is no copy, or if the
+    directory changed since it was last copied and `drop` is False.
+    """
+    store = open_copies(project, url)
+    newest = store.newest()
+    if newest is None:
+        raise DataCopyError(f"There is no library in {url}. Copy one there: image-cluster data copy DIRECTORY {url}")
+    name = name or newest.name
+    wanted = _own_part(project, store.read(name))
+    slugs = {path.split("/")[1] for path in wanted.files if path.startswith("categories/")}
+    with _locked(project, slugs | set(read_slugs(project.layout))), _scratch(project) as scratch:
+        own = _taken(project, scratch)
+        if not drop:
+            _refuse_to_lose(project, store, own)
+        todo = [path for path, entry in wanted.files.items() if own.files.get(path) != entry]
+        if own.decisions == wanted.decisions and CURATION in todo:
+            todo.remove(CURATION)
+
+        def fetch(path: str) -> None:
+            target = scratch / "in" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not (target.exists() and file_digest(target) == wanted.files[path].digest):
+                store.fetch(wanted.files[path], target)
+
+        _each(project, f"copy from {url}", todo, fetch)
+        _write_record(project, url, _PARTLY + name)
+        _replace(project, scratch / "in", own, wanted, todo)
+        return _done(project, url, name, wanted, todo)
+
+
+def listed(project: Project, url: str) -> list[dict[str, Any]]:
+    """The copies in a bucket, newest first: `snapshot`, `at`, `files`, `size`, `decisions`. Empty if there is none."""
+    store = open_copies(project, url)
+    if store.newest() is None:
+        return []
+    read = ((name, store.read(name)) for name in reversed(store.names()))
+    return [
+        {"snapshot": name, "at": one.at, "files": len(one.files), "size": one.size,
+         "decisions": sum(category.events for category in one.decisions.values())}
+        for name, one in read
+    ]  # fmt: skip
+
+
+def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot) -> None:
+    """Raise `DataCopyError` if the directory holds anything that no copy has."""
+    record = _record(project).get(store.url, "")
+    if record.startswith(_PARTLY) or set(own.files) <= {MARKER}:
+        return
+    here = project.settings.data_dir
+    if not record:
+        raise DataCopyError(
+            f"{here} holds a library already, and was never copied to or from {store.url}. Name a new directory, or "
+            "replace all of it with --replace."
+        )
+    changed = own.differs(_own_part(project, store.read(record)))
+    if changed:
+        more = f" and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
+        raise DataCopyError(
+            f"{here} changed since it was copied ({record}): {', '.join(changed[:SHOWN])}{more}. "
+            f"Copy it to {store.url} first, or drop these changes with --replace."
+        )
+
+
+def _replace(project: Project, fetched: Path, own: Snapshot, wanted: Snapshot, todo: Collection[str]) -> None:
+    """Move every file to its place, what points at others last; then remove what the copy lacks."""
+    root = project.layout.root
+    for path in sorted(todo, key=snapshots.order):
+        if path != CURATION:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (fetched / path).replace(root / path)
+    for path, to in wanted.links.items():
+        if own.links.get(path) != to:
+            staged = fetched / "link"
+            staged.symlink_to(to)
+            staged.replace(root / path)
+    _, database = database_of(project)
+    if database is not None and own.decisions != wanted.decisions:
+        if own.decisions:
+            set_aside(database, project.layout.replaced(project.now()))
+        if wanted.decisions:
+            replace_file(fetched / CURATION, database)
+        else:
+            for ending in ("", *BESIDE):
+                Path(f"{database}{ending}").unlink(missing_ok=True)
+    for path in sorted({*own.files, *own.links} - {*wanted.files, *wanted.links, CURATION}):
+        (root / path).unlink(missing_ok=True)
+        _remove_empty((root / path).parent, root)
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    while folder != root and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _taken(project: Project, scratch: Path) -> Snapshot:
+    """The library as it is, with a copy of its decisions in `scratch`."""
+    own = snapshots.take(project.layout, project.now(), lambda done, total: project.talk.progress("list", done, total))
+    _, database = database_of(project)
+    if database is None or not database.exists():
+        return own
+    made = make_copy(SqliteFile(database), scratch / CURATION, project.now())
+    if not made.categories:
+        return own
+    return snapshots.with_decisions(own, Entry(file_digest(made.file), made.bytes), made.categories)
+
+
+def _own_part(project: Project, library: Snapshot) -> Snapshot:
+    """The snapshot without decisions where another database than SQLite holds them."""
+    if database_of(project)[1] is not None or CURATION not in library.files:
+        return library
+    project.tell_once("The decisions of the copy are left out: curation.database_url names another database.")
+    files = {path: entry for path, entry in library.files.items() if path != CURATION}
+    return replace(library, files=files, decisions={})
+
+
+def _each(project: Project, phase: str, paths: Collection[str], move: Callable[[str], None]) -> None:
+    with ThreadPoolExecutor(project.settings.source.concurrency, thread_name_prefix="copy") as pool:
+        waiting = [pool.submit(move, path) for path in paths]
+        try:
+            for done, future in enumerate(as_completed(waiting), start=1):
+                future.result()
+                project.talk.progress(phase, done, len(paths))
+        except BaseException:  # also Ctrl-C: what has not begun must not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _locked(project: Project, slugs: Collection[str]) -> Generator[None]:
+    with ExitStack() as stack:
+        for slug in sorted(slugs):
+            stack.enter_context(project.lock(slug))
+        yield
+
+
+@contextmanager
+def _scratch(project: Project) -> Generator[Path]:
+    """A folder for files on their way. It stays after an error, for the next attempt to go on from."""
+    folder = project.layout.copying
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _record(project: Project) -> dict[str, str]:
+    """By URL, the snapshot that this directory was last equal to."""
+    file = project.layout.copied
+    return read_json(file, "Remove it, and copy with --replace.") if file.exists() else {}
+
+
+def _write_record(project: Project, url: str, name: str) -> None:
+    values = {**_record(project), url: name}
+    write_atomically(project.layout.copied, json.dumps(values, indent=1).encode() + b"\n")
+
+
+def _done(project: Project, url: str, name: str, library: Snapshot, moved: Collection[str]) -> Copied:
+    _write_record(project, url, name)
+    moved_size = sum(library.files[path].size for path in moved)
+    return Copied(url, name, len(library.files), library.size, len(moved), moved_size)
