@@ -65,7 +65,7 @@ def outcomes_of_workers(
     gone. `apart` does too, but decodes in a process of its own: a file of a task that lost its worker again and again
     may be what the workers died of. Raises what a worker raised.
     """
-    pool.know(contents, frozenset(with_vector))
+    pool.start_category(contents, frozenset(with_vector))
     seen: set[str] = set()
     tasks = (keys[start : start + keys_per_task] for start in range(0, len(keys), keys_per_task))
     for part, result in pool.results(tasks):

@@ -40,8 +40,8 @@ class InThisProcess:
         self.worker, self.lost = worker, set(lost)
         self.vectors, self.size, self.work = 0, 1, Work()
 
-    def know(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
-        self.worker.know(contents, with_vector)
+    def start_category(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
+        self.worker.start_category(contents, with_vector)
 
     def results(self, tasks: Iterable[list[str]]) -> Iterator[tuple[list[str], TaskResult | None]]:
         for number, keys in enumerate(tasks):
@@ -200,9 +200,9 @@ def test_an_encoder_that_fails_in_a_worker_ends_the_run_and_keeps_what_was_done(
 
 def test_a_worker_says_why_it_cannot_work(library: Library) -> None:
     source = library.project("ray").settings.source.model_copy(update={"url": "/nowhere/at/all"})
-    trouble = EmbeddingWorker(library.setup(source=source)).identity().trouble
-    assert "/nowhere/at/all" in trouble
-    assert "same path on every machine" in trouble
+    problem = EmbeddingWorker(library.setup(source=source)).identity().problem
+    assert "/nowhere/at/all" in problem
+    assert "same path on every machine" in problem
 
 
 def test_a_worker_holds_no_secret(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ outcomes (`steps/distributed.py`). Ray is imported when the first pool is made.
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -20,7 +20,7 @@ from pipeline.settings import RayParams
 
 TASKS_PER_WORKER = 2  # one at work and one that waits, so that no worker idles while the driver stores
 TASKS_AHEAD = 4  # per worker: finished ones that wait for a slow one before them
-LOST = 3  # times that a task may lose its worker before this process does it itself
+MOST_LOSSES = 3  # of workers by one task; then it is left to the caller
 START_SECONDS = 300.0  # until the first worker is there: a cluster may have to start a machine
 Ref = Any  # an ObjectRef of Ray
 
@@ -41,6 +41,32 @@ class _Task:
     losses: int = 0
 
 
+@dataclass
+class _Tasks:
+    """The tasks of one category, at most `most` of them between their origin and the caller."""
+
+    coming: Iterator[_Task]
+    most: int
+    waiting: deque[_Task] = field(default_factory=deque[_Task])  # those that lost their worker
+    running: dict[Ref, tuple[_Task, int]] = field(default_factory=dict[Ref, tuple[_Task, int]])  # with their worker
+    done: dict[int, tuple[list[str], TaskResult | None]] = field(
+        default_factory=dict[int, tuple[list[str], TaskResult | None]]
+    )
+    following: int = 0  # number of the task whose result comes next
+
+    def next(self) -> _Task | None:
+        """The task to hand out next; None if there is none, or if too many are under way."""
+        if self.waiting:
+            return self.waiting.popleft()
+        return next(self.coming, None) if len(self.running) + len(self.done) < self.most else None
+
+    def in_order(self) -> Iterator[tuple[list[str], TaskResult | None]]:
+        """The results up to the first that is missing."""
+        while self.following in self.done:
+            yield self.done.pop(self.following)
+            self.following += 1
+
+
 class RayPool:
     """Some workers. `results` gives them tasks; `close` ends them, and the Ray that the pool started."""
 
@@ -56,65 +82,42 @@ class RayPool:
         self._ray = _imported()
         self._started_ray = _connect(self._ray, params)
         self._params, self._setup = params, setup
-        self.wanted = params.workers or max(1, _room(self._ray, params))
+        self.wanted = params.workers or max(1, _workers_that_fit(self._ray, params))
         remote = self._ray.remote(EmbeddingWorker).options(
             num_cpus=params.cpus_per_worker, num_gpus=params.gpus_per_worker, max_restarts=-1, max_task_retries=0
         )
         self._actors = [remote.remote(setup) for _ in range(self.wanted)]
         self._starting: dict[Ref, int] = {}
         for number in range(self.wanted):
-            self._introduce(number)
+            self._ask_identity(number)
         self._ready: set[int] = set()
-        self._knows: tuple[Ref, Ref] | None = None
+        self._category: tuple[Ref, Ref] | None = None
         self._await_first()
 
-    def know(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
-        """What is known of the category whose keys come next; see `EmbeddingWorker.know`."""
+    def start_category(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
+        """What is known of the category whose keys come next; see `EmbeddingWorker.start_category`."""
         self.work = Work()
-        self._knows = (self._ray.put(contents), self._ray.put(with_vector))
+        self._category = (self._ray.put(contents), self._ray.put(with_vector))
         for number in self._ready:
-            self._actors[number].know.remote(*self._knows)
+            self._actors[number].start_category.remote(*self._category)
 
     def results(self, tasks: Iterable[list[str]]) -> Iterator[tuple[list[str], TaskResult | None]]:
         """The keys of each task and its result, in their order; None where it lost its workers too often.
 
         Tasks that are handed out, at work or finished and not yet taken are bounded by the number of workers.
         """
-        coming, waiting = enumerate(tasks), deque[_Task]()
-        running: dict[Ref, tuple[_Task, int]] = {}
-        done: dict[int, tuple[list[str], TaskResult | None]] = {}
-        following, ended = 0, False
+        numbered = (_Task(number, keys) for number, keys in enumerate(tasks))
+        state = _Tasks(numbered, TASKS_AHEAD * self.wanted)
         while True:
-            while following in done:
-                yield done.pop(following)
-                following += 1
-            self._welcome()
-            load = Counter(worker for _, worker in running.values())
-            while free := [number for number in sorted(self._ready) if load[number] < TASKS_PER_WORKER]:
-                ahead = len(running) + len(done) + len(waiting)
-                if not waiting and not ended and ahead < TASKS_AHEAD * self.wanted:
-                    number, keys = next(coming, (-1, []))
-                    ended = number < 0
-                    if not ended:
-                        waiting.append(_Task(number, keys))
-                if not waiting:
-                    break
-                worker, task = min(free, key=lambda number: load[number]), waiting.popleft()
-                running[self._actors[worker].embed.remote(task.keys)] = (task, worker)
-                load[worker] += 1
-            if not running and not self._ready:
-                self._await_first()
-                continue
-            if not running and ended and not waiting:
-                while following in done:
-                    yield done.pop(following)
-                    following += 1
+            yield from state.in_order()
+            self._admit_started()
+            self._hand_out(state)
+            if state.running:
+                self._collect(state)
+            elif self._ready:
                 return
-            for task, result in self._finished(running):
-                if result is None and task.losses < LOST:
-                    waiting.appendleft(task)
-                else:
-                    done[task.number] = (task.keys, result)
+            else:
+                self._await_first()
 
     @property
     def size(self) -> int:
@@ -129,22 +132,36 @@ class RayPool:
         if self._started_ray:
             self._ray.shutdown()
 
-    def _finished(self, running: dict[Ref, tuple[_Task, int]]) -> Iterator[tuple[_Task, TaskResult | None]]:
-        """Tasks that ended meanwhile; without a result if the worker was lost."""
-        ready, _ = self._ray.wait([*running, *self._starting], num_returns=1, timeout=5.0)
-        for ref in ready:
-            if ref not in running:
-                continue
-            task, worker = running.pop(ref)
-            try:
-                result: TaskResult = self._ray.get(ref)
-            except self._ray.exceptions.RayActorError:
+    def _hand_out(self, tasks: _Tasks) -> None:
+        load = Counter(worker for _, worker in tasks.running.values())
+        while self._ready:
+            worker = min(self._ready, key=lambda number: (load[number], number))
+            if load[worker] >= TASKS_PER_WORKER or (task := tasks.next()) is None:
+                return
+            tasks.running[self._actors[worker].embed.remote(task.keys)] = (task, worker)
+            load[worker] += 1
+
+    def _collect(self, tasks: _Tasks) -> None:
+        """Wait for a task to end, or a worker to start. A task whose worker was lost waits for another one."""
+        ready, _ = self._ray.wait([*tasks.running, *self._starting], num_returns=1, timeout=5.0)
+        for ref in tasks.running.keys() & ready:
+            task, worker = tasks.running.pop(ref)
+            result = self._result(ref)
+            if result is None:
                 self._lose(worker, task)
-                yield task, None
-                continue
-            self.work.tasks += 1
-            self.work.seconds += result.seconds
-            yield task, result
+            if result is None and task.losses < MOST_LOSSES:
+                tasks.waiting.appendleft(task)
+            else:
+                tasks.done[task.number] = (task.keys, result)
+
+    def _result(self, ref: Ref) -> TaskResult | None:
+        try:
+            result: TaskResult = self._ray.get(ref)
+        except self._ray.exceptions.RayActorError:
+            return None
+        self.work.tasks += 1
+        self.work.seconds += result.seconds
+        return result
 
     def _lose(self, worker: int, task: _Task) -> None:
         task.losses += 1
@@ -152,20 +169,20 @@ class RayPool:
         if worker in self._ready:
             self._ready.discard(worker)
             self._notice(f"A worker was lost; its {len(task.keys)} images are done again by others.")
-            self._introduce(worker)  # Ray starts it anew, perhaps on another machine
+            self._ask_identity(worker)  # Ray starts it anew, perhaps on another machine
 
-    def _introduce(self, number: int) -> None:
+    def _ask_identity(self, number: int) -> None:
         self._starting[self._actors[number].identity.remote()] = number
 
     def _await_first(self) -> None:
         until = monotonic() + START_SECONDS
         while not self._ready:
             if monotonic() > until:
-                raise ExecutionError(self._no_room())
+                raise ExecutionError(self._no_workers_that_fit())
             self._ray.wait(list(self._starting), num_returns=1, timeout=1.0)
-            self._welcome()
+            self._admit_started()
 
-    def _welcome(self) -> None:
+    def _admit_started(self) -> None:
         """Give tasks to workers that have come up, after a look at who they are."""
         if not self._starting:
             return
@@ -175,16 +192,16 @@ class RayPool:
             try:
                 identity: Identity = self._ray.get(ref)
             except self._ray.exceptions.RayActorError:
-                self._introduce(number)
+                self._ask_identity(number)
                 continue
             self._check(identity)
-            if self._knows is not None:
-                self._actors[number].know.remote(*self._knows)
+            if self._category is not None:
+                self._actors[number].start_category.remote(*self._category)
             self._ready.add(number)
 
     def _check(self, worker: Identity) -> None:
-        if worker.trouble:
-            raise ExecutionError(f"The worker on {worker.node} cannot work: {worker.trouble}.")
+        if worker.problem:
+            raise ExecutionError(f"The worker on {worker.node} cannot work: {worker.problem}.")
         ours = versions()
         other = [f"{name} {has} (here {ours[name]})" for name, has in worker.versions.items() if has != ours[name]]
         if other:
@@ -198,7 +215,7 @@ class RayPool:
                 f"{worker.fingerprint}, here {self._fingerprint}. Put the same weights on every machine."
             )
 
-    def _no_room(self) -> str:
+    def _no_workers_that_fit(self) -> str:
         has = self._ray.cluster_resources()
         return (
             f"No worker started within {START_SECONDS:g} s. A worker needs {self._params.cpus_per_worker:g} CPUs and "
@@ -236,7 +253,7 @@ def _connect(ray: Any, params: RayParams) -> bool:
     return True
 
 
-def _room(ray: Any, params: RayParams) -> int:
+def _workers_that_fit(ray: Any, params: RayParams) -> int:
     """How many workers fit on the cluster as it is."""
     has = ray.cluster_resources()
     return int(min(

@@ -38,13 +38,13 @@ class WorkerSetup:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a worker is. `fingerprint` is that of its encoder, empty without one; `trouble` why it cannot work."""
+    """Who a worker is. `fingerprint` is that of its encoder, empty without one; `problem`: why it cannot work."""
 
     node: str
     device: str
     fingerprint: str
     versions: dict[str, str]
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class EmbeddingWorker:
         device, fingerprint = (encoder.device, encoder.fingerprint) if encoder else ("no encoder", "")
         return Identity(platform.node(), device, fingerprint, versions())
 
-    def know(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
+    def start_category(self, contents: pl.DataFrame, with_vector: frozenset[str]) -> None:
         """What is known of a category: `contents` as of `CONTENTS_SCHEMA`, and the images that have a vector."""
         self._known = KnownImages(contents, {}, frozenset(), lambda _image, _thumbnail: None)
         self._with_vector = with_vector
