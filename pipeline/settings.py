@@ -145,7 +145,7 @@ class ImageParams(Params):
         gt=0,
         le=3600,
         description="Time limit for a file whose decoder crashed or never ended in an earlier run; it is decoded in a "
-        "process of its own.",
+        "process of its own. A worker (execution.engine: ray) gives up a file after this time.",
     )
 
 

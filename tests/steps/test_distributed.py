@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.adapters.executors import ray_pool
 from pipeline.adapters.executors.ray_pool import RayPool, Work
 from pipeline.adapters.executors.worker import EmbeddingWorker, Identity, TaskResult, WorkerSetup
 from pipeline.errors import EncoderError, ExecutionError
-from pipeline.settings import Settings
+from pipeline.settings import ImageParams, Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.ingest import ingest
 from pipeline.steps.manifest import manifest, select_categories
@@ -203,6 +204,21 @@ def test_a_worker_says_why_it_cannot_work(library: Library) -> None:
     problem = EmbeddingWorker(library.setup(source=source)).identity().problem
     assert "/nowhere/at/all" in problem
     assert "same path on every machine" in problem
+
+
+def test_a_worker_ends_itself_when_a_decoder_does_not(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(60).resize((41, 43)).save(library.folder / "a-51.png")
+    break_codec(tmp_path, "time.sleep(3600)", (41, 43))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    worker = EmbeddingWorker(library.setup(embed=False, images=ImageParams(decode_seconds=1)))
+    process = get_context("spawn").Process(target=worker.embed, args=(["posts/a-51.png"],))
+    process.start()
+    process.join(60)
+    exitcode = process.exitcode
+    process.kill()
+    assert exitcode == 1
 
 
 def test_a_worker_holds_no_secret(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,14 @@ What belongs here: what one worker opens and does; it knows nothing of Ray. Not 
 tasks (`ray_pool.py`), what becomes of the outcomes (`steps/distributed.py`).
 """
 
+import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from threading import Timer
 from time import perf_counter
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +21,7 @@ from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterErr
 from pipeline.settings import EncoderParams, ImageParams, SourceSettings
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.embeddings.stream import Outcome, stream
+from pipeline.stages.images.attempts import Untracked
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages
 from pipeline.stages.manifest.build import Bucket
 
@@ -89,6 +93,7 @@ class EmbeddingWorker:
                 self._read(bucket, keys), image_params=images, encoder=encoder, threads=self._setup.threads,
                 batch_size=self._setup.encoder.batch_size, thumbnail_pixels=images.thumbnail_pixels,
                 skip=self._with_vector.__contains__, images=_Stored(self._known),
+                attempts=_EndOfWorker(images.decode_seconds),
             ))  # fmt: skip
         except ImageClusterError as error:
             failure = error
@@ -133,6 +138,27 @@ class _Stored:
     def may_be_turned(self, image: str) -> bool:
         """As of earlier runs."""
         return self._known.may_be_turned(image)
+
+
+class _EndOfWorker(Untracked):
+    """Ends this process if a file is decoded for longer than `seconds`, since a thread cannot be stopped.
+
+    To whoever gave the task, that is a crash. Waiting for memory counts too.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    @contextmanager
+    def during(self, _digest: str) -> Generator[None]:
+        """As long as one file takes."""
+        timer = Timer(self._seconds, os._exit, [1])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def versions() -> dict[str, str]:
