@@ -15,7 +15,6 @@ from pipeline.commands.agent import mcp
 from pipeline.commands.clusters import clusters
 from pipeline.commands.common import (
     CONTEXT,
-    Group,
     category_options,
     clustering_options,
     console_of,
@@ -38,6 +37,7 @@ from pipeline.commands.keeping import backup, carry_over, restore
 from pipeline.commands.manual import show_help
 from pipeline.commands.objects import objects
 from pipeline.commands.pairs import pairs
+from pipeline.commands.process import Group
 from pipeline.commands.publishing import changes, publish, rollback, stop_where_held
 from pipeline.commands.serve import serve
 from pipeline.commands.tune import tune

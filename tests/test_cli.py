@@ -151,7 +151,7 @@ def test_a_run_that_is_stopped_half_way_goes_on_from_there(tmp_path: Path, numbe
     started.send_signal(number)
     output, talk = started.communicate(timeout=60)
     if number == signal.SIGINT:
-        assert started.returncode == 1
+        assert started.returncode in (130, -signal.SIGINT)  # the same for a shell
         assert "the same command continues from there" in talk
     assert output == ""
     finished = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)

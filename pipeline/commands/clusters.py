@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.about import about_options, cluster_id, rows_of_all, with_slug, with_slugs
-from pipeline.commands.common import Group
+from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project

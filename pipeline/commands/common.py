@@ -1,6 +1,7 @@
-"""Shared by all commands: options, opening the project, errors as one clear message.
+"""Shared by all commands: options, and opening the project.
 
-What belongs here: arguments of more than one command. Not here: the commands (`cli.py` and the files beside this one).
+What belongs here: arguments of more than one command. Not here: the commands (`cli.py` and the files beside this one),
+signals and exit codes (`process.py`).
 Heavy modules are imported inside functions.
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import ImageClusterError, SettingsError
+from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from pipeline.console import Console
@@ -20,32 +21,6 @@ if TYPE_CHECKING:
     from pipeline.steps.project import Project, Report
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-
-
-class Group(click.Group):
-    """Turns expected failures into one clear message and an exit code: 0 done, 1 failed, 2 wrong usage."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands with the whole first sentence of each; click would cut it at the width of the terminal."""
-        names = self.list_commands(ctx)
-        commands = [
-            (name, command) for name in names if (command := self.get_command(ctx, name)) and not command.hidden
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in commands])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ImageClusterError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except OSError as error:
-            click.echo(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("\nStopped. Finished work is kept; the same command continues from there.", err=True)
-            ctx.exit(1)
 
 
 def options(*wrappers: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

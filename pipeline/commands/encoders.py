@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.common import CONTEXT, Group, console_of, where_options, with_project
+from pipeline.commands.common import CONTEXT, console_of, where_options, with_project
+from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
     from pipeline.steps.encoder_comparison import Comparison, Side

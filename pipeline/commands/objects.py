@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.about import about_options, with_slug
-from pipeline.commands.common import CONTEXT, Group
+from pipeline.commands.common import CONTEXT
 from pipeline.commands.deciding import decision_options, store_and_print
+from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project

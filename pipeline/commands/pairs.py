@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.common import CONTEXT, Group, category_options, stored_slugs, where_options, with_project
+from pipeline.commands.common import CONTEXT, category_options, stored_slugs, where_options, with_project
+from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project

@@ -43,7 +43,8 @@ def cli_page() -> str:
         "# Command line", MADE,
         ("Results go to stdout and messages to stderr. `--json` prints one JSON document. Exit codes: 0 done, "
             "1 failed, "
-        "2 wrong usage, 3 a result was computed but waits for approval ([the guard](../publishing.md#the-guard))."),
+        "2 wrong usage, 3 a result was computed but waits for approval ([the guard](../publishing.md#the-guard)), "
+        "130 stopped with Ctrl-C, 143 by SIGTERM, 141 the reader of the output went away."),
     ]  # fmt: skip
     for words, command in _commands(main, "image-cluster"):
         parts += [f"## {words}", *_help(command.help or ""), *_usage(words, command), *_options(command)]

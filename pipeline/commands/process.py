@@ -1,0 +1,129 @@
+"""The command as a process: signals, closed and failing outputs, exit codes.
+
+What belongs here: what surrounds every command. Not here: options (`common.py`), what a command does (`steps/`).
+"""
+
+import errno
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from pipeline.errors import ImageClusterError
+
+BY_SIGNAL = 128  # exit code of a process that a signal ended, as shells count: this plus the signal's number
+STOPPED = "\nStopped. Finished work is kept; the same command continues from there."
+
+
+class StoppedBySignalError(KeyboardInterrupt):
+    """A signal asked this process to end. Cleaned up after in the same way as Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Group(click.Group):
+    """Turns expected failures into one clear message and an exit code: 0 done, 1 failed, 2 wrong usage.
+
+    128 + n if signal n ended it, as with other programs: 130 for Ctrl-C, 143 for SIGTERM, 141 if the reader of its
+    output went away.
+    """
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with the whole first sentence of each; click would cut it at the width of the terminal."""
+        names = self.list_commands(ctx)
+        commands = [
+            (name, command) for name in names if (command := self.get_command(ctx, name)) and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in commands])
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        prepare_outputs()
+        with ending_signals():
+            try:
+                return super().main(*args, **extra)
+            except OSError as error:  # of the help text, which is printed before any command is invoked
+                sys.exit(_tell(error))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImageClusterError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            ctx.exit(_tell(error))
+        except KeyboardInterrupt as error:
+            number = error.number if isinstance(error, StoppedBySignalError) else signal.SIGINT
+            with suppress(OSError):  # with SIGHUP the terminal is gone
+                click.echo(STOPPED, err=True)
+            ctx.exit(BY_SIGNAL + number)
+
+
+def prepare_outputs() -> None:
+    """Let output go nowhere where it was closed, and let no character of a file name stop it.
+
+    With a closed descriptor the next file that is opened would get its number, and everything that is printed.
+    """
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != descriptor:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def ending_signals() -> Generator[None]:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does: what it works on is put away, and one line says so.
+
+    Not where the signal is ignored (`nohup`), has a handler already, or outside of the main thread.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    raise StoppedBySignalError(number)
+
+
+def _tell(error: OSError) -> int:
+    """One line for what the operating system refused, and the exit code."""
+    if error.errno == errno.EPIPE and _nobody_reads():  # `| head` has read enough: nothing went wrong
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes
+        return BY_SIGNAL + getattr(signal, "SIGPIPE", 13)
+    with suppress(OSError):
+        click.echo(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", err=True)
+    return 1
+
+
+def _nobody_reads() -> bool:
+    """Whether stdout is a pipe whose other end was closed, and not some other pipe broke."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
