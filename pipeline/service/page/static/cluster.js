@@ -3,12 +3,12 @@
 
 import { alertOf, api, decide, done, keys, onRefresh, readOnly, refresh, slug, the, undoEvents } from "./common.js";
 import { write } from "./conflicts.js";
+import { represent, splitOff } from "./decisions.js";
 import { ask, pickCluster } from "./dialogs.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { onlyOne, Selection } from "./selection.js";
-import { inViewer } from "./viewer.js";
-import { manyUnits, t } from "./words.js";
+import { t } from "./words.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -27,19 +27,12 @@ selection.actions = {
 
 /** @param {string[]} images */
 async function split(images) {
-  if (!images.length) return;
-  const name = await ask({ title: t("Split {images} off “{name}”", { images: manyUnits(images.length), name: nameOf() }), label: t("Name of the new cluster (optional)"), ok: t("Split off"), optional: true });
-  if (name === null) return;
-  const decision = { kind: "split", cluster: id, images, ...(name ? { name } : {}) };
-  const events = await decide([decision], t(name ? "Split {images} off as “{name}”." : "Split {images} off.", { images: manyUnits(images.length), name }), {
-    after: (made) => made[0] && { text: t("Open"), href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` },
-  });
-  if (events.length) selection.clear();
+  if (images.length && (await splitOff(images, id, nameOf())).length) selection.clear();
 }
 
 /** @param {string | undefined} image */
 async function representative(image) {
-  if (image) await decide([{ kind: "representative", cluster: id, image }], t("This image now represents “{name}”.", { name: nameOf() }));
+  if (image) await represent(image, id, nameOf());
 }
 
 const review = () => decide([{ kind: "review", cluster: id }], t("Reviewed “{name}”.", { name: nameOf() }));
@@ -137,7 +130,5 @@ if (!readOnly) {
     "s": [t("Split off the selected images"), () => void split(selection.chosen())],
     "p": [t("Use this image as the representative"), () => void representative(onlyOne(selection.chosen()))],
   });
-  inViewer("s", t("Split off…"), split);
-  inViewer("p", t("Representative"), (ids) => representative(ids[0]));
 }
 keys({ "b": [t("Back to the clusters"), () => { location.href = `/c/${slug}`; }] });

@@ -1,7 +1,12 @@
 // @ts-check
-// Two runs side by side: choosing others stands in the address.
+// Two runs side by side: choosing others stands in the address. What is decided here changes neither of them, only what
+// is known of the images.
 
-import { filtersAct } from "./lists.js";
-import "./viewer.js";
+import { onRefresh } from "./common.js";
+import { filtersAct, freshTiles, items } from "./lists.js";
 
 if (document.getElementById("filters")) filtersAct();
+onRefresh(async () => {
+  const fresh = new Map((await freshTiles(items().map((one) => one.dataset.id ?? ""))).map((one) => [one.dataset.id, one]));
+  for (const tile of items()) Object.assign(tile.dataset, fresh.get(tile.dataset.id)?.dataset);
+});

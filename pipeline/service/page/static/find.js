@@ -3,8 +3,9 @@
 // it is the library through the same filters.
 
 import { actor, alertOf, api, base, decide, keys, made, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
+import { askTag, move, tagImages } from "./decisions.js";
 import { ask } from "./dialogs.js";
-import { askTag, imageActions, move, tagImages, tileOf } from "./images.js";
+import { imageActions, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
 import { boxText } from "./region.js";
 import { clusterRow } from "./search.js";

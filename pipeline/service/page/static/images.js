@@ -1,14 +1,15 @@
 // @ts-check
-// Images, wherever they are shown: tiles made from what the API returns, and what can be decided about the selected
-// ones. The large view is in viewer.js.
+// Images, wherever they are listed: tiles made from what the API returns, and what the bar and the keys do with the
+// selected ones. The decisions themselves are in decisions.js, the large view is in viewer.js.
 
-import { alertOf, api, actor, decide, done, keys, readOnly, refresh, Refused, slug, the } from "./common.js";
-import { ask, pickCluster } from "./dialogs.js";
+import { decide, keys, readOnly, slug, the } from "./common.js";
+import { exclude, findLike, moveTo, tagImages, tagThem } from "./decisions.js";
+import { ask } from "./dialogs.js";
 import { newKind } from "./kind.js";
 import { currentItem, items } from "./lists.js";
 import { wrongBox } from "./region.js";
 import { onlyOne } from "./selection.js";
-import { inViewer, openViewer } from "./viewer.js";
+import { openViewer } from "./viewer.js";
 import "./whole.js";
 import { manyUnits, t } from "./words.js";
 
@@ -49,32 +50,6 @@ const tileIn = (item) => (item.matches(".tile") ? item : /** @type {HTMLElement 
 
 // --- decisions about images -------------------------------------------------------------------------------------------
 
-/** Move images to a cluster, or make them a new one. @param {string[]} ids @param {import("./dialogs.js").ClusterChoice} to */
-export const move = (ids, to) => to.id === null
-  ? decide([{ kind: "create", images: ids, name: to.name }], t("Made {images} the new cluster “{name}”.", { images: manyUnits(ids.length), name: to.name }),
-    { after: (made) => made[0] && { text: t("Open"), href: `/c/${slug}/cluster/${made[0].decision.new_cluster}` } })
-  : decide([{ kind: "move", images: ids, to: to.id }], t("Moved {images} to “{name}”.", { images: manyUnits(ids.length), name: to.name }),
-    { link: { text: t("Open"), href: `/c/${slug}/cluster/${to.id}` } });
-
-/** Tag, or take a tag off. @param {string[]} ids @param {string} tag @param {boolean} [off] */
-export async function tagImages(ids, tag, off = false) {
-  if (readOnly) { alertOf(new Refused(t("This view is read-only: no decisions can be stored."), 403)); return false; }
-  try {
-    const made = await api(`/api/v1/tagging/${off ? "remove" : "apply"}`, { method: "POST", json: { image_ids: ids, tag, actor: actor() } });
-    const numbers = made.events.map((/** @type {{number: number}} */ event) => event.number);
-    const text = t(off ? "Removed “{tag}” from {images}." : "Tagged {images} “{tag}”.", { tag, images: manyUnits(ids.length) });
-    done(numbers, text, off ? {} : { link: { text: t("Show them"), href: `/c/${slug}/find?tag=${encodeURIComponent(tag)}` } });
-    await refresh();
-    return true;
-  } catch (error) {
-    alertOf(error);
-    return false;
-  }
-}
-
-/** @param {string} title */
-export const askTag = (title) => ask({ title, label: t("Tag"), ok: t("Tag"), tags: true });
-
 /**
  * What the bar and the keys do with images.
  * @param {() => string[]} chosen
@@ -82,13 +57,6 @@ export const askTag = (title) => ask({ title, label: t("Tag"), ok: t("Tag"), tag
  * @param {string[]} [without] clusters that are no targets
  */
 export function imageActions(chosen, clear, without = []) {
-  const moveTo = async (/** @type {string[]} */ ids) => {
-    const to = await pickCluster(t("Move {images} to a cluster, or to a new one", { images: manyUnits(ids.length) }), without, true);
-    return to && move(ids, to);
-  };
-  const exclude = (/** @type {string[]} */ ids) => decide([{ kind: "exclude", images: ids }], t("Excluded {images}.", { images: manyUnits(ids.length) }));
-  const tagThem = async (/** @type {string[]} */ ids) => { const tag = await askTag(t("Tag {images}", { images: manyUnits(ids.length) })); return tag && tagImages(ids, tag); };
-  const find = (/** @type {string | undefined} */ id) => { if (id) location.href = `/c/${slug}/find?image=${encodeURIComponent(id)}`; };
   /** @param {(ids: string[]) => Promise<unknown>} work */
   const withThem = (work) => async () => {
     const ids = chosen();
@@ -98,7 +66,7 @@ export function imageActions(chosen, clear, without = []) {
   };
   /** @type {Record<string, () => void>} */
   const actions = {
-    "move": withThem(moveTo),
+    "move": withThem((ids) => moveTo(ids, without)),
     "take-out": withThem((ids) => decide([{ kind: "move", images: ids, to: null }], t("Moved {images} to unclustered.", { images: manyUnits(ids.length) }))),
     "kind": withThem(newKind),
     "exclude": withThem(exclude),
@@ -109,7 +77,7 @@ export function imageActions(chosen, clear, without = []) {
       return tag && tagImages(ids, tag, true);
     }),
     "map": () => { const id = onlyOne(chosen()); if (id) location.href = `/c/${slug}/map?image=${encodeURIComponent(id)}`; },
-    "similar": () => find(onlyOne(chosen())),
+    "similar": () => findLike(onlyOne(chosen())),
     "open": () => openViewer(items().find((one) => one.dataset.id === chosen()[0]) ?? current()),
   };
   keys({
@@ -123,13 +91,6 @@ export function imageActions(chosen, clear, without = []) {
       "x": /** @type {[string, () => void]} */ ([t("Exclude"), () => actions["exclude"]?.()]),
     }),
   });
-  inViewer("f", t("Find similar"), (ids) => find(ids[0]));
-  if (readOnly) return actions;
-  inViewer("v", t("Move…"), moveTo);
-  inViewer("n", t("New kind…"), newKind);
-  inViewer("t", t("Tag…"), tagThem);
-  inViewer("x", t("Exclude"), exclude);
-  if (document.body.dataset.unit === "object") inViewer("d", t("Wrong box"), wrongBox);
   return actions;
 }
 

@@ -2,7 +2,7 @@
 // Lists on a page: showing them anew after a decision without losing the place, more of them as one scrolls, and
 // moving through them by keys.
 
-import { alertOf, keys, nameCountries, the, toast } from "./common.js";
+import { alertOf, keys, nameCountries, slug, the, toast } from "./common.js";
 import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "since", "found", "list", "more", "history", "nothing", "published", "select-all"];
@@ -16,7 +16,7 @@ export const outermost = (root) =>
   /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-id]")].filter((one) => !one.parentElement?.closest("#list [data-id]")));
 
 export const list = () => the("list", HTMLElement);
-export const items = () => outermost(list());
+export const items = () => outermost(document.getElementById("list") ?? document.createElement("ul")); // not every page has one
 
 /** @param {ParentNode} root */
 function remember(root) {
@@ -108,6 +108,19 @@ function restore(place) {
   setCurrent(item);
   const lost = document.activeElement === document.body || document.activeElement === null;
   if (lost && place.part && !document.querySelector("dialog[open]")) focusOf(item, place.part)?.focus({ preventScroll: true });
+}
+
+/** The tiles of these images as they are now, from the server. @param {string[]} ids @returns {Promise<HTMLElement[]>} */
+export async function freshTiles(ids) {
+  /** @type {HTMLElement[]} */
+  const found = [];
+  for (let at = 0; at < ids.length; at += 100) {
+    const query = new URLSearchParams(ids.slice(at, at + 100).map((id) => ["id", id]));
+    const answer = await fetch(`/c/${slug}/tiles?${query}`);
+    if (!answer.ok) throw new Error(t("The service answered {status}.", { status: String(answer.status) }));
+    found.push(...new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll(/** @type {"li"} */ (".tile")));
+  }
+  return found;
 }
 
 // --- more as one scrolls ----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // @ts-check
 // The search that / opens on every page: clusters and images whose names, tags and texts have all the words.
 
-import "./viewer.js"; // on every page: an address may name an image
+import "./viewer.js"; // on every page: an address may name an image, and its decisions
 import { alertOf, api, base, keys, made, slug, the } from "./common.js";
 import { many, manyUnits, t } from "./words.js";
 

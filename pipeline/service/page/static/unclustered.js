@@ -2,11 +2,10 @@
 // What fits nowhere: accepting the nearest cluster, one by one or all that are alike enough.
 
 import { alertOf, api, base, decide, keys, onRefresh, readOnly, the } from "./common.js";
-import { pickCluster } from "./dialogs.js";
-import { imageActions, move } from "./images.js";
-import { currentInSight, items, showAgain } from "./lists.js";
+import { move, moveTo } from "./decisions.js";
+import { imageActions } from "./images.js";
+import { currentInSight, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
-import { inViewer } from "./viewer.js";
 import { many, manyUnits, t } from "./words.js";
 
 /** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
@@ -28,10 +27,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-do]") : null;
   const item = /** @type {HTMLElement | null} */ (button?.closest("[data-id]") ?? null);
   if (button?.getAttribute("data-do") === "accept") await accept(item);
-  if (button?.getAttribute("data-do") === "move" && item?.dataset.id) {
-    const to = await pickCluster(t("Move {images} to a cluster, or to a new one", { images: manyUnits(1) }), [], true);
-    if (to) await move([item.dataset.id], to);
-  }
+  if (button?.getAttribute("data-do") === "move" && item?.dataset.id) await moveTo([item.dataset.id]);
 });
 
 // --- all above a floor ------------------------------------------------------------------------------------------------
@@ -79,5 +75,4 @@ function beginAtTheBest() {
 }
 loadWaiting().then(beginAtTheBest).catch(alertOf);
 
-if (!readOnly) inViewer("y", t("Accept the nearest cluster"), (ids) => accept(items().find((one) => one.dataset.id === ids[0]) ?? null));
 if (!readOnly) keys({ "y": [t("Accept the nearest cluster"), () => void accept(currentInSight())] });

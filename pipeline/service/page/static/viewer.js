@@ -1,14 +1,15 @@
 // @ts-check
 // The large view: one picture at full size from the source, alone or beside another one, with what the camera
-// recorded and with the keys of decisions. What can be decided is registered by the views; what is listed is theirs.
+// recorded and with the keys of decisions, on every page. What can be decided is in decisions.js; what is listed is the
+// page's.
 
 import { alertOf, api, made, slug, the, undoLast } from "./common.js";
-import { items, more, setCurrent } from "./lists.js";
+import { decisionsOn } from "./decisions.js";
+import { freshTiles, items, more, setCurrent } from "./lists.js";
 import { drawsOn, toggleDrawing } from "./region.js";
 import { together, Zoom } from "./zoom.js";
 import { t } from "./words.js";
 
-/** @typedef {{ label: string, run: (ids: string[]) => unknown }} Action what a key does with the picture that is seen */
 /** @typedef {DOMStringMap} Facts the data of a tile */
 
 const dialog = the("viewer", HTMLDialogElement), other = the("viewer-other", HTMLElement);
@@ -19,14 +20,12 @@ const otherZoom = new Zoom(other, the("viewer-other-image", HTMLImageElement), (
 together(zoom, otherZoom);
 const drawing = drawsOn(() => seen);
 
-/** @type {Map<string, Action>} */
-const actions = new Map();
-/** Offer a decision about the picture that is seen. @param {string} key @param {string} text @param {Action["run"]} run */
-export function inViewer(key, text, run) { actions.set(key, { label: text, run }); }
-
 /** What is seen: the data of its tile. @type {Facts | null} */
 let seen = null;
-let at = 0;
+/** Where it is in the list, and whether it is in there at all: an address may name any picture. */
+let at = 0, listed = false;
+/** @type {import("./decisions.js").Decision[]} */
+let offered = [];
 /** @type {"" | "face" | "held"} */
 let beside = "";
 /** The picture that was held to compare others with. @type {{ id: string, key: string } | null} */
@@ -81,9 +80,7 @@ async function openNamed() {
   if (!id || !slug) return;
   const there = row().find((one) => one.dataset.id === id);
   if (there) { openViewer(there); return; }
-  const answer = await fetch(`/c/${slug}/tiles?id=${encodeURIComponent(id)}`);
-  const tile = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".tile");
-  if (tile instanceof HTMLElement) openViewer(tile);
+  openViewer((await freshTiles([id]))[0] ?? null);
 }
 
 /** @param {string | null} id */
@@ -99,7 +96,8 @@ function show(data) {
   const changed = seen?.id !== data.id;
   seen = { ...data };
   const place = row().findIndex((one) => one.dataset.id === data.id);
-  if (place >= 0) at = place;
+  listed = place >= 0;
+  if (listed) at = place;
   inAddress(data.id ?? null);
   if (changed) drawing.end();
   if (changed) picture("viewer-image", data.id ?? "", data.key ?? "", data.hash ?? "", zoom);
@@ -109,6 +107,7 @@ function show(data) {
   the("viewer-map", HTMLAnchorElement).href = `/c/${slug}/map?image=${id}`;
   the("viewer-original", HTMLAnchorElement).href = original(data.id ?? "");
   facts([]);
+  offer();
   asking?.abort();
   asking = new AbortController();
   void camera(data.id ?? "", asking.signal).catch(alertOf);
@@ -232,20 +231,21 @@ async function turn(by) {
 }
 
 /** After a decision: the same picture as it is now, or the one that took its place in the list. */
-function again() {
-  if (!dialog.open) return;
-  const tiles = row(), tile = tiles.find((one) => one.dataset.id === seen?.id) ?? tiles[Math.min(at, tiles.length - 1)];
+async function again() {
+  if (!dialog.open || !seen) return;
+  const id = seen.id ?? "", tiles = row(), tile = tiles.find((one) => one.dataset.id === id) ?? (listed ? tiles[Math.min(at, tiles.length - 1)] : (await freshTiles([id]))[0]);
+  if (!dialog.open || seen?.id !== id) return; // turned to another one meanwhile
   if (tile) show(tile.dataset); else dialog.close();
 }
 
-/** @param {Action} action */
-async function act(action) {
+/** @param {import("./decisions.js").Decision} decision */
+async function act(decision) {
   if (!seen?.id) return;
-  await action.run([seen.id]);
-  again();
+  await decision.run([seen.id]);
+  await again();
 }
 
-document.addEventListener("settled", again); // an undo in a note
+document.addEventListener("settled", () => void again().catch(alertOf)); // an undo in a note
 
 dialog.addEventListener("close", () => {
   document.body.append(the("toasts", HTMLElement), the("alerts", HTMLElement));
@@ -261,11 +261,11 @@ document.addEventListener("keydown", (event) => {
   if (!dialog.open || document.querySelectorAll("dialog[open]").length > 1 || event.ctrlKey || event.metaKey || event.altKey) return;
   const by = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, k: -1, ArrowRight: 1, j: 1 })[event.key];
   if (by) { event.preventDefault(); void turn(by).catch(alertOf); return; }
-  const action = actions.get(event.key);
+  const decision = offered.find((one) => one.key === event.key);
   /** @type {Record<string, () => unknown>} */
   const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), b: toggleDrawing, q: toggleCrop, u: () => undoLast() };
   if (event.repeat && !"+=-".includes(event.key)) return;
-  if (action) { event.preventDefault(); void act(action); } else own[event.key]?.();
+  if (decision) { event.preventDefault(); void act(decision).catch(alertOf); } else own[event.key]?.();
 });
 the("viewer-previous", HTMLElement).addEventListener("click", () => void turn(-1).catch(alertOf));
 the("viewer-next", HTMLElement).addEventListener("click", () => void turn(1).catch(alertOf));
@@ -282,13 +282,13 @@ document.addEventListener("dblclick", (event) => {
 
 /** The keys of decisions as a row of buttons. */
 function offer() {
-  the("viewer-actions", HTMLElement).replaceChildren(...[...actions].map(([key, action]) => {
-    const button = /** @type {HTMLButtonElement} */ (made("button", action.label));
+  offered = decisionsOn(seen ?? /** @type {Facts} */ ({}));
+  the("viewer-actions", HTMLElement).replaceChildren(...offered.map((decision) => {
+    const button = /** @type {HTMLButtonElement} */ (made("button", decision.label));
     button.type = "button";
-    button.append(" ", made("kbd", key));
-    button.addEventListener("click", () => void act(action));
+    button.append(" ", made("kbd", decision.key));
+    button.addEventListener("click", () => void act(decision).catch(alertOf));
     return button;
   }));
 }
-// after the modules of the view have said what can be decided
-setTimeout(() => { offer(); openNamed().catch(alertOf); }, 0);
+setTimeout(() => { openNamed().catch(alertOf); }, 0); // after the modules of the view have made its list
