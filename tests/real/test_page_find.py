@@ -124,7 +124,10 @@ def test_a_page_of_an_older_question_is_not_put_behind_the_answer_to_a_newer_one
     expect(shown.locator("#tag-all")).to_have_text(f"Tag all {LIBRARY}…")
     shown.keyboard.press("End")
     shown.evaluate("scrollTo(0, document.body.scrollHeight)")
-    shown.wait_for_timeout(300)
+    for _ in range(100):
+        if waiting:
+            break
+        shown.wait_for_timeout(50)
     assert waiting
     one = next(iter(clusters(served).values()))
     shown.evaluate(

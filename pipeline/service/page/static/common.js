@@ -230,6 +230,9 @@ export async function undoEvents(numbers) {
   document.dispatchEvent(new CustomEvent("settled"));
 }
 
+/** Whether this tab made these decisions together, and has not taken them back. @param {number[]} numbers */
+export const isUndoable = (numbers) => stack().some((one) => one.join() === numbers.join());
+
 export async function undoLast() {
   const last = stack().at(-1);
   if (last) await undoEvents(last);

@@ -8,20 +8,20 @@ import { ask } from "./dialogs.js";
 import { imageActions, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
 import { boxText } from "./region.js";
+import { idsOf, meet, ratingsIn, keepRatings } from "./ratings.js";
 import { clusterRow } from "./search.js";
 import { Selection } from "./selection.js";
 import { many, manyUnits, num, t } from "./words.js";
 
 /** @typedef {{ kind: "none" } | { kind: "image", id: string, box?: number[] } | { kind: "text", words: string }
- *   | { kind: "upload", file: File, url: string }} Question */
+ *   | { kind: "upload", file: File, url: string } | { kind: "lost" }} Question lost: a picture that was brought, of which a link knows */
 
 const drop = the("drop", HTMLElement), form = the("filters", HTMLFormElement), found = the("found", HTMLElement);
 const start = new URL(location.href).searchParams;
 /** @type {Question} */
 let question = drop.dataset.image ? { kind: "image", id: drop.dataset.image, ...(drop.dataset.box ? { box: drop.dataset.box.split(",").map(Number) } : {}) }
-  : start.get("text") ? { kind: "text", words: start.get("text") ?? "" } : { kind: "none" };
-/** Rated images, with the events of the pairs that they made. @type {Map<string, { liked: boolean, events: number[] }>} */
-const rated = new Map();
+  : start.get("text") ? { kind: "text", words: start.get("text") ?? "" } : start.has("picture") ? { kind: "lost" } : { kind: "none" };
+const rated = ratingsIn(start);
 /** @type {Map<string, import("./images.js").Picture>} */
 const known = new Map();
 let cursor = "", total = 0;
@@ -66,7 +66,9 @@ async function look({ same = false } = {}) {
   list().setAttribute("aria-busy", "true");
   covers(0);
   try {
-    if (question.kind === "none") await browse(signal, same ? Math.min(MOST, Math.max(PAGE, list().children.length)) : PAGE); else await similar(signal);
+    if (question.kind !== "none" && (await meet(rated, known))) stateInAddress();
+    if (question.kind === "lost") missing();
+    else if (question.kind === "none") await browse(signal, same ? Math.min(MOST, Math.max(PAGE, list().children.length)) : PAGE); else await similar(signal);
   } catch (error) {
     if (!signal.aborted) {
       alertOf(error);
@@ -113,8 +115,7 @@ function covers(count) {
 async function similar(signal) {
   the("fitting", HTMLElement).hidden = true;
   const one = (/** @type {string} */ name) => (value(name) ? [value(name)] : []);
-  const liked = [...rated].filter(([, how]) => how.liked).map(([id]) => id);
-  const disliked = [...rated].filter(([, how]) => !how.liked).map(([id]) => id);
+  const liked = idsOf(rated, true), disliked = idsOf(rated, false);
   const floor = Number(value("floor")) / 100;
   const options = {
     ...(question.kind === "image" ? { image_id: question.id, ...(question.box ? { box: question.box } : {}) } : question.kind === "text" ? worded(question.words) : {}),
@@ -133,6 +134,13 @@ async function similar(signal) {
     ...(answer.recall < 1 ? [t("such a search finds {share} % of the true nearest", { share: num(Number((100 * answer.recall).toFixed(1))) })] : [])].join("; ");
   cursor = "";
   nothing(answer.items.length ? "" : t("No image is that similar. Lower the slider, or remove a filter."));
+}
+
+/** A link can hold the filters and ratings of a search by a picture, but not the picture. */
+function missing() {
+  show([], 0);
+  found.textContent = "";
+  nothing(t("This link was made of a search with a picture that somebody brought. The picture was compared and forgotten, so a link cannot hold it. Bring it again: the filters and ratings of the link are still set."));
 }
 
 /** A picture goes along with every question about it: nothing of it is kept. @param {Record<string, unknown>} options */
@@ -243,9 +251,10 @@ function showQuestion() {
   for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".browsed-only"))) one.hidden = question.kind !== "none";
   the("ask-clear", HTMLElement).hidden = question.kind === "none";
   the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
-  if (question.kind !== "text" && question.kind !== "upload") return;
+  if (question.kind === "none" || question.kind === "image") return;
   const text = made("div");
-  text.append(made("b", question.kind === "text" ? `“${question.words}”` : t("Like this picture")), made("p", question.kind === "text" ? t("Images that these words describe") : question.file.name, "soft"));
+  text.append(made("b", question.kind === "text" ? `“${question.words}”` : question.kind === "lost" ? t("Like a picture that is not here") : t("Like this picture")));
+  if (question.kind !== "lost") text.append(made("p", question.kind === "text" ? t("Images that these words describe") : t("{name}; a link keeps the filters and ratings, not the picture", { name: question.file.name }), "soft"));
   const asked = the("asked", HTMLElement);
   asked.replaceChildren();
   if (question.kind === "upload") {
@@ -262,6 +271,8 @@ function stateInAddress() {
   if (question.kind === "image") url.searchParams.set("image", question.id);
   if (question.kind === "image" && question.box) url.searchParams.set("box", boxText(question.box));
   if (question.kind === "text") url.searchParams.set("text", question.words);
+  if (question.kind === "upload" || question.kind === "lost") url.searchParams.set("picture", "1");
+  if (question.kind !== "none") keepRatings(rated, url);
   for (const [name, field] of new FormData(form)) {
     const untouched = (name === "floor" && field === "0") || (name === "top" && field === "50");
     if (field && !untouched) url.searchParams.set(name, String(field));
@@ -275,8 +286,8 @@ function stateInAddress() {
 /** Compare a picture; it is sent for that, and not kept. @param {File | undefined} file */
 async function bring(file) {
   if (!file) return;
+  if (question.kind !== "lost") rated.clear(); // else it is the picture that the link was made of
   question = { kind: "upload", file, url: URL.createObjectURL(file) };
-  rated.clear();
   await look();
 }
 the("file", HTMLInputElement).addEventListener("change", (event) => void bring(/** @type {HTMLInputElement} */ (event.target).files?.[0]));
@@ -320,6 +331,7 @@ async function rate(id, liked) {
     const kept = wanted.length ? decide(wanted, liked ? t("More like this one.") : t("Not like this one."), { still: true }) : undefined;
     await look({ same: true });
     rated.get(id)?.events.push(...((await kept) ?? []).map((event) => event.number));
+    stateInAddress();
     return;
   }
   await look({ same: true });
