@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.service.context import Shared
 from pipeline.service.page.render import PageRoute, show, snapshot_of
+from pipeline.service.page.said import said
 from pipeline.service.routes.granularity import comparison, preview_shape
 from pipeline.service.runs import OPEN
 from pipeline.stages.tuning.trials import same_setting
@@ -36,5 +37,5 @@ def granularity(service: Shared, slug: str, at: Annotated[str, Query(max_length=
     return show(
         service, snapshot, "granularity", tab="clusters", now=now, compared=compared,
         chosen=chosen, seen=seen, changes=CHANGES, running=running[0]["id"] if running else "",
-        decided=describe(now.event) if now.event else "", is_clustered=snapshot.base.is_clustered,
+        decided=said(describe(now.event)) if now.event else "", is_clustered=snapshot.base.is_clustered,
     )  # fmt: skip

@@ -10,7 +10,7 @@ catalogue lacks is shown in English.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
 from importlib import resources
@@ -24,6 +24,7 @@ Entry = str | dict[str, str]
 FALLBACK = "en"
 COOKIE = "language"
 NAME, THOUSANDS = "@name", "@thousands"  # what the language calls itself, and what stands between thousands
+SENTENCES = "@said"  # only in the file for scripts
 _current: ContextVar[str] = ContextVar("language", default=FALLBACK)
 
 
@@ -113,10 +114,14 @@ def code(text: str) -> Markup:
     return Markup("<code>{}</code>").format(text)
 
 
-def script(code: str) -> bytes | None:
-    """The catalogue of a language as the file that the page's scripts read; None if there is no such language."""
+def script(code: str, sentences: Sequence[tuple[str, str]] = ()) -> bytes | None:
+    """The catalogue of a language as the file that the page's scripts read; None if there is no such language.
+
+    `sentences` are those of `said.py`, each with the expression that recognises it.
+    """
     catalogue = catalogues().get(code)
     if catalogue is None:
         return None
-    words = json.dumps({**catalogues()[FALLBACK], **catalogue}, ensure_ascii=False, separators=(",", ":"))
+    everything = {**catalogues()[FALLBACK], **catalogue, SENTENCES: sentences}
+    words = json.dumps(everything, ensure_ascii=False, separators=(",", ":"))
     return f"globalThis.WORDS={words};\n".encode()

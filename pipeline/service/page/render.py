@@ -27,6 +27,7 @@ from pipeline.errors import ImageClusterError
 from pipeline.service.boxes import boxes_waiting
 from pipeline.service.context import Service
 from pipeline.service.page import language
+from pipeline.service.page.said import for_scripts, said
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
 from pipeline.stages.published.group_words import group_word, plural
@@ -49,7 +50,7 @@ def static_files() -> dict[str, bytes]:
     files = {
         file.name: file.read_bytes() for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")
     }
-    words = {f"words.{code}.js": language.script(code) for code in language.catalogues()}
+    words = {f"words.{code}.js": language.script(code, for_scripts()) for code in language.catalogues()}
     return files | {name: data for name, data in words.items() if data is not None}
 
 
@@ -91,7 +92,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = {"number": language.number, "percent": language.percent, "code": country_code,
-               "plural": language.counted, "moment": _moment}  # fmt: skip
+               "plural": language.counted, "moment": _moment, "said": said}  # fmt: skip
     made.filters.update(cast("Any", filters))
     words = {"t": language.t, "kbd": language.keys, "code": language.code, "language": language.language,
              "languages": language.languages}  # fmt: skip

@@ -10,15 +10,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pipeline.service.page import compare, copies, granularity, members, render, views, walls
+from pipeline.service.page import compare, copies, granularity, members, render, said, views, walls
 
 PAGE = Path(str(resources.files("pipeline.service.page")))
 NOT_PAGES = {"help.html.j2"}  # the documentation, which is written in English
 COUNTED = ("image", "object")  # what `unit` may be
 STATES = (
-    "active", "hidden", "retired", "clustered", "unclustered", "new", "excluded", "rejected", "undone", "replaced",
-    "queued", "running", "succeeded", "failed", "cancelled", "candidate", "refused", "same", "exact", "near", "similar",
-    "folder", "folders", "country", "countries",
+    "active", "hidden", "unusable", "retired", "clustered", "unclustered", "new", "excluded", "rejected", "undone",
+    "waits", "replaced", "queued", "running", "succeeded", "failed", "cancelled", "candidate", "refused", "same",
+    "exact", "near", "similar", "folder", "folders", "country", "countries",
 )  # fmt: skip
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -62,6 +62,7 @@ def _constants() -> Iterator[str]:
     ]  # fmt: skip
     for table in tables:
         yield from table.values()
+    yield from said.SAID
     yield from (label for _, _, label in render.NAVIGATION)
     yield from (members.CORE, members.EDGE, members.PLACED, members.FILE_DATE, "By {group}")
     yield from ("Sharpness", "{share}%", *(name for name, _ in copies.PROPERTIES))

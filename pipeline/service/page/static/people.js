@@ -2,7 +2,7 @@
 // Several people: who is at this browser, and what others decide, seen without a reload.
 
 import { alertOf, base, isOwn, readOnly, refresh, slug, the, toast } from "./common.js";
-import { many, t } from "./words.js";
+import { many, said, t } from "./words.js";
 
 // --- a name, asked once -----------------------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ async function tell() {
   if (!others.length && !run) return;
   const first = others[0], cluster = others.length === 1 ? first?.clusters[0] : undefined;
   const who = [...new Set(others.map((one) => one.actor))].join(", ");
-  if (first) toast(others.length === 1 ? `${who} ${first.what}` : `${who}: ${many(others.length, "decision")}`, cluster ? { link: { text: t("Open"), href: `/c/${slug}/cluster/${encodeURIComponent(cluster)}` } } : {});
+  if (first) toast(others.length === 1 ? `${who} ${said(first.what)}` : `${who}: ${many(others.length, "decision")}`, cluster ? { link: { text: t("Open"), href: `/c/${slug}/cluster/${encodeURIComponent(cluster)}` } } : {});
   if (run) toast(t("A run stored new results."));
   await refresh();
   document.dispatchEvent(new CustomEvent("settled"));

@@ -2,7 +2,7 @@
 // A run as it goes, in the place that a page has for it: #progress with #phase, #bar and #said.
 
 import { the } from "./common.js";
-import { many, t } from "./words.js";
+import { many, said, t } from "./words.js";
 
 /** @typedef {{ id?: string, kind?: string, state: string, error?: string | null, result?: any }} Run */
 
@@ -13,18 +13,18 @@ import { many, t } from "./words.js";
  */
 export function followRun(id) {
   const place = the("progress", HTMLElement), bar = the("bar", HTMLProgressElement);
-  const phase = the("phase", HTMLElement), said = the("said", HTMLElement);
+  const phase = the("phase", HTMLElement), told = the("said", HTMLElement);
   place.hidden = false;
   phase.textContent = t("Waiting …");
-  said.textContent = "";
+  told.textContent = "";
   bar.removeAttribute("value");
   const events = new EventSource(`/api/v1/runs/${id}/events`);
   events.addEventListener("progress", (event) => {
     const { phase: name, done, total } = JSON.parse(event.data);
-    phase.textContent = total > 1 ? `${name}: ${t("{count} of {images}", { count: Number(done), images: many(Number(total), "image") })}` : `${name} …`;
+    phase.textContent = total > 1 ? `${said(name)}: ${t("{count} of {images}", { count: Number(done), images: many(Number(total), "image") })}` : `${said(name)} …`;
     if (total > 1) { bar.max = total; bar.value = done; } else bar.removeAttribute("value");
   });
-  events.addEventListener("notice", (event) => { said.textContent = JSON.parse(event.data).text; });
+  events.addEventListener("notice", (event) => { told.textContent = said(JSON.parse(event.data).text); });
   return new Promise((resolve) => {
     const end = (/** @type {Run} */ run) => { events.close(); place.hidden = true; resolve(run); };
     events.addEventListener("state", (event) => {

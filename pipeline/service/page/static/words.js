@@ -24,6 +24,31 @@ export function t(text, values = {}) {
   });
 }
 
+/** Sentences that the service says in English, each with what recognises it: pipeline/service/page/said.py.
+ * @type {[string, RegExp][]} */
+const sentences = (/** @type {any} */ (globalThis).WORDS?.["@said"] ?? []).map((/** @type {[string, string]} */ [text, pattern]) => [text, new RegExp(`^(?:${pattern})$`, "s")]);
+
+/** An English sentence of the service in the language of the page; itself if it is none that is known. @param {string} text @returns {string} */
+export function said(text) {
+  for (const [sentence, pattern] of sentences) {
+    const found = pattern.exec(text);
+    if (!found) continue;
+    /** @type {Record<string, string>} */
+    const values = {};
+    for (const [name, value] of Object.entries(found.groups ?? {})) values[name] = inPlace(name, value);
+    return t(sentence, values);
+  }
+  return text;
+}
+
+/** @param {string} name @param {string} value */
+function inPlace(name, value) {
+  if (name === "what" || name === "reason") return said(value);
+  if (name === "status") return t(value);
+  const [count = "", word = ""] = value.split(" ");
+  return name === "images" ? many(Number(count.replace(/,/g, "")), word.replace(/s$/, "")) : value;
+}
+
 /** A number of something. @param {number} count @param {string} word what one of it is called in English */
 export const many = (count, word) => t(`{n} ${word}`, { n: count });
 

@@ -1,0 +1,114 @@
+"""Sentences that other parts of the product say in English are recognised, and said in the language of the reader."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.curation import decisions as d
+from pipeline.curation.decisions import Event
+from pipeline.curation.replay import replay
+from pipeline.curation.review import raise_flags
+from pipeline.service.page import language
+from pipeline.service.page.said import SAID, for_scripts, said
+from pipeline.steps.library_view.history import describe
+from tests.curation.library import TWO, events
+
+BOX = (0.1, 0.2, 0.3, 0.4)
+DECISIONS: list[d.Decision] = [
+    d.Rename(cluster="c-1", name="Birds in “quotes” to c-2"), d.Rename(cluster="c-1", name=None),
+    d.Describe(cluster="c-1", description="long"), d.Describe(cluster="c-1", description=None),
+    d.SetStatus(cluster="c-1", status="hidden"), d.SetStatus(cluster="c-1", status="unusable"),
+    d.Review(cluster="c-1"), d.Merge(clusters=("c-1", "c-2"), into="c-3"),
+    d.Split(cluster="c-1", images=("a",), new_cluster="c-2", name="Off"),
+    d.Split(cluster="c-1", images=("a", "b"), new_cluster="c-2"),
+    d.Create(images=("a", "b"), new_cluster="c-2", name="New"), d.Create(images=("a",), new_cluster="c-2"),
+    d.Move(images=("a",), to="c-2", clusters=("c-1", "c-3")), d.Move(images=("a",), to="c-2"),
+    d.Move(images=("a",), to=None, clusters=("c-1",)), d.Move(images=("a",), to=None),
+    d.Exclude(images=("a",), clusters=("c-1",)), d.Exclude(images=("a", "b")), d.Include(images=("a",)),
+    d.ChooseRepresentative(cluster="c-1", image="a"), d.ChooseRepresentative(cluster="c-1", image=None),
+    d.Tag(images=("a",), tag="wet"), d.Untag(images=("a",), tag="wet"), d.Note(cluster="c-1", text="one\ntwo"),
+    d.Pair(a="a", b="b", same=True), d.Pair(a="a", b="b", same=False), d.KeepBoth(images=("a", "b")),
+    d.Granularity(value="fine"), d.Granularity(value=None), d.WrongBox(image="a", source="ab", box=BOX),
+    d.WrongBox(image="a", source="ab", box=BOX, clusters=("c-1",)), d.AddBox(source="ab", box=BOX),
+    d.AddBox(source="ab", box=BOX, label="post"), d.SaveView(name="v", address="find?tag=a"),
+    d.SaveView(name="v", address=None), d.Undo(event=7),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def english_again() -> Iterator[None]:
+    yield
+    language.speak("en")
+
+
+def german(text: str) -> str:
+    language.speak("de")
+    shown = said(text)
+    language.speak("en")
+    return shown
+
+
+def sentence(decision: d.Decision) -> str:
+    return describe(Event(1, "t", "ann", decision, None, {}))
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=sentence)
+def test_every_decision_is_said_in_both_languages_and_the_english_is_unchanged(decision: d.Decision) -> None:
+    text = sentence(decision)
+    assert said(text) == text
+    assert german(text) != text
+    assert "{" not in german(text)
+
+
+def test_no_kind_of_decision_is_left_out() -> None:
+    assert {one.kind for one in DECISIONS} == set(d.KINDS)
+
+
+def test_names_and_numbers_stand_where_the_sentence_has_them() -> None:
+    assert german("split 1 image off c-1 as “Off to c-9” c-2") == "spaltete 1 Bild von c-1 ab, als „Off to c-9“ c-2"
+    assert german("moved 1200 images from c-1, c-3 to c-2") == "verschob 1.200 Bilder von c-1, c-3 nach c-2"
+    assert german("moved 1 image from c-1 to unclustered") == "nahm 1 Bild aus c-1 heraus"
+    assert german("set c-1 to hidden") == "setzte c-1 auf „verborgen“"
+
+
+def test_reasons_for_a_review_and_what_waits_in_them() -> None:
+    curated = replay(TWO, events(d.Rename(cluster="a", name="Red"), d.Rename(cluster="gone", name="Old")))
+    fates: list[dict[str, tuple[str, tuple[str, ...]]]] = [
+        {"b": ("born", ("a",)), "a": ("split", ("a",))}, {"b": ("born", ())}, {"a": ("merged", ("b",))}
+    ]  # fmt: skip
+    found = {waiting.reason for waiting in curated.waiting}
+    for one in fates:
+        flags = raise_flags(curated, one, died=["a"], named=["a", "b"], run="r", first_run=False, new_size=1)
+        found |= {flag.text for flag in flags}
+    assert len(found) == 6
+    assert {text for text in found if german(text) == text} == set()
+    assert german("a decision waits: the name “Old”: cluster c-1 is not there; of its images 3 in c-2 now") == (
+        "eine Entscheidung wartet: der Name „Old“: den Cluster c-1 gibt es nicht;"
+        " von seinen Bildern sind jetzt 3 in c-2"
+    )
+    assert german("12 images came and 3 went since it was reviewed (60%)").startswith("12 Bilder kamen und 3 gingen")
+
+
+def test_every_phase_that_a_run_tells_of_has_a_sentence() -> None:
+    """Phases are written where they are told, and shown on the page."""
+    steps = [Path("pipeline/steps") / name for name in ("ingest.py", "crops.py", "detected.py", "lost_contents.py")]
+    texts = " ".join(path.read_text() for path in [*steps, Path("pipeline/service/worker.py")])
+    phases = {re.sub(r"\{[^}]*\}", "x", one) for one in re.findall(r'progress\(f?"([^"]+)"', texts)}
+    phases |= {"embed x", "read x"}
+    assert "x x" in phases  # that of ingest, whose words are the two above
+    assert {one for one in phases - {"x x"} if german(one) == one} == set()
+
+
+def test_what_nothing_has_made_stays_as_it_is() -> None:
+    assert german("The disk is on fire.") == "The disk is on fire."
+
+
+def test_scripts_recognise_the_same_sentences() -> None:
+    assert {text for text, _ in for_scripts()} == set(SAID)
+    words = (language.script("de", for_scripts()) or b"").decode()
+    catalogue = json.loads(words.removeprefix("globalThis.WORDS=").strip().removesuffix(";"))
+    assert len(catalogue["@said"]) == len(SAID)
+    assert all("(?P" not in pattern for _, pattern in catalogue["@said"])
