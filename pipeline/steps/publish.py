@@ -13,10 +13,10 @@ from importlib.metadata import version
 from typing import Any
 
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.stages.published import canonical, guard, news, page, schema, website
 from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import document as documents
 from pipeline.stages.published import duplicates as twins
-from pipeline.stages.published import guard, news, page, schema, website
 from pipeline.stages.published.entries import with_fragment
 from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
@@ -60,7 +60,7 @@ def publish(project: Project, slug: str) -> Report:
         elif history.candidate is not None and _has_digest(history.candidate.version, digest):
             report.unchanged = True
         elif made is not None:
-            _new_result(project, slug, history, made.view, made.document, digest)
+            _new_result(project, slug, history, made)
         if decisions_changed:
             write_history(project.layout.published, slug, history)
         place_at_outlets(project, slug, history)
@@ -89,10 +89,16 @@ def _keep_decisions(project: Project, slug: str, history: History) -> bool:
 
 @dataclass(frozen=True)
 class _Result:
-    """A complete result, and the summary that is kept of it: content digest, counts and effective settings."""
+    """A complete result, and the summary that is kept of it: content digest, counts and effective settings.
+
+    `data` are the bytes of `document`; `duplicates` and their bytes are None if they were never computed.
+    """
 
     view: documents.LibraryView
     document: dict[str, Any]
+    data: bytes
+    duplicates: dict[str, Any] | None
+    duplicates_data: bytes | None
     summary: dict[str, Any]
 
 
@@ -100,8 +106,12 @@ def _build_result(project: Project, slug: str) -> _Result:
     view = gather(project, slug)
     document = documents.build_document(view, generated_at=project.now())
     schema.validate(document)
-    digest = twins.digest_with(documents.content_digest(document), published_duplicates(project, slug))
-    return _Result(view, document, {"digest": digest, "counts": _counts(document), "settings": document["settings"]})
+    encoded, alike = canonical.encoded(document), published_duplicates(project, slug)
+    alike_encoded = canonical.encoded(alike) if alike is not None else None
+    digest = twins.digest_with(encoded.digest, alike, alike_encoded.digest if alike_encoded is not None else None)
+    summary = {"digest": digest, "counts": _counts(document), "settings": document["settings"]}
+    alike_data = alike_encoded.data if alike_encoded is not None else None
+    return _Result(view, document, encoded.data, alike, alike_data, summary)
 
 
 def _inputs_digest(project: Project, slug: str) -> str:
@@ -146,16 +156,9 @@ def _remember(project: Project, slug: str, made: _Result) -> None:
         write_atomically(project.layout.last_published(slug), data)
 
 
-def _new_result(
-    project: Project,
-    slug: str,
-    history: History,
-    view: documents.LibraryView,
-    document: dict[str, Any],
-    digest: str,
-) -> None:
+def _new_result(project: Project, slug: str, history: History, made: _Result) -> None:
     """Write the complete set; show it to readers, or keep it as a candidate if the guard has concerns."""
-    root = project.layout.published
+    root, view, document, digest = project.layout.published, made.view, made.document, made.summary["digest"]
     previous = read_document(root, slug, history.current.version) if history.current else None
     changes = change_report.build_changes(previous, document, change_report.fates_of(view))
     schema.validate_changes(changes)
@@ -170,7 +173,7 @@ def _new_result(
     if history.held is not None:
         concerns.append(guard.Concern("rolled_back", history.held, {}))
     name = history.next_version(digest)
-    folder = stage_set(root, slug, name, _files(project, slug, document, changes))
+    folder = stage_set(root, slug, name, _files(project, slug, made, changes))
     history.files[name] = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     headline, summary = news.headline(changes), dict(document["summary"])
     if concerns:
@@ -226,7 +229,7 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
     if shown is None or current is None:
         return
     folder = published_set(root, slug, shown.version)
-    changes = documents.decode((folder / CHANGES).read_bytes())
+    changes = canonical.decode((folder / CHANGES).read_bytes())
     report.path = root / slug
     report.data_version = current.digest
     report.facts = {
@@ -247,7 +250,8 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
         }
 
 
-def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[str, Any]) -> dict[str, bytes]:
+def _files(project: Project, slug: str, made: _Result, changes: dict[str, Any]) -> dict[str, bytes]:
+    document = made.document
     images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key", "content_hash"])
     hashes = dict(images.iter_rows())
     if document.get("unit") == "object":
@@ -257,7 +261,6 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
             with_fragment(key, box): value
             for _, key, value, *box in rows.select("image_id", "key", "content_hash", "x", "y", "w", "h").iter_rows()
         }
-    alike = published_duplicates(project, slug)
     labels = project.settings.source.group_label
     with closing(ThumbnailMaker(project)) as maker:
 
@@ -266,16 +269,18 @@ def _files(project: Project, slug: str, document: dict[str, Any], changes: dict[
             return maker.read(value, key) if value else None
 
         rendered = "".join(page.render_page(
-            document, thumbnail, page_images=project.settings.published.page_images, changes=changes, duplicates=alike,
+            document, thumbnail, page_images=project.settings.published.page_images, changes=changes,
+            duplicates=made.duplicates,
             warning=_warning(project, slug, _counts(document), ""),
             group_label=group_word(document["index"]["countries"], slug, project.category_of(slug), labels),
         ))  # fmt: skip
-    companions = {twins.FILE: documents.encode(alike), twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike else {}
+    alike = made.duplicates_data
+    companions = {twins.FILE: alike, twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike is not None else {}
     return {
         **companions,
-        DOCUMENT: documents.encode(document),
+        DOCUMENT: made.data,
         "clusters.schema.json": schema.schema_bytes(schema.CLUSTERS_SCHEMA),
-        CHANGES: documents.encode(changes),
+        CHANGES: canonical.encode(changes),
         "changes.schema.json": schema.schema_bytes(schema.CHANGES_SCHEMA),
         PAGE: rendered.encode(),
         website.file_name(slug): website.render_website(document).encode(),

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import CandidateError, ImageClusterError, MissingArtifactError
 from pipeline.stages.published import changes as change_report
 from pipeline.stages.published import news
-from pipeline.stages.published.document import decode
+from pipeline.stages.published.canonical import decode
 from pipeline.steps.group_label import label_in_news
 from pipeline.steps.project import Project
 from pipeline.storage.history import (

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import DamagedFileError, NewerSchemaError
-from pipeline.stages.published.document import content_digest
+from pipeline.stages.published.canonical import content_digest
 from pipeline.storage.files import read_json, write_atomically
 from pipeline.storage.layout import DOCUMENT, published_record, published_set, published_sets
 from pipeline.storage.publications import linked_version

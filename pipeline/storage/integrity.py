@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.errors import DamagedFileError, PublishRefusedError
 from pipeline.stages.images.identity import CONTENTS_SCHEMA
 from pipeline.stages.published import duplicates, schema
-from pipeline.stages.published.document import content_digest, decode
+from pipeline.stages.published.canonical import content_digest, decode
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.files import file_digest
 from pipeline.storage.history import DIGEST_LETTERS, History, number_of

@@ -12,7 +12,7 @@ from pipeline.adapters.outlets.database import DatabaseOutlet
 from pipeline.adapters.outlets.registry import open_outlet
 from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
 from pipeline.settings import OutletSettings, SourceSettings, without_secrets
-from pipeline.stages.published import document
+from pipeline.stages.published import canonical, document
 from tests.stages.published.library import GENERATED_AT, cluster, image, library
 from tests.stages.published.objects import objects_document
 
@@ -21,7 +21,7 @@ SECRET = "s3cr3t-that-must-never-be-seen"
 
 def files(*clusters: document.ClusterView, **fields: object) -> dict[str, bytes]:
     made = document.build_document(library(*clusters, **fields), generated_at=GENERATED_AT)
-    return {"clusters.json": document.encode(made)}
+    return {"clusters.json": canonical.encode(made)}
 
 
 def ask(path: Path, query: str) -> list[tuple[Any, ...]]:
@@ -175,7 +175,7 @@ def test_objects_have_a_row_each_and_their_boxes_a_table_of_their_own(tmp_path: 
     outlet.place("bollards", "1", files())
     with sqlite3.connect(path) as connection:
         assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'boxes'").fetchall()
-    outlet.place("bollards", "2", {"clusters.json": document.encode(objects_document())})
+    outlet.place("bollards", "2", {"clusters.json": canonical.encode(objects_document())})
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT image_key, x, y, w, h FROM boxes WHERE key LIKE '%de-1-%' ORDER BY x")
         key = "bollards/de/de-1-800w.webp"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import NewerSchemaError
-from pipeline.stages.published import document
+from pipeline.stages.published import canonical, document
 from pipeline.storage.history import Candidate, History, Publication, number_of, read_history, write_history
 from pipeline.storage.publications import publish_to_folder, stage_set, swing
 from tests.stages.published.library import GENERATED_AT, library
@@ -15,7 +15,7 @@ AT = "2026-11-21T03:00:00Z"
 
 
 def made() -> dict[str, bytes]:
-    return {"clusters.json": document.encode(document.build_document(library(), generated_at=GENERATED_AT))}
+    return {"clusters.json": canonical.encode(document.build_document(library(), generated_at=GENERATED_AT))}
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:

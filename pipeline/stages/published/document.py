@@ -1,16 +1,15 @@
 """clusters.json: the published document, made from computed clusters and people's decisions.
 
-What belongs here: the input of the stage, the document, and its bytes. Not here: names and counts of the entries of a
-document (`entries.py`), slugs (`slugs.py`), what a valid document is (`schema.py`), what changed since the last one
-(`changes.py`), naming clusters (`curation/`), where the bytes go (`adapters/`).
+What belongs here: the input of the stage, and the document. Not here: its bytes (`canonical.py`), names and counts of
+the entries of a document (`entries.py`), slugs (`slugs.py`), what a valid document is (`schema.py`), what changed since
+the last one (`changes.py`), naming clusters (`curation/`).
 """
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from pipeline.stages.published.entries import count_entries
@@ -131,7 +130,7 @@ class LibraryView:
 
 
 def build_document(view: LibraryView, *, generated_at: str) -> Json:
-    """clusters.json as a value, ready for `schema.validate` and `encode`.
+    """clusters.json as a value, ready for `schema.validate` and `canonical.encoded`.
 
     `generated_at` is an RFC 3339 time. Clusters are sorted by size, largest first, then by id. A centroid appears if
     the view has one. The counts come from the view; `schema.validate` checks that they add up.
@@ -165,7 +164,7 @@ def build_index(clusters: Sequence[ClusterView]) -> Json:
     Both are sorted by images, most first, then by code or id.
     """
     types = {
-        cluster.id: Counter({country["code"]: len(country["images"]) for country in _countries(cluster.members)})
+        cluster.id: Counter({code: len(images) for code, images in _by_country(cluster.members).items()})
         for cluster in clusters if cluster.status == "active"
     }  # fmt: skip
     countries: dict[str, Counter[str]] = {}
@@ -178,28 +177,7 @@ def build_index(clusters: Sequence[ClusterView]) -> Json:
     }
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
-    """The canonical bytes of a document: UTF-8, two spaces of indent, a newline at the end.
-
-    Equal documents give equal bytes. Raises ValueError for a number that is not finite.
-    """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A key that is not valid UTF-8 has lone surrogates; JSON can hold them only as \udcXX escapes, which is what
-    # backslashreplace writes.
-    return text.encode("utf-8", "backslashreplace")
-
-
-def decode(data: bytes) -> Json:
-    """A document from its bytes."""
-    return json.loads(data)
-
-
-def content_digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of everything but `generatedAt`; equal if nothing worth publishing has changed."""
-    content = {name: value for name, value in document.items() if name != "generatedAt"}
-    return hashlib.sha256(encode(content)).hexdigest()
-
-
+@lru_cache(maxsize=4096)  # asked of every image
 def country_code(group: str | None) -> str | None:
     """The group as published: a two-letter code in capitals, any other group unchanged."""
     if group is None:
@@ -241,10 +219,13 @@ def _cluster(cluster: ClusterView, slug: str, aliases: Sequence[str]) -> Json:
 
 
 def _countries(members: Sequence[Member]) -> list[Json]:
-    """The countries of a cluster, the most frequent first, each with its images' identifiers in natural order.
+    """The countries of a cluster, the most frequent first, each with its images' identifiers in natural order."""
+    ordered = sorted(_by_country(members).items(), key=lambda item: (-len(item[1]), item[0]))
+    return [{"code": code, "images": sorted(images, key=natural_order)} for code, images in ordered]
 
-    An image with several objects in the cluster counts once.
-    """
+
+def _by_country(members: Sequence[Member]) -> dict[str, list[str]]:
+    """The identifiers of the images of each country. An image with several objects in the cluster counts once."""
     identifiers: dict[str, list[str]] = {}
     keys: set[str] = set()
     for member in members:
@@ -252,8 +233,7 @@ def _countries(members: Sequence[Member]) -> list[Json]:
         if code is not None and member.image.key not in keys:
             keys.add(member.image.key)
             identifiers.setdefault(code, []).append(member.image.identifier)
-    ordered = sorted(identifiers.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [{"code": code, "images": sorted(images, key=natural_order)} for code, images in ordered]
+    return identifiers
 
 
 def _image(image: ImageRef) -> Json:

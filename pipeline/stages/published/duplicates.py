@@ -12,7 +12,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PublishRefusedError
-from pipeline.stages.published.document import content_digest, country_code
+from pipeline.stages.published.canonical import content_digest
+from pipeline.stages.published.document import country_code
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
@@ -77,11 +78,14 @@ def validate_duplicates(document: Mapping[str, Any]) -> None:
         )
 
 
-def digest_with(digest: str, document: Mapping[str, Any] | None) -> str:
-    """The digest of a set of documents whose clusters.json has `digest`; `digest` itself without duplicates."""
+def digest_with(digest: str, document: Mapping[str, Any] | None, own: str | None = None) -> str:
+    """The digest of a set of documents whose clusters.json has `digest`; `digest` itself without duplicates.
+
+    `own` is the digest of `document`, if it is known.
+    """
     if not document or not document["groups"]:
         return digest
-    return hashlib.sha256(f"{digest} {content_digest(document)}".encode()).hexdigest()
+    return hashlib.sha256(f"{digest} {own or content_digest(document)}".encode()).hexdigest()
 
 
 def schema_bytes() -> bytes:
