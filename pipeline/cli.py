@@ -20,6 +20,7 @@ from pipeline.commands.common import (
     console_of,
     encoding_options,
     examined_source_options,
+    log_options,
     print_each,
     reading_options,
     source_options,
@@ -69,6 +70,7 @@ def main() -> None:
 @reading_options
 @encoding_options
 @clustering_options
+@log_options
 @where_options
 @with_project
 def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
@@ -82,6 +84,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
       image-cluster run ./photos
       image-cluster run ./photos --category bollards --min-cluster-size 3 --json | jq .[0].clusters
       image-cluster run s3://my-bucket/images --sample 100 --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
+      image-cluster run --log-format json 2>> run.log
     """
     from pipeline.console import print_json, print_summary
     from pipeline.steps.each import raise_failures

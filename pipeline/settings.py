@@ -585,6 +585,10 @@ class ServiceParams(Params):
     events_window_seconds: int = Field(
         default=300, ge=10, le=86_400, description="How old a signed bucket notification may be."
     )
+    metrics: bool = Field(
+        default=False,
+        description="Whether /metrics answers Prometheus (extra [server]). It needs the token where reading does.",
+    )
     dagster_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s]+$",

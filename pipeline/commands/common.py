@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.commands.process import LOG
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ where_options = options(
     click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
 )
+log_options = click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    envvar="IMAGE_CLUSTER_LOG_FORMAT", help="What goes to stderr: text for people, or one JSON object a line.",
+)  # fmt: skip
 category_options = click.option("--category", "categories", multiple=True, help="Only this category; can be repeated.")
 reading_options = options(
     click.option("--sample", type=click.IntRange(min=1), help="Only this many images of each category."),
@@ -78,11 +83,10 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
     """Open the project of the options and pass it to the command; always close the progress bars."""
 
     @wraps(function)
-    def wrapper(*, settings_file: Path | None, quiet: bool, **given: Any) -> Any:
-        from pipeline.console import Console
+    def wrapper(*, settings_file: Path | None, quiet: bool, log_format: str = "text", **given: Any) -> Any:
+        console = _console(log_format, quiet=quiet)
         from pipeline.steps.project import Project
 
-        console = Console(quiet=quiet)
         names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
                  "min_cluster_size", "granularity", "clusters", "seed", "recluster", "single")  # fmt: skip
         chosen = {name: given.pop(name, None) for name in names}
@@ -96,6 +100,20 @@ def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
             console.close()
 
     return wrapper
+
+
+def _console(log_format: str, *, quiet: bool) -> "Console":
+    """What speaks to people, or as JSON to a log collector; then errors and Python's loggers do so, too."""
+    if log_format == "text":
+        from pipeline.console import Console
+
+        return Console(quiet=quiet)
+    from pipeline.json_log import JsonConsole, log_as_json
+
+    log_as_json()
+    console = JsonConsole(quiet=quiet)
+    click.get_current_context().find_root().meta[LOG] = console
+    return console
 
 
 def where_text(out: Path | None, settings_file: Path | None) -> str:

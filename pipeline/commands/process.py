@@ -19,6 +19,7 @@ import click
 from pipeline.errors import ImageClusterError
 
 BY_SIGNAL = 128  # exit code of a process that a signal ended, as shells count: this plus the signal's number
+LOG = "image_cluster.log"  # where click's context keeps a log that is not text
 STOPPED = "\nStopped. Finished work is kept; the same command continues from there."
 
 
@@ -58,15 +59,25 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except ImageClusterError as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}")
             ctx.exit(error.exit_code)
         except OSError as error:
             ctx.exit(_tell(error))
         except KeyboardInterrupt as error:
             number = error.number if isinstance(error, StoppedBySignalError) else signal.SIGINT
             with suppress(OSError):  # with SIGHUP the terminal is gone
-                click.echo(STOPPED, err=True)
+                say(STOPPED)
             ctx.exit(BY_SIGNAL + number)
+
+
+def say(text: str) -> None:
+    """Say on stderr why a command ends, in the format of its log."""
+    context = click.get_current_context(silent=True)
+    log = context.find_root().meta.get(LOG) if context is not None else None
+    if log is None:
+        click.echo(text, err=True)
+    else:
+        log.error(text.strip().removeprefix("Error: "))
 
 
 def prepare_outputs() -> None:
@@ -116,7 +127,7 @@ def _tell(error: OSError) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes
         return BY_SIGNAL + getattr(signal, "SIGPIPE", 13)
     with suppress(OSError):
-        click.echo(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", err=True)
+        say(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
     return 1
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.common import where_options, with_project
+from pipeline.commands.common import log_options, where_options, with_project
+from pipeline.commands.process import LOG
 
 if TYPE_CHECKING:
     import socket
@@ -45,6 +46,7 @@ def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
     "[on 127.0.0.1 without a token: your home directory]",
 )  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Let other machines in without a token.")
+@log_options
 @where_options
 @with_project
 def serve(
@@ -116,6 +118,7 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
     import webbrowser
 
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     from pipeline.service.app import create_app
     from pipeline.service.options import is_loopback
@@ -134,9 +137,11 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
                 if open_browser:
                     webbrowser.open(url)
 
+    log = click.get_current_context().find_root().meta.get(LOG)
     config = uvicorn.Config(
-        create_app(project, options),
+        create_app(project, options, [log.request] if log is not None else []),
         log_level="warning",
+        log_config=None if log is not None else LOGGING_CONFIG,  # without one, its loggers say what ours say
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=3,  # an open event stream must not hold up Ctrl-C

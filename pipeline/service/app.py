@@ -4,7 +4,7 @@ What belongs here: assembling it. Not here: any route (`routes/`, `page/`), star
 (`commands/serve.py`).
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from pipeline.service import problems
 from pipeline.service.context import Service
 from pipeline.service.models import ProblemDocument
+from pipeline.service.observed import Listener, Observed
 from pipeline.service.options import Options
 from pipeline.service.page.router import router as pages
 from pipeline.service.routes import (
@@ -34,6 +35,7 @@ from pipeline.service.routes import (
     map_points,
     objects,
     originals,
+    probes,
     runs,
     similarity,
     source,
@@ -45,6 +47,7 @@ from pipeline.service.routes import (
     words,
 )
 from pipeline.service.security import Security
+from pipeline.service.telemetry import telemetry
 from pipeline.steps.project import Project
 
 API = "/api/v1"
@@ -70,21 +73,26 @@ class Application(FastAPI):
     """FastAPI wrapped in our security layer, including FastAPI's own layers such as the limit on bodies."""
 
     started_with: Options = Options()
+    listeners: Sequence[Listener] = ()
 
     def build_middleware_stack(self) -> ASGIApp:
         """All layers, the outermost first."""
-        return Security(super().build_middleware_stack(), self.started_with)
+        stack = Security(super().build_middleware_stack(), self.started_with)
+        return Observed(stack, self.listeners) if self.listeners else stack
 
 
-def create_app(project: Project, options: Options) -> FastAPI:
-    """Create the application for one data directory. Background work starts with the server."""
+def create_app(project: Project, options: Options, listeners: Sequence[Listener] = ()) -> FastAPI:
+    """Create the application for one data directory. Background work starts with the server.
+
+    `listeners` hear of every request, beside the metrics.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        service: Service = app.state.service
-        service.start()
+        running: Service = app.state.service
+        running.start()
         yield
-        for run in service.stop():
+        for run in running.stop():
             project.talk.notice(f"The run {run['id']} ({run['category'] or run['kind']}) goes on by itself.")
 
     app = Application(
@@ -96,11 +104,11 @@ def create_app(project: Project, options: Options) -> FastAPI:
         docs_url=None,  # both of FastAPI's pages load scripts from another server; `routes/documentation.py` does not
         redoc_url=None,
         max_body_size=SMALL_BODY,
-        # nothing leaves the machine, whatever the environment says
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        telemetry=telemetry(),
     )
     app.started_with = options
-    app.state.service = Service(project, options)
+    app.state.service = service = Service(project, options)
+    app.listeners = [*listeners, *([service.metrics.request] if service.metrics else [])]
     problems.install(app)
     params = project.settings.service
     for router in (
@@ -113,6 +121,7 @@ def create_app(project: Project, options: Options) -> FastAPI:
         app.include_router(router, prefix=API, responses=PROBLEMS)
         app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(health.router, include_in_schema=False)
+    app.include_router(probes.router, include_in_schema=False)
     app.include_router(login.router, include_in_schema=False)
     app.include_router(documentation.router, include_in_schema=False)
     app.include_router(manual.router, include_in_schema=False)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from pipeline.service.database import ServiceDatabase
 from pipeline.service.encoders import Encoders
+from pipeline.service.metrics import Metrics
 from pipeline.service.options import Options
 from pipeline.service.problems import Problem
 from pipeline.service.queue import Queue
@@ -48,6 +49,8 @@ class Service:
             decode_apart=True,
         )  # fmt: skip
         self.queue = Queue(self.database, self.params, own, self.library.forget)
+        shown = (self.library, self.curation, self.database, self.queue)
+        self.metrics = Metrics(*shown) if self.params.metrics else None
 
     def take_source(self, source: SourceSettings) -> None:
         """Read images from this source from now on, and record it for later starts."""

@@ -28,7 +28,8 @@ TOO_LARGE = 413
 SAFE = ("GET", "HEAD", "OPTIONS")
 # reads that use POST because the query is too long for an address
 ASKING = ("/similarity/find", "/cluster/vectors", "/login")
-WITHOUT_TOKEN = ("/health", "/login", "/api/v1/health", "/api/health")
+PROBES = ("/healthz", "/readyz")  # a platform asks by the address of the container, which no setting can know
+WITHOUT_TOKEN = ("/health", "/login", "/api/v1/health", "/api/health", *PROBES)
 SIGNED = ("/api/v1/events/bucket", "/api/events/bucket")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -70,6 +71,8 @@ class Security:
 
     def refusal(self, request: Request) -> tuple[int, str, str] | None:
         """Status, kind and text of the refusal; None if the request is allowed."""
+        if request.url.path in PROBES and request.method in SAFE:
+            return None
         if not self._host_is_ours(request.headers.get("host", "")):
             return 421, "wrong-host", (
                 f"This service is not known as {request.headers.get('host', '')[:100]!r}. "

@@ -22,6 +22,7 @@ FLOORS = [
         "pipeline.dagster_home",
         "pipeline.demo",
         "pipeline.dev",
+        "pipeline.json_log",
         "pipeline.manual",
         "pipeline.commands",
         "pipeline.cli",
