@@ -40,3 +40,11 @@ def test_what_somebody_else_decides_is_told_in_german(shown: Page, served: Clien
     expect(shown.locator("#list .tile").first).to_be_visible()
     decide(served, kind="rename", cluster=name, name="Their name")
     toast(shown, f"Anna nannte {name} „Their name“")
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_view_of_the_bar_is_seen_at_1280_pixels(shown: Page, served: Client, language: str) -> None:
+    shown.context.add_cookies([{"name": "language", "value": language, "url": served.url}])
+    shown.goto("/c/bollards/runs")
+    assert shown.locator("#views").evaluate("bar => bar.scrollWidth <= bar.clientWidth")
+    expect(shown.locator("#search-button")).to_have_accessible_name(re.compile("Search|Suche"))
