@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, get_args
-from zipfile import ZIP_STORED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import polars as pl
 
@@ -174,19 +174,37 @@ def write_sidecars(images: pl.DataFrame, folder: Path) -> Written:
     A sidecar of another program is never touched.
     """
     count, foreign = 0, list[str]()
-    rows = images.group_by("key", maintain_order=True).agg("category", "cluster_name", "tags").iter_rows()
-    for key, categories, names, tag_lists in rows:  # an image has a row for each of its objects
-        named = [(category, name) for category, name in zip(categories, names, strict=True) if name]
-        keywords = list(dict.fromkeys([*named, *((tag,) for tags in tag_lists for tag in tags)]))
+    for key, keywords in _keywords(images):
         target = folder / f"{key}.xmp"
-        if not keywords:
-            continue
         if target.exists() and not is_ours(target.read_bytes()):
             foreign.append(key)
         else:
             write_atomically(target, sidecar(keywords))
             count += 1
     return Written(count, foreign=tuple(foreign))
+
+
+def sidecar_pieces(images: pl.DataFrame) -> Iterator[bytes]:
+    """As `write_sidecars`, in one zip file, piece by piece; to be unpacked where the images lie. No place in it is
+    outside of the folder that it is unpacked to.
+    """
+    buffer = _Pieces()
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
+        for key, keywords in _keywords(images):
+            parts = [part for part in key.split("/") if part not in ("", ".", "..")]
+            archive.writestr(f"{'/'.join(parts)}.xmp", sidecar(keywords))
+            if piece := buffer.take():
+                yield piece
+    yield buffer.take()
+
+
+def _keywords(images: pl.DataFrame) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Key and keywords of each image that has any: the path to its cluster's name, and its tags."""
+    rows = images.group_by("key", maintain_order=True).agg("category", "cluster_name", "tags").iter_rows()
+    for key, categories, names, tag_lists in rows:  # an image has a row for each of its objects
+        named = [(category, name) for category, name in zip(categories, names, strict=True) if name]
+        if keywords := list(dict.fromkeys([*named, *((tag,) for tags in tag_lists for tag in tags)])):
+            yield key, keywords
 
 
 def _once(images: pl.DataFrame) -> pl.DataFrame:

@@ -36,6 +36,22 @@ def test_a_zip_has_the_originals_in_a_folder_per_cluster(site: Site) -> None:
                 assert archive.read(name) == (site.library / key).read_bytes()
 
 
+def test_sidecars_of_named_and_tagged_images_are_sent_as_a_zip_that_the_import_reads(site: Site) -> None:
+    with site.serve() as client:
+        cluster = client.clusters()[0]["id"]
+        client.patch(f"/clusters/{cluster}", json={"name": "Red: wet"}).raise_for_status()
+        sent = client.get("/categories/bollards/export", params={"format": "xmp"})
+        assert sent.headers["content-disposition"] == 'attachment; filename="bollards.xmp.zip"'
+        with zipfile.ZipFile(io.BytesIO(sent.content)) as archive:
+            names = archive.namelist()
+            assert b"Red: wet" in archive.read(names[0])
+        keys = {client.get(f"/images/{one}").json()["key"] for one in client.ids(cluster=cluster)}
+        assert set(names) == {f"{key}.xmp" for key in keys}
+        none = client.get("/categories/bollards/export", params={"format": "xmp", "state": "unclustered"})
+        with zipfile.ZipFile(io.BytesIO(none.content)) as archive:
+            assert archive.namelist() == []
+
+
 def test_a_source_that_does_not_answer_is_an_error_and_no_empty_file(site: Site, tmp_path: Path) -> None:
     site.library.rename(tmp_path / "away")
     with site.serve() as client:

@@ -16,6 +16,7 @@ from pipeline.steps.export import (
     WITH_ORIGINALS,
     file_places,
     select_images,
+    sidecar_pieces,
     write_folders,
     write_sidecars,
     write_table,
@@ -119,6 +120,19 @@ def test_sidecars_follow_the_images_and_exist_only_for_a_name_or_a_tag(snapshot:
     assert write_sidecars(select_images(snapshot), tmp_path).images == 12
     assert b"night" in (tmp_path / "posts/de/000.png.xmp").read_bytes()
     assert not (tmp_path / "posts/de/001.png.xmp").exists()
+
+
+def test_sidecars_in_a_zip_are_those_of_the_folder_and_none_lies_outside_of_it(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    images = select_images(snapshot)
+    write_sidecars(images, tmp_path)
+    with zipfile.ZipFile(io.BytesIO(b"".join(sidecar_pieces(images)))) as archive:
+        assert set(archive.namelist()) == {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.xmp")}
+        assert all(archive.read(name) == (tmp_path / name).read_bytes() for name in archive.namelist())
+    away = images.with_columns(pl.lit("../../a/./7.png").alias("key"), pl.lit("Red").alias("cluster_name"))
+    with zipfile.ZipFile(io.BytesIO(b"".join(sidecar_pieces(away)))) as archive:
+        assert archive.namelist() == ["a/7.png.xmp"]
 
 
 def test_a_sidecar_of_another_program_is_left_alone_and_told(snapshot: Snapshot, tmp_path: Path) -> None:

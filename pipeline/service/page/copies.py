@@ -93,7 +93,7 @@ def fill_groups(snapshot: Snapshot, stored: Any, groups: Sequence[Group]) -> Non
 def _differences(images: Sequence[ImageShape], sharpness: dict[str, float | None]) -> list[Difference]:
     def sharp(image: ImageShape) -> str:
         value = sharpness.get(image.content_hash or "")
-        return "" if value is None else f"{value:.3g}"
+        return "" if value is None else number(round(value)) if value >= 10 else f"{value:.2g}"
 
     rows = [(label, [text(image) for image in images]) for label, text in (*PROPERTIES, ("Sharpness", sharp))]
     return [Difference(label, values, len(set(values)) > 1) for label, values in rows if any(values)]

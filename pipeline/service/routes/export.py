@@ -16,14 +16,15 @@ from pipeline.service.context import Shared
 from pipeline.service.routes.common import Slug, category_of
 from pipeline.service.routes.image_query import ImageQuery, given
 from pipeline.steps.coco import coco_bytes, coco_document
-from pipeline.steps.export import WITH_ORIGINALS, TableFormat, select_images, write_table, zip_pieces
+from pipeline.steps.export import WITH_ORIGINALS, TableFormat, select_images, sidecar_pieces, write_table, zip_pieces
 
 router = APIRouter(tags=["export"])
-ExportFormat = TableFormat | Literal["zip", "coco"]
+ExportFormat = TableFormat | Literal["zip", "coco", "xmp"]
 MEDIA_TYPES: dict[ExportFormat, str] = {
     "csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet",
-    "zip": "application/zip", "coco": "application/json",
+    "zip": "application/zip", "coco": "application/json", "xmp": "application/zip",
 }  # fmt: skip
+ENDINGS: dict[ExportFormat, str] = {"coco": "coco.json", "xmp": "xmp.zip"}  # of the others: their name
 FILES: dict[int | str, dict[str, Any]] = {200: {"content": {media.split(";")[0]: {} for media in MEDIA_TYPES.values()}}}
 
 
@@ -32,10 +33,11 @@ def export_category(
     service: Shared, category: Slug, wanted: Annotated[ImageQuery, Depends()],
     format: ExportFormat = "csv",  # noqa: A002  # the word in the address
 ) -> StreamingResponse:  # fmt: skip
-    """A row per image (csv, json, parquet), COCO, or originals in a folder per cluster (zip, sent while it is made).
+    """A row per image (csv, json, parquet), COCO, originals in a folder per cluster (zip), or sidecars (xmp).
 
-    Of the images that fit all filters; of several tags, one is enough here. A zip and COCO have clustered and
-    unclustered images unless `state` says otherwise; a table has all.
+    Of the images that fit all filters; of several tags, one is enough here. A zip of originals and COCO have clustered
+    and unclustered images unless `state` says otherwise; the others have all. xmp is a zip with `KEY.xmp` for every
+    image that has a named cluster or a tag. Zip files are sent while they are made.
     """
     snapshot = category_of(service, category)
     rows = replace(wanted, tag=None).rows(service, snapshot)
@@ -45,12 +47,14 @@ def export_category(
         rest = zip_pieces(service.project, images)
         # the first piece is read here: a source that does not answer is an error, not an empty file
         pieces: Iterator[bytes] = chain([next(rest)], rest)
+    elif format == "xmp":
+        pieces = sidecar_pieces(images)
     elif format == "coco":
         pieces = iter((coco_bytes(coco_document(service.project, snapshot, images)),))
     else:
         buffer = io.BytesIO()
         write_table(images, format, buffer)
         pieces = iter((buffer.getvalue(),))
-    name = f"{snapshot.slug}.coco.json" if format == "coco" else f"{snapshot.slug}.{format}"
+    name = f"{snapshot.slug}.{ENDINGS.get(format, format)}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(pieces, media_type=MEDIA_TYPES[format], headers=headers)

@@ -106,6 +106,7 @@ function show(data) {
   const id = encodeURIComponent(data.id ?? "");
   the("viewer-map", HTMLAnchorElement).href = `/c/${slug}/map?image=${id}`;
   the("viewer-original", HTMLAnchorElement).href = original(data.id ?? "");
+  for (const name of ["viewer-previous", "viewer-next"]) the(name, HTMLElement).hidden = !row().some((one) => one.dataset.id !== data.id); // nowhere to go
   facts([]);
   offer();
   asking?.abort();
