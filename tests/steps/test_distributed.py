@@ -1,37 +1,20 @@
 """What workers read and embed is stored as if this process had done it, byte for byte."""
 
-import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
 
-from pipeline.adapters.executors import ray_pool
-from pipeline.adapters.executors.ray_pool import RayPool, Work
-from pipeline.adapters.executors.worker import EmbeddingWorker, Identity, TaskResult, WorkerSetup
-from pipeline.errors import EncoderError, ExecutionError
-from pipeline.settings import ImageParams, Settings
-from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import manifest, select_categories
-from pipeline.steps.project import Project, Report
+from pipeline.adapters.executors.ray_pool import Work
+from pipeline.adapters.executors.worker import EmbeddingWorker, TaskResult
+from pipeline.errors import EncoderError
+from pipeline.settings import ImageParams
 from tests.broken_codec import break_codec
-
-SLUG, KEYS_PER_TASK = "posts", 4
-
-
-def picture(seed: int) -> Image.Image:
-    small = np.random.default_rng(seed).integers(0, 255, size=(8, 8, 3)).astype(np.uint8)
-    return Image.fromarray(small).resize((160, 120), Image.Resampling.BICUBIC)
+from tests.steps.distributed_library import SLUG, Library, picture, reasons, run, status, stored
 
 
 class InThisProcess:
@@ -50,63 +33,6 @@ class InThisProcess:
             if result is not None:
                 self.vectors += sum(outcome.vector is not None for outcome in result.outcomes)
             yield keys, result
-
-
-class Library:
-    """A folder of pictures: plain ones, a copy, one with other bytes and the same pixels, and one that is damaged."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.folder = root, root / "library" / SLUG
-        self.folder.mkdir(parents=True)
-        for seed in range(10):
-            picture(seed).save(self.folder / f"a-{seed}.png")
-        shutil.copy(self.folder / "a-1.png", self.folder / "b-copy.png")
-        picture(2).save(self.folder / "b-same-pixels.png", compress_level=0)
-        (self.folder / "b-damaged.png").write_bytes((self.folder / "a-3.png").read_bytes()[:900])
-
-    def project(self, engine: str, data: str | None = None, **ray: Any) -> Project:
-        values = {
-            "data_dir": self.root / (data or engine), "source": {"url": str(self.root / "library")},
-            "execution": {"engine": engine, "ray": {"keys_per_task": KEYS_PER_TASK, **ray}},
-        }  # fmt: skip
-        return Project(Settings.model_validate(values), clock=lambda: datetime(2026, 11, 2, tzinfo=UTC))
-
-    def setup(self, **changed: Any) -> WorkerSetup:
-        settings, cache = self.project("ray").settings, Path(os.environ["IMAGE_CLUSTER_CACHE"])
-        setup = WorkerSetup(settings.source, settings.images, settings.encoder, embed=True, threads=1, cache=cache)
-        return replace(setup, **changed)
-
-
-def run(project: Project, pool: InThisProcess | None = None) -> dict[str, Report]:
-    if pool is not None:
-        project.workers[True] = pool  # type: ignore[assignment]
-    select_categories(project, [])
-    return {report.artifact: report for report in (manifest(project, SLUG), *ingest(project, SLUG))}
-
-
-def stored(project: Project) -> dict[str, str]:
-    """A digest of each stored table, vector and thumbnail. Names have random letters, and records have times."""
-    root = project.settings.data_dir
-    files = [
-        path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in (".parquet", ".npy", ".webp")
-    ]
-    names = [str(path.relative_to(root)).split("-", maxsplit=2) for path in files]
-    return {
-        "-".join(name[:2]): hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in zip(names, files, strict=True)
-    }
-
-
-def status(project: Project) -> dict[str, str]:
-    return {key.rpartition("/")[2]: value for key, value in images(project).select("key", "status").iter_rows()}
-
-
-def reasons(project: Project) -> list[str]:
-    return images(project)["reason"].drop_nulls().to_list()
-
-
-def images(project: Project) -> pl.DataFrame:
-    return project.store.require(SLUG, "images").table("images", IMAGES_SCHEMA)
 
 
 @pytest.fixture
@@ -224,96 +150,3 @@ def test_a_worker_ends_itself_when_a_decoder_does_not(
 def test_a_worker_holds_no_secret(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-the-driver")
     assert "s3cr3t" not in repr(library.setup())
-
-
-# ---- on Ray itself
-
-
-class DiesOnce(EmbeddingWorker):
-    """Dies in the middle of its first task of all."""
-
-    def embed(self, keys: list[str]) -> TaskResult:
-        flag = Path(os.environ["IMAGE_CLUSTER_CACHE"]) / "died-once"
-        if not flag.exists():
-            flag.touch()
-            os._exit(1)
-        return super().embed(keys)
-
-
-class DiesOfOne(EmbeddingWorker):
-    """Dies of one file, as of a codec that crashes."""
-
-    def embed(self, keys: list[str]) -> TaskResult:
-        if "posts/a-5.png" in keys:
-            os._exit(1)
-        return super().embed(keys)
-
-
-class Other(EmbeddingWorker):
-    """Has another version of a library."""
-
-    def identity(self) -> Identity:
-        mine = super().identity()
-        return Identity(mine.node, mine.device, mine.fingerprint, {**mine.versions, "pillow": "1.0"})
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Ray of this machine. It writes a token into the home of its user."""
-    ray = pytest.importorskip("ray")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
-        yield ray
-        ray.shutdown()
-
-
-@pytest.fixture
-def on_ray(
-    cluster: Any, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[type[EmbeddingWorker]], RayPool]]:
-    pools: list[RayPool] = []
-    fingerprint = EmbeddingWorker(library.setup()).identity().fingerprint
-
-    def start(kind: type[EmbeddingWorker]) -> RayPool:
-        assert cluster.is_initialized()
-        monkeypatch.setattr(ray_pool, "EmbeddingWorker", kind)
-        params = library.project("ray", workers=2).settings.execution.ray
-        pools.append(RayPool(library.setup(), params, fingerprint=fingerprint, notice=lambda _: None))
-        return pools[-1]
-
-    yield start
-    for pool in pools:
-        pool.close()
-
-
-@pytest.mark.real
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [EmbeddingWorker, DiesOnce, DiesOfOne])
-def test_two_workers_on_ray_store_the_same_even_if_they_die(
-    kind: type[EmbeddingWorker], library: Library, here: dict[str, str], on_ray: Callable[..., RayPool]
-) -> None:
-    project, pool = library.project("ray"), on_ray(kind)
-    run(project, pool)  # type: ignore[arg-type]
-    assert stored(project) == here
-    assert bool(pool.work.lost) == (kind is not EmbeddingWorker)
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_a_worker_with_other_versions_is_refused_by_name(on_ray: Callable[..., RayPool]) -> None:
-    with pytest.raises(ExecutionError, match=r"pillow 1\.0 \(here"):
-        on_ray(Other)
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_a_cluster_without_room_for_a_worker_is_said_so(
-    cluster: Any, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert cluster.is_initialized()
-    monkeypatch.setattr(ray_pool, "START_SECONDS", 1.0)
-    params = library.project("ray", gpus_per_worker=8, workers=1).settings.execution.ray
-    with pytest.raises(ExecutionError, match="8 GPUs; the cluster has 2 CPUs and 0 GPUs"):
-        RayPool(library.setup(), params, fingerprint="", notice=lambda _: None)
