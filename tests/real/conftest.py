@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipeline.curation.decisions import active_events
-from tests.real.curation_page import draw
+from tests.real.curation_page import draw, strict_page
 from tests.real.typescript import TypeScript, install
 from tests.service.site import Client, Site
 
@@ -39,17 +39,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def browser_page(browser: Browser) -> Iterator[Page]:
-    """A fresh page, 1280 by 900, light, without cookies or storage of earlier tests. A script error fails the test."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    assert errors == []
+    """A fresh page without cookies or storage of earlier tests."""
+    with strict_page(browser) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +68,16 @@ def drawing_browser(browser: Browser) -> Iterator[Browser]:
 
 @pytest.fixture
 def shown(drawing_browser: Browser, served: Client) -> Iterator[Page]:
-    """A fresh tab; an error of a script or a breach of the content policy fails the test. Decisions are taken back."""
-    context = drawing_browser.new_context(
-        base_url=served.url, viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.set_default_timeout(10_000)
+    """A fresh page of the service. Decisions are taken back."""
     expect.set_options(timeout=10_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
-    yield page
-    context.close()
-    curation = served.service.decisions()
-    for event in reversed(active_events(curation.store.events("bollards"))):
-        curation.undo("bollards", event.number, actor="test")
-    served.service.library.forget("bollards")
-    assert errors == []
+    try:
+        with strict_page(drawing_browser, base_url=served.url) as page:
+            yield page
+    finally:
+        curation = served.service.decisions()
+        for event in reversed(active_events(curation.store.events("bollards"))):
+            curation.undo("bollards", event.number, actor="test")
+        served.service.library.forget("bollards")
 
 
 @pytest.fixture(scope="session")

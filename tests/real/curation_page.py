@@ -2,13 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.service.site import Client, picture
 
@@ -18,6 +19,22 @@ KINDS = {
 }  # fmt: skip
 EVIL = "<img src=x onerror=boom()>"
 VIEWS = ("", "/find", "/map", "/unclustered", "/rejected", "/duplicates", "/runs")
+
+
+@contextmanager
+def strict_page(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A fresh tab, 1280 by 900, light; an error of a script or a breach of the content policy fails the test."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce", **options
+    )
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    context.close()
+    assert errors == []
 
 
 def draw(root: Path) -> None:

@@ -8,26 +8,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.real.curation_page import toast
+from tests.real.curation_page import strict_page, toast
+from tests.service.boxes_site import BLUE, BOTH, boxes_site
 from tests.service.site import Client, Site
-from tests.steps.objects_library import SIDE, add_scene, objects_library, scene
+from tests.steps.objects_library import SIDE
 
 pytestmark = pytest.mark.real
 
-RED, BLUE = (0.1, 0.1, 0.25, 0.25), (0.6, 0.6, 0.25, 0.25)
-BOTH = "posts/de/de-900.png"
 LOADED = "() => document.querySelector('#viewer-image').src.endsWith('/original')"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """One picture shows two things and has a box around the first."""
-    library = objects_library(tmp_path / "library", 24)
-    add_scene(Path(library), BOTH, ["red"], [RED], 900)
-    scene(["red", "blue"], [RED, BLUE], 900).save(tmp_path / "library" / BOTH)
-    made = Site(tmp_path, objects={"unit": "object", "margin": 0.0})
-    made.run()
-    return made
+    return boxes_site(tmp_path)
 
 
 @pytest.fixture
@@ -38,16 +31,9 @@ def served(site: Site) -> Iterator[Client]:
 
 @pytest.fixture
 def shown(browser: Browser, served: Client) -> Iterator[Page]:
-    context = browser.new_context(base_url=served.url, viewport={"width": 1280, "height": 900}, has_touch=True)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
     expect.set_options(timeout=10_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
-    yield page
-    context.close()
-    assert errors == []
+    with strict_page(browser, base_url=served.url, has_touch=True) as page:
+        yield page
 
 
 def item(served: Client) -> dict[str, Any]:
@@ -209,7 +195,6 @@ def test_whole_images_have_regions_too_and_no_decisions_about_boxes(
         expect(shown.locator("#asked")).to_contain_text("Like this region")
         expect(shown.locator("#list .tile").first).to_be_visible()
         assert region_of(shown.url) == [0.3, 0.3, 0.4, 0.4]
-        assert SIDE == 120
 
 
 def test_tiles_and_the_large_view_show_the_crop_or_the_whole_image_and_the_address_keeps_which(

@@ -8,23 +8,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.service.boxes_site import BLUE, BOTH, NONE, RED, boxes_site
 from tests.service.site import Client, Site, problem
-from tests.steps.objects_library import add_scene, objects_library, scene
-
-RED, BLUE = (0.1, 0.1, 0.25, 0.25), (0.6, 0.6, 0.25, 0.25)
-BOTH, NONE = "posts/de/de-900.png", "posts/de/de-901.png"
+from tests.steps.objects_library import objects_library
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """One picture has two things and a box around the first, another has none."""
-    library = objects_library(tmp_path / "library", 24)
-    add_scene(Path(library), BOTH, ["red"], [RED], 900)
-    scene(["red", "blue"], [RED, BLUE], 900).save(tmp_path / "library" / BOTH)
-    scene(["red"], [RED], 901).save(tmp_path / "library" / NONE)
-    made = Site(tmp_path, objects={"unit": "object", "margin": 0.0})
-    made.run()
-    return made
+    return boxes_site(tmp_path)
 
 
 @pytest.fixture
