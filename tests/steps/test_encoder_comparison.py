@@ -1,6 +1,5 @@
 """Two encoders beside each other on one library, and a change of encoder that keeps names."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,7 +95,6 @@ def test_a_second_comparison_embeds_and_clusters_nothing(project: Project, monke
     monkeypatch.setattr("pipeline.steps.encoder_comparison._compare", None)
     again = Project(project.settings, encoder=lambda: pytest.fail("an encoder was loaded"))
     assert compared(again, sample=40) == first
-    json.dumps(first.sides[0].per_draw)
 
 
 def test_images_of_pairs_are_in_the_sample_first_and_a_tiny_category_is_refused(

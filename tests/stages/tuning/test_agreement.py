@@ -13,7 +13,9 @@ PAIRS = [("a1", "a2", True), ("b1", "b2", True), ("a1", "b1", False), ("a2", "b2
 def test_agreement_is_one_for_the_same_groups_whatever_their_numbers_and_only_where_people_decided() -> None:
     decided = np.array([0, 0, 1, 1, -1, -1])
     assert named_agreement(np.array([5, 5, 2, 2, 5, 2]), decided) == pytest.approx(1)
-    assert named_agreement(np.array([0, 1, 0, 1, 0, 1]), decided) == pytest.approx(0, abs=0.51)
+    across = named_agreement(np.array([0, 1, 0, 1, 0, 1]), decided)
+    assert across is not None
+    assert across <= 0  # no better than chance
 
 
 def test_one_decided_cluster_says_nothing_of_a_grouping() -> None:
