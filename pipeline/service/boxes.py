@@ -4,6 +4,7 @@ What belongs here: a request as a decision, and what waits for the next run. Not
 (`steps/corrections.py`), HTTP (`routes/`).
 """
 
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -12,8 +13,7 @@ from pipeline.curation.decisions import AddBox, WrongBox
 from pipeline.service.context import Service
 from pipeline.service.models import BoxChange, BoxesWaiting, Shape
 from pipeline.service.problems import Problem, invalid_values
-from pipeline.stages.objects.contract import Facts
-from pipeline.steps.corrections import add_box, corrections_of, waiting, wrong_box
+from pipeline.steps.corrections import add_box, waiting, waiting_on, wrong_box
 from pipeline.steps.library_view.snapshot import Snapshot
 
 BOX_KINDS = ("wrong_box", "add_box")
@@ -54,18 +54,15 @@ def boxes_waiting(service: Service, snapshot: Snapshot) -> BoxesWaiting | None:
         return None
     if service.curation is None:
         return BoxesWaiting(added=0, removed=0, undone=0)
-    found = waiting(service.project, snapshot.slug)
-    return BoxesWaiting(added=found.added, removed=found.removed, undone=found.undone)
+    return BoxesWaiting(**asdict(waiting(service.project, snapshot.slug)))
 
 
-def waiting_on(service: Service, snapshot: Snapshot, source_id: str) -> list[BoxChange]:
+def changes_waiting(service: Service, snapshot: Snapshot, source_id: str) -> list[BoxChange]:
     """The decisions about the boxes of one image that the last run did not know of."""
-    stored = service.project.store.current(snapshot.slug, "objects")
-    if service.curation is None or stored is None or not snapshot.base.is_of_objects:
+    if service.curation is None:
         return []
-    followed = set(stored.facts(Facts).corrections)
     return [
-        BoxChange(event=one.event, kind="wrong_box" if one.wrong else "add_box", box=list(one.box),
-                  label=one.label or None)
-        for one in corrections_of(service.project, snapshot.slug, source_id) if one.event not in followed
+        BoxChange(event=correction.event, kind="wrong_box" if correction.wrong else "add_box",
+                  box=list(correction.box), label=correction.label or None)
+        for correction in waiting_on(service.project, snapshot.slug, source_id)
     ]  # fmt: skip

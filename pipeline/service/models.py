@@ -41,14 +41,6 @@ class BoxesWaiting(Shape):
     removed: int
     undone: int
 
-    def words(self) -> str:
-        """For people; empty if nothing waits."""
-        counts = ((self.added, "box", "boxes", "added"), (self.removed, "box", "boxes", "removed"),
-                  (self.undone, "decision about boxes", "decisions about boxes", "undone"))  # fmt: skip
-        return ", ".join(
-            f"{count:,} {one if count == 1 else more} {what}" for count, one, more, what in counts if count
-        )
-
 
 class CategoryShape(Shape):
     """One category with its counts; images = clustered + unclustered + new + rejected + excluded.

@@ -42,7 +42,7 @@ def corrections_in_force(project: Project, slug: str) -> Corrections:
 
 def numbers_of(corrections: Corrections) -> list[int]:
     """The numbers of these decisions."""
-    return sorted(one.event for image in corrections.values() for one in image)
+    return sorted(correction.event for of_image in corrections.values() for correction in of_image)
 
 
 def waiting(project: Project, slug: str) -> Waiting:
@@ -51,17 +51,25 @@ def waiting(project: Project, slug: str) -> Waiting:
     if stored is None or unit_of(project.store, slug) != "object":
         return Waiting()
     followed = set(stored.facts(Facts).corrections)
-    current = [one for image in corrections_in_force(project, slug).values() for one in image]
-    fresh = [one for one in current if one.event not in followed]
-    wrong = sum(one.wrong for one in fresh)
-    return Waiting(len(fresh) - wrong, wrong, len(followed - {one.event for one in current}))
+    current = {
+        correction.event: correction.wrong
+        for of_image in corrections_in_force(project, slug).values() for correction in of_image
+    }  # fmt: skip
+    fresh = current.keys() - followed
+    removed = sum(current[event] for event in fresh)
+    return Waiting(added=len(fresh) - removed, removed=removed, undone=len(followed - current.keys()))
 
 
-def corrections_of(project: Project, slug: str, image_id: str) -> list[Correction]:
-    """What people decided about the boxes of one image, by its id (not that of an object)."""
+def waiting_on(project: Project, slug: str, image_id: str) -> list[Correction]:
+    """The decisions about the boxes of one image, by its id (not that of an object), that the last run did not know
+    of; none where images are the unit."""
+    stored = project.store.current(slug, "objects")
+    if stored is None or unit_of(project.store, slug) != "object":
+        return []
     images = project.store.require(slug, "images").table("images", _IMAGES, list(_IMAGES))
-    content = images.filter(pl.col("image_id") == image_id)["content_hash"]
-    return list(corrections_in_force(project, slug).get(content[0], ())) if content.len() else []
+    followed, corrections = stored.facts(Facts).corrections, corrections_in_force(project, slug)
+    contents = images.filter(pl.col("image_id") == image_id)["content_hash"]
+    return [one for content in contents for one in corrections.get(content, ()) if one.event not in followed]
 
 
 def object_rows(project: Project, slug: str, name: str) -> list[dict[str, Any]]:
@@ -75,13 +83,12 @@ def object_rows(project: Project, slug: str, name: str) -> list[dict[str, Any]]:
          "score": row["score"], "status": row["status"], "reason": row["reason"] or ""}
         for row in table.iter_rows(named=True)
     ]  # fmt: skip
-    followed = stored.facts(Facts).corrections
-    for one in corrections_in_force(project, slug).get(image["content_hash"], ()):
-        if one.event not in followed:
-            what = "to be removed" if one.wrong else "to be added"
-            rows.append({"object": None, **one.box._asdict(), "label": one.label, "score": None, "status": what,
-                         "reason": f"by the next run (event {one.event})"})  # fmt: skip
-    return rows
+    return rows + [
+        {"object": None, **correction.box._asdict(), "label": correction.label, "score": None,
+         "status": "to be removed" if correction.wrong else "to be added",
+         "reason": f"by the next run (event {correction.event})"}
+        for correction in waiting_on(project, slug, image["image_id"])
+    ]  # fmt: skip
 
 
 def wrong_box(project: Project, slug: str, name: str) -> d.WrongBox:

@@ -41,22 +41,21 @@ def objects(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
     with timed(report):
         images = project.store.require(slug, "images")
         source = box_source(project, slug)
-        decided = corrections_in_force(project, slug)
-        inputs = digest(images.provenance.fingerprint, _choosing(project), source.digest, CODE, *_told(decided))
+        corrections = corrections_in_force(project, slug)
+        changed = [_digest_of(corrections)] if corrections else []  # a library without decisions is not computed again
+        inputs = digest(images.provenance.fingerprint, _choosing(project), source.digest, CODE, *changed)
         current = project.store.current(slug, "objects")
         seen = digest(inputs, fingerprint)
         if current is not None and _is_up_to_date(project, current, seen, fingerprint):
             _report_again(project, current, fingerprint, report, embeddings)
         else:
-            _update(project, slug, images, source, decided, seen, fingerprint, report, embeddings)
+            _update(project, slug, images, source, corrections, seen, fingerprint, report, embeddings)
     report.seconds -= embeddings.seconds
     return [report, embeddings] if embed else [report]
 
 
-def _told(decided: Corrections) -> list[str]:
-    """The decisions about boxes as an input; none without any, so that it costs no run that they are known of."""
-    rows = [(image, *astuple(one)) for image, corrections in decided.items() for one in corrections]
-    return [digest(sorted(rows))] if rows else []
+def _digest_of(corrections: Corrections) -> str:
+    return digest(sorted((image, *astuple(one)) for image, of_image in corrections.items() for one in of_image))
 
 
 def _choosing(project: Project) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def _update(
     slug: str,
     images: Artifact,
     source: BoxSource,
-    decided: Corrections,
+    corrections: Corrections,
     seen: str,
     fingerprint: str,
     report: Report,
@@ -86,7 +85,7 @@ def _update(
 ) -> None:
     rows = images.table("images", IMAGES_SCHEMA)
     boxes = source.read(project, slug, rows)
-    tables = _tables(project, slug, rows, boxes, decided)
+    tables = _tables(project, slug, rows, boxes, corrections)
     done = Crops()
     if fingerprint:
         known = tables["known"][0]
@@ -106,7 +105,7 @@ def _update(
     whole = not done.failed and not (tables["objects"][0]["status"] == UNREAD).any()
     recorded = {
         "seen": seen if whole else None,
-        "corrections": numbers_of(decided),
+        "corrections": numbers_of(corrections),
         "embeddings": embeddings.data_version,
         "parts": parts,
     }
@@ -115,14 +114,14 @@ def _update(
         project.store.update_facts(stored, facts)
 
 
-def _tables(project: Project, slug: str, images: pl.DataFrame, boxes: Annotated, decided: Corrections) -> Tables:
+def _tables(project: Project, slug: str, images: pl.DataFrame, boxes: Annotated, corrections: Corrections) -> Tables:
     """The tables of this run."""
     current = project.store.current(slug, "objects")
     known = building.known_of(current.table("known", KNOWN_SCHEMA)) if current is not None else {}
     made = building.Objects(project.settings.objects, known)
     for image in images.sort("key").iter_rows(named=True):
         found = boxes.found.get(image["key"], ())
-        made.add(image, correct(found, decided.get(image["content_hash"], ())))
+        made.add(image, correct(found, corrections.get(image["content_hash"], ())))
     for key, reason in boxes.bad_files:
         made.add_bad_file(key, reason)
     return made.tables()

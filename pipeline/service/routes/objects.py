@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
-from pipeline.service.boxes import waiting_on
+from pipeline.service.boxes import changes_waiting
 from pipeline.service.contact_sheet import encoded
 from pipeline.service.context import Shared
 from pipeline.service.models import ObjectList, image_shapes
@@ -32,12 +32,12 @@ def get_objects(service: Shared, image_id: Id) -> ObjectList:
     """The objects in an image, given its id (`source_id`) or that of one of its objects."""
     for snapshot in service.library.all():
         if (rows := snapshot.base.objects_of.get(image_id)) is not None:
-            waiting = waiting_on(service, snapshot, image_id)
+            waiting = changes_waiting(service, snapshot, image_id)
             return ObjectList(source_id=image_id, items=image_shapes(snapshot, rows), waiting=waiting)
     snapshot, row = image_of(service, image_id)
     source = snapshot.frame["source_id"][row]
     items = image_shapes(snapshot, snapshot.base.objects_of.get(source, []))
-    return ObjectList(source_id=source, items=items, waiting=waiting_on(service, snapshot, source))
+    return ObjectList(source_id=source, items=items, waiting=changes_waiting(service, snapshot, source))
 
 
 @router.get(
