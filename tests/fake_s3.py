@@ -22,26 +22,53 @@ LAST_MODIFIED = "Fri, 01 May 2026 12:00:00 GMT"
 
 
 class Refusal(NamedTuple):
-    """An error as S3 words it."""
+    """An error as S3 words it, with further headers."""
 
     status: int
     code: str
     region: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Reset(NamedTuple):
-    """The connection is reset after half of the body."""
+    """The connection is reset after half of the body, or before any answer."""
+
+    before: bool = False
+
+
+class Short(NamedTuple):
+    """The body ends in the middle, and then the connection, in good order; its length was announced, or in chunks."""
+
+    chunked: bool = False
+
+
+class Longer(NamedTuple):
+    """More bytes follow than the announced length."""
+
+
+class Drip(NamedTuple):
+    """The body comes byte by byte."""
+
+    seconds: float
+
+
+class Page(NamedTuple):
+    """A page of something else than S3, as a captive portal or a proxy answers."""
+
+    text: bytes
+    content_type: str = "text/html"
+    status: int = 200
 
 
 class Silence(NamedTuple):
     """Nothing is answered until the server is stopped, or `FakeS3.release` is set."""
 
 
-Fault = Refusal | Reset | Silence
+Fault = Refusal | Reset | Short | Longer | Drip | Page | Silence
 
 
 class FakeS3(ThreadingHTTPServer):
-    """One bucket, `pics`. `fault` is asked for each request ("list", "head", "get") and its count among its like."""
+    """One bucket, `pics`. `fault` is asked for each request (list, head, get, put, delete) and its count."""
 
     daemon_threads = True
 
@@ -53,6 +80,9 @@ class FakeS3(ThreadingHTTPServer):
         self.encoding = "told"  # whether keys are percent-encoded when asked for it: told, untold, never
         self.fault: Callable[[str, int], Fault | None] = lambda _kind, _count: None
         self.refused: dict[str, Refusal] = {}  # objects whose content is always refused
+        self.fault_of: Callable[[str, str], Fault | None] = lambda _kind, _key: None  # likewise, of an object
+        self.entry: Callable[[str, str], str] = lambda _key, entry: entry  # what a listing says of an object
+        self.headers: dict[str, dict[str, str]] = {}  # further headers of objects
         self.counts: dict[str, int] = {}
         self.release = threading.Event()
         self._counting = threading.Lock()
@@ -94,10 +124,11 @@ class FakeS3(ThreadingHTTPServer):
             if is_folder:
                 parts.append(f"<CommonPrefixes><Prefix>{coded(name)}</Prefix></CommonPrefixes>")
             else:
-                parts.append(
+                said = (
                     f"<Contents><Key>{coded(name)}</Key><LastModified>2026-05-01T12:00:00.000Z</LastModified>"
                     f"<ETag>{etag(self.objects[name])}</ETag><Size>{len(self.objects[name])}</Size></Contents>"
                 )
+                parts.append(self.entry(name, said))
         return f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode()
 
 
@@ -110,46 +141,86 @@ class _Handler(BaseHTTPRequestHandler):
         asked = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         bucket, _, key = url.path[1:].partition("/")
         key = unquote(key)
-        kind = "list" if not key else "head" if self.command == "HEAD" else "get"
+        kind = {"HEAD": "head", "PUT": "put", "DELETE": "delete"}.get(self.command, "get") if key else "list"
+        sent = self.rfile.read(int(self.headers.get("content-length") or 0))
         fault = self.server.fault(kind, self.server.count(kind))
+        fault = self.server.fault_of(kind, key) if fault is None else fault
         fault = self.server.refused.get(key, fault) if kind == "get" else fault
         if isinstance(fault, Silence):
             self.server.release.wait()
             self.close_connection = True
         elif isinstance(fault, Refusal):
             self._refuse(fault)
+        elif isinstance(fault, Page):
+            self._send(fault.status, fault.text, headers={"content-type": fault.content_type}, named=False)
+        elif isinstance(fault, Reset) and fault.before:
+            self._reset()
         elif bucket != "pics":
             self._refuse(Refusal(404, "NoSuchBucket"))
         elif not key:
-            self._send(200, self.server.listing(asked))
+            self._send(200, self.server.listing(asked), fault=fault)
+        elif kind == "put":
+            self.server.objects[key] = sent
+            self._send(200, b"", headers={"etag": etag(sent)})
+        elif kind == "delete":
+            self.server.objects.pop(key, None)
+            self._send(204, b"")
         elif key not in self.server.objects:
             self._refuse(Refusal(404, "NoSuchKey"))
         else:
-            self._send(200, self.server.objects[key], cut=isinstance(fault, Reset) and kind == "get")
+            self._send(200, self.server.objects[key], headers=self.server.headers.get(key, {}), fault=fault)
 
-    do_HEAD = do_GET  # noqa: N815 the name that http.server asks for
+    do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 the names that http.server asks for
 
     def _refuse(self, fault: Refusal) -> None:
         region = f"<Region>{fault.region}</Region>" if fault.region and fault.status == 400 else ""
         text = f"<Error><Code>{fault.code}</Code><Message>Said by the server.</Message>{region}</Error>"
-        self._send(fault.status, text.encode(), region=fault.region)
+        named = {"x-amz-bucket-region": fault.region} if fault.region else {}
+        self._send(fault.status, text.encode(), headers={**named, **dict(fault.headers)})
 
-    def _send(self, status: int, body: bytes, *, region: str | None = None, cut: bool = False) -> None:
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        fault: Fault | None = None,
+        named: bool = True,
+    ) -> None:
+        """`named`: whether the headers of an object are sent."""
+        chunked = isinstance(fault, Short) and fault.chunked
+        length = {"transfer-encoding": "chunked"} if chunked else {"content-length": str(len(body))}
         self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.send_header("etag", etag(body))
-        self.send_header("last-modified", LAST_MODIFIED)
-        if region is not None:
-            self.send_header("x-amz-bucket-region", region)
+        names = {"etag": etag(body), "last-modified": LAST_MODIFIED} if named else {}
+        for name, value in {**names, **length, **(headers or {})}.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.wfile.flush()
-            # closed with nothing left to linger for, the kernel sends a reset and no orderly end
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
+            self._send_body(body, fault)
+
+    def _send_body(self, body: bytes, fault: Fault | None) -> None:
+        half = body[: len(body) // 2]
+        if isinstance(fault, Reset):
+            self.wfile.write(half)
+            self._reset()
+        elif isinstance(fault, Short):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(half), half) if fault.chunked else half)
             self.close_connection = True
+        elif isinstance(fault, Drip):
+            for at in range(len(body)):
+                self.wfile.write(body[at : at + 1])
+                if self.server.release.wait(fault.seconds):
+                    self.close_connection = True
+                    return
+        else:
+            self.wfile.write(body + b"and more than was announced" if isinstance(fault, Longer) else body)
+
+    def _reset(self) -> None:
+        self.wfile.flush()
+        # closed with nothing left to linger for, the kernel sends a reset and no orderly end
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name that http.server gives it
         """Say nothing on stderr."""

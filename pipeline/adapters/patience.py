@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pipeline.adapters.s3_errors import BusyError
-from pipeline.errors import BucketUnreachableError
+from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
@@ -56,6 +56,9 @@ class RetryPolicy:
         while True:
             try:
                 answer = request()
+            except (BucketError, ObjectMissingError):  # an answer too
+                self._answered = True
+                raise
             except BucketUnreachableError as error:
                 now = self._clock()
                 if tries < self._retries:
