@@ -8,7 +8,7 @@ thread is abandoned. While it hangs, no further call is made to the same place: 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from time import monotonic
 from typing import TypeVar
@@ -59,6 +59,10 @@ class DeadlineBucket:
     def read_part(self, key: str, start: int, length: int) -> bytes:
         """As of the bucket."""
         return self._within(lambda bucket: bucket.read_part(key, start, length))
+
+    def unlisted(self, keys: Sequence[str]) -> list[str]:
+        """As of the bucket."""
+        return self._within(lambda bucket: bucket.unlisted(keys))
 
     def probe(self, key: str) -> None:
         """As of the bucket."""

@@ -159,6 +159,10 @@ class FolderBucket:
         """A part of the file."""
         return self._read(key, lambda path: read_regular(path, None, (start, length)))
 
+    def unlisted(self, keys: Sequence[str]) -> list[str]:  # noqa: ARG002 as of every bucket
+        """None: a disk lists what it has, and one that ignores case would find a renamed file by its old name."""
+        return []
+
     def probe(self, key: str) -> None:
         """Read the first bytes of a file from its disk."""
         self._read(key, read_anew)

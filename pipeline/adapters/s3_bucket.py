@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.patience import RetryPolicy
-from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large
+from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large, unpack
 from pipeline.adapters.s3_listing import ExactListing
 from pipeline.adapters.s3_pages import S3Pages
 from pipeline.adapters.s3_requests import S3Requests
@@ -22,7 +22,10 @@ from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import is_addressable, is_hidden
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import S3Store
+
+ASKED = 5  # keys that a listing left out
 
 
 class ObstoreBucket:
@@ -107,7 +110,9 @@ class ObstoreBucket:
         """The entry of one object in a listing; None if there is none."""
         try:
             checked = _checked(key, self.url)
-            return self._requests.ask(f"look at {key!r}", lambda store: object_info(store.head(checked)), key)
+            meta = self._requests.ask(f"look at {key!r}", lambda store: store.head(checked), key)
+            self._require_object(f"look at {key!r}", meta)
+            return object_info(meta)
         except ObjectMissingError:
             return None
 
@@ -123,12 +128,15 @@ class ObstoreBucket:
             from obstore.exceptions import GenericError
 
             try:
-                return bytes(store.get(checked, options={"range": (start, start + length)}).bytes())
+                response = store.get(checked, options={"range": (start, start + length)})
+                first = 0
             except GenericError as error:
                 if "non-partial" not in str(error):
                     raise
-            # rclone's server sends the whole object whatever is asked for
-            return bytes(store.get(checked).bytes())[start : start + length]
+                # rclone's server sends the whole object whatever is asked for
+                response, first = store.get(checked), start
+            self._require_object(f"read {key!r}", response.meta)
+            return bytes(response.bytes())[first : first + length]
 
         return self._requests.ask(f"read {length:,} bytes of {key!r}", get, key)
 
@@ -148,9 +156,24 @@ class ObstoreBucket:
             size = response.meta["size"]
             if most is not None and size > most:
                 raise too_large(key, size, most)
-            return bytes(response.bytes())
+            self._require_object(f"read {key!r}", response.meta)
+            data = bytes(response.bytes())
+            return unpack(key, data, most) if response.attributes.get("Content-Encoding") == "gzip" else data
 
         return self._requests.ask(f"read {key!r}", get, key)
+
+    def unlisted(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys`, which a listing left out, that are there all the same. Asks for some, spread over all."""
+        step = max(1, len(keys) // ASKED)
+        return [key for key in keys[::step][:ASKED] if is_addressable(key) and self.head(key) is not None]
+
+    def _require_object(self, doing: str, meta: "ObjectMeta") -> None:
+        """Raises `BucketError` if an answer has neither ETag nor time, as the page of a captive portal or a proxy."""
+        if meta["e_tag"] is None and meta["last_modified"].timestamp() == 0:
+            raise BucketError(
+                f"Cannot {doing} in {self.url} (endpoint {self._endpoint}): that is no S3 answer, it has neither ETag "
+                "nor time. Check the endpoint and the network: a portal or proxy may answer in its place."
+            )
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
         """Create or replace one object."""
@@ -235,6 +258,7 @@ class ObstoreBucket:
 
         obstore reads any well-formed page, also that of a captive portal, as an empty listing.
         """
+        self._requests.exact_page("", None, None, recursive=True)
         nobody = f"image-cluster-probe-{secrets.token_hex(8)}"
         if self.head(nobody) is not None:
             raise BucketError(

@@ -78,6 +78,11 @@ def is_unexplained(text: str) -> bool:
     return "Received redirect" in text or (refused and not answer.code)
 
 
+def is_incomplete_entry(first: str) -> bool:
+    """Whether a listing is refused because it does not say all of an object, which the exact listing can do without."""
+    return "invalid list response: missing field" in first or "invalid list response: invalid type" in first
+
+
 def has_reason(text: str) -> bool:
     """Whether an error names a code of S3."""
     return bool(_Answer.of(text).code)
@@ -92,6 +97,8 @@ def meaning(text: str, first: str, *, one_object: bool, region: str) -> tuple[ty
         return ObjectMissingError, ""
     if "invalid list response" in first or "redirect" in first.lower():
         return BucketError, f"that is no S3 answer ({first}). Check the endpoint and the region ({region})."
+    if "ETag Header missing" in first:
+        return BucketError, "that is no S3 server, its answer has no ETag. Check the endpoint and the network."
     if "certificate" in text:
         remedy = "Correct the endpoint, or let this machine trust the server's certificate."
         return BucketError, f"the server's certificate is not trusted. {remedy}"
@@ -135,6 +142,9 @@ def _network_reason(text: str) -> str:
         "TimedOut": "timed out", "timed out": "timed out", "kind: Timeout": "timed out", "Read timeout": "timed out",
         "Connect timeout": "timed out", "ConnectionReset": "connection reset",
         "IncompleteMessage": "the connection broke off", "Connection was closed": "the connection broke off",
+        "response body error": "the connection broke off in the middle of the answer",
+        "Content-Length Header missing": "the answer does not say its length",
+        "InvalidContentType": "that is no HTTPS server", "corrupt message": "that is no HTTPS server",
     }  # fmt: skip
     unknown = text.split("\n", 1)[0].rsplit(" - ", 1)[-1][:120]
     return next((plain for sign, plain in reasons.items() if sign in text), unknown)

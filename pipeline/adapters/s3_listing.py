@@ -8,10 +8,12 @@ another object. boto3 lists such keys but is slower, so it is used only if neede
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
+from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE
 from pipeline.stages.manifest.build import ObjectInfo
 
 PAGE = 1000
@@ -27,6 +29,10 @@ class ListedPage(NamedTuple):
 
 class ListingRefusedError(Exception):
     """The server's answer in obstore's format (status, code, message), or the network error."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_A_LISTING = frozenset({"IsTruncated", "KeyCount", "MaxKeys", "Name", "Prefix", "Contents", "CommonPrefixes"})
 
 
 class ExactListing:
@@ -61,7 +67,7 @@ class ExactListing:
             return self._answer(request)
         except ClientError as error:
             raise ListingRefusedError(_refusal(error.response)) from None
-        except ResponseParserError as error:
+        except (ResponseParserError, ValueError) as error:  # boto3 lets the error of an unreadable time through
             raise ListingRefusedError(f"invalid list response: {error}") from None
         except BotoCoreError as error:
             raise ListingRefusedError(str(error)) from None
@@ -76,6 +82,8 @@ class ExactListing:
         from botocore.parsers import ResponseParserError
 
         coded = self._client.list_objects_v2(**request, EncodingType="url")
+        if not _OF_A_LISTING & set(coded):  # boto3 reads any well-formed page as an empty listing
+            raise ListingRefusedError("invalid list response: it is no ListBucketResult")
         if coded.get("EncodingType") == "url":
             return _page(coded, len(self._base), unquote_plus)
         if not any("%" in key for key in _names(coded)):
@@ -136,8 +144,11 @@ def _names(answer: Any) -> list[str]:
 
 def _page(answer: Any, base: int, decoded: Callable[[str], str]) -> ListedPage:
     objects = [
-        ObjectInfo(decoded(entry["Key"])[base:], entry.get("ETag", "").strip('"'), entry["Size"], entry["LastModified"])
+        ObjectInfo(
+            decoded(entry["Key"])[base:], entry.get("ETag", "").strip('"'),
+            max(entry.get("Size", UNKNOWN_SIZE), UNKNOWN_SIZE), entry.get("LastModified", _EPOCH),
+        )
         for entry in answer.get("Contents", [])
-    ]
+    ]  # fmt: skip
     folders = [decoded(entry["Prefix"])[base:] for entry in answer.get("CommonPrefixes", [])]
     return ListedPage(objects, folders, answer.get("NextContinuationToken") if answer.get("IsTruncated") else None)

@@ -124,8 +124,8 @@ class S3Pages:
         if not self._exactly:
             self._exactly = True
             self._notice(f"{self._requests.url} holds keys that cannot be asked for (empty parts, control characters, "
-                         "…), or lists them out of order: it is listed more slowly, and such keys become rows with a "
-                         "reason.")  # fmt: skip
+                         "…), or lists them out of order or without size or time: it is listed more slowly, and keys "
+                         "that cannot be asked for become rows with a reason.")  # fmt: skip
 
     def _exact_pages(self, folder: str, after: str | None, *, recursive: bool) -> Iterator[ListedPage]:
         token: str | None = None

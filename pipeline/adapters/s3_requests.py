@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError
-from pipeline.adapters.s3_errors import has_reason, is_unexplained, meaning
+from pipeline.adapters.s3_errors import has_reason, is_incomplete_entry, is_unexplained, meaning
 from pipeline.adapters.s3_listing import ExactListing, ListedPage, ListingRefusedError
 from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import ObjectMissingError
@@ -71,7 +71,7 @@ class S3Requests:
         text = str(error)
         first = text.split("\n", 1)[0][:300]
         where = f"Cannot {doing} in {self.url} (endpoint {self.endpoint})"
-        if isinstance(error, (InvalidPathError, ValueError)) or "invalid path" in first:
+        if isinstance(error, (InvalidPathError, ValueError)) or "invalid path" in first or is_incomplete_entry(first):
             message = f"{where}: it holds a key that cannot be addressed ({first}). Rename or delete that object."
             return BadKeyError(self.credentials.hide(message))
         if is_unexplained(text):

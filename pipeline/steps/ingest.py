@@ -23,6 +23,7 @@ from pipeline.stages.images.decode import ImageInfo, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
+from pipeline.steps.as_listed import AsListed
 from pipeline.steps.decode_attempts import CarefulAttempts
 from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers, workers_of
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
@@ -36,7 +37,7 @@ from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
 ROWS_AT_ONCE = 1024
-CODE = 3  # increase when decoding returns something else, so that stored rows are computed again
+CODE = 4  # increase when decoding returns something else, so that stored rows are computed again
 USABLE_SINCE = 1  # rows of usable images are kept from this CODE on; only rejected images are tried again
 
 
@@ -135,6 +136,7 @@ class _Work:
         self.others = 0  # images that are not read
         self.decoded = self.embedded = 0
         self.seconds = 0.0
+        self.listed = AsListed()
         self.workers: dict[str, float] = {}  # what they did, for people
 
     @property
@@ -151,6 +153,7 @@ class _Work:
     def _stream(self, todo: pl.DataFrame, attempts: CarefulAttempts) -> None:
         started = perf_counter()
         doing = "embed" if self.vectors is not None else "read"
+        self.listed = AsListed(dict(todo.select("key", "size").iter_rows()))
         outcomes = self._outcomes(todo["key"].to_list(), attempts)
         try:
             of_outcome = zip(outcomes, _iterate_rows(todo))  # noqa: B905 — a failure ends the outcomes early
@@ -181,10 +184,10 @@ class _Work:
     def _outcomes_here(self, keys: list[str], attempts: CarefulAttempts) -> Iterator[Outcome[str]]:
         settings = self.project.settings
         return stream(
-            read_objects(
+            self.listed.watch(read_objects(
                 self.project.bucket, keys, readable=self.readable, others=self.others,
                 most=int(settings.images.max_megabytes * 1e6),
-            ),
+            )),
             image_params=settings.images,
             # opened before anything is read: without an encoder the reading would be in vain
             encoder=self.project.encoder if self.vectors is not None else None,
@@ -204,7 +207,7 @@ class _Work:
     def _take(self, outcome: Outcome[str], row: dict[str, Any]) -> None:
         if outcome.token != row["key"]:
             raise RuntimeError(f"The reader gave {outcome.token} where {row['key']} was asked for.")
-        self.rows.append(image_row(row, outcome.image))
+        self.rows.append(image_row(row, self.listed.judge(row["key"], outcome.image)))
         if outcome.image.content_hash is None:
             return
         if isinstance(outcome.image, ImageInfo) and outcome.image.camera is not None:

@@ -40,6 +40,7 @@ from pipeline.stages.manifest.keys import (
     slug_map,
     sort_of,
 )
+from pipeline.steps.left_out import left_out, refuse
 from pipeline.steps.outlet_in_source import holds_only_published
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.variants import compared
@@ -122,7 +123,7 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
             return _reuse_stored(project, current, report)
         previous = current.table("manifest", MANIFEST_SCHEMA) if current else None
         answers_before = stored_answers(current)
-        made = preview(project, category, previous, listing, variants.different(answers_before))
+        listing, made = _look(project, category, previous, listing, variants.different(answers_before))
         objects = listing.objects if listing else partial(_objects, project, category)
         answers = compared(project, slug, made.several, objects, answers_before)
         if variants.different(answers) != variants.different(answers_before):
@@ -163,6 +164,23 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     if not frame.height:
         _notice_empty(project, category)
     return report
+
+
+def _look(
+    project: Project,
+    category: str,
+    previous: pl.DataFrame | None,
+    listing: "_Listing | None",
+    different: AbstractSet[variants.ImageName],
+) -> "tuple[_Listing | None, Manifest]":
+    """The manifest, and the listing that it was made from: a second one if `listing` leaves out what is there."""
+    made = preview(project, category, previous, listing, different)
+    if listing is None or not left_out(project, category, made.frame, listing.objects):
+        return listing, made
+    listing = _Listing(project, category)
+    made = preview(project, category, previous, listing, different)
+    refuse(project, category, left_out(project, category, made.frame, listing.objects))
+    return listing, made
 
 
 def _reuse_stored(project: Project, current: Artifact, report: Report) -> Report:

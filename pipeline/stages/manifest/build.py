@@ -85,6 +85,10 @@ class Bucket(Protocol):
         """`length` bytes of an object from byte `start` on, fewer where it ends before. Raises as `read`."""
         ...
 
+    def unlisted(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys`, which a listing left out, that are there all the same; some are asked for."""
+        ...
+
     def probe(self, key: str) -> None:
         """Read a little of an object anew, not from a cache of this machine. Raises as `read`."""
         ...
