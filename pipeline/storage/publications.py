@@ -29,7 +29,8 @@ SETS_KEPT = 5  # at an outlet; for the data directory, a setting
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
 _OURS = re.compile(r"[0-9]{6,}-[0-9a-f]{12}")
 _SUFFIXES = "|".join(re.escape(suffix) for suffix in CONTENT_TYPES)
-_PLACES = rf"[^/]+/|[^/]+/versions/{_OURS.pattern}/|\.versions/[^/]+/{_OURS.pattern}/"
+_SET = rf"(?P<version>(?:[^/]+/versions|\.versions/[^/]+)/{_OURS.pattern})/"
+_PLACES = rf"[^/]+/|{_SET}"
 _PUBLISHED = re.compile(rf"(?:{_PLACES})(?P<name>[^/]+(?:{_SUFFIXES}))")  # a key at an outlet
 
 
@@ -107,7 +108,7 @@ def is_outlet(keys: Iterable[str], ignored: Callable[[str], bool]) -> bool:
         match = _PUBLISHED.fullmatch(key)
         if match is None and not ignored(key):
             return False
-        published = published or (match is not None and match["name"] == DOCUMENT)
+        published = published or (match is not None and (match["name"] == DOCUMENT or match["version"] is not None))
     return published
 
 

@@ -18,7 +18,8 @@ from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
-from tests.fake_s3 import FakeS3, Fault, Page, etag, fake_s3
+from pipeline.steps.run import run
+from tests.fake_s3 import FakeS3, Fault, Page, Refusal, Reset, etag, fake_s3
 from tests.fakes import MeanColourEncoder
 from tests.real.s3_library import GOOD, Talked, image, run_on
 
@@ -173,3 +174,37 @@ def test_unpacking_stops_at_the_limit_of_an_object() -> None:
         unpack("a", bomb, 1_000_000)
     assert len(unpack("a", bomb, 5_000_000)) == 5_000_000
     assert unpack("a", bomb[:50], None) == bomb[:50]
+
+
+# --- outlets ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", [Refusal(403, "AccessDenied"), Refusal(503, "SlowDown"), Refusal(507, "InsufficientStorage"), PORTAL,
+              Reset(before=True)], ids=["403", "503", "507", "portal", "reset"],
+)  # fmt: skip
+def test_a_set_that_is_written_in_half_changes_nothing_for_readers(s3: FakeS3, tmp_path: Path, fault: Fault) -> None:
+    def again() -> list[str]:
+        done = run(project_on(s3, tmp_path, published={"outlets": [{"url": "s3://pics/site"}]}), ())
+        return [str(failure) for failure in done.failures]
+
+    assert again() == []
+    shown = s3.objects["site/posts/clusters.json"]
+    s3.objects |= {f"posts/de/{seed:03d}.png": image(seed) for seed in range(100, 103)}
+    s3.counts, s3.fault = {}, at("put", fault, lambda count: count > 3)
+    (said,) = again()
+    assert "Cannot write" in said
+    assert s3.objects["site/posts/clusters.json"] == shown
+    s3.fault = lambda _kind, _count: None
+    assert again() == []
+    assert s3.objects["site/posts/clusters.json"] != shown
+
+
+def test_half_of_a_first_set_in_the_source_is_no_category(s3: FakeS3, tmp_path: Path) -> None:
+    project = project_on(s3, tmp_path, published={"outlets": [{"url": "s3://pics/site"}]})
+    s3.fault = at("put", Refusal(403, "AccessDenied"), lambda count: count > 2)
+    assert len(run(project, ()).failures) == 1
+    assert [key for key in s3.objects if key.startswith("site/")]
+    s3.fault = lambda _kind, _count: None
+    done = run(project_on(s3, tmp_path, published={"outlets": [{"url": "s3://pics/site"}]}), ())
+    assert [one.slug for one in done.finished] == ["posts"]
