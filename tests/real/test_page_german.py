@@ -29,9 +29,9 @@ def test_the_history_and_the_reason_for_a_review_are_said_in_german(shown: Page,
     expect(history).to_contain_text(f"nannte {one} „Red kind“")
     expect(history).to_contain_text(f"verschob 6 Bilder von {two} nach {one}")
     expect(history.get_by_role("button", name=re.compile("nannte"))).to_be_visible()
-    expect(shown.locator("#head .flag")).to_contain_text("ist neu, mit 25 Bilder")
+    expect(shown.locator("#head .flag")).to_contain_text("ist neu: 25 Bilder")
     shown.goto("/c/bollards")
-    expect(shown.locator(f".card[data-id={one}] .flag")).to_contain_text("ist neu, mit 25 Bilder")
+    expect(shown.locator(f".card[data-id={one}] .flag")).to_contain_text("ist neu: 25 Bilder")
 
 
 def test_what_somebody_else_decides_is_told_in_german(shown: Page, served: Client) -> None:
