@@ -26,6 +26,7 @@ WORTH = 3  # contents per dimension from which a projection saves more time than
 SLACK = 5e-4  # added to distances, because the embeddings are float16
 FEW = 8  # stored results are used if at most one content in 8 is new
 CONVERTED = 8192  # vectors turned into float32 at a time
+NEW_AT_ONCE = 1024  # new contents that these are compared with: turning them takes as long as comparing 256
 
 Agrees = Callable[[np.ndarray, int, int], np.ndarray]  # query rows, begin and end of the others → bool [n, m]
 Search = Callable[[np.ndarray], list[np.ndarray]]  # query rows → the rows that may agree with each
@@ -104,10 +105,11 @@ class SearchCache:
         return Compared(contents, pairs)
 
 
-def candidates(cache: SearchCache, full: Search, fresh: Search) -> Candidates:
+def candidates(cache: SearchCache, full: Search, fresh: Search, at_once: int = BLOCK) -> Candidates:
     """A search that compares no pair whose result is stored.
 
-    `full` finds the worse rows near each query row. `fresh` does so for new rows, and finds better rows too. A row that
+    `full` finds the worse rows near each query row. `fresh` does so for new rows, `at_once` of them, and finds better
+    rows too. A row that
     was queried last time is compared with the new rows only. A row that is covered by the time its turn comes gets an
     empty result; it costs nothing unless an earlier row of its block needed a full search. Pairs
     that agreed last time are not in the result: the caller adds `cache.remembered(row)`.
@@ -115,8 +117,8 @@ def candidates(cache: SearchCache, full: Search, fresh: Search) -> Candidates:
     near_new: dict[int, np.ndarray] = {}
     new_near_old: dict[int, list[int]] = {}
     new = cache.rows[:0] if cache.empty else cache.fresh
-    for start in range(0, len(new), BLOCK):
-        part = new[start : start + BLOCK]
+    for start in range(0, len(new), at_once):
+        part = new[start : start + at_once]
         for row, neighbours in zip(part.tolist(), fresh(part), strict=True):
             near_new[row] = neighbours
             for other in neighbours[neighbours < row].tolist():
@@ -166,12 +168,12 @@ def by_vector(cache: SearchCache, vectors: np.ndarray, most: float) -> Candidate
     def agrees(query_rows: np.ndarray, begin: int, end: int) -> np.ndarray:
         queries = vectors[query_rows].astype(np.float32).T
         parts = [vectors[rows[start : min(start + CONVERTED, end)]].astype(np.float32) @ queries
-                 for start in range(begin, end, CONVERTED)]  # fmt: skip
-        return np.concatenate(parts).T + np.float32(most + SLACK) >= 1
+                 + np.float32(most + SLACK) >= 1 for start in range(begin, end, CONVERTED)]  # fmt: skip
+        return np.concatenate(parts).T
 
     many = cache.empty and len(rows) > WORTH * vectors.shape[1]
     full = searcher(cache, _by_projection(vectors, rows, most) if many else agrees)
-    return candidates(cache, full, searcher(cache, agrees, better_too=True))
+    return candidates(cache, full, searcher(cache, agrees, better_too=True), NEW_AT_ONCE)
 
 
 def _by_projection(vectors: np.ndarray, rows: np.ndarray, most: float) -> Agrees:

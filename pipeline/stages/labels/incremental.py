@@ -139,7 +139,11 @@ class Members(NamedTuple):
 
 @dataclass
 class _Nearest:
-    """The nearest members of each new image seen so far, float or int [m, k], and the `NEAREST` of each group."""
+    """The nearest members of each new image seen so far, float or int [m, k].
+
+    `of_group`: the mean distance to the `NEAREST` of a group, float64 [m], for the images whose nearest member may be
+    in it; NaN for others.
+    """
 
     distances: np.ndarray
     groups: np.ndarray
@@ -214,11 +218,15 @@ def _look(vectors: np.ndarray, members: Iterable[Members]) -> _Nearest:
             continue
         similarity = vectors @ member_vectors.T
         seen.compared += similarity.size
-        seen.of_group[group] = _nearest_mean(similarity)
         # most groups are far from most images: only where one may be among the nearest is it looked at more closely
         rows = np.flatnonzero(1.0 - similarity.max(axis=1) <= seen.distances[:, -1] + TIE)
-        nearest = _first(1.0 - similarity[rows], VOTERS)
-        own = np.take_along_axis(1.0 - similarity[rows], nearest, axis=1)
+        if not len(rows):
+            continue
+        close = similarity[rows]
+        seen.of_group[group] = np.full(m, np.nan)
+        seen.of_group[group][rows] = _nearest_mean(close)
+        nearest = _first(1.0 - close, VOTERS)
+        own = np.take_along_axis(1.0 - close, nearest, axis=1)
         distances = np.concatenate([seen.distances[rows], own], axis=1)
         owners = np.concatenate([seen.groups[rows], np.full(nearest.shape, group)], axis=1)
         sure = np.concatenate([seen.probability[rows], probability[nearest]], axis=1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.stages.neighbours.knn import Neighbours, nearest_neighbours
+from pipeline.stages.neighbours.knn import Neighbours, most_similar, nearest_neighbours
 
 FEW = 30  # below this, the neighbours of an image are most of the library, and the principal plane is no worse
 GROWTH = 0.2  # share of new images from which the map is computed again, starting from the old positions
@@ -129,12 +129,10 @@ def _place_new(data: np.ndarray, previous: np.ndarray, has_position: np.ndarray)
         return positions
     anchors = np.flatnonzero(has_position)
     k = min(ANCHORS, len(anchors))
-    import faiss
-
-    similarity, nearest = faiss.knn(data[fresh], data[anchors], k, metric=faiss.METRIC_INNER_PRODUCT)
-    weight = np.clip(np.asarray(similarity), 1e-3, None)
+    similarity, nearest = most_similar(data[fresh], data, anchors, k)
+    weight = np.clip(similarity, 1e-3, None)
     weight /= weight.sum(axis=1, keepdims=True)
-    positions[fresh] = np.einsum("nk,nkc->nc", weight, previous[anchors[np.asarray(nearest)]])
+    positions[fresh] = np.einsum("nk,nkc->nc", weight, previous[nearest])
     return positions
 
 

@@ -132,3 +132,14 @@ def test_without_a_base_or_with_another_setting_it_is_always_full() -> None:
     never = ClusterParams(recluster="never")
     assert decide(None, 0, 0, never, made_of="made", now=DAY).reason == "first"
     assert decide(BASE, 0, 0, never, made_of="other", now=DAY).reason == "settings"
+
+
+def test_what_is_said_of_an_image_depends_on_the_groups_around_it_alone() -> None:
+    new = np.concatenate([kind(seed, 4, draw=6) for seed in range(5)])
+    everything, fitted = placed(new), ranges(LIBRARY, GROUPS)
+    for seed in range(5):
+        part = slice(4 * seed, 4 * seed + 4)
+        own = place(new[part], members(KINDS)[seed : seed + 1], fitted, np.delete(new, part, axis=0))
+        assert own.groups.tolist() == everything.groups[part].tolist()
+        assert own.outlier_score.tolist() == pytest.approx(everything.outlier_score[part].tolist(), abs=1e-6)
+        assert own.probability.tolist() == pytest.approx(everything.probability[part].tolist())

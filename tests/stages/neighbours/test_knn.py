@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.stages.neighbours import knn as module
 from pipeline.stages.neighbours.fuzzy_graph import fuzzy_graph
-from pipeline.stages.neighbours.knn import nearest_neighbours
+from pipeline.stages.neighbours.knn import most_similar, nearest_neighbours
 from tests.stages.neighbours.directions import directions
 
 
@@ -44,3 +44,19 @@ def test_the_search_in_blocks_finds_what_the_whole_table_finds(monkeypatch: pyte
     blocks = nearest_neighbours(data, 10)
     assert (whole.indices == blocks.indices).all()
     assert np.allclose(whole.distances, blocks.distances, atol=1e-5)
+
+
+@pytest.mark.parametrize(("asked", "among", "k"), [(3, 40, 5), (1030, 200, 5), (7, 9000, 3), (2, 4, 4), (0, 30, 5)])
+def test_the_most_similar_of_some_are_those_of_a_full_comparison(asked: int, among: int, k: int) -> None:
+    rng = np.random.default_rng(asked)
+    data = rng.normal(size=(among + 50, 16)).astype(np.float32)
+    rows, queries = np.sort(rng.permutation(len(data))[:among]), rng.normal(size=(asked, 16)).astype(np.float32)
+    similarity, nearest = most_similar(queries, data, rows, k)
+    full = queries @ data[rows].T
+    assert nearest.tolist() == rows[np.argsort(-full, axis=1)[:, :k]].tolist()
+    np.testing.assert_allclose(similarity, -np.sort(-full, axis=1)[:, :k], rtol=1e-5)
+
+
+def test_of_equally_similar_images_the_first_are_found() -> None:
+    data = np.tile(np.eye(4, dtype=np.float32), (3, 1))
+    assert most_similar(data[:2], data, np.arange(2, 12), 2)[1].tolist() == [[4, 8], [5, 9]]
