@@ -662,7 +662,13 @@ def load_settings(path: Path | None = None) -> Settings:
                 f"There is no settings file {chosen}. Write one with `image-cluster settings > {chosen}`."
             )
         return Settings()
-    return parse_settings(chosen.read_text(encoding="utf-8"), name=str(chosen))
+    try:
+        text = chosen.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{chosen} is not UTF-8 text: byte {error.start:,} is {error.object[error.start]:#04x}. Save it as UTF-8."
+        ) from error
+    return parse_settings(text, name=str(chosen))
 
 
 def parse_settings(text: str, name: str = "settings") -> Settings:
@@ -671,7 +677,8 @@ def parse_settings(text: str, name: str = "settings") -> Settings:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsError(f"{name} is not valid YAML: {error}") from error
+        raise SettingsError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from error
+    _refuse_doubles(node, name)
     if document is None:
         return Settings()
     if not isinstance(document, dict):
@@ -682,6 +689,19 @@ def parse_settings(text: str, name: str = "settings") -> Settings:
     except ValidationError as error:
         lines = [_explain(name, node, problem) for problem in error.errors()]
         raise SettingsError("\n".join(dict.fromkeys(lines))) from error
+
+
+def _refuse_doubles(node: "yaml.Node | None", name: str, path: str = "") -> None:
+    """YAML takes the last of two equal keys without a word; the first one was meant as well."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        line, first = key.start_mark.line + 1, lines.get(str(key.value))
+        if first is not None:
+            raise SettingsError(f"{name}, line {line}: {path}{key.value} stands in line {first} already. Keep one.")
+        lines[str(key.value)] = line
+        _refuse_doubles(value, name, f"{path}{key.value}.")
 
 
 def _explain(name: str, node: "yaml.Node | None", problem: Any) -> str:

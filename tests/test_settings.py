@@ -65,3 +65,20 @@ def test_without_any_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(FILE_VARIABLE, raising=False)
     assert load_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (b"\xff\xfes\x00", "is not UTF-8 text: byte 0 is 0xff"),
+        (b"source: {url: a}\nsource: {url: b}\n", "line 2: source stands in line 1 already"),
+        (b"source:\n  url: a\n  url: b\n", "line 3: source.url stands in line 2 already"),
+        (b"source:\n\turl: a\n", "is not valid YAML"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_meant_so_is_told_in_one_line(written: bytes, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_bytes(written)
+    with pytest.raises(SettingsError, match=told) as raised:
+        load_settings(file)
+    assert "\n" not in str(raised.value)

@@ -22,19 +22,18 @@ if TYPE_CHECKING:
 def carry_over(project: "Project", former: str, category: str, as_json: bool) -> None:
     """Give CATEGORY the cluster ids, names and decisions of FORMER, whose folder is gone.
 
-    A run does this by itself if a folder was renamed and its images stayed the same. Decisions that CATEGORY already
-    has are kept; those of FORMER are added after them. The next run applies it, or `image-cluster cluster` and
-    `publish`.
+    A run does this by itself if a folder was renamed and its images stayed the same. Decisions and named clusters that
+    CATEGORY already has are kept; those of FORMER are added after them. If a folder was split, do it for each part.
+    The next run applies it, or `image-cluster cluster` and `publish`.
 
     \b
     Example:
       image-cluster carry-over posts roadside-posts
     """
     from pipeline.console import print_json
-    from pipeline.steps.renamed import carry_over as carry
+    from pipeline.steps.renamed import carry_over_by_name
 
-    old, new = project.slug_of(former), project.slug_of(category)
-    done = carry(project, old, new)
+    old, new, done = carry_over_by_name(project, former, category)
     if as_json:
         print_json({"former": old, "category": new, "text": done})
     else:

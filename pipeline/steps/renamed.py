@@ -9,6 +9,7 @@ results are carried over; otherwise a notice gives the command for it. The old c
 in its place.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain
 
@@ -16,17 +17,17 @@ import polars as pl
 
 from pipeline.errors import DecisionError, ImageClusterError
 from pipeline.stages.contract import columns
-from pipeline.stages.identities.contract import LEDGER_SCHEMA, Facts
+from pipeline.stages.identities.contract import CENTROIDS_SCHEMA, CLUSTERS_SCHEMA, LEDGER_SCHEMA, Facts
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.project import Project
-from pipeline.storage.artifacts import digest
+from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
 
 SURE = 0.9  # least share of the old category's images at which it is the new one …
 SURE_OF_ALL = 0.5  # … and least share of common images (Jaccard): a folder may be renamed and added to
 MAYBE = 0.3  # least share of the old category's images at which people are asked
-CARRIED = ("reduced", "labels", "identities")
+CARRIED = ("reduced", "labels")  # beside identities
 _USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
 
 
@@ -72,10 +73,27 @@ def _carry_over_or_ask(project: Project, slug: str) -> bool:
     return False
 
 
+def carry_over_by_name(project: Project, former: str, category: str) -> tuple[str, str, str]:
+    """What a person asked for: both slugs, and what was done in words. `former` may be carried over a second time,
+    because a folder was split. Raises `DecisionError` if its folder is not gone."""
+    before = {name: old for old, rename in read_renames(project.layout).items() for name in (rename.category, old)}
+    present = read_slugs(project.layout)
+    known = former in present or former in present.values()
+    old = before[former] if former in before and not known else project.slug_of(former)
+    new = project.slug_of(category)
+    if old != new and not _is_gone(project, old):
+        raise DecisionError(
+            f"{former} is not carried over to {category}: a listing of {former} failed or still holds images. Only a "
+            f"category whose folder is gone goes on under another name; to move single images, move their files."
+        )
+    return old, new, carry_over(project, old, new)
+
+
 def carry_over(project: Project, former: str, slug: str) -> str:
     """Continue the ids, groups and decisions of `former` in category `slug`; returns what was done in words.
 
-    The decisions of `slug` stay, those of `former` follow them. Raises `DecisionError`.
+    The decisions of `slug` stay, those of `former` follow them, and so do named clusters that `slug` has: its own go on
+    beside those of `former`. A folder that was split is carried over to each of its parts. Raises `DecisionError`.
     """
     if former == slug:
         raise DecisionError(f"{former} is {slug}: name the category that went and the one that came.")
@@ -84,12 +102,14 @@ def carry_over(project: Project, former: str, slug: str) -> str:
     category, name = _name_of(project, former), project.category_of(slug)
     with project.lock(slug):
         log = project.curation.log
+        named = project.curation.named(slug)  # before those of `former` are added
         count = copy_events(project.curation.store, former, slug) if log.last(former) else 0
-        for artifact in CARRIED:
+        _adopt_identities(project, former, slug, named)
+        for artifact in CARRIED if not named else ():  # else its own layout and groups go on
             _adopt(project, former, slug, artifact)
         renames = read_renames(project.layout)
         renames.pop(slug, None)
-        write_renames(project.layout, {**renames, former: Rename(category, slug, project.now())})
+        write_renames(project.layout, {former: Rename(category, slug, project.now()), **renames})
         write_slugs(project.layout, {other: n for other, n in read_slugs(project.layout).items() if other != former})
     decisions = "1 decision" if count == 1 else f"{count:,} decisions"
     left = project.layout.published / former
@@ -136,7 +156,7 @@ def _is_gone(project: Project, slug: str) -> bool:
     stored = project.store.current(slug, "manifest")
     previous = stored.table("manifest", MANIFEST_SCHEMA) if stored is not None else None
     try:
-        frame = preview(project, project.category_of(slug), previous).frame
+        frame = preview(project, _name_of(project, slug), previous).frame
     except ImageClusterError:
         return False
     return frame.filter(pl.col("change") != "removed").is_empty()
@@ -154,18 +174,70 @@ def _question(project: Project, former: _Former, slug: str) -> str:
 
 
 def _adopt(project: Project, former: str, slug: str, name: str) -> None:
-    source, own = project.store.current(former, name), project.store.current(slug, name)
+    source = project.store.current(former, name)
+    identities = project.store.current(former, "identities")
+    if source is None or (identities is not None and not identities.facts(Facts).images):  # emptied meanwhile
+        return
+    project.store.adopt(source, slug, {}, fingerprint=_mark(project, former, source), created_at=project.now())
+
+
+def _adopt_identities(project: Project, former: str, slug: str, named: Collection[str]) -> None:
+    """The ledger of `former` goes on in `slug`, with the clusters that it had before its folder was emptied.
+
+    The ids of `slug` stay in it, so that none is given twice; those of `named` stay alive.
+    """
+    source, own = project.store.current(former, "identities"), project.store.current(slug, "identities")
     if source is None:
         return
-    tables: dict[str, tuple[pl.DataFrame, pl.Schema]] = {}
-    if name == "identities" and own is not None:  # its own ids stay in the ledger, so that none is given twice
-        book = source.table("ledger", LEDGER_SCHEMA)
-        ended = (
-            own.table("ledger", LEDGER_SCHEMA).join(book, on="cluster_id", how="anti").with_columns(alive=pl.lit(False))
+    alive = _last_alive(project, former, source)
+    tables = [_identity_tables(source, alive)]
+    if own is not None:
+        tables.append(_identity_tables(own, alive=set(_alive(own)) & set(named)))
+    joined = {
+        name: (pl.concat([part[name] for part in tables]).unique(key, keep="first").sort(key), schema)
+        for name, schema, key in (
+            ("ledger", LEDGER_SCHEMA, ["cluster_id"]),
+            ("clusters", CLUSTERS_SCHEMA, ["cluster_id"]),
+            ("centroids", CENTROIDS_SCHEMA, ["cluster_id", "encoder"]),
         )
-        tables["ledger"] = (pl.concat([book, ended]).sort("cluster_id"), LEDGER_SCHEMA)
-    of = digest("carried over", former, source.provenance.fingerprint, project.now())
-    project.store.adopt(source, slug, tables, fingerprint=of, created_at=project.now())
+    }
+    gone = pl.col("cluster_id").is_in(joined["ledger"][0].filter("alive")["cluster_id"].implode())
+    joined["clusters"] = (joined["clusters"][0].filter(gone), CLUSTERS_SCHEMA)
+    project.store.adopt(source, slug, joined, fingerprint=_mark(project, former, source), created_at=project.now())
+
+
+def _alive(identities: Artifact) -> list[str]:
+    return identities.table("ledger", LEDGER_SCHEMA).filter("alive")["cluster_id"].to_list()
+
+
+def _last_alive(project: Project, former: str, current: Artifact) -> set[str]:
+    """Ids of the clusters of when a category last had images; the named ones if no such version is kept."""
+    for version in chain([current], project.store.earlier(former, "identities")):
+        if alive := _alive(version):
+            return set(alive)
+    return set(project.curation.named(former))
+
+
+def _identity_tables(identities: Artifact, alive: Collection[str]) -> dict[str, pl.DataFrame]:
+    """Ledger, clusters and centroids of a version as if the clusters `alive` were there."""
+    ledger = identities.table("ledger", LEDGER_SCHEMA).with_columns(alive=pl.col("cluster_id").is_in(list(alive)))
+    clusters = identities.table("clusters", CLUSTERS_SCHEMA)
+    missing = ledger.filter("alive").join(clusters, on="cluster_id", how="anti")
+    again = [
+        {"cluster_id": name, "fate": "kept", "parents": [], "into": [], "overlap": 1.0, "size": len(members),
+         "previous_size": len(members)}
+        for name, members in missing.select("cluster_id", "members").iter_rows()
+    ]  # fmt: skip
+    stored = "centroids" in identities.provenance.rows
+    return {
+        "ledger": ledger,
+        "clusters": pl.concat([clusters, pl.DataFrame(again, schema=CLUSTERS_SCHEMA)]),
+        "centroids": identities.table("centroids", CENTROIDS_SCHEMA) if stored else CENTROIDS_SCHEMA.to_frame(),
+    }
+
+
+def _mark(project: Project, former: str, source: Artifact) -> str:
+    return digest("carried over", former, source.provenance.fingerprint, project.now())
 
 
 def _name_of(project: Project, slug: str) -> str:

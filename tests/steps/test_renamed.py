@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.errors import UnknownNameError
+from pipeline.errors import DecisionError, UnknownNameError
+from pipeline.steps.doctor.checkup import examine
 from pipeline.steps.manifest import manifest
-from pipeline.steps.renamed import carry_over
+from pipeline.steps.renamed import carry_over, carry_over_by_name
 from pipeline.steps.run import run
 from pipeline.storage.layout import read_slugs
 from tests.steps.test_run import Bench, add, picture
@@ -188,3 +189,64 @@ def test_names_that_were_not_published_yet_are_not_lost_when_two_folders_swap(tm
     bench.run()
     for slug in ("a", "b"):
         assert all(one["name"] == f"{slug} {one['id']}" for one in bench.document(slug)["clusters"])
+
+
+def split_posts(bench: Bench) -> None:
+    """`posts` becomes `low` and `high`, and the run empties it, as by itself every night."""
+    for path in sorted((bench.library / "posts" / "de").glob("*.png")):
+        target = bench.library / ("low" if int(path.name[:3]) < 18 else "high")
+        target.mkdir(exist_ok=True)
+        path.rename(target / path.name)
+    shutil.rmtree(bench.library / "posts")
+    run(bench.project())
+
+
+def test_of_a_folder_that_was_split_both_parts_get_ids_names_and_decisions_by_the_commands_of_the_run(
+    bench: Bench,
+) -> None:
+    before = names(bench, "posts")
+    split_posts(bench)
+    for part in ("low", "high"):
+        assert any(f"image-cluster carry-over posts {part}" in text for text in bench.notices)
+        carry_over_by_name(bench.project(), "posts", part)
+        assert [one.text for one in examine(bench.project()) if one.state == "fault" and one.check == "ids"] == []
+    bench.settings["published"] = {"guard": {"enabled": False}}
+    bench.run()
+    assert names(bench, "low") == names(bench, "high") == before
+    (left_out,) = bench.document("low")["rejected"]
+    assert "excluded by ann" in left_out["reason"]
+
+
+def test_two_folders_that_went_into_one_bring_the_names_of_both(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    for seed in range(48):
+        folder = bench.library / "ab"[seed % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(SWAPPED[folder.name][seed % 3], seed).save(folder / f"{seed:03d}.png")
+    bench.run()
+    curation = bench.project().curation
+    for slug in ("a", "b"):
+        for name in curation.curated(slug).clusters:
+            curation.decide(slug, d.Rename(cluster=name, name=f"{slug} {name}"), actor="ann")
+    bench.run()
+    before = names(bench, "a") | names(bench, "b")
+    for folder in ("a", "b"):
+        for path in (bench.library / folder).iterdir():
+            (bench.library / "all").mkdir(exist_ok=True)
+            path.rename(bench.library / "all" / path.name)
+        (bench.library / folder).rmdir()
+    run(bench.project())
+    for folder in ("a", "b"):
+        carry_over_by_name(bench.project(), folder, "all")
+        run(bench.project())
+    bench.settings["published"] = {"guard": {"enabled": False}}
+    bench.run()
+    assert names(bench, "all") == before
+
+
+def test_a_category_that_still_has_its_folder_is_not_carried_over(bench: Bench) -> None:
+    shutil.copytree(bench.library / "posts", bench.library / "copies")
+    bench.run()
+    with pytest.raises(DecisionError, match="still holds images"):
+        carry_over_by_name(bench.project(), "posts", "copies")
+    assert set(read_slugs(bench.project().layout)) == {"posts", "copies"}

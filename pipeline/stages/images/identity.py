@@ -32,9 +32,12 @@ CONTENTS_SCHEMA = pl.Schema(
     }
 )
 # Sizes at which the noise of compression evens out. The fine size is for thin lines: where a chart is redrawn under its
-# old name, brightness differs by 40 of 255; where it is saved again, by 15.
+# old name, brightness differs by 40 of 255; where it is saved again, by 15. Colours of small flat pictures change most,
+# because JPEG stores them at half the width: by 24 of 255 from quality 90 to 50, where brightness changes by 9.
 COARSE, FINE = (32, 32), (96, 96)
-MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 20.0  # of 255: more than saving again changes, less than any crop does
+MOST_MEAN, MOST_COARSE, MOST_FINE = 2.0, 10.0, 30.0  # of 255: more than saving again changes, less than any crop does
+MOST_COLOUR = 28.0  # of 255, in any channel at the coarse size; `MOST_COARSE` is of brightness
+BRIGHTNESS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green, blue (BT.601, as in JPEG)
 MOST_ASPECT = 0.02
 TURNS = tuple(Image.Transpose)  # with the picture as it is, all turns by a quarter and mirror images
 Likeness = Literal["same", "turned"]
@@ -66,8 +69,10 @@ def _near_equal(first: Image.Image, second: Image.Image) -> bool:
     if abs(first.width * second.height - second.width * first.height) > MOST_ASPECT * first.width * second.height:
         return False
     coarse, fine = (_shrink(first, size) - _shrink(second, size) for size in (COARSE, FINE))
-    alike = np.abs(coarse).mean() <= MOST_MEAN and np.abs(coarse).max() <= MOST_COARSE
-    return bool(alike and np.abs(fine.mean(axis=2)).max() <= MOST_FINE)
+    alike = np.abs(coarse).mean() <= MOST_MEAN and np.abs(coarse).max() <= MOST_COLOUR
+    return bool(
+        alike and np.abs(coarse @ BRIGHTNESS).max() <= MOST_COARSE and np.abs(fine.mean(axis=2)).max() <= MOST_FINE
+    )
 
 
 def same_in_another_size(thumbnail: bytes, other: bytes) -> bool:

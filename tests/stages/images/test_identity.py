@@ -104,6 +104,35 @@ def test_a_picture_saved_anew_is_nearly_equal(quality: int) -> None:
     assert likeness(shown_as(PICTURE), shown_as(PICTURE, "JPEG", quality=quality)) == "same"
 
 
+def _flat(seed: int) -> Image.Image:
+    """A small picture with saturated shapes on a flat ground, the hardest kind for JPEG."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (200, 160), tuple(int(v) for v in rng.integers(40, 220, 3)))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(6):
+        x, y, size = (int(v) for v in rng.integers((10, 10, 8), (150, 110, 40)))
+        draw.ellipse((x, y, x + size, y + size), fill=tuple(int(v) for v in rng.choice([20, 235], 3)))
+    return picture
+
+
+def _saved(picture: Image.Image, quality: int) -> Image.Image:
+    return Image.open(io.BytesIO(encoded(picture, "JPEG", quality=quality)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("quality", [90, 75, 60])
+def test_a_small_flat_picture_that_is_saved_again_is_nearly_equal(seed: int, quality: int) -> None:
+    first = _saved(_flat(seed), 90)
+    assert likeness(shown_as(first), shown_as(_saved(first, quality))) == "same"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_flat_picture_with_a_dot_more_is_another_one(seed: int) -> None:
+    dotted = _flat(seed)
+    ImageDraw.Draw(dotted).ellipse((170, 20, 182, 32), fill=(0, 0, 0))
+    assert likeness(shown_as(_saved(_flat(seed), 90)), shown_as(_saved(dotted, 90))) is None
+
+
 def test_a_picture_at_twice_the_size_is_nearly_equal() -> None:
     assert likeness(shown_as(PICTURE), shown_as(PICTURE.resize((640, 480), Image.Resampling.LANCZOS))) == "same"
 
