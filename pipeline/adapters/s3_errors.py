@@ -78,6 +78,11 @@ def is_unexplained(text: str) -> bool:
     return "Received redirect" in text or (refused and not answer.code)
 
 
+def is_no_connection(text: str) -> bool:
+    """Whether a server could not be reached at all."""
+    return _network_reason(text) in ("connection refused", "the host's name is not known")
+
+
 def is_incomplete_entry(first: str) -> bool:
     """Whether a listing is refused because it does not say all of an object, which the exact listing can do without."""
     return "invalid list response: missing field" in first or "invalid list response: invalid type" in first

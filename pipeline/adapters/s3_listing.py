@@ -7,6 +7,7 @@ obstore refuses a whole page for one key with an empty part, and drops slashes a
 another object. boto3 lists such keys but is slower, so it is used only if needed.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -102,6 +103,7 @@ class ExactListing:
         from botocore.config import Config
         from botocore.handlers import set_list_objects_encoding_type_url
 
+        logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs headers, among them the session token
         config = Config(
             s3={"addressing_style": "path"},
             connect_timeout=min(5.0, self._timeout_seconds),

@@ -4,14 +4,15 @@ What belongs here: making a request and explaining its failure. Not here: the me
 pauses of retries (`patience.py`), what is requested (`s3_bucket.py`, `s3_pages.py`).
 """
 
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError
-from pipeline.adapters.s3_errors import has_reason, is_incomplete_entry, is_unexplained, meaning
+from pipeline.adapters.s3_errors import has_reason, is_incomplete_entry, is_no_connection, is_unexplained, meaning
 from pipeline.adapters.s3_listing import ExactListing, ListedPage, ListingRefusedError
 from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import ObjectMissingError
@@ -33,6 +34,7 @@ class S3Requests:
     endpoint: str
     region: str
     credentials: Credentials
+    asked_elsewhere: threading.Lock = field(default_factory=threading.Lock)  # held once a redirect was looked for
 
     def ask(self, doing: str, call: "Callable[[S3Store], T]", key: str | None = None) -> T:
         """The result of `call`, with retries. `doing` and `key` describe it in errors, which are ours."""
@@ -74,7 +76,9 @@ class S3Requests:
         if isinstance(error, (InvalidPathError, ValueError)) or "invalid path" in first or is_incomplete_entry(first):
             message = f"{where}: it holds a key that cannot be addressed ({first}). Rename or delete that object."
             return BadKeyError(self.credentials.hide(message))
-        if is_unexplained(text):
+        if is_unexplained(text) or (is_no_connection(text) and not self.asked_elsewhere.locked()):
+            # obstore follows a redirect to another region, and then tells of that server alone
+            self.asked_elsewhere.acquire(blocking=False)
             text = self._refusal() or text
         kind, message = meaning(text, first, one_object=key is not None, region=self.region)
         if not message:

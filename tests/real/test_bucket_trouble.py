@@ -74,6 +74,10 @@ def test_a_run_gets_through_trouble_that_passes(
         (Refusal(403, "SignatureDoesNotMatch"), "secret"),
         (Refusal(301, "PermanentRedirect", region="eu-west-1"), "source.region to eu-west-1"),
         (Refusal(400, "AuthorizationHeaderMalformed", region="eu-west-1"), "source.region to eu-west-1"),
+        (
+            Refusal(307, "TemporaryRedirect", "eu-west-1", (("location", "http://127.0.0.1:1/pics"),)),
+            "source.region to eu-west-1",
+        ),
         (Refusal(404, "NoSuchBucket"), "no such bucket"),
         (Refusal(501, "NotImplemented"), "endpoint"),
     ],
