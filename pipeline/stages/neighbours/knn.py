@@ -63,7 +63,7 @@ def most_similar(queries: np.ndarray, data: np.ndarray, rows: np.ndarray, k: int
     each of `queries` float32 [m, d], the most similar first, of equal ones the first; exact. k is at most the number of
     `rows`, ascending.
 
-    For a thousand queries among 100,000 it takes a third of the CPU time of faiss' search, which sorts into heaps.
+    For a thousand queries among 100,000 x 512 it takes half of the CPU time of faiss' search (1.4 and 3.0 s).
     """
     best = np.full((len(queries), k), -np.inf, dtype=np.float32)
     found = np.full((len(queries), k), -1, dtype=np.int64)
