@@ -12,6 +12,8 @@ import click
 
 SOON = 0.5  # seconds in which a rate says nothing yet: what was there already counts as done at once
 PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
+# The first words of the phases whose steps are images. Others count comparisons, clusterings or files.
+OF_IMAGES = frozenset({"boxes", "detect", "download", "draw", "embed", "export", "read"})
 
 
 class Console:
@@ -60,7 +62,7 @@ class Console:
             self._started[phase] = monotonic()
         rate = done / max(monotonic() - self._started[phase], 1e-6)
         measured = monotonic() - self._started[phase] > SOON
-        self._bars.update(self._tasks[phase], completed=done, rate=f"{rate:,.0f} images/s" if measured else "")
+        self._bars.update(self._tasks[phase], completed=done, rate=_speed(phase, rate) if measured else "")
         if done >= total:
             self.close()
 
@@ -71,12 +73,21 @@ class Console:
             return
         self._said[phase] = now
         if not done and total:  # "0 of 1" would say that nothing works
-            click.echo(f"{phase}: {total:,} {'image' if total == 1 else 'images'} …", err=True)
+            click.echo(f"{phase}: {many(total, 'image') if _of_images(phase) else f'{total:,}'} …", err=True)
             return
         rate = done / max(now - started, 1e-6)
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        speed = f", {rate:,.0f} images/s" if now - started > SOON else ""
-        click.echo(f"{phase}: {done:,} of {total:,}{speed}{left}", err=True)
+        speed = _speed(phase, rate) if now - started > SOON else ""
+        click.echo(f"{phase}: {done:,} of {total:,}{speed and f', {speed}'}{left}", err=True)
+
+
+def _of_images(phase: str) -> bool:
+    return phase.split(" ", 1)[0] in OF_IMAGES
+
+
+def _speed(phase: str, rate: float) -> str:
+    """Nothing where the steps are no images: their time left says enough."""
+    return f"{rate:,.0f} images/s" if _of_images(phase) else ""
 
 
 def many(count: int, word: str) -> str:

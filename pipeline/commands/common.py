@@ -190,6 +190,17 @@ def stored_slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
     return slugs
 
 
+def only_slug(project: "Project", category: str | None) -> str:
+    """Slug of the named category, by default of the only stored one. Raises `click.UsageError` if there are several."""
+    if category is not None:
+        return project.slug_of(category)
+    slugs = stored_slugs(project, ())
+    if len(slugs) > 1:
+        names = ", ".join(sorted(project.category_of(slug) for slug in slugs))
+        raise click.UsageError(f"There are {len(slugs)} categories, so name one of them: {names}.")
+    return slugs[0]
+
+
 def print_each(project: "Project", slugs: list[str], work: "Callable[[str], list[Report]]", *, as_json: bool) -> None:
     """Do the work for each category and print a row per report. Raises at the end if a category failed."""
     from pipeline.console import print_json, print_rows

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.common import console_of, where_options, with_project
+from pipeline.commands.common import console_of, only_slug, where_options, with_project
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project
 
 
 @click.command()
-@click.argument("category")
+@click.argument("category", required=False)
 @click.option(
     "--level",
     "levels",
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 )
 @where_options
 @with_project
-def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_json: bool) -> None:
+def duplicates(project: "Project", category: str | None, levels: tuple[str, ...], as_json: bool) -> None:
     """List copies of the same picture, the image to keep first, and why. Deletes nothing.
 
     exact: the same bytes or pixels. near: perceptual hash and embedding agree. similar: only the embedding agrees;
-    these are not called duplicates, and none of them is proposed for removal.
+    these are not called duplicates, and none of them is proposed for removal. CATEGORY may be left out if there is
+    only one.
 
     \b
     Examples:
@@ -41,7 +42,7 @@ def duplicates(project: "Project", category: str, levels: tuple[str, ...], as_js
     from pipeline.steps.duplicates import duplicates as find
     from pipeline.steps.duplicates import duplicates_document
 
-    slug = project.slug_of(category)
+    slug = only_slug(project, category)
     counts = find(project, slug).counts
     document = duplicates_document(project, slug, levels or ("exact", "near"))
     console_of(project).close()

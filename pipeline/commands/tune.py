@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.common import console_of, where_options, with_project
+from pipeline.commands.common import console_of, only_slug, where_options, with_project
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project, Report
@@ -34,7 +34,7 @@ class Steps(click.ParamType[tuple[float, ...]]):
 
 
 @click.command()
-@click.argument("category")
+@click.argument("category", required=False)
 @click.option("--steps", type=Steps(), help="Granularities to try, e.g. 0.2,0.4,0.6. [0.1 to 0.9 by 0.1]")
 @click.option(
     "--runs",
@@ -50,7 +50,7 @@ class Steps(click.ParamType[tuple[float, ...]]):
 @with_project
 def tune(
     project: "Project",
-    category: str,
+    category: str | None,
     steps: tuple[float, ...] | None,
     runs: int,
     value: str | None,
@@ -58,7 +58,7 @@ def tune(
     show: bool,
     as_json: bool,
 ) -> None:
-    """Compare granularities for CATEGORY, and set one.
+    """Compare granularities for CATEGORY, and set one. CATEGORY may be left out if there is only one.
 
     Clusters the stored vectors at several granularities and prints for each: the number of clusters, the unclustered
     share, the largest cluster, validity, stability, and how many of today's clusters would keep their id and name.
@@ -76,7 +76,7 @@ def tune(
       image-cluster tune bollards --apply 0.6
       image-cluster tune bollards --apply best
     """  # fmt: skip
-    slug = project.slug_of(category)
+    slug = only_slug(project, category)
     if value is not None and value != "best" and not (html or show or as_json):
         _apply(project, slug, value)
         return

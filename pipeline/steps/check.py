@@ -18,6 +18,8 @@ from pipeline.steps.project import Project
 from pipeline.storage.artifacts import ArtifactStore
 from pipeline.storage.layout import Layout, read_slugs
 
+EMPTY = "it holds no image. Is it the right folder or prefix?"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,7 +39,8 @@ def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
     except ImageClusterError as error:
         yield Finding("bucket", False, str(error))
     else:
-        yield Finding("bucket", True, f"{project.bucket.url} answers; {len(names)} categories: {some(names)}")
+        found = f"{len(names)} {'category' if len(names) == 1 else 'categories'}: {some(names)}" if names else EMPTY
+        yield Finding("bucket", bool(names), f"{project.bucket.url} answers; {found}")
         for name in names:
             yield _changes(project, name)
     yield _encoder(project)
@@ -59,7 +62,7 @@ def _changes(project: Project, category: str) -> Finding:
     except ImageClusterError as error:
         return Finding(category, False, str(error))
     text = (
-        f"a run would find {made.images} images in {made.objects} objects: {made.added} new, {made.changed} changed, "
+        f"a run would find {made.images} images in {made.objects} files: {made.added} new, {made.changed} changed, "
         f"{made.removed} gone, {made.same} as before"
     )
     skipped = {"hidden": made.hidden, "not images by name": made.other, "other widths": made.other_variants,

@@ -214,7 +214,8 @@ def _content(frame: pl.DataFrame) -> str:
 
 
 def _notice_empty(project: Project, category: str) -> None:
-    project.talk.notice(f"{project.bucket.url} holds no image of category {category}.")
+    where = f"{project.bucket.url} holds no image of category {category}"
+    project.talk.notice(f"{where}. Is it the right folder or prefix?")
 
 
 class _Listing:

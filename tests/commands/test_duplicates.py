@@ -55,3 +55,10 @@ def test_an_unknown_category_is_told_with_those_that_there_are(data: Path) -> No
     found = CliRunner().invoke(main, ["duplicates", "posts", "--out", str(data)])
     assert found.exit_code == 2
     assert "Known: bollards" in found.stderr
+
+
+def test_the_only_category_need_not_be_named(data: Path) -> None:
+    options = ["--out", str(data), "--json", "--quiet"]
+    named, unnamed = (CliRunner().invoke(main, ["duplicates", *name, *options]) for name in ([SLUG], []))
+    assert unnamed.exit_code == 0, unnamed.output
+    assert unnamed.stdout == named.stdout

@@ -111,3 +111,10 @@ def test_a_mistyped_folder_or_granularity_is_wrong_usage_and_said_in_words(tmp_p
 @pytest.mark.parametrize("group", [[], ["clusters"], ["pairs"]])
 def test_help_cuts_no_description(group: list[str]) -> None:
     assert "..." not in CliRunner().invoke(main, [*group, "--help"]).stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("command", ["duplicates", "tune"])
+def test_a_command_about_one_category_says_which_there_are_if_none_is_named(run: Run, command: str) -> None:
+    answer = run(command)
+    assert answer.exit_code == 2
+    assert "There are 2 categories, so name one of them: bollards, posts." in answer.stderr

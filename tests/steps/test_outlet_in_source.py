@@ -33,7 +33,7 @@ def test_an_outlet_among_the_photos_is_no_category(bench: Bench) -> None:
     assert [categories(bench), categories(bench)] == [["posts"], ["posts"]]
     assert told(bench)
     found = {one.what: one.text for one in check(bench.project())}
-    assert "1 categories: posts" in found["bucket"]
+    assert "1 category: posts" in found["bucket"]
 
 
 def test_an_outlet_in_the_bucket_is_no_category(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -454,6 +454,13 @@ def test_check_tells_what_a_run_would_do_and_changes_nothing(bench: Bench) -> No
     assert sorted((path, path.stat().st_mtime_ns) for path in bench.data.rglob("*")) == stored
 
 
+def test_check_says_that_a_source_holds_no_image(tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    found = {finding.what: finding for finding in check(Bench(tmp_path / "library", tmp_path / "data").project())}
+    assert not found["bucket"].ok
+    assert "holds no image. Is it the right folder or prefix?" in found["bucket"].text
+
+
 def test_download_copies_once_and_what_it_left_can_be_run(bench: Bench, tmp_path: Path) -> None:
     rows = download(bench.project(), [], tmp_path / "originals")
     assert [row["status"] for row in rows].count("downloaded") == 36
