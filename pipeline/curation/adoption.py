@@ -31,11 +31,11 @@ def adopt(
     """The decisions that put the images of every kind into a cluster of its name, each possible after those before it.
 
     `kinds`: name → content hashes; each image stands in one kind at most. A cluster that has the name takes the images.
-    Else the unnamed cluster that overlaps the kind by more than one half (Jaccard) gets the name: its id, and the new
-    images that clustering will bring it, stay. A cluster of just these images that people named otherwise is renamed,
-    for there cannot be two of them. Else the images become a new cluster, with the id that `new_id` makes of them and
-    of the number of decisions so far. The largest kind comes first. Raises `AmbiguousNameError` for a name that fits
-    several clusters.
+    Else the unnamed cluster that overlapped the kind by more than one half (Jaccard) before any decision gets the
+    name: its id, and the new images that clustering will bring it, stay. A cluster of just these images that people
+    named otherwise is renamed, for there cannot be two of them. Else the images become a new cluster, with the id that
+    `new_id` makes of them and of the number of decisions so far. The largest kind comes first. Raises
+    `AmbiguousNameError` for a name that fits several clusters.
     """
     clusters = _Clusters(curated)
     report: list[Adopted] = []
@@ -62,6 +62,8 @@ class _Clusters:
 
     def __init__(self, curated: Curated) -> None:
         self.members = {cluster.id: set(cluster.members) for cluster in curated.clusters.values()}
+        # what is left after larger kinds took theirs says nothing of what clustering will bring a cluster
+        self._before = {cluster: frozenset(images) for cluster, images in self.members.items()}
         self._curated = curated
         self._home = {image: cluster for cluster, images in self.members.items() for image in images}
         self._unnamed = {cluster.id for cluster in curated.clusters.values() if cluster.name is None}
@@ -74,7 +76,7 @@ class _Clusters:
             return cluster, "joined"  # else a kind before this one took its name, or all its images
         homes = sorted({self._home[image] for image in images if image in self._home})
         for cluster in homes:
-            of = self.members[cluster]
+            of = self._before.get(cluster, frozenset[str]())
             if cluster in self._unnamed and len(of & images) > ADOPTS * len(of | images):
                 self._unnamed.remove(cluster)
                 return cluster, "named"

@@ -38,6 +38,16 @@ def test_a_kind_that_no_cluster_resembles_becomes_a_new_cluster() -> None:
     assert (found.clusters["a"].members, found.clusters["b"].members) == (images("2 3 4"), images("6 7"))
 
 
+def test_what_larger_kinds_left_of_a_cluster_does_not_give_it_the_name_of_a_small_one() -> None:
+    kinds: dict[str, Collection[str]] = {
+        "Heron": images("1 2 5 6 8"),
+        "Egret": images("3 4 7"),
+    }  # 3 and 4 are half of cluster a
+    report = adopt(kinds, replay(TWO, []), new_id)[0]
+    assert [(kind.name, kind.how) for kind in report] == [("Heron", "made"), ("Egret", "made")]
+    assert applied(TWO, kinds).clusters["p-1"].members == images("3 4 7")
+
+
 def test_a_cluster_that_has_the_name_takes_the_images() -> None:
     named = events(d.Rename(cluster="b", name="Heron"))
     report, decisions = adopt({"Heron": images("1 2 3 4")}, replay(TWO, named), new_id)
