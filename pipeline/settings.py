@@ -234,7 +234,8 @@ class DuplicateParams(Params):
         default=40.0,
         ge=0.0,
         le=255.0,
-        description="near: largest difference at any place, in colour values, of two registered thumbnails.",
+        description="near: largest difference at any place, in colour values, of two registered thumbnails; "
+        "nine tenths of it for two pictures of less than 96 pixels.",
     )
     min_contrast: float = Field(
         default=8.0,

@@ -29,6 +29,9 @@ from pipeline.stages.duplicates.tiny_image import SIDE
 LEVELS = ("exact", "near", "similar")
 QUALITY = ["pixels", "size", "sharpness", "content_hash"]
 AT_ONCE = 8192  # neighbours of one content that are compared at once
+# Two pictures with a shorter side below this many pixels must agree better: what tells a 1-cent coin of 63 pixels from
+# a 2-cent coin of 73 is three pixels wide, and the 16 x 16 places of a comparison average it away.
+TINY_SIDE, OF_TINY = 96, 0.9
 
 Covered = dict[int, tuple[int, float]]  # row → the row of its centre, and the distance to it
 
@@ -111,6 +114,8 @@ class _Data:
         self.vectors = vectors
         self.has_hash = contents["phash"].is_not_null().to_numpy()
         self.phash = contents["phash"].fill_null(0).to_numpy()
+        shorter = contents.select(pl.min_horizontal("width", "height").fill_null(TINY_SIDE)).to_series()
+        self.is_tiny = (shorter < TINY_SIDE).to_numpy()
 
     def hashed(self, min_contrast: float) -> np.ndarray:
         """Rows with a meaningful hash. The hash of a plain wall or sky is the noise of its compression."""
@@ -161,12 +166,19 @@ class _Data:
             distance = self.distance(row, part)
             part, distance = part[distance <= limit], distance[distance <= limit]
             if overlay is not None and len(part):
-                alike = (
-                    largest_difference(self._tiny_pictures([row])[0], self._tiny_pictures(part.tolist()), overlay)
-                    <= overlay
-                )
+                alike = self._overlay(row, part, overlay)
                 part, distance = part[alike], distance[alike]
             yield from zip(part.tolist(), distance.tolist(), strict=True)
+
+    def _overlay(self, row: int, others: np.ndarray, limit: float) -> np.ndarray:
+        """Bool [n]: whether no part of `row` and of each other picture differs by more than the limit."""
+        alike = np.zeros(len(others), dtype=bool)
+        both_tiny = self.is_tiny[others] & self.is_tiny[row]
+        for which, bound in ((~both_tiny, limit), (both_tiny, OF_TINY * limit)):
+            if which.any():
+                pictures = self._tiny_pictures(others[which].tolist())
+                alike[which] = largest_difference(self._tiny_pictures([row])[0], pictures, bound) <= bound
+        return alike
 
     def _tiny_pictures(self, rows: list[int]) -> np.ndarray:
         """The tiny pictures of these rows, uint8 [n, 16, 16, 3]."""

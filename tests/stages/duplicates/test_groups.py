@@ -70,6 +70,16 @@ def test_a_group_of_copies_of_one_picture_is_counted_and_one_with_another_pictur
     assert of_copies_only(table.clear(), pl.DataFrame({"content_hash": contents, "raw_group": [0] * 6})) == 0
 
 
+@pytest.mark.parametrize(("width", "other", "together"), [(95, 95, False), (95, 96, True), (96, 96, True)])
+def test_two_tiny_pictures_must_agree_better_since_what_differs_is_few_pixels_wide(
+    width: int, other: int, together: bool
+) -> None:
+    numeral = bytearray(GREY)
+    numeral[3 * (16 * 8 + 5)] += 39  # of 40 that may differ; nine tenths of it are 36
+    found = find([image("a", width=width), image("b", width=other, tiny=bytes(numeral))])
+    assert (groups(found, "near") == {frozenset("ab")}) is together
+
+
 def test_the_same_bytes_are_exact_and_nothing_else() -> None:
     found = find([image("a", content="same"), image("b", content="same"), image("c", bits(32), 90)])
     assert groups(found, "exact") == {frozenset("ab")}
