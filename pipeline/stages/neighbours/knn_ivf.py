@@ -3,9 +3,9 @@
 What belongs here: the search for libraries too large for the exact one, and its recall. Not here: the exact search
 (`knn.py`), the graph over neighbours (`fuzzy_graph.py`).
 
-An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011): k-means divides the space into cells; each image
-is compared with every image of the cells nearest to it, at full precision. How many cells are searched depends on the
-library and is measured: the fewest that reach a recall of `RECALL` on a fixed sample.
+An inverted file (Sivic, Zisserman, 2003; Jégou, Douze, Schmid, 2011): k-means divides the space into cells of about a
+hundred images; each image is compared with every image of the cells nearest to it, at full precision. How many cells
+are searched depends on the library and is measured: the fewest that reach a recall of `RECALL` on a fixed sample.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +18,9 @@ from pipeline.runtime.cpu import usable_cores
 from pipeline.runtime.jit import compiled
 from pipeline.stages.principal_axes import principal_axes
 
-CELL = 100  # images per cell on average, at least; the work of comparing grows with n * probes * CELL
-# Cells per square root of the images, at most: finding the cells of all images grows with n * cells. CPU seconds of the
-# search at 200,000 x 512: 27 with 2,000 cells, 21 with 1,400, 24 with 1,000.
-CELLS_PER_ROOT = 3
+# Images per cell on average; the work of comparing grows with n * probes * CELL. Larger cells would be quicker from
+# 200,000 on, but outliers that share a cell then join kinds (docs/appendix/benchmarks.md).
+CELL = 100
 PLANE = 128  # principal components in which cells are made and ranked; comparisons use all dimensions
 SAMPLE = 256  # images whose true neighbours are computed, to measure the recall
 LEARNT = 20_000  # images from which the components are computed
@@ -60,7 +59,7 @@ def search_cells(data: np.ndarray, wide: int) -> CellSearch:
 
     n = len(data)
     flat = _principal_components(data)
-    count = cells_of(n)
+    count = max(1, n // CELL)
     means: Any = faiss.Kmeans(
         flat.shape[1], count, niter=ITERATIONS, seed=SEED, max_points_per_centroid=PER_CENTROID, verbose=False
     )
@@ -80,11 +79,6 @@ def search_cells(data: np.ndarray, wide: int) -> CellSearch:
     if len(short):
         similarity[short], columns[short] = _exact_search(data, short, wide)
     return CellSearch(columns, similarity, count, probes, recall, len(rows))
-
-
-def cells_of(n: int) -> int:
-    """How many cells n images are divided into."""
-    return max(1, min(n // CELL, round(CELLS_PER_ROOT * n**0.5)))
 
 
 def _principal_components(data: np.ndarray) -> np.ndarray:
