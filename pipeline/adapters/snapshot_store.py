@@ -46,8 +46,11 @@ class SnapshotStore:
         self._bucket = bucket
         self.url = bucket.url
 
-    def newest(self) -> Newest | None:
-        """The newest snapshot; None if nothing was ever copied here. Raises `DamagedFileError`."""
+    def newest(self, *, damaged: bool = False) -> Newest | None:
+        """The newest snapshot; None if nothing was ever copied here.
+
+        Raises `DamagedFileError`; with `damaged`, the name of a damaged pointer is empty instead.
+        """
         try:
             data, etag = self._bucket.read_version(POINTER)
         except ObjectMissingError:
@@ -56,7 +59,11 @@ class SnapshotStore:
             values = json.loads(data)
             name, version = str(values["snapshot"]), int(values["schemaVersion"])
         except (ValueError, TypeError, KeyError) as error:
-            raise DamagedFileError(f"{POINTER} in {self.url} is damaged: {error}. Copy with --replace.") from error
+            if damaged:
+                return Newest("", etag)
+            raise DamagedFileError(
+                f"{POINTER} in {self.url} is damaged: {error}. Copy a good library there with --replace."
+            ) from error
         if version > SCHEMA_VERSION:
             raise DataCopyError(f"{self.url} was written by a newer version of image-cluster. Upgrade.")
         return Newest(name, etag)
@@ -87,9 +94,15 @@ class SnapshotStore:
         youngest = datetime.now(UTC) - KEPT_FOR / 2
         return {digest for digest, modified in self._objects() if modified > youngest}
 
-    def store(self, entry: Entry, file: Path) -> None:
-        """Store the bytes of a file under its digest."""
+    def store(self, entry: Entry, file: Path) -> bool:
+        """Store the bytes of a file under its digest; False, and nothing stored, if the file has another one by now."""
+        if file_digest(file) != entry.digest:
+            return False
         self._bucket.upload(_key(entry.digest), file)
+        if file_digest(file) == entry.digest:
+            return True
+        self._bucket.delete(_key(entry.digest))  # it was written to meanwhile: which bytes were sent is not known
+        return False
 
     def fetch(self, entry: Entry, file: Path) -> None:
         """Write the bytes of an entry to `file`. Raises `DamagedFileError` if they are not those that were stored."""
@@ -133,8 +146,12 @@ class SnapshotStore:
         return name
 
     def remove_old(self) -> int:
-        """Remove old snapshots, and objects that no snapshot needs; returns the number of objects."""
-        names, youngest = self.names(), datetime.now(UTC) - KEPT_FOR
+        """Remove old snapshots, and objects that no snapshot needs; returns the number of objects.
+
+        Ages count from the newest snapshot, by the server's clock: one of this machine may be wrong.
+        """
+        names = self.names()
+        youngest = max(names.values()) - KEPT_FOR
         old = [name for name in list(names)[:-KEPT] if names[name] < youngest]
         if not old:
             return 0

@@ -47,7 +47,9 @@ def data() -> None:
 @click.argument("origin", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.option("--snapshot", help="This copy in the bucket instead of the newest; see `data list`.")
-@click.option("--replace", "drop", is_flag=True, help="Also if TO has something that FROM lacks, which is dropped.")
+@click.option(
+    "--replace", "drop", is_flag=True, help="Also if TO has something that FROM lacks, which is dropped, or is damaged."
+)
 @_options
 def copy(origin: str, target: str, **given: Any) -> None:
     """Copy a data directory to a bucket, or a copy from a bucket into a data directory.
@@ -66,6 +68,8 @@ def copy(origin: str, target: str, **given: Any) -> None:
     if out == origin.startswith(_BUCKET):
         raise click.UsageError("One of FROM and TO must be a bucket (s3://… or r2://…), the other a data directory.")
     folder, url = (origin, target) if out else (target, origin)
+    if given["snapshot"] == "":
+        raise click.UsageError("--snapshot is empty. Name a copy as `data list` shows it, or leave the option out.")
     if out and given["snapshot"]:
         raise click.UsageError("--snapshot names a copy in a bucket, so FROM must be the bucket.")
     if out and not Path(folder).is_dir():
@@ -113,6 +117,8 @@ def _list(project: "Project", url: str, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    if not rows:
+        click.echo(f"There is no library in {url}.", err=True)
     for row in rows:
         click.echo(f"{row['snapshot']}  {row['at']}  {row['files']:>9,} files  {row['size'] / 1e6:>10,.1f} MB  "
                    f"{row['decisions']:>7,} decisions")  # fmt: skip

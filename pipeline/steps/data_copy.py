@@ -1,14 +1,13 @@
 """A whole library → a copy in a bucket, and back: into a new folder, or onto another machine.
 
-What belongs here: what may replace what, the order of copying, locks, and the record of the last copy. Not here: which
-files a library consists of (`storage/snapshot.py`), the objects in the bucket (`adapters/snapshot_store.py`), decisions
-alone (`backup.py`).
+What belongs here: what may replace what, the order of copying, and locks. Not here: which folders may be copied, and
+the record of the last copy (`copy_guards.py`), which files a library consists of (`storage/snapshot.py`), the objects
+in the bucket (`adapters/snapshot_store.py`), decisions alone (`backup.py`).
 
 A directory remembers which copy it was last equal to. It may replace the newest copy only if that is the one, and may
 be replaced only if nothing in it changed since. So two machines that take turns never lose each other's work.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,19 +19,19 @@ from typing import Any
 from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.adapters.snapshot_store import SnapshotStore
-from pipeline.errors import DataCopyError, SettingsError
+from pipeline.errors import DataCopyError, ImageClusterError, SettingsError
+from pipeline.steps.copy_guards import PARTLY, record, require_library, require_place, write_record
 from pipeline.steps.curation import database_of
 from pipeline.steps.project import Project
 from pipeline.storage import snapshot as snapshots
 from pipeline.storage.curation.copies import make_copy
 from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.restoring import BESIDE, replace_file, set_aside
-from pipeline.storage.files import file_digest, read_json, write_atomically
+from pipeline.storage.files import file_digest
 from pipeline.storage.layout import CURATION, MARKER, read_slugs
 from pipeline.storage.snapshot import Entry, Snapshot
 
 SHOWN = 3  # names of changed files in a message
-_PARTLY = "partly "  # in the record: a copy into the directory was interrupted, so its state is of nobody's work
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,14 @@ def open_copies(project: Project, url: str) -> SnapshotStore:
 def copy_out(project: Project, url: str, *, drop: bool = False) -> Copied:
     """Copy the library to a bucket. Waits for runs of its categories, and lets none begin meanwhile.
 
-    Raises `DataCopyError` if the newest copy there is not the one that this directory comes from and `drop` is False,
-    if the server ignores conditions, or if another machine is quicker.
+    With `drop` everything is stored again, which mends a damaged copy. Raises `DataCopyError` if the newest copy there
+    is not the one that this directory comes from and `drop` is False, if there is no whole library here, if the server
+    ignores conditions, or if another machine is quicker.
     """
+    require_library(project)
     store = open_copies(project, url)
-    before = store.newest()
-    if before is not None and before.name != _record(project).get(url) and not drop:
+    before = store.newest(damaged=drop)
+    if before is not None and before.name != record(project).get(url) and not drop:
         raise DataCopyError(
             f"The newest copy in {url} is {before.name}, and {project.settings.data_dir} was not made from it. "
             "Copy it into another directory to look at it, or put yours in its place with --replace."
@@ -76,18 +77,29 @@ def copy_out(project: Project, url: str, *, drop: bool = False) -> Copied:
     store.require_conditions()
     with _locked(project, read_slugs(project.layout)), _scratch(project) as scratch:
         own = _taken(project, scratch)
-        last = store.read(before.name) if before is not None else None
+        last = store.read(before.name) if before is not None and not drop else None
         if before is not None and last is not None and not own.differs(last):
             return _done(project, url, before.name, own, [])
-        there = {entry.digest for entry in last.files.values()} if last is not None else store.recent_objects()
+        if last is not None:
+            there = {entry.digest for entry in last.files.values()}
+        else:
+            there = set[str]() if drop else store.recent_objects()
         todo = list({entry.digest: path for path, entry in own.files.items() if entry.digest not in there}.values())
 
         def send(path: str) -> None:
-            store.store(own.files[path], scratch / CURATION if path == CURATION else project.layout.root / path)
+            file = scratch / CURATION if path == CURATION else project.layout.root / path
+            if not store.store(own.files[path], file):
+                project.layout.copied_digests.unlink(missing_ok=True)  # it may know the digest of other bytes
+                raise DataCopyError(
+                    f"{file} changed while it was copied to {url}. Nothing was replaced there. Repeat the command."
+                )
 
         _each(project, f"copy to {url}", todo, send)
         done = _done(project, url, store.publish(own, before), own, todo)
-    store.remove_old()
+    try:
+        store.remove_old()
+    except ImageClusterError as error:  # the copy is whole; some credentials may neither list nor delete
+        project.tell_once(f"The copy is done. Old copies were not removed: {error}")
     return done
 
 
@@ -98,6 +110,7 @@ def copy_in(project: Project, url: str, *, name: str | None = None, drop: bool =
     that are replaced are kept beside the copies of decisions. Raises `DataCopyError` if there is no copy, or if the
     directory changed since it was last copied and `drop` is False.
     """
+    require_place(project)
     store = open_copies(project, url)
     newest = store.newest()
     if newest is None:
@@ -120,7 +133,7 @@ def copy_in(project: Project, url: str, *, name: str | None = None, drop: bool =
                 store.fetch(wanted.files[path], target)
 
         _each(project, f"copy from {url}", todo, fetch)
-        _write_record(project, url, _PARTLY + name)
+        write_record(project, url, PARTLY + name)
         _replace(project, scratch / "in", own, wanted, todo)
         return _done(project, url, name, wanted, todo)
 
@@ -140,20 +153,20 @@ def listed(project: Project, url: str) -> list[dict[str, Any]]:
 
 def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot) -> None:
     """Raise `DataCopyError` if the directory holds anything that no copy has."""
-    record = _record(project).get(store.url, "")
-    if record.startswith(_PARTLY) or set(own.files) <= {MARKER}:
+    was = record(project).get(store.url, "")
+    if was.startswith(PARTLY) or set(own.files) <= {MARKER}:
         return
     here = project.settings.data_dir
-    if not record:
+    if not was:
         raise DataCopyError(
             f"{here} holds a library already, and was never copied to or from {store.url}. Name a new directory, or "
             "replace all of it with --replace."
         )
-    changed = own.differs(_own_part(project, store.read(record)))
+    changed = own.differs(_own_part(project, store.read(was)))
     if changed:
         more = f" and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
         raise DataCopyError(
-            f"{here} changed since it was copied ({record}): {', '.join(changed[:SHOWN])}{more}. "
+            f"{here} changed since it was copied ({was}): {', '.join(changed[:SHOWN])}{more}. "
             f"Copy it to {store.url} first, or drop these changes with --replace."
         )
 
@@ -167,13 +180,17 @@ def _replace(project: Project, fetched: Path, own: Snapshot, wanted: Snapshot, t
             (fetched / path).replace(root / path)
     for path, to in wanted.links.items():
         if own.links.get(path) != to:
+            fetched.mkdir(exist_ok=True)
             staged = fetched / "link"
+            staged.unlink(missing_ok=True)  # of a copy that was interrupted here
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
             staged.symlink_to(to)
             staged.replace(root / path)
     _, database = database_of(project)
     if database is not None and own.decisions != wanted.decisions:
         if own.decisions:
-            set_aside(database, project.layout.replaced(project.now()))
+            kept = set_aside(database, project.layout.replaced(project.now()))
+            project.tell_once(f"The decisions that were here before are kept in {kept}.")
         if wanted.decisions:
             replace_file(fetched / CURATION, database)
         else:
@@ -240,18 +257,7 @@ def _scratch(project: Project) -> Generator[Path]:
     shutil.rmtree(folder)
 
 
-def _record(project: Project) -> dict[str, str]:
-    """By URL, the snapshot that this directory was last equal to."""
-    file = project.layout.copied
-    return read_json(file, "Remove it, and copy with --replace.") if file.exists() else {}
-
-
-def _write_record(project: Project, url: str, name: str) -> None:
-    values = {**_record(project), url: name}
-    write_atomically(project.layout.copied, json.dumps(values, indent=1).encode() + b"\n")
-
-
 def _done(project: Project, url: str, name: str, library: Snapshot, moved: Collection[str]) -> Copied:
-    _write_record(project, url, name)
+    write_record(project, url, name)
     moved_size = sum(library.files[path].size for path in moved)
     return Copied(url, name, len(library.files), library.size, len(moved), moved_size)

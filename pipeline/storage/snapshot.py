@@ -112,6 +112,11 @@ def with_decisions(snapshot: Snapshot, entry: Entry, events: Mapping[str, Catego
     return replace(snapshot, files={**snapshot.files, CURATION: entry}, decisions=events)
 
 
+def stays(name: str) -> bool:
+    """Whether a name at the top of a folder is none that a copy would write, and no work of somebody else."""
+    return name in _STAYS or name.startswith(".") or name == "lost+found"  # of a new disk
+
+
 def order(path: str) -> tuple[int, str]:
     """A key to sort paths by: what never changes comes first, and what points at it last."""
     return (1 if path.rpartition("/")[2] in _POINTERS or path.startswith("published/.history/") else 0, path)
