@@ -24,7 +24,7 @@ from pipeline.steps.copy_guards import PARTLY, record, require_library, require_
 from pipeline.steps.curation import database_of
 from pipeline.steps.project import Project
 from pipeline.storage import snapshot as snapshots
-from pipeline.storage.curation.copies import make_copy
+from pipeline.storage.curation.copies import CategoryEvents, contents, make_copy
 from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.restoring import BESIDE, replace_file, set_aside
 from pipeline.storage.files import file_digest
@@ -133,6 +133,11 @@ def copy_in(project: Project, url: str, *, name: str | None = None, drop: bool =
                 store.fetch(wanted.files[path], target)
 
         _each(project, f"copy from {url}", todo, fetch)
+        if not drop and _decided(project) != own.decisions:
+            raise DataCopyError(
+                f"Somebody decided something in {project.settings.data_dir} while {url} was copied there. Nothing was "
+                "replaced. Copy it to the bucket first, or drop it with --replace."
+            )
         write_record(project, url, PARTLY + name)
         _replace(project, scratch / "in", own, wanted, todo)
         return _done(project, url, name, wanted, todo)
@@ -217,6 +222,12 @@ def _taken(project: Project, scratch: Path) -> Snapshot:
     if not made.categories:
         return own
     return snapshots.with_decisions(own, Entry(file_digest(made.file), made.bytes), made.categories)
+
+
+def _decided(project: Project) -> dict[str, CategoryEvents]:
+    """The events of each category as they are now; empty where another database than SQLite holds them."""
+    _, database = database_of(project)
+    return contents(SqliteFile(database)) if database is not None and database.exists() else {}
 
 
 def _own_part(project: Project, library: Snapshot) -> Snapshot:

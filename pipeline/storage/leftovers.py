@@ -42,7 +42,8 @@ def shared(layout: Layout, now: float) -> list[Path]:
         layout.service_database.parent.glob(".*"),
     )  # fmt: skip
     candidates = (path for place in places for path in _temporary(place))
-    return sorted(path for path in (*candidates, layout.copying) if is_old(path, now))
+    copying = [layout.copying] if all(is_old(path, now) for path in layout.copying.rglob("*")) else []
+    return sorted(path for path in (*candidates, *copying) if is_old(path, now))
 
 
 def is_old(path: Path, now: float) -> bool:

@@ -1,14 +1,16 @@
 """What people and machines do wrong while a library is copied: nothing of it may harm a library."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.errors import BucketError, DataCopyError
+from pipeline.steps import data_copy
 from pipeline.steps.data_copy import copy_in, copy_out
 from tests.servers import S3Server, s3_client
-from tests.steps.named_library import Bench
+from tests.steps.named_library import Bench, name_all
 from tests.steps.test_data_copy import faults, here, published, state, there, url
 
 __all__ = ["here", "published", "there", "url"]
@@ -130,3 +132,23 @@ def test_with_replace_a_good_library_mends_a_damaged_copy(
     copy_out(here.project(), url, drop=True)
     copy_in(there.project(), url)
     assert state(there) == state(here)
+
+
+def test_what_somebody_decides_while_a_copy_comes_in_is_not_lost(
+    here: Bench, there: Bench, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_out(here.project(), url)
+    copy_in(there.project(), url)
+    name_all(here, "Later")
+    copy_out(here.project(), url)
+    each = data_copy._each  # pyright: ignore[reportPrivateUsage]
+
+    def and_meanwhile(*given: Any) -> None:
+        each(*given)
+        name_all(there, "Meanwhile")
+
+    monkeypatch.setattr(data_copy, "_each", and_meanwhile)
+    with pytest.raises(DataCopyError, match="Somebody decided something"):
+        copy_in(there.project(), url)
+    clusters = there.project().curation.curated("posts").clusters.values()
+    assert sorted(str(one.name) for one in clusters) == ["Meanwhile 0", "Meanwhile 1", "Meanwhile 2"]
