@@ -223,15 +223,17 @@ def adopt(
     rows = [asdict(kind) for kind in plan.kinds]
     if as_json:
         unfit = {"unknown": plan.unknown, "contradicting": plan.contradicting, "unreadable": plan.unreadable}
-        print_json(
-            {"clusters": rows, "tags": plan.tags, **unfit, "decisions": len(plan.decisions), "stored": not dry_run}
-        )
+        found = {"clusters": rows, "losing": [asdict(one) for one in plan.losing], "tags": plan.tags, **unfit}
+        print_json({**found, "decisions": len(plan.decisions), "stored": not dry_run})
     else:
         print_rows(rows)
     talk = console_of(project).notice
     for images, what in ((plan.unknown, "are not here"), (plan.contradicting, "have two kinds; the first one holds")):
         if images:
             talk(f"{len(images)} of the given images {what}, for example {images[0]}.")
+    if plan.losing:
+        shown = ", ".join(map(str, plan.losing[:MOST_LOSING])) + (" …" if len(plan.losing) > MOST_LOSING else "")
+        talk(f"Of {many(len(plan.losing), 'named cluster')}, images go to other names: {shown}.")
     if plan.unreadable:
         talk(f"{len(plan.unreadable)} sidecars cannot be read, for example {plan.unreadable[0]}.")
     done = "Would be stored" if dry_run else "Stored"
@@ -274,6 +276,7 @@ def _about_images(kind: str, *extra: str) -> Callable[..., None]:
     return run
 
 
+MOST_LOSING = 10  # named clusters in a message
 _TEXTS = {
     "exclude": "Leave images out of the clustering, from the next run on.",
     "include": "Include excluded images again.",

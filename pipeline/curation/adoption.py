@@ -25,6 +25,31 @@ class Adopted:
     moved: int
 
 
+@dataclass(frozen=True)
+class Losing:
+    """A cluster with a name that loses `lost` of its `images` to kinds of other names; it ends if these are all."""
+
+    name: str
+    cluster: str
+    lost: int
+    images: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({'all' if self.lost == self.images else f'{self.lost:,} of'} {self.images:,})"
+
+
+def losing(kinds: Mapping[str, Collection[str]], adopted: Collection[Adopted], curated: Curated) -> list[Losing]:
+    """The clusters with a name that the adoption of `kinds` takes images from, those that lose most first."""
+    target = {kind.name: kind.cluster for kind in adopted}
+    goes_to = {image: target[name] for name, images in kinds.items() for image in images}
+    found: list[Losing] = []
+    for cluster in curated.clusters.values():
+        lost = sum(goes_to.get(image, cluster.id) != cluster.id for image in cluster.members)
+        if cluster.name is not None and lost:
+            found.append(Losing(cluster.name, cluster.id, lost, len(cluster.members)))
+    return sorted(found, key=lambda one: (-one.lost, one.name))
+
+
 def adopt(
     kinds: Mapping[str, Collection[str]], curated: Curated, new_id: Callable[[Collection[str], int], str]
 ) -> tuple[list[Adopted], list[Decision]]:

@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.curation import decisions as d
-from pipeline.curation.adoption import Adopted, adopt
+from pipeline.curation.adoption import Adopted, Losing, adopt, losing
 from pipeline.curation.decisions import Decision
 from pipeline.errors import DecisionError
 from pipeline.stages.published.sidecar import keywords
@@ -29,11 +29,13 @@ _TAG: TypeAdapter[str] = TypeAdapter(d.TagName)
 
 @dataclass
 class Adoption:
-    """The planned decisions: a row per kind, the decisions, and the input that matches no image."""
+    """The planned decisions: a row per kind, the decisions, the named clusters that lose images, and the input that
+    matches no image."""
 
     kinds: list[Adopted] = field(default_factory=list[Adopted])
     tags: dict[str, int] = field(default_factory=dict[str, int])
     decisions: list[Decision] = field(default_factory=list[Decision])
+    losing: list[Losing] = field(default_factory=list[Losing])
     unknown: list[str] = field(default_factory=list[str])
     contradicting: list[str] = field(default_factory=list[str])
     matched: int = 0  # rows that are about an image here
@@ -164,6 +166,7 @@ def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) ->
     result.kinds, result.decisions = adopt(
         kinds, curated, lambda images, number: new_cluster_id(slug, images, last + number)
     )
+    result.losing = losing(kinds, result.kinds, curated)
     result.decisions += [d.Tag(images=tuple(images), tag=tag) for tag, images in tagged.items()]
     result.tags = {tag: len(images) for tag, images in tagged.items()}
     return result

@@ -171,7 +171,12 @@ def test_names_and_tags_of_another_tool_are_adopted_from_a_csv_file(run: Run, tm
     assert {(row["name"], row["size"]) for row in listed(run)} == {("Red post", 12), ("Pale", 3), (None, 9)}
     assert next(row["id"] for row in listed(run) if row["name"] == "Red post") == one
     again = json.loads(run("adopt", str(file), "--json").stdout)
-    assert again["decisions"] == 0
+    assert (again["decisions"], again["losing"]) == (0, [])
+    file.write_text(
+        "\n".join(["key,cluster", *(f"{key},All of them" for key in keys[one] + keys[two])]), encoding="utf-8"
+    )
+    told = run("adopt", str(file), "--dry-run").stderr
+    assert "Of 2 named clusters, images go to other names: Red post (all 12), Pale (all 3)." in told
 
 
 def test_keywords_of_xmp_sidecars_are_adopted_as_names_and_tags(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.curation import decisions as d
-from pipeline.curation.adoption import adopt
+from pipeline.curation.adoption import adopt, losing
 from pipeline.curation.checks import checked
 from pipeline.curation.clusters import Computed, Curated
 from pipeline.curation.decisions import Event
@@ -46,6 +46,17 @@ def test_what_larger_kinds_left_of_a_cluster_does_not_give_it_the_name_of_a_smal
     report = adopt(kinds, replay(TWO, []), new_id)[0]
     assert [(kind.name, kind.how) for kind in report] == [("Heron", "made"), ("Egret", "made")]
     assert applied(TWO, kinds).clusters["p-1"].members == images("3 4 7")
+
+
+def test_named_clusters_that_lose_images_to_other_names_are_told() -> None:
+    curated = replay(TWO, events(d.Rename(cluster="a", name="Egret"), d.Rename(cluster="b", name="Heron")))
+    kinds: dict[str, Collection[str]] = {"Heron": images("3 5 6 7"), "Bittern": images("1 2 4 8")}
+    lost = losing(kinds, adopt(kinds, curated, new_id)[0], curated)
+    assert [str(one) for one in lost] == ["Egret (all 4)"]
+    part: dict[str, Collection[str]] = {"Heron": images("3 5")}
+    assert [str(one) for one in losing(part, adopt(part, curated, new_id)[0], curated)] == ["Egret (1 of 4)"]
+    same: dict[str, Collection[str]] = {"Heron": images("5 6 7")}
+    assert losing(same, adopt(same, curated, new_id)[0], curated) == []
 
 
 def test_a_cluster_that_has_the_name_takes_the_images() -> None:

@@ -48,6 +48,7 @@ def test_a_csv_gives_names_and_tags_and_says_what_does_not_fit(site: Site) -> No
         table = b"filename,cluster,tags\nde-000-800w.png,Reds,wet;old\nat-003-800w.png,Reds,\nno.png,Reds,\n"
         plan = send(client, [("names.csv", table)], source="csv")
         assert (plan["total_kinds"], plan["tags"], plan["unknown"]) == (1, {"wet": 1, "old": 1}, ["no.png"])
+        assert (plan["losing"], plan["total_losing"]) == ([], 0)
         done = send(client, [("names.csv", table)], source="csv", apply="true")
         assert names(client)["Reds"] >= 2
         assert send(client, [("names.csv", table)], source="csv", apply="true")["events"] == []  # it is so already

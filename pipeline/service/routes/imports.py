@@ -42,6 +42,15 @@ class ImportedKind(Shape):
     moved: int
 
 
+class LosingCluster(Shape):
+    """A cluster with a name that loses `lost` of its `images` to names of others; it ends if these are all."""
+
+    name: str
+    cluster: str
+    lost: int
+    images: int
+
+
 class ImportReport(Shape):
     """What an import decides; lists are cut, counts are not. `events` are the numbers of the stored decisions, in
     their order; empty where nothing was stored."""
@@ -58,6 +67,8 @@ class ImportReport(Shape):
     total_contradicting: int
     unreadable: list[str]
     total_unreadable: int
+    losing: list[LosingCluster]
+    total_losing: int
     stored: bool
     events: list[int]
 
@@ -96,7 +107,10 @@ def import_names(
         matched=plan.matched, decisions=len(plan.decisions), unknown=plan.unknown[:SHOWN],
         total_unknown=len(plan.unknown), contradicting=plan.contradicting[:SHOWN],
         total_contradicting=len(plan.contradicting), unreadable=plan.unreadable[:SHOWN],
-        total_unreadable=len(plan.unreadable), stored=bool(events), events=events,
+        total_unreadable=len(plan.unreadable), total_losing=len(plan.losing),
+        losing=[LosingCluster(name=one.name, cluster=one.cluster, lost=one.lost, images=one.images)
+                for one in plan.losing[:SHOWN]],
+        stored=bool(events), events=events,
     )  # fmt: skip
 
 

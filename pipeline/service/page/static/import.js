@@ -38,7 +38,9 @@ function show(plan) {
   const troubles = /** @type {[number, string[], string][]} */ ([[plan.total_unknown, plan.unknown, t("Named, but not here")],
     [plan.total_contradicting, plan.contradicting, t("With two names, of which the first holds")],
     [plan.total_unreadable, plan.unreadable, t("Sidecars that cannot be read")]]);
-  the("troubles", HTMLElement).replaceChildren(...troubles.filter(([count]) => count).map(([count, some, text]) => made("li", t("{what}: {count}, for example {example}.", { what: text, count, example: some[0] ?? "" }), "flag")));
+  const losing = plan.losing.map((/** @type {any} */ one) => made("li", one.lost === one.images ? t("{name} loses all its {images} and ends.", { name: one.name, images: many(one.images, "image") }) : t("{name} loses {lost} of {count} images.", { name: one.name, lost: num(one.lost), count: num(one.images) }), "flag"));
+  if (plan.total_losing > losing.length) losing.push(made("li", t("and {count} more", { count: plan.total_losing - losing.length }), "flag"));
+  the("troubles", HTMLElement).replaceChildren(...losing, ...troubles.filter(([count]) => count).map(([count, some, text]) => made("li", t("{what}: {count}, for example {example}.", { what: text, count, example: some[0] ?? "" }), "flag")));
   the("kinds", HTMLTableElement).hidden = !plan.kinds.length;
   /** @type {HTMLTableSectionElement} */ (the("kinds", HTMLTableElement).tBodies[0]).replaceChildren(...plan.kinds.map((/** @type {any} */ kind) => {
     const row = made("tr");
