@@ -307,6 +307,14 @@ def test_names_tags_and_keys_are_text_never_markup(shown: Page, served: Client) 
     expect(shown.locator("#viewer-key")).to_have_text(f"bollards/at/{EVIL}.png")
 
 
+def test_the_nearest_cluster_without_a_name_is_called_as_its_file_names_suggest(shown: Page, served: Client) -> None:
+    waiting = served.get("/categories/bollards/unclustered").json()["items"]
+    near = next(one["nearest_cluster"] for one in waiting if one["nearest_cluster"])
+    shown.route("**/suggestions", lambda route: route.fulfill(json={near: "red post"}))
+    shown.goto("/c/bollards/unclustered")
+    expect(shown.locator(f"[data-unnamed='{near}']").first).to_have_text("red post?")
+
+
 def test_the_keys_are_listed_and_a_dialog_keeps_them_to_itself(shown: Page, served: Client) -> None:
     shown.goto("/c/bollards")
     shown.keyboard.press("?")

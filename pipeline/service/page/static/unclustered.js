@@ -1,7 +1,7 @@
 // @ts-check
 // What fits nowhere: accepting the nearest cluster, one by one or all that are alike enough.
 
-import { alertOf, api, base, decide, keys, onRefresh, readOnly, the } from "./common.js";
+import { alertOf, api, base, decide, keys, onRefresh, readOnly, slug, the } from "./common.js";
 import { move, moveTo } from "./decisions.js";
 import { imageActions } from "./images.js";
 import { currentInSight, showAgain } from "./lists.js";
@@ -29,6 +29,17 @@ document.addEventListener("click", async (event) => {
   if (button?.getAttribute("data-do") === "accept") await accept(item);
   if (button?.getAttribute("data-do") === "move" && item?.dataset.id) await moveTo([item.dataset.id]);
 });
+
+/** Names that the file names suggest, for the nearest clusters that people gave none. @type {Record<string, string>} */
+let suggested = {};
+function showSuggestions() {
+  for (const shown of document.querySelectorAll("[data-unnamed]")) {
+    const guess = suggested[shown.getAttribute("data-unnamed") ?? ""];
+    if (guess) shown.textContent = `${guess}?`;
+  }
+}
+document.addEventListener("shown", showSuggestions);
+api(`/c/${slug}/suggestions`).then((found) => { suggested = found; showSuggestions(); }).catch(console.error); // ids can be read without
 
 // --- all above a floor ------------------------------------------------------------------------------------------------
 
