@@ -66,7 +66,7 @@ def decide(base: Base | None, added: int, removed: int, params: ClusterParams, *
     A first run or changed settings always do, even with `recluster: never`.
     """
     if base is None:
-        return Decision(True, "first", "These images were never clustered in full.")
+        return Decision(True, "first", "These images are clustered for the first time.")
     if base.made_of != made_of:
         return Decision(True, "settings", "The encoder or a setting of the clustering changed.", added, removed)
     share = (added + removed) / max(base.images, 1)
