@@ -12,8 +12,7 @@ from pipeline.service.context import Shared
 from pipeline.service.models import ClusterShape, ImageShape, Shape, image_shapes
 from pipeline.service.routes.clusters import GROUPS_SHOWN
 from pipeline.service.routes.common import Slug, category_of, checked_limit
-from pipeline.steps.library_view.listing import suggested_names
-from pipeline.steps.library_view.visual_words import visual_words
+from pipeline.steps.library_view.listing import looks_like, suggested_names
 from pipeline.steps.library_view.words import find_clusters, find_rows
 
 router = APIRouter(tags=["search"])
@@ -50,7 +49,7 @@ class NameIdea(Shape):
 def name_ideas(service: Shared, category: Slug) -> list[NameIdea]:
     """Suggested names for the clusters without a name, the largest first. The first call reads the list of words."""
     snapshot = category_of(service, category)
-    texts, words = suggested_names(service.project, snapshot), visual_words(service.project, snapshot)
+    texts, words = suggested_names(service.project, snapshot), looks_like(service.project, snapshot)
     unnamed = [cluster for cluster in snapshot.clusters.values() if cluster["name"] is None]
     found = [(one["id"], words.get(one["id"])) for one in sorted(unnamed, key=lambda one: (-one["size"], one["id"]))]
     return [

@@ -6,7 +6,7 @@ What belongs here: resolving names of categories and images, and the rows of a s
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -20,12 +20,15 @@ from pipeline.stages.published.document import country_code
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import read_base
-from pipeline.steps.library_view.visual_words import VisualWord, visual_words
 from pipeline.steps.project import Project
 from pipeline.steps.units import source_ids, units
 from pipeline.storage.layout import read_slugs
 
+if TYPE_CHECKING:
+    from pipeline.steps.library_view.visual_words import VisualWord
+
 Row = dict[str, Any]
+READING = "open_clip:"  # how specs of encoders with a text side begin
 
 # the columns that this module reads
 _IMAGES = columns(IMAGES_SCHEMA, "key", "image_id", "group", "identifier", "content_hash", "status")
@@ -78,7 +81,7 @@ def read_snapshot(project: Project, slug: str) -> Snapshot:
 def cluster_rows(project: Project, slug: str) -> list[Row]:
     """One row per cluster after all decisions, largest first."""
     snapshot = read_snapshot(project, slug)
-    suggestions, words = suggested_names(project, snapshot), visual_words(project, snapshot)
+    suggestions, words = suggested_names(project, snapshot), looks_like(project, snapshot)
     rows = [_row(cluster, suggestions, words) for cluster in snapshot.clusters.values()]
     return sorted(rows, key=lambda row: (-row["size"], row["id"]))
 
@@ -95,13 +98,22 @@ def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
     return suggest(carried, snapshot.base.category)
 
 
+def looks_like(project: Project, snapshot: Snapshot) -> "dict[str, VisualWord]":
+    """Cluster id → the word that sets it apart; empty, and nothing is loaded, where the encoder sees pictures only."""
+    if not project.settings.encoder.spec.startswith(READING):
+        return {}
+    from pipeline.steps.library_view.visual_words import visual_words
+
+    return visual_words(project, snapshot)
+
+
 def name_ideas(project: Project, snapshot: Snapshot) -> dict[str, str]:
     """Cluster id → a suggested name: from file names and captions, else the word that its pictures look like."""
-    seen = {cluster: found.word for cluster, found in visual_words(project, snapshot).items()}
+    seen = {cluster: found.word for cluster, found in looks_like(project, snapshot).items()}
     return seen | suggested_names(project, snapshot)
 
 
-def _row(cluster: ClusterRow, suggestions: dict[str, str], words: dict[str, VisualWord]) -> Row:
+def _row(cluster: ClusterRow, suggestions: dict[str, str], words: "dict[str, VisualWord]") -> Row:
     word = words.get(cluster["id"])
     countries: dict[str, int] = {}
     for group in cluster["groups"]:
@@ -126,7 +138,7 @@ def cluster_detail(project: Project, slug: str, name: str) -> Row:
                                "Run `image-cluster run` to cluster what is there.")  # fmt: skip
     came, went, share = change_since_review(cluster)
     return {
-        **_row(row, {} if row["name"] else suggested_names(project, snapshot), visual_words(project, snapshot)),
+        **_row(row, {} if row["name"] else suggested_names(project, snapshot), looks_like(project, snapshot)),
         "description": row["description"],
         "merged": row["merged"],
         "former_names": row["former_names"],

@@ -36,7 +36,7 @@ class VisualWord:
 
 
 def visual_words(project: Project, snapshot: Snapshot) -> dict[str, VisualWord]:
-    """Cluster id → the word that sets it apart; empty, and nothing is loaded, where the encoder sees pictures only.
+    """Cluster id → the word that sets it apart; empty where the encoder sees pictures only.
 
     A text side that cannot be loaded is told as a notice. Raises `SettingsError` for an unusable file of words.
     """
