@@ -25,8 +25,7 @@ def wait():
     threading.Event().wait(float(sys.argv[2]))
     click.echo("nothing stopped it")
 
-if sys.argv[3] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[3] == "nohup" else signal.SIG_DFL)  # not as it was inherited
 signal.signal(signal.SIGINT, signal.default_int_handler)
 group(["wait"])
 """

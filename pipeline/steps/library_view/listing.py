@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.steps.library_view.visual_words import VisualWord
 
 Row = dict[str, Any]
-READING = "open_clip:"  # how specs of encoders with a text side begin
+READING = "open_clip:"  # how specs of encoders with a text side begin; their own table would load numpy and Pillow
 
 # the columns that this module reads
 _IMAGES = columns(IMAGES_SCHEMA, "key", "image_id", "group", "identifier", "content_hash", "status")
