@@ -4,12 +4,15 @@ What belongs here: the images, the run and what it says. Not here: the server an
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from pipeline.settings import Settings
 from pipeline.steps.project import Project
 from pipeline.steps.run import run
-from tests.fake_s3 import FakeS3
+from tests.fake_s3 import FakeS3, fake_s3
 from tests.fakes import MeanColourEncoder
 from tests.steps.test_run import KINDS, picture
 
@@ -21,6 +24,14 @@ def image(seed: int) -> bytes:
 
 
 GOOD = {f"posts/de/{seed:03d}.png": image(seed) for seed in range(12)}
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
+    with fake_s3(GOOD) as made:
+        for name, value in made.server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
 
 
 class Talked:

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -19,22 +19,16 @@ from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from pipeline.steps.run import run
-from tests.fake_s3 import FakeS3, Fault, Page, Refusal, Reset, etag, fake_s3
+from tests.fake_s3 import FakeS3, Fault, Page, Refusal, Reset, etag
 from tests.fakes import MeanColourEncoder
-from tests.real.s3_library import GOOD, Talked, image, run_on
+from tests.real.s3_library import Talked, image, run_on, s3
+
+__all__ = ["s3"]
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 PORTAL = Page(b"<html><body>Please log in</body></html>")
 ONE = "posts/de/003.png"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
-    with fake_s3(GOOD) as made:
-        for name, value in made.server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield made
 
 
 def at(

@@ -1,6 +1,5 @@
 """Trouble that a bucket can be in, met by whole commands and runs: what passes is waited for, what stays is told."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,12 @@ from pipeline.cli import main
 from pipeline.errors import BucketUnreachableError
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.project import Project
-from tests.fake_s3 import FakeS3, Fault, Longer, Page, Refusal, Reset, Short, Silence, fake_s3
-from tests.real.s3_library import GOOD, image, run_on
+from tests.fake_s3 import FakeS3, Fault, Longer, Page, Refusal, Reset, Short, Silence
+from tests.real.s3_library import GOOD, image, run_on, s3
+
+__all__ = ["s3"]
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # the encoder is loaded, on a busy machine slowly
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
-    with fake_s3(GOOD) as made:
-        for name, value in made.server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield made
 
 
 def call(s3: FakeS3, *arguments: str) -> Result:

@@ -167,8 +167,9 @@ def test_where_most_of_the_images_are_new_the_command_is_named_and_does_it(bench
     assert events[6].decision == d.Undo(event=6)
 
 
-def test_names_that_were_not_published_yet_are_not_lost_when_two_folders_swap(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "library", tmp_path / "data")
+def named_a_and_b(root: Path) -> Bench:
+    """Two folders of other colours, clustered; every cluster has a name that is not published yet."""
+    bench = Bench(root / "library", root / "data")
     for seed in range(48):
         folder = bench.library / "ab"[seed % 2]
         folder.mkdir(parents=True, exist_ok=True)
@@ -178,6 +179,11 @@ def test_names_that_were_not_published_yet_are_not_lost_when_two_folders_swap(tm
     for slug in ("a", "b"):
         for name in curation.curated(slug).clusters:
             curation.decide(slug, d.Rename(cluster=name, name=f"{slug} {name}"), actor="ann")
+    return bench
+
+
+def test_names_that_were_not_published_yet_are_not_lost_when_two_folders_swap(tmp_path: Path) -> None:
+    bench = named_a_and_b(tmp_path)
     (bench.library / "a").rename(bench.library / "c")
     (bench.library / "b").rename(bench.library / "a")
     (bench.library / "c").rename(bench.library / "b")
@@ -218,16 +224,7 @@ def test_of_a_folder_that_was_split_both_parts_get_ids_names_and_decisions_by_th
 
 
 def test_two_folders_that_went_into_one_bring_the_names_of_both(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "library", tmp_path / "data")
-    for seed in range(48):
-        folder = bench.library / "ab"[seed % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        picture(SWAPPED[folder.name][seed % 3], seed).save(folder / f"{seed:03d}.png")
-    bench.run()
-    curation = bench.project().curation
-    for slug in ("a", "b"):
-        for name in curation.curated(slug).clusters:
-            curation.decide(slug, d.Rename(cluster=name, name=f"{slug} {name}"), actor="ann")
+    bench = named_a_and_b(tmp_path)
     bench.run()
     before = names(bench, "a") | names(bench, "b")
     for folder in ("a", "b"):

@@ -26,6 +26,7 @@ from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages
 from pipeline.stages.manifest.build import Bucket
 
 PACKAGES = ("image-cluster", "numpy", "openvino", "pi-heif", "pillow", "torch", "torchvision")  # what results depend on
+STUCK = 75  # exit code of a worker whose decoder did not end; one that raises ends with 1
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class _EndOfWorker(Untracked):
     @contextmanager
     def during(self, _digest: str) -> Generator[None]:
         """As long as one file takes."""
-        timer = Timer(self._seconds, os._exit, [1])
+        timer = Timer(self._seconds, os._exit, [STUCK])
         timer.daemon = True
         timer.start()
         try:
