@@ -1,7 +1,7 @@
 """Run configuration: any setting of a stage for one run, without defining it twice.
 
-What belongs here: making a Dagster config class from a parameter class of `pipeline/settings.py`, and reading the
-values back. Not here: the settings with their bounds and defaults (`pipeline/settings.py`), applying overrides
+What belongs here: making a Dagster config class from a parameter class of `pipeline/settings/`, and reading the
+values back. Not here: the settings with their bounds and defaults (`pipeline/settings/`), applying overrides
 (`resources/project.py`).
 
 A config class that *inherited* the parameter class would inherit its defaults, which would override

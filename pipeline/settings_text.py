@@ -1,6 +1,6 @@
 """The commented image-cluster.yaml, generated from the parameter classes, so that no setting is described twice.
 
-What belongs here: turning settings into text. Not here: the settings (`settings.py`).
+What belongs here: turning settings into text. Not here: the settings (`settings/`).
 """
 
 import json

@@ -1,7 +1,7 @@
 """The bucket as a Dagster resource: the S3 configuration of dagster-aws with our own client.
 
 What belongs here: the fields of the resource, and which of them override image-cluster.yaml. Not here: talking to S3 or
-a folder (`pipeline/adapters/buckets.py`), the defaults (`pipeline/settings.py`).
+a folder (`pipeline/adapters/buckets.py`), the defaults (`pipeline/settings/`).
 
 The fields are those of `dagster_aws.s3.S3Resource`, so its documentation applies, but requests go through obstore,
 which reads 3 to 4 times as many objects a second. Keys are read from the environment when the bucket is opened. A field

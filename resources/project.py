@@ -1,7 +1,7 @@
 """The project that every asset works on: settings, bucket and encoder, opened when a step runs.
 
 What belongs here: reading the settings at run time, applying a run's overrides, and sending messages of a step to
-Dagster's log. Not here: the settings (`pipeline/settings.py`), the project itself (`pipeline/steps/project.py`).
+Dagster's log. Not here: the settings (`pipeline/settings/`), the project itself (`pipeline/steps/project.py`).
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Which source a data directory is of: `source.json`, written by a run, for commands that are not told one.
 
-What belongs here: the file. Not here: the settings (`settings.py`), opening the source (`adapters/buckets.py`).
+What belongs here: the file. Not here: the settings (`pipeline/settings/`), opening the source (`adapters/buckets.py`).
 """
 
 import json
