@@ -6,6 +6,7 @@ unambiguous.
 """
 
 import difflib
+import json
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from pipeline.adapters.encoders.source import Loaded, Source
 from pipeline.errors import EncoderError, UnknownNameError
 
 FEATURE = "encode_image"
+DESCRIPTION = "open_clip_config.json"  # as open_clip saves it beside weights
+PREPARED = ("mean", "std", "interpolation", "resize_mode")
 
 
 def source(spec: str, model: str, pretrained: str) -> Source:
@@ -25,11 +28,26 @@ def source(spec: str, model: str, pretrained: str) -> Source:
     weights = path if path.is_file() else None
     if weights is None and (path.is_absolute() or path.suffix in (".pt", ".pth", ".bin", ".safetensors")):
         raise EncoderError(f"{spec} names the checkpoint {path}, and there is no such file.")
-    load = partial(_load, spec, model, str(weights) if weights else pretrained, local=weights is not None)
-    return Source(spec, model, FEATURE, weights, ("open_clip_torch", "timm", "torch"), load)
+    beside = "" if weights is None else _said_beside(spec, weights)
+    load = partial(_load, spec, model, str(weights) if weights else pretrained, beside, local=weights is not None)
+    return Source(spec, model, FEATURE, weights, ("open_clip_torch", "timm", "torch"), load, beside)
 
 
-def _load(spec: str, model: str, pretrained: str, *, local: bool) -> Loaded:
+def _said_beside(spec: str, weights: Path) -> str:
+    """The preprocessing, as JSON, that the description beside a checkpoint gives; "" where there is none."""
+    path = weights.parent / DESCRIPTION
+    if not path.is_file():
+        return ""
+    try:
+        told: Any = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps(told.get("preprocess_cfg") or {}, sort_keys=True)
+    except (OSError, ValueError, AttributeError) as error:
+        raise EncoderError(
+            f"{spec}: {path} says how images are prepared for these weights, and cannot be read: {error}."
+        ) from error
+
+
+def _load(spec: str, model: str, pretrained: str, beside: str, *, local: bool) -> Loaded:
     _check(spec, model, None if local else pretrained)
     import open_clip
 
@@ -42,7 +60,25 @@ def _load(spec: str, model: str, pretrained: str, *, local: bool) -> Loaded:
     except (OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
         detail = " ".join(str(error).split())[:300]
         raise EncoderError(f"The checkpoint {pretrained} does not fit {model}: {detail}") from error
-    return Loaded(_image_tower(loaded.eval()), _preprocessing(spec, loaded.visual))
+    told = _told_of_checkpoint(model, beside) if local else {}
+    return Loaded(_image_tower(loaded.eval()), _preprocessing(spec, loaded.visual.preprocess_cfg | told))
+
+
+def _told_of_checkpoint(model: str, beside: str) -> dict[str, Any]:
+    """How images are prepared for a checkpoint: as said beside it, else as for all published weights of its model.
+
+    open_clip gives CLIP's own preprocessing to every checkpoint that is a file. SigLIP and MobileCLIP were trained with
+    other colours, and SigLIP with pictures that are squashed, not cut.
+    """
+    import open_clip
+
+    if beside:
+        described: list[dict[str, Any]] = [json.loads(beside)]
+    else:
+        tags: list[str] = open_clip.list_pretrained_tags_by_model(model)
+        described = [open_clip.get_pretrained_cfg(model, tag) for tag in tags]
+    told = [{name: config[name] for name in PREPARED if config.get(name) is not None} for config in described]
+    return told[0] if told and all(config == told[0] for config in told) else {}
 
 
 def _check(spec: str, model: str, tag: str | None) -> None:
@@ -61,8 +97,7 @@ def _check(spec: str, model: str, tag: str | None) -> None:
         )
 
 
-def _preprocessing(spec: str, visual: Any) -> Preprocessing:
-    config: dict[str, Any] = visual.preprocess_cfg
+def _preprocessing(spec: str, config: dict[str, Any]) -> Preprocessing:
     size = config["size"]
     height, width = (size, size) if isinstance(size, int) else tuple(size)
     interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"  # random means bicubic here

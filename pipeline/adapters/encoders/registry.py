@@ -26,7 +26,7 @@ FAMILIES = {
     "timm": "timm:MODEL[@CHECKPOINT]",
 }
 _OPENING = threading.Lock()  # tracing a model is not safe from two threads
-CODE = 2  # increase when the stored form of a model or its conversion changes
+CODE = 3  # increase when the stored form of a model, its conversion or its preprocessing changes
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def source_identity(source: Source) -> str:
     parts = [str(CODE), source.spec, *(f"{name} {version(name)}" for name in source.libraries)]
     if source.weights is not None:
         status = source.weights.stat()
-        parts.append(f"{source.weights.resolve()} {status.st_size} {status.st_mtime_ns}")
+        parts.append(f"{source.weights.resolve()} {status.st_size} {status.st_mtime_ns} {source.beside}".rstrip())
     return " | ".join(parts)
 
 
@@ -142,7 +142,8 @@ def encoder_source(spec: str) -> Source:
 def _key(source: Source, weights: str) -> str:
     """The cache key of the converted model: weights, architecture, and all versions that may change the conversion."""
     versions = [f"{name} {version(name)}" for name in (*source.libraries, "openvino")]
-    return _digest([CODE, source.architecture, source.feature, weights, *versions])
+    beside = [source.beside] if source.beside else []
+    return _digest([CODE, source.architecture, source.feature, weights, *beside, *versions])
 
 
 def _fingerprint(source: Source, weights: str, preprocessing: Preprocessing) -> str:

@@ -26,8 +26,8 @@ class Source:
     """A model that can be loaded.
 
     `weights` is its file, if known without loading; then a second start needs neither torch nor the family's library.
-    `libraries` are the distributions whose version may change the loaded model. `load` raises `EncoderError` and
-    `UnknownNameError`.
+    `libraries` are the distributions whose version may change the loaded model; `beside` is what a file beside the
+    weights says about them. `load` raises `EncoderError` and `UnknownNameError`.
     """
 
     spec: str
@@ -36,6 +36,7 @@ class Source:
     weights: Path | None
     libraries: tuple[str, ...]
     load: Callable[[], Loaded]
+    beside: str = ""
 
 
 def file_digest(path: Path) -> str:

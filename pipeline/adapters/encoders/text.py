@@ -6,16 +6,19 @@ Texts are short and come one at a time, so torch runs them on the CPU.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.adapters.encoders.hub import hub
+from pipeline.adapters.encoders.hub import INSTEAD, hub
 from pipeline.adapters.encoders.registry import parse_spec
 from pipeline.errors import EncoderError
 
 TEXT_FAMILIES = ("open_clip",)
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+INSTALL = "Install it with `pip install 'image-cluster[transformers]'`."
 
 
 class TextEncoder:
@@ -45,16 +48,37 @@ def open_text_encoder(spec: str) -> TextEncoder:
         raise EncoderError(f"{spec} has no text encoder. These have one: {', '.join(TEXT_FAMILIES)}.")
     import open_clip
 
-    pretrained = str(Path(parsed.weights or "").expanduser())
-    local = Path(pretrained).is_file()
+    path = Path(parsed.weights or "").expanduser()
+    local = path.is_file()
     try:
+        tokenizer = _tokenizer(spec, parsed.model, path.parent if local else None)
         with nullcontext() if local else hub(spec):
             model: Any = open_clip.create_model(
-                parsed.model, pretrained=pretrained if local else parsed.weights, pretrained_image=False,
+                parsed.model, pretrained=str(path) if local else parsed.weights, pretrained_image=False,
                 pretrained_text=False, require_pretrained=True,
             )  # fmt: skip
-            tokenizer: Any = open_clip.get_tokenizer(parsed.model)
     except (ImportError, OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
         detail = " ".join(str(error).split())[:300]
         raise EncoderError(f"The text encoder of {spec} does not load: {detail}") from error
     return TextEncoder(model.eval(), tokenizer)
+
+
+def _tokenizer(spec: str, model: str, folder: Path | None) -> Any:
+    """The tokenizer of a model; one of its own from `folder`, that of a checkpoint, if it is there, else the hub's."""
+    import open_clip
+
+    config: Any = open_clip.get_model_config(model)
+    told: dict[str, Any] = (config or {}).get("text_cfg") or {}
+    repository = told.get("hf_tokenizer_name")
+    if not repository:
+        return open_clip.get_tokenizer(model)  # CLIP's own, which open_clip carries
+    if find_spec("transformers") is None:
+        raise EncoderError(f"{spec} reads texts with the library transformers. {INSTALL}")
+    if folder is not None and any((folder / name).is_file() for name in TOKENIZER_FILES):
+        return open_clip.tokenizer.HFTokenizer(
+            str(folder), context_length=told.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH),
+            tokenizer_mode=told.get("tokenizer_mode"), **(told.get("tokenizer_kwargs") or {}),
+        )  # fmt: skip
+    instead = f"or put the tokenizer.json of {repository} into {folder}" if folder else INSTEAD
+    with hub(spec, instead, part="tokenizer"):
+        return open_clip.get_tokenizer(model)
