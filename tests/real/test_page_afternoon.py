@@ -45,7 +45,7 @@ def test_a_name_is_typed_in_place_and_enter_goes_on_to_the_next(shown: Page, ser
 def test_clusters_are_merged_and_the_merge_undone_without_a_mouse(shown: Page, served: Client) -> None:
     shown.goto("/c/bollards")
     before = clusters(served)
-    for key in ("j", " ", "j", " ", "m"):
+    for key in ("j", " ", "j", " ", "m", "Enter"):
         shown.keyboard.press(key)
     expect(shown.locator(".card")).to_have_count(5)
     toast(shown, "Merged 2 clusters into")
@@ -55,6 +55,59 @@ def test_clusters_are_merged_and_the_merge_undone_without_a_mouse(shown: Page, s
     assert {name: one["size"] for name, one in clusters(served).items()} == {
         n: one["size"] for n, one in before.items()
     }
+
+
+def _name(served: Client, cluster: str, name: str) -> None:
+    decision = {"kind": "rename", "cluster": cluster, "name": name}
+    served.post("/categories/bollards/decisions", json={"decision": decision}).raise_for_status()
+
+
+def test_who_merges_several_sees_their_names_and_chooses_one_or_types_another(shown: Page, served: Client) -> None:
+    first, second, third = list(clusters(served))[:3]
+    _name(served, first, "Striped")
+    _name(served, second, "Plain")
+    shown.goto("/c/bollards")
+    for cluster in (first, second, third):
+        shown.locator(f'.card[data-id="{cluster}"] input[type=checkbox]').check()
+    shown.keyboard.press("m")
+    expect(shown.locator("#ask-input")).to_have_value(re.compile("Striped|Plain"))
+    expect(shown.locator("#ask-offers button").filter(has_text=re.compile("^(Striped|Plain)$"))).to_have_count(2)
+    shown.locator("#ask-offers").get_by_role("button", name="Plain").click()
+    shown.keyboard.press("Enter")
+    toast(shown, "Merged 3 clusters into “Plain”.")
+    assert decided(served, "merge")[0]["into"] == second
+    assert clusters(served)[second]["name"] == "Plain"
+    shown.keyboard.press("u")
+    toast(shown, "Undone: Merged 3 clusters into “Plain”.")
+    expect(shown.locator(".card")).to_have_count(6)
+    for cluster in (first, second):
+        shown.locator(f'.card[data-id="{cluster}"] input[type=checkbox]').check()
+    shown.keyboard.press("m")
+    shown.locator("#ask-input").fill("Any post")
+    shown.keyboard.press("Enter")
+    toast(shown, "Merged 2 clusters into “Any post”.")
+    assert "Any post" in {one["name"] for one in clusters(served).values()}
+    shown.keyboard.press("u")
+    toast(shown, "Undone: Merged 2 clusters into “Any post”.")
+    assert {"Striped", "Plain"} <= {one["name"] for one in clusters(served).values()}
+
+
+def test_escape_from_the_name_of_a_merge_merges_nothing_and_keeps_the_selection(shown: Page, served: Client) -> None:
+    shown.goto("/c/bollards")
+    for key in ("j", " ", "j", " ", "m", "Escape"):
+        shown.keyboard.press(key)
+    expect(shown.locator("#selected-count")).to_have_text("2")
+    assert decided(served, "merge") == []
+
+
+def test_the_name_of_a_cluster_that_is_merged_into_one_without_is_kept(shown: Page, served: Client) -> None:
+    first, second = list(clusters(served))[:2]
+    _name(served, first, "Striped")
+    shown.goto(f"/c/bollards/cluster/{first}")
+    shown.keyboard.press("m")
+    shown.locator("#picker-list button").filter(has_text=second).click()
+    expect(shown).to_have_url(re.compile(f"/cluster/{second}$"))
+    expect(shown.locator("#name")).to_have_value("Striped")
 
 
 def test_a_cluster_is_reviewed_hidden_and_found_again_by_filters(shown: Page, served: Client) -> None:

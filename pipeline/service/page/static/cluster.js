@@ -4,9 +4,10 @@
 import { alertOf, api, decide, done, keys, onRefresh, readOnly, refresh, slug, the, undoEvents } from "./common.js";
 import { write } from "./conflicts.js";
 import { represent, splitOff } from "./decisions.js";
-import { ask, pickCluster } from "./dialogs.js";
+import { ask } from "./dialogs.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
+import { mergeInto } from "./merge.js";
 import { onlyOne, Selection } from "./selection.js";
 import { t } from "./words.js";
 
@@ -38,10 +39,8 @@ async function representative(image) {
 const review = () => decide([{ kind: "review", cluster: id }], t("Reviewed “{name}”.", { name: nameOf() }));
 
 async function merge() {
-  const into = await pickCluster(t("Merge “{name}” into", { name: nameOf() }), [id]);
-  if (into?.id) await decide([{ kind: "merge", clusters: [id], into: into.id }], t("Merged into “{name}”.", { name: into.name }), { still: true }).then((made) => {
-    if (made.length) location.href = `/c/${slug}/cluster/${into.id}`;
-  });
+  const into = await mergeInto({ id, name: head().name ?? "", size: 0 }, { still: true });
+  if (into) location.href = `/c/${slug}/cluster/${into}`;
 }
 
 async function hide() {

@@ -3,8 +3,8 @@
 
 import { alertOf, api, decide, done, keys, onRefresh, readOnly, slug } from "./common.js";
 import { write } from "./conflicts.js";
-import { pickCluster } from "./dialogs.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
+import { mergeInto, mergeThem } from "./merge.js";
 import { Selection } from "./selection.js";
 import { many, t } from "./words.js";
 
@@ -109,25 +109,13 @@ api(`/c/${slug}/suggestions`).then((found) => { suggestions = found; showSuggest
 
 // --- decisions about clusters -----------------------------------------------------------------------------------------
 
-/** Into the one that has a name, else into the largest. */
 async function merge() {
-  const ids = selection.chosen();
-  if (ids.length < 2) {
-    const card = cards(ids)[0];
-    if (!card) return;
-    const into = await pickCluster(t("Merge “{name}” into", { name: nameOf(card) }), ids);
-    if (into?.id) await merged([...ids, into.id], into.id, into.name);
-    return;
-  }
-  const sorted = cards(ids).sort((a, b) => Number(!!b.dataset.name) - Number(!!a.dataset.name) || Number(b.dataset.size) - Number(a.dataset.size));
-  const into = sorted[0];
-  if (into) await merged(ids, into.dataset.id ?? "", nameOf(into));
-}
-
-/** @param {string[]} clusters @param {string} into @param {string} name */
-async function merged(clusters, into, name) {
-  selection.clear();
-  await decide([{ kind: "merge", clusters, into }], t("Merged {clusters} into “{name}”.", { clusters: many(clusters.length, "cluster"), name }), { link: { text: t("Open"), href: `/c/${slug}/cluster/${into}` } });
+  const parts = cards(selection.chosen()).map(({ dataset }) => {
+    const id = dataset.id ?? "";
+    return { id, name: dataset.name ?? "", size: Number(dataset.size), suggested: suggestions[id] ?? "" };
+  });
+  const [first] = parts;
+  if (first && (parts.length > 1 ? await mergeThem(parts) : await mergeInto(first))) selection.clear();
 }
 
 async function review() {

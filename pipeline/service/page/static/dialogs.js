@@ -4,7 +4,7 @@
 import { alertOf, api, base, made, the } from "./common.js";
 import { manyUnits, t } from "./words.js";
 
-/** @typedef {{ id: string | null, name: string }} ClusterChoice with no id: a new cluster of that name */
+/** @typedef {{ id: string | null, name: string, unnamed?: boolean }} ClusterChoice with no id: a new cluster of that name; unnamed: the name is its id */
 
 /** @param {HTMLDialogElement} dialog @returns {Promise<void>} */
 function shown(dialog) {
@@ -17,9 +17,10 @@ the("picker-cancel", HTMLElement).addEventListener("click", () => the("picker", 
 
 /**
  * Ask for one line of text; null when cancelled.
- * @param {{ title: string, text?: string, label: string, value?: string, ok?: string, tags?: boolean, optional?: boolean }} question
+ * @param {{ title: string, text?: string, label: string, value?: string, ok?: string, tags?: boolean, optional?: boolean,
+ *   offers?: string[] }} question offers: what a click writes into the line
  */
-export async function ask({ title, text = "", label, value = "", ok = "OK", tags = false, optional = false }) {
+export async function ask({ title, text = "", label, value = "", ok = "OK", tags = false, optional = false, offers = [] }) {
   const dialog = the("ask", HTMLDialogElement), input = the("ask-input", HTMLInputElement);
   the("ask-title", HTMLElement).textContent = title;
   the("ask-text", HTMLElement).textContent = text;
@@ -27,8 +28,16 @@ export async function ask({ title, text = "", label, value = "", ok = "OK", tags
   the("ask-ok", HTMLElement).textContent = ok;
   input.value = value;
   input.required = !optional;
+  the("ask-offers", HTMLElement).replaceChildren(...offers.map((text) => {
+    const button = /** @type {HTMLButtonElement} */ (made("button", text, "chip"));
+    button.type = "button";
+    button.addEventListener("click", () => { input.value = text; input.focus(); });
+    return button;
+  }));
   if (tags) input.setAttribute("list", "all-tags"); else input.removeAttribute("list");
-  await shown(dialog);
+  const closed = shown(dialog);
+  input.select();
+  await closed;
   return dialog.returnValue === "ok" ? input.value.trim() : null;
 }
 
@@ -80,7 +89,7 @@ export async function pickCluster(title, without = [], orNew = false) {
     const text = made("span", one.name ?? one.id);
     text.append(made("small", one.name ? manyUnits(one.size) : t("{images}, unnamed", { images: manyUnits(one.size) })));
     button.append(image, text);
-    button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id }; dialog.close("ok"); });
+    button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id, unnamed: !one.name }; dialog.close("ok"); });
     item.append(button);
     return item;
   };
