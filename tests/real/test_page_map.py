@@ -86,6 +86,32 @@ def test_an_image_is_shown_where_it_lies(shown: Page, served: Client) -> None:
     expect(shown.locator("#overview")).to_be_hidden()
 
 
+@pytest.mark.parametrize("size", [(980, 720), (360, 700), (1600, 500)])
+@pytest.mark.parametrize("spread", [(1.0, 1.0), (5.0, 1.0), (1.0, 5.0), (1.0, 0.0)])
+def test_the_whole_map_fills_its_canvas_but_for_a_margin_and_is_not_stretched(
+    shown: Page, size: tuple[int, int], spread: tuple[float, float]
+) -> None:
+    loaded(shown)
+    static = shown.locator("link[rel=stylesheet]").get_attribute("href") or ""
+    margin, places = shown.evaluate(
+        """async ([address, [width, height], [across, down]]) => {
+          const { MARGIN, Points } = await import(address), canvas = document.createElement("canvas");
+          canvas.style.cssText = `position: fixed; left: 0; top: 0; width: ${width}px; height: ${height}px`;
+          document.body.append(canvas);
+          const points = new Points(canvas, () => {});
+          points.set(Float32Array.from([0, across, across, 0], (v) => 7 + v), Float32Array.from([0, 0, down, down]));
+          return [MARGIN, [0, 1, 2, 3].map((i) => points.screen(i))];
+        }""",
+        [static.replace("page.css", "points.js"), size, spread],
+    )
+    xs, ys = [x for x, _ in places], [y for _, y in places]
+    margins = min(xs), size[0] - max(xs), min(ys), size[1] - max(ys)
+    assert margins[0] == pytest.approx(margins[1])
+    assert margins[2] == pytest.approx(margins[3])
+    assert min(margins) == pytest.approx(margin)
+    assert (max(xs) - min(xs)) * spread[1] == pytest.approx((max(ys) - min(ys)) * spread[0], abs=0.01)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_forty_clusters_have_colours_that_stay_apart(shown: Page, dark: bool) -> None:
     loaded(shown)

@@ -22,6 +22,8 @@ void main() {
   result = vec4(paint.rgb, 1.0) * paint.a * edge;
 }`;
 const CELLS = 128; // of the index, along each side
+/** CSS pixels around the whole map: room for a name above the highest point, and half a small thumbnail. */
+export const MARGIN = 28;
 const FURTHEST = 0.6, NEAREST = 400;
 const SLOW_MS = 34, QUICK_MS = 20, REST_MS = 400, LEAST = 4000; // while it moves, a slow machine draws fewer points
 
@@ -41,6 +43,8 @@ export class Points {
     this.chosen = new Uint8Array();
     this.colours = new Uint8Array();
     this.centre = { x: 0, y: 0 };
+    /** How far points reach from the middle; the larger one is 1. */
+    this.reach = { x: 1, y: 1 };
     this.zoom = 1;
     this.some = 0;
     this.budget = Infinity;
@@ -93,9 +97,10 @@ export class Points {
     this.n = x.length;
     if (!ready) {
       const [left, right] = range(x), [bottom, top] = range(y);
-      const half = Math.max(right - left, top - bottom, 1e-9) / 2;
+      const half = Math.max(right - left, top - bottom) / 2 || 1;
       this.x = x.map((value) => (value - (left + right) / 2) / half);
       this.y = y.map((value) => (value - (bottom + top) / 2) / half);
+      this.reach = right > left || top > bottom ? { x: (right - left) / (2 * half), y: (top - bottom) / (2 * half) } : { x: 1, y: 1 };
       this.chosen = new Uint8Array(this.n);
       this.#index();
     }
@@ -135,8 +140,11 @@ export class Points {
     this.#upload(2, chosen);
   }
 
-  /** CSS pixels of one unit. */
-  get unit() { return (Math.min(this.width, this.height) / 2) * 0.94 * this.zoom; }
+  /** CSS pixels of one unit, the same both ways: at zoom 1 the whole map fills the canvas but for the margin. */
+  get unit() {
+    const fits = (/** @type {number} */ side, /** @type {number} */ reach) => Math.max(1, side / 2 - MARGIN) / Math.max(reach, 1e-9);
+    return Math.min(fits(this.width, this.reach.x), fits(this.height, this.reach.y)) * this.zoom;
+  }
 
   /** Where a point is on the canvas, in CSS pixels. @param {number} i @returns {[number, number]} */
   screen(i) {
