@@ -14,7 +14,8 @@ from pipeline.commands.about import about_options, cluster_id, with_slug
 from pipeline.commands.common import console_of, options
 
 if TYPE_CHECKING:
-    from pipeline.curation.decisions import Decision, Event
+    from pipeline.curation.decisions import Decision
+    from pipeline.curation.events import Event
     from pipeline.steps.project import Project
 
 COMMANDS: list[click.Command] = []  # in the order of this file; `cli.py` adds them to the group `clusters`

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Curated, CuratedCluster
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event, active_events
 
 PAIRS_EACH = 50  # pairs that one decision about many images gives at most, so that it does not outvote all others
 Pair = tuple[str, str, bool]
@@ -49,7 +49,7 @@ def evidence(curated: Curated, events: Sequence[Event], ratings: Sequence[Pair],
     home = {image: cluster.id for cluster in curated.clusters.values() for image in cluster.members}
     draw = random.Random(seed)
     pairs: dict[tuple[str, str], bool] = {}
-    for event in d.active_events(events):
+    for event in active_events(events):
         for first, second, same in _sides(event, curated):
             pairs |= _drawn(first, second, same, home, draw)
     return Evidence(groups, [(a, b, same) for (a, b), same in sorted(pairs.items())], list(ratings))

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from pipeline.curation import decisions as d
 from pipeline.curation.boxes import Boxes
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event, active_events
 
 # The kinds for which the replay needs the members of a cluster before the event; those of other kinds are not read.
 ReadsMembers = d.Rename | d.Review | d.Merge
@@ -153,7 +153,7 @@ class Fold:
 def fold(events: Sequence[Event]) -> Fold:
     """The state after all events in force."""
     folded = Fold()
-    for event in d.active_events(events):
+    for event in active_events(events):
         folded.add(event)
     return folded
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed, Curated, CuratedCluster
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event
 from pipeline.curation.fold import Fold, fold
 from pipeline.curation.waiting import find_waiting
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from pipeline.curation import decisions as d
 from pipeline.curation.addressing import choose_cluster
-from pipeline.curation.decisions import Decision, Event
+from pipeline.curation.decisions import Decision
+from pipeline.curation.events import Event, active_events
 from pipeline.errors import DecisionError, ImageClusterError, UnknownNameError
 from pipeline.service.contact_sheet import encoded, numbered_sheet, scaled
 from pipeline.service.context import Service
@@ -176,7 +177,7 @@ class Agent:
     def undo(self, category: str, number: int, why: str) -> Row:
         """Take back a decision of an agent; 0: the last one that is in force."""
         snapshot = category_of(self.service, category)
-        active = d.active_events(self.service.decisions().log.events(snapshot.slug))
+        active = active_events(self.service.decisions().log.events(snapshot.slug))
         own = [event for event in active if event.actor == AGENT]
         event = own[-1] if own and not number else next((made for made in active if made.number == number), None)
         if event is None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.curation import decisions as d
 from pipeline.curation.adoption import Adopted, Losing, adopt, losing
 from pipeline.curation.decisions import Decision
+from pipeline.curation.fields import Name, TagName
 from pipeline.errors import DecisionError
 from pipeline.stages.published.sidecar import keywords
 from pipeline.steps.catalogue import read_catalogue
@@ -23,8 +24,8 @@ from pipeline.steps.project import Project
 
 TAG_SEPARATOR = ";"
 LARGEST_SIDECAR = 4 << 20  # bytes
-_NAME: TypeAdapter[str] = TypeAdapter(d.Name)
-_TAG: TypeAdapter[str] = TypeAdapter(d.TagName)
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+_TAG: TypeAdapter[str] = TypeAdapter(TagName)
 
 
 @dataclass

@@ -18,7 +18,9 @@ import polars as pl
 from pipeline.curation import decisions as d
 from pipeline.curation.checks import check_images, checked, known_cluster
 from pipeline.curation.clusters import Computed, Curated, CuratedCluster
-from pipeline.curation.decisions import ClusterState, Decision, Event
+from pipeline.curation.decisions import Decision
+from pipeline.curation.events import ClusterState, Event, active_events
+from pipeline.curation.fields import one_line, several_lines
 from pipeline.curation.replay import replay
 from pipeline.curation.review import reasons
 from pipeline.errors import ConflictError, DamagedDatabaseError, DecisionError
@@ -196,7 +198,7 @@ class Curation:
     def undo(self, slug: str, number: int | None, *, actor: str, why: str | None = None) -> Event:
         """Undo an event, by default the last one that holds."""
         if number is None:
-            active = d.active_events(self.log.events(slug))
+            active = active_events(self.log.events(slug))
             if not active:
                 raise DecisionError(f"There is no decision in {slug} to undo.")
             number = active[-1].number
@@ -296,7 +298,7 @@ def _events_with_key(
 
 def _who(actor: str) -> str:
     try:
-        return d.one_line(actor)
+        return one_line(actor)
     except ValueError:
         raise DecisionError("Nothing says who decides: `actor` holds no letter. Give a name.") from None
 
@@ -304,7 +306,7 @@ def _who(actor: str) -> str:
 def _remark(why: str | None) -> str | None:
     """The remark without control characters, which PostgreSQL refuses; None if nothing is left."""
     try:
-        return d.several_lines(why) if why is not None else None
+        return several_lines(why) if why is not None else None
     except ValueError:
         return None
 

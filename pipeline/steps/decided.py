@@ -9,7 +9,7 @@ from collections.abc import Collection
 from itertools import combinations
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event, active_events
 from pipeline.settings import ClusterParams
 from pipeline.steps.project import Project
 
@@ -28,21 +28,21 @@ def named_clusters(project: Project, slug: str) -> frozenset[str]:
 
 def rated_pairs(project: Project, slug: str) -> list[tuple[str, str, bool]]:
     """Two content hashes and whether they belong together, for each active rating, oldest first."""
-    active = d.active_events(project.curation.checked(slug).events(slug))
+    active = active_events(project.curation.checked(slug).events(slug))
     pairs = [event.decision for event in active if isinstance(event.decision, d.Pair)]
     return [(pair.a, pair.b, pair.same) for pair in pairs]
 
 
 def kept_pairs(project: Project, slug: str) -> frozenset[frozenset[str]]:
     """Pairs of content hashes that people marked as not duplicates."""
-    active = d.active_events(project.curation.checked(slug).events(slug))
+    active = active_events(project.curation.checked(slug).events(slug))
     kept = [event.decision.images for event in active if isinstance(event.decision, d.KeepBoth)]
     return frozenset(frozenset(pair) for images in kept for pair in combinations(sorted(set(images)), 2))
 
 
 def granularity_event(project: Project, slug: str) -> Event | None:
     """The decision about granularity that is in force; None if there is none, or it went back to the settings."""
-    for event in reversed(d.active_events(project.curation.checked(slug).events(slug))):
+    for event in reversed(active_events(project.curation.checked(slug).events(slug))):
         if isinstance(event.decision, d.Granularity):
             return event if event.decision.value is not None else None
     return None

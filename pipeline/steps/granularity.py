@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed, Curated
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event
 from pipeline.curation.outlook import Outlook
 from pipeline.curation.replay import replay
 from pipeline.errors import DecisionError, MissingArtifactError, UnknownNameError

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.curation.decisions import Rename, active_events
+from pipeline.curation.decisions import Rename
+from pipeline.curation.events import active_events
 from pipeline.settings import Settings
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA

@@ -2,7 +2,7 @@
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event
 
 
 def images(text: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from pipeline.curation import decisions as d
 from pipeline.curation.adoption import adopt, losing
 from pipeline.curation.checks import checked
 from pipeline.curation.clusters import Computed, Curated
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event
 from pipeline.curation.replay import replay
 from tests.curation.library import TWO, events, images
 

@@ -3,7 +3,8 @@
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import Decision, Event
+from pipeline.curation.decisions import Decision
+from pipeline.curation.events import Event
 from pipeline.curation.fold import Fold, fold
 
 THERE = (0.1, 0.1, 0.3, 0.3)

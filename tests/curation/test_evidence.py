@@ -1,6 +1,7 @@
 """What decisions say of images: who belongs together, as of today."""
 
 from pipeline.curation import decisions as d
+from pipeline.curation.events import ClusterState, Event
 from pipeline.curation.evidence import PAIRS_EACH, Evidence, evidence
 from pipeline.curation.replay import replay
 from tests.curation.library import events, library
@@ -10,8 +11,8 @@ TODAY = library(a="1 2 3", b="4 5 6", c="7 8 9", loose="10")
 
 def said(*decisions: d.Decision, states: dict[int, dict[str, str]] | None = None) -> Evidence:
     made = [
-        d.Event(event.number, event.at, event.actor, event.decision,
-                state={name: d.ClusterState(None, "active", frozenset(members.split()))
+        Event(event.number, event.at, event.actor, event.decision,
+                state={name: ClusterState(None, "active", frozenset(members.split()))
                        for name, members in (states or {}).get(event.number, {}).items()})
         for event in events(*decisions)
     ]  # fmt: skip

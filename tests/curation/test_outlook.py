@@ -1,6 +1,7 @@
 """Another clustering beside today's: what goes on, what comes together, and what comes apart."""
 
 from pipeline.curation import decisions as d
+from pipeline.curation.events import Event
 from pipeline.curation.outlook import Outlook
 from pipeline.curation.replay import replay
 from tests.curation.library import events, library
@@ -9,7 +10,7 @@ TODAY = library(a="1 2 3 4", b="5 6 7 8", c="9 10 11", loose="12")
 NAMED = events(d.Rename(cluster="a", name="Red top"), d.Rename(cluster="c", name="Striped"))
 
 
-def outlook(decided: list[d.Event], **then: str) -> Outlook:
+def outlook(decided: list[Event], **then: str) -> Outlook:
     return Outlook(replay(TODAY, decided), replay(library(**then), decided))
 
 

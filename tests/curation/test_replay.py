@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed, Curated
-from pipeline.curation.decisions import ClusterState, Event
+from pipeline.curation.events import ClusterState, Event
 from pipeline.curation.replay import replay
 from tests.curation.library import TWO, events, images, library
 

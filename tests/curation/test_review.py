@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Curated
-from pipeline.curation.decisions import ClusterState, Event
+from pipeline.curation.events import ClusterState, Event
 from pipeline.curation.replay import replay
 from pipeline.curation.review import Flag, change_since_review, raise_flags, reasons
 from tests.curation.library import TWO, events, images, library

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pipeline.curation.decisions import active_events
+from pipeline.curation.events import active_events
 from tests.real.curation_page import draw, strict_page
 from tests.real.typescript import TypeScript, install
 from tests.service.site import Client, Site

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import ClusterState
+from pipeline.curation.events import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, LostDecisionsError
 from pipeline.steps.backup import restore

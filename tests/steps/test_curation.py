@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.curation import decisions as d
+from pipeline.curation.events import Event
 from pipeline.errors import ConflictError, DecisionError, UnknownNameError
 from pipeline.steps.curation import Curation, new_cluster_id
 from pipeline.steps.library_view.history import history_rows
@@ -47,7 +48,7 @@ def of_kind(bench: Bench, kind: str) -> dict[str, Any]:
     return next(one for one in bench.document()["clusters"] if int(one["images"][0]["identifier"]) % 3 == number)
 
 
-def decide(bench: Bench, decision: d.Decision, **options: Any) -> d.Event:
+def decide(bench: Bench, decision: d.Decision, **options: Any) -> Event:
     return held(bench).decide("bollards", decision, actor="ann", **options)
 
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from pipeline.curation.decisions import KeepBoth, active_events
+from pipeline.curation.decisions import KeepBoth
+from pipeline.curation.events import active_events
 from pipeline.service.context import Service
 from pipeline.service.models import ImageShape, image_shapes
 from pipeline.service.page.language import number, t

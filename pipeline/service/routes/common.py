@@ -11,7 +11,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from pipeline.curation.addressing import choose_category, choose_cluster
-from pipeline.curation.decisions import NAME_LENGTH
+from pipeline.curation.fields import NAME_LENGTH
 from pipeline.service.context import Service
 from pipeline.service.models import ImagePage, image_shapes
 from pipeline.service.paging import cut

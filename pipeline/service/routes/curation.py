@@ -14,17 +14,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from pydantic import Field, ValidationError
 
-from pipeline.curation.decisions import (
-    IMAGE_FIELDS,
-    KINDS,
-    Decision,
-    Event,
-    NewCluster,
-    Undo,
-    active_events,
-    kinds_of,
-    parse_decision,
-)
+from pipeline.curation.decisions import IMAGE_FIELDS, KINDS, Decision, NewCluster, Undo, kinds_of, parse_decision
+from pipeline.curation.events import Event, active_events
 from pipeline.service.boxes import BOX_KINDS, box_decision
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import ClusterDetail, Shape

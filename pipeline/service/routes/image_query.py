@@ -12,7 +12,7 @@ from typing import Annotated, cast
 from fastapi import Query
 from pydantic import AfterValidator, BeforeValidator, TypeAdapter
 
-from pipeline.curation.decisions import NAME_LENGTH, TAG_LENGTH
+from pipeline.curation.fields import NAME_LENGTH, TAG_LENGTH
 from pipeline.service.context import Service
 from pipeline.service.problems import unknown
 from pipeline.service.routes.common import cluster_of

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
-from pipeline.curation.decisions import Tag, TagName, Undo, Untag
+from pipeline.curation.decisions import Tag, Undo, Untag
+from pipeline.curation.fields import TagName
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import Decided, Shape
 from pipeline.service.problems import Problem

@@ -9,7 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field, ValidationError
 
-from pipeline.curation.decisions import TAG_LENGTH, SaveView, saved_views
+from pipeline.curation.decisions import SaveView
+from pipeline.curation.events import saved_views
+from pipeline.curation.fields import TAG_LENGTH
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import Shape
 from pipeline.service.problems import Problem, unknown

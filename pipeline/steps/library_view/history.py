@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import Event, is_undone
+from pipeline.curation.events import Event, is_undone
 from pipeline.steps.project import Project
 
 Row = dict[str, Any]

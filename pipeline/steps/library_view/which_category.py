@@ -6,7 +6,7 @@ What belongs here: asking every category. Not here: looking up names in one cate
 
 from collections.abc import Callable, Sequence
 
-from pipeline.curation.decisions import active_events
+from pipeline.curation.events import active_events
 from pipeline.errors import AmbiguousNameError, DecisionError, ImageClusterError, MissingArtifactError, UnknownNameError
 from pipeline.steps.library_view.listing import content_hashes
 from pipeline.steps.project import Project

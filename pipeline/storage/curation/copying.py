@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.store import CurationStore
 

@@ -21,7 +21,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.curation.decisions import ClusterState, Event, Undo, kinds_of, parse_decision
+from pipeline.curation.decisions import Undo, kinds_of, parse_decision
+from pipeline.curation.events import ClusterState, Event
 from pipeline.curation.fold import ReadsMembers, fold
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError

@@ -22,7 +22,8 @@ from sqlalchemy import event as listen
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, NoSuchModuleError, OperationalError
 
-from pipeline.curation.decisions import ClusterState, Decision, Event, Undo, is_undone
+from pipeline.curation.decisions import Decision, Undo
+from pipeline.curation.events import ClusterState, Event, is_undone
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import tables as t

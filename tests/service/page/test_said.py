@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import Event
+from pipeline.curation.events import Event
 from pipeline.curation.replay import replay
 from pipeline.curation.review import raise_flags
 from pipeline.service.page import language

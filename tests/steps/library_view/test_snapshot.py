@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.curation import decisions as d
+from pipeline.curation.events import active_events
 from pipeline.errors import DecisionError
 from pipeline.service.app import create_app
 from pipeline.service.options import Options
@@ -302,7 +303,7 @@ def decision(readers: Readers, kind: str, one: int, two: int, many: int) -> d.De
             return d.ChooseRepresentative(cluster=source, image=some[0])
         case "rename":
             return d.Rename(cluster=source, name=f"Kind {two}")
-        case "undo" if events := d.active_events(readers.curation.log.events("bollards")):
+        case "undo" if events := active_events(readers.curation.log.events("bollards")):
             return d.Undo(event=events[one % len(events)].number)
         case _:
             return None

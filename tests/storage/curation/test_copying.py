@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import ClusterState
+from pipeline.curation.events import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.storage.curation.copying import common_events, copy_events
 from pipeline.storage.curation.store import CurationStore, database_url

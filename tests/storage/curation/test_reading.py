@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import ClusterState
+from pipeline.curation.events import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 from pipeline.storage.curation.reading import SqliteFile

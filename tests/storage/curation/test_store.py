@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from pipeline.curation import decisions as d
-from pipeline.curation.decisions import ClusterState
+from pipeline.curation.events import ClusterState, Event
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import store as store_module
@@ -27,12 +27,12 @@ def store(tmp_path: Path) -> CurationStore:
     return CurationStore(database_url(tmp_path / "curation.sqlite3", None))
 
 
-def append(store: CurationStore, decision: d.Decision, **options: object) -> d.Event:
+def append(store: CurationStore, decision: d.Decision, **options: object) -> Event:
     with store.transaction("bollards") as tx:
         return _append(tx, decision, **options)
 
 
-def _append(tx: Transaction, decision: d.Decision, **options: object) -> d.Event:
+def _append(tx: Transaction, decision: d.Decision, **options: object) -> Event:
     return tx.append(decision, at=NOW, actor="ann", **options)  # pyright: ignore[reportArgumentType]
 
 
