@@ -22,7 +22,7 @@ from pipeline.errors import ImageClusterError, TransientError
 from pipeline.settings import AutomationParams
 from pipeline.stages.manifest.contract import Facts as ManifestFacts
 from pipeline.stages.manifest.watch import WatchState, decide, look
-from pipeline.steps.manifest import categories, slugs_with
+from pipeline.steps.categories import categories, slugs_with
 from pipeline.steps.project import Project
 from pipeline.steps.published_sets import accept, changes_since, markdown
 from pipeline.storage.layout import read_slugs, write_slugs

@@ -140,8 +140,9 @@ def embed(project: "Project", categories: tuple[str, ...], sample: int | None, a
     Example:
       image-cluster embed ./photos --encoder packaged:efficientnet_lite2
     """
+    from pipeline.steps.categories import select_categories
     from pipeline.steps.ingest import ingest
-    from pipeline.steps.manifest import manifest, select_categories
+    from pipeline.steps.manifest import manifest
 
     print_each(
         project, select_categories(project, categories),

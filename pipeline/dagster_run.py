@@ -24,8 +24,8 @@ from pipeline.automation import JOB_NAME, PARTITIONS
 from pipeline.console import Console
 from pipeline.definitions import build_defs
 from pipeline.errors import ImageClusterError, SettingsError
+from pipeline.steps.categories import select_categories
 from pipeline.steps.data_directory import Talk
-from pipeline.steps.manifest import select_categories
 from pipeline.steps.project import Report
 from pipeline.steps.run import CategoryRun
 from pipeline.storage.layout import goes_on_as

@@ -136,8 +136,9 @@ class Queue:
 
     def _read(self, slug: str) -> dict[str, str]:
         """List, read, embed and index; returns the result of each key."""
+        from pipeline.steps.categories import categories
         from pipeline.steps.ingest import ingest
-        from pipeline.steps.manifest import categories, manifest
+        from pipeline.steps.manifest import manifest
         from pipeline.steps.similarity import similarity
 
         if slug not in categories(self._project):

@@ -29,7 +29,7 @@ from pipeline.stages.objects.annotations import (
     parse,
 )
 from pipeline.stages.objects.boxes import Box, Found, bad
-from pipeline.steps.manifest import bucket_entries
+from pipeline.steps.listing import bucket_entries
 from pipeline.steps.project import Project
 from pipeline.steps.reading import read_objects
 from pipeline.storage.artifacts import digest

@@ -10,10 +10,11 @@ from pipeline.errors import ImageClusterError
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.variants import different
+from pipeline.steps.categories import category_names
 from pipeline.steps.detected import uses_model
 from pipeline.steps.distributed import workers_of
 from pipeline.steps.each import some
-from pipeline.steps.manifest import category_names, preview, stored_answers
+from pipeline.steps.manifest import preview, stored_answers
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import ArtifactStore
 from pipeline.storage.layout import Layout, read_slugs

@@ -12,8 +12,9 @@ import polars as pl
 
 from pipeline.errors import ObjectMissingError
 from pipeline.stages.manifest.build import Bucket
+from pipeline.steps.categories import categories, select_categories
 from pipeline.steps.each import each_category, raise_failures
-from pipeline.steps.manifest import categories, preview, sampled, select_categories
+from pipeline.steps.manifest import preview, sampled
 from pipeline.steps.project import Project
 from pipeline.steps.reading import images_read_before, read_among
 

@@ -13,7 +13,8 @@ from typing import Literal
 from pipeline.errors import ImageClusterError, SettingsError
 from pipeline.settings import Settings
 from pipeline.stages.manifest.keys import skipped_part
-from pipeline.steps.manifest import category_names, preview
+from pipeline.steps.categories import category_names
+from pipeline.steps.manifest import preview
 from pipeline.steps.project import Project
 
 MOST_FOLDERS = 1000  # of one folder that are listed

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import DamagedArtifactError, DamagedVectorsError
+from pipeline.steps.categories import select_categories
 from pipeline.steps.duplicates import duplicates
 from pipeline.steps.each import Failure, each_category, some
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
 from pipeline.steps.publish import publish, usable_counts
 from pipeline.steps.reduced import reduced

@@ -108,7 +108,7 @@ class Bench:
 
     def register(self, *slugs: str) -> None:
         """Know these categories as the sensor and the schedule would."""
-        from pipeline.steps.manifest import categories
+        from pipeline.steps.categories import categories
 
         categories(self.project())
         self.instance.add_dynamic_partitions(PARTITIONS, list(slugs))

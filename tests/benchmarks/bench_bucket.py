@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from pipeline.settings import Settings
+from pipeline.steps.categories import select_categories
 from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from tests.benchmarks.bench_embedding import different_files
 from tests.benchmarks.rows import Row, row, show

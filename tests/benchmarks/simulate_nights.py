@@ -26,10 +26,11 @@ from pipeline.curation.events import active_events
 from pipeline.settings import Settings
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.steps.categories import select_categories
 from pipeline.steps.identities import identities
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
 from pipeline.steps.reduced import reduced
 from tests.benchmarks.identity_sets import Library, load

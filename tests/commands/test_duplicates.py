@@ -8,8 +8,9 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.settings import Settings
+from pipeline.steps.categories import select_categories
 from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from tests.fakes import MeanColourEncoder
 from tests.steps.test_duplicates import SLUG, jpeg, put, scene

@@ -21,8 +21,9 @@ from pipeline.service.app import create_app
 from pipeline.service.context import Service
 from pipeline.service.options import Options
 from pipeline.settings import Settings
+from pipeline.steps.categories import categories
 from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import categories, manifest
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from pipeline.steps.publish import publish
 from pipeline.steps.run import CLUSTER_STEPS

@@ -18,8 +18,9 @@ from PIL import Image
 from pipeline.adapters.executors.worker import WorkerSetup
 from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
+from pipeline.steps.categories import select_categories
 from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
 
 SLUG, KEYS_PER_TASK = "posts", 4

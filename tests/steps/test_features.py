@@ -14,10 +14,11 @@ from pipeline.errors import SettingsError, UnknownNameError
 from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.labels.contract import LABELS_SCHEMA, SUGGESTIONS_SCHEMA
+from pipeline.steps.categories import select_categories
 from pipeline.steps.features import context_of, space_request, stored_space
 from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.pairs import add_pairs, pairs_of
 from pipeline.steps.project import Project, Report
 from pipeline.steps.reduced import reduced

@@ -13,8 +13,9 @@ from pipeline.settings import Settings
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA, LEDGER_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps import identities as identities_step
+from pipeline.steps.categories import select_categories
 from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
 from pipeline.steps.run import CLUSTER_STEPS
 from tests.fakes import MeanColourEncoder

@@ -11,8 +11,9 @@ from PIL import Image
 from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps import ingest as ingest_step
+from pipeline.steps.categories import select_categories
 from pipeline.steps.ingest import ingest
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
 from tests.fakes import MeanColourEncoder
 from tests.odd_images import encoded

@@ -13,9 +13,10 @@ from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.representatives.contract import MEMBERS_SCHEMA, Facts, clusters_schema
-from pipeline.steps import manifest as manifest_step
+from pipeline.steps import listing
 from pipeline.steps import publish as publish_step
 from pipeline.steps import representatives as representatives_step
+from pipeline.steps.manifest import preview
 from pipeline.steps.project import Report
 from pipeline.steps.representatives import representatives
 from pipeline.steps.run import run
@@ -93,7 +94,7 @@ def test_a_manifest_marked_without_reading_keys_is_the_one_that_reading_them_mak
     bench.run()
     table = bench.project().store.require(SLUG, "manifest").table("manifest", MANIFEST_SCHEMA)
     known = table.with_columns(change=pl.lit("added"))
-    assert manifest_step.preview(bench.project(), SLUG, known).frame.equals(table)
+    assert preview(bench.project(), SLUG, known).frame.equals(table)
 
 
 def test_a_file_that_was_touched_is_read_and_nothing_after_that_is_made_again(bench: Bench, work: Counter[str]) -> None:
@@ -200,7 +201,7 @@ def test_a_night_with_few_new_images_moves_nobody_on_the_map(bench: Bench) -> No
 def test_a_listing_too_long_to_hold_is_listed_once_more_and_gives_the_same(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifest_step, "LISTED_IN_MEMORY", 10)
+    monkeypatch.setattr(listing, "LISTED_IN_MEMORY", 10)
     add(bench.library, f"{SLUG}/de/100-800w.png", "red", 100)
     found = reports(bench)["manifest"].counts
     assert (found["objects"], found["added"], found["same"]) == (37, 1, 36)

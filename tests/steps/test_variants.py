@@ -9,7 +9,8 @@ from pipeline.adapters import decode_apart
 from pipeline.stages.images.decode import Rejected, content_hash
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import variants as looking
-from pipeline.steps.manifest import manifest, select_categories
+from pipeline.steps.categories import select_categories
+from pipeline.steps.manifest import manifest
 from tests.odd_images import photograph
 from tests.steps.test_run import Bench
 

@@ -26,7 +26,7 @@ from pipeline.service.models import Shape
 from pipeline.service.options import EVENTS_VARIABLE
 from pipeline.service.problems import Problem
 from pipeline.stages.manifest.keys import category_of, sort_of
-from pipeline.steps.manifest import slugs_with
+from pipeline.steps.categories import slugs_with
 from pipeline.storage.layout import write_slugs
 
 router = APIRouter(tags=["uploads"])

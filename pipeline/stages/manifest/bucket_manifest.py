@@ -1,6 +1,6 @@
 """The bucket's own manifest.json. If there is one, it replaces a listing.
 
-What belongs here: its format and validation, and the meaning of an entry. Not here: fetching it (`steps/manifest.py`;
+What belongs here: its format and validation, and the meaning of an entry. Not here: fetching it (`steps/listing.py`;
 for the sensor `stages/manifest/watch.py`), making a manifest from its entries (`stages/manifest/build.py`).
 """
 
