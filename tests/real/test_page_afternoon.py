@@ -283,7 +283,7 @@ def test_unclustered_images_are_accepted_one_by_one_and_all_above_a_floor(shown:
     shown.locator("#floor").fill("5")
     above = sum(one["distance"] <= 0.95 for one in waiting[1:])
     assert 0 < above < len(waiting) - 1
-    expect(shown.locator("#accept-count")).to_have_text(f"{above} image{'s' * (above > 1)}")
+    expect(shown.locator("#accept-all")).to_have_text(f"Accept {above} image{'s' * (above > 1)}")
     shown.locator("#accept-all").click()
     expect(shown.locator(".pair")).to_have_count(len(waiting) - 1 - above)
     toast(shown, f"Accepted {above} image")

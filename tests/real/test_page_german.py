@@ -42,6 +42,25 @@ def test_what_somebody_else_decides_is_told_in_german(shown: Page, served: Clien
     toast(shown, f"Anna nannte {name} „Their name“")
 
 
+def test_reasons_headlines_refusals_and_what_a_button_does_are_said_in_german(shown: Page, served: Client) -> None:
+    shown.context.add_cookies([{"name": "language", "value": "de", "url": served.url}])
+    shown.goto("/c/bollards/rejected")
+    expect(shown.locator("#head")).to_contain_text("1 beschädigt")
+    expect(shown.locator("#list")).to_contain_text("Der Kopf der PNG-Datei ist beschädigt oder abgeschnitten")
+    shown.goto("/c/bollards/runs")
+    expect(shown.locator(".timeline").first).to_contain_text(
+        re.compile("zum ersten Mal veröffentlicht: 65 Bilder, davon 61")
+    )
+    shown.goto("/c/bollards/unclustered")
+    expect(shown.locator("#accept-all")).to_have_text(re.compile(r"^\d Bild(er)? annehmen$"))
+    open_first(shown, served)
+    shown.get_by_role("button", name=re.compile(r"^Alle \d+ auswählen$")).click()
+    expect(shown.locator("#selection")).to_be_visible()
+    shown.keyboard.press("s")
+    shown.locator("#ask-ok").click()
+    expect(shown.locator("#alerts")).to_contain_text("beim Abspalten muss mindestens eines bleiben.")
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_view_of_the_bar_is_seen_at_1280_pixels(shown: Page, served: Client, language: str) -> None:
     shown.context.add_cookies([{"name": "language", "value": language, "url": served.url}])

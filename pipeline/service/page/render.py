@@ -203,7 +203,7 @@ class PageRoute(WordsRoute):
             except RequestValidationError:
                 text, status = language.t("This address contains an invalid value. Go back and choose again."), 422
             except ImageClusterError as error:
-                text, status = str(error), error.status if isinstance(error, Problem) else status_of(error)
+                text, status = said(str(error)), error.status if isinstance(error, Problem) else status_of(error)
             return await run_in_threadpool(
                 lambda: show(request.app.state.service, None, "error", status=status, text=text, tab="")
             )

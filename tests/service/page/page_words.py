@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pipeline.service.page import compare, copies, granularity, members, render, said, views, walls
+from pipeline.service.page import compare, copies, granularity, members, render, sentences, views, walls
 
 PAGE = Path(str(resources.files("pipeline.service.page")))
 NOT_PAGES = {"help.html.j2"}  # the documentation, which is written in English
@@ -18,6 +18,7 @@ COUNTED = ("image", "object")  # what `unit` may be
 STATES = (
     "active", "hidden", "unusable", "retired", "clustered", "unclustered", "new", "excluded", "rejected", "undone",
     "waits", "replaced", "queued", "running", "succeeded", "failed", "cancelled", "candidate", "refused", "same",
+    "broken", "missing", "too large", "not an image", "no object",
     "exact", "near", "similar", "folder", "folders", "country", "countries",
 )  # fmt: skip
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -62,7 +63,7 @@ def _constants() -> Iterator[str]:
     ]  # fmt: skip
     for table in tables:
         yield from table.values()
-    yield from said.SAID
+    yield from (*sentences.SAID, *sentences.NEWS, *sentences.CLAUSES.values())
     yield from (label for _, _, label in render.NAVIGATION)
     yield from (members.CORE, members.EDGE, members.PLACED, members.FILE_DATE, "By {group}")
     yield from ("Sharpness", "{share}%", *(name for name, _ in copies.PROPERTIES))

@@ -1,18 +1,27 @@
 """Sentences that other parts of the product say in English are recognised, and said in the language of the reader."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipeline.curation import decisions as d
+from pipeline.curation.checks import checked
 from pipeline.curation.events import Event
 from pipeline.curation.replay import replay
 from pipeline.curation.review import raise_flags
+from pipeline.errors import ImageClusterError
 from pipeline.service.page import language
-from pipeline.service.page.said import SAID, for_scripts, said
+from pipeline.service.page.said import for_scripts, said
+from pipeline.service.page.sentences import SAID
+from pipeline.settings import ImageParams
+from pipeline.stages.images.decode import Rejected, decode
+from pipeline.stages.published.news import headline
 from pipeline.steps.library_view.history import describe
 from tests.curation.library import TWO, events
 
@@ -100,6 +109,63 @@ def test_every_phase_that_a_run_tells_of_has_a_sentence() -> None:
     phases |= {"embed x", "read x"}
     assert "x x" in phases  # that of ingest, whose words are the two above
     assert {one for one in phases - {"x x"} if german(one) == one} == set()
+
+
+def news(before: dict[str, int], **after: int) -> str:
+    """A headline, of clusters `before` and `after` a change by the image counts."""
+    fates = ("grown", "shrunk", "born", "merged", "split", "died", "revived", "kept")
+    summary = dict.fromkeys((*fates, "imagesAdded", "imagesRemoved", "imagesMoved"), 0) | before | after
+    reviews: list[dict[str, Any]] = [{"reviewReason": "is new", "sizeAfter": 3}, {"reviewReason": None, "sizeAfter": 4}]
+    return headline({"summary": summary, "category": "my posts", "previousGeneratedAt": "t", "clusters": reviews})
+
+
+def test_headlines_of_what_was_published() -> None:
+    text = news({"imagesMoved": 8, "imagesAdded": 1200, "grown": 1, "shrunk": 2, "born": 1, "died": 3}, kept=7)
+    assert text.startswith("In my posts, 1200 images came and 8 images moved; 1 cluster grew, 2 shrank, 1 was born and")
+    assert said(text) == text
+    assert german(text) == (
+        "my posts: 1.200 Bilder gekommen, 8 Bilder gewechselt; 1 Cluster gewachsen, 2 geschrumpft, 1 neu, 3 beendet; "
+        "7 geblieben; 1 zu prüfen."
+    )
+    assert german(news({}, kept=7)) == ("In my posts hat sich nichts geändert: 7 Cluster wie zuvor; 1 zu prüfen.")
+    first = "all is published for the first time: 606 of 633 images are in 11 clusters."
+    assert german(first) == "all ist zum ersten Mal veröffentlicht: 633 Bilder, davon 606 in Clustern (11 Cluster)."
+
+
+def test_no_clause_of_a_headline_is_left_out() -> None:
+    counts = [{fate: n} for fate in ("grown", "shrunk", "born", "merged", "split", "died", "revived") for n in (1, 2)]
+    counts += [{images: 1} for images in ("imagesAdded", "imagesRemoved", "imagesMoved")]
+    assert [
+        text for one in counts if re.search("came|left|grew|born|split|back|were|was", german(text := news(one)))
+    ] == []
+
+
+def test_reasons_why_files_were_set_aside() -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (900, 900)).save(picture, "PNG")
+    small = ImageParams(max_megapixels=0.5)
+    files = [b"", b"%PDF-1.4", b"<html>", b"some text", b"\0\1\2\3", picture.getvalue()[:200], picture.getvalue()]
+    reasons = [found.reason for one in files if isinstance(found := decode(one, small), Rejected)]
+    assert len(reasons) == len(files)
+    assert [text for text in reasons if german(text) == text] == []
+    assert german("This is text.") == "Dies ist Text."
+
+
+def test_what_the_service_refuses_of_what_the_page_asks() -> None:
+    curated = replay(TWO, events())
+    one = next(iter(curated.clusters.values()))
+    wrong = [
+        d.Merge(clusters=(one.id,), into=one.id), d.Merge(clusters=("c-none", one.id), into=one.id),
+        d.Split(cluster=one.id, images=tuple(one.members), new_cluster="c-2"),
+        d.Split(cluster=one.id, images=("elsewhere",), new_cluster="c-2"),
+        d.ChooseRepresentative(cluster=one.id, image="elsewhere"),
+    ]  # fmt: skip
+    texts: list[str] = []
+    for decision in wrong:
+        with pytest.raises(ImageClusterError) as refused:
+            checked(decision, curated)
+        texts.append(str(refused.value))
+    assert [text for text in texts if german(text) == text] == []
 
 
 def test_what_nothing_has_made_stays_as_it_is() -> None:

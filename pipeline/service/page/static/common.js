@@ -2,7 +2,7 @@
 // What every view shares: talking to the API, toasts with undo, keys. Text from the library only ever becomes
 // text (textContent, value), never markup.
 
-import { language, many, t } from "./words.js";
+import { language, many, said as saidIn, t } from "./words.js";
 
 /** @typedef {{ category: string, number: number }} StoredEvent */
 /** @typedef {{ label: string, run: (event: KeyboardEvent) => void, hidden?: boolean }} Binding */
@@ -81,7 +81,7 @@ async function answered(path, request) {
   if (answer.status === 401) location.href = "/login";
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({}));
-    throw new Refused(problem.detail ?? t("The service answered {status}.", { status: String(answer.status) }), answer.status);
+    throw new Refused(problem.detail ? saidIn(problem.detail) : t("The service answered {status}.", { status: String(answer.status) }), answer.status);
   }
   return answer.json();
 }

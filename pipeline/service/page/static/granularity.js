@@ -3,7 +3,7 @@
 
 import { actor, alertOf, api, base, done, onRefresh, Refused, the, toast, undoEvents } from "./common.js";
 import { followRun, trouble } from "./run_progress.js";
-import { t } from "./words.js";
+import { said, t } from "./words.js";
 
 const REGIONS = ["views", "head", "list"];
 const WAIT_MS = 120; // while the slider moves
@@ -97,7 +97,7 @@ async function followed(id) {
   const run = await followRun(id);
   if (run.state !== "succeeded") { alertOf(new Refused(trouble(run), 0)); return false; }
   const held = run.result?.held ?? [];
-  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.join("; ") }), { link: { text: t("Runs"), href: `${location.pathname.replace(/granularity$/, "runs")}` } });
+  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.map(said).join("; ") }), { link: { text: t("Runs"), href: `${location.pathname.replace(/granularity$/, "runs")}` } });
   return true;
 }
 

@@ -66,8 +66,9 @@ const above = () => waiting.filter((one) => one.nearest_cluster !== null && one.
 function showCount() {
   if (!form) return;
   the("floor-shown", HTMLElement).textContent = `${the("floor", HTMLInputElement).value} %`;
-  the("accept-count", HTMLElement).textContent = manyUnits(above().length);
-  the("accept-all", HTMLButtonElement).disabled = !above().length;
+  const button = the("accept-all", HTMLButtonElement), count = above().length;
+  button.textContent = t("Accept {images}", { images: manyUnits(count) });
+  button.disabled = !count;
 }
 form?.addEventListener("input", showCount);
 form?.addEventListener("submit", async (event) => {

@@ -24,7 +24,7 @@ export function t(text, values = {}) {
   });
 }
 
-/** Sentences that the service says in English, each with what recognises it: pipeline/service/page/said.py.
+/** Sentences that the service says in English, each with what recognises it: pipeline/service/page/sentences.py.
  * @type {[string, RegExp][]} */
 const sentences = (/** @type {any} */ (globalThis).WORDS?.["@said"] ?? []).map((/** @type {[string, string]} */ [text, pattern]) => [text, new RegExp(`^(?:${pattern})$`, "s")]);
 
@@ -41,12 +41,20 @@ export function said(text) {
   return text;
 }
 
+/** A reason inside of a sentence may have lost its full stop. @param {string} text */
+function reason(text) {
+  const stopped = said(`${text}.`);
+  return stopped === `${text}.` ? said(text) : stopped.replace(/\.$/, "");
+}
+
 /** @param {string} name @param {string} value */
 function inPlace(name, value) {
-  if (name === "what" || name === "reason") return said(value);
+  if (name === "what") return said(value);
+  if (name === "reason") return reason(value);
   if (name === "status") return t(value);
+  if (name === "set_aside") return t(value.replace(/_/g, " "));
   const [count = "", word = ""] = value.split(" ");
-  return name === "images" ? many(Number(count.replace(/,/g, "")), word.replace(/s$/, "")) : value;
+  return name === "images" || name === "groups" ? many(Number(count.replace(/,/g, "")), word.replace(/s$/, "")) : value;
 }
 
 /** A number of something. @param {number} count @param {string} word what one of it is called in English */
