@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.real.curation_page import strict_page, toast
-from tests.service.boxes_site import BLUE, BOTH, boxes_site
+from tests.service.boxes_site import BLUE, BOTH, RED, boxes_site
 from tests.service.site import Client, Site
 from tests.steps.objects_library import SIDE
 
@@ -229,3 +229,84 @@ def test_tiles_and_the_large_view_show_the_crop_or_the_whole_image_and_the_addre
     shown.locator("#viewer-crop").click()
     shown.wait_for_function(LOADED)
     assert "crop" not in shown.url
+
+
+def rectangle(shown: Page, selector: str) -> list[float]:
+    """Where an outline is on the picture, as shares of it."""
+    frame, picture = (shown.locator(name).bounding_box() for name in (selector, "#viewer-image"))
+    assert frame is not None
+    assert picture is not None
+    across, down = picture["width"], picture["height"]
+    return [
+        (frame["x"] - picture["x"]) / across, (frame["y"] - picture["y"]) / down,
+        frame["width"] / across, frame["height"] / down,
+    ]  # fmt: skip
+
+
+def test_every_box_of_the_image_is_outlined_also_one_that_a_person_just_added(
+    shown: Page, served: Client, site: Site
+) -> None:
+    opened(shown, served)
+    expect(shown.locator(".viewer-outline")).to_have_count(0)  # the only object is the one that is seen
+    shown.keyboard.press("b")
+    drag(shown, BLUE)
+    shown.keyboard.press("a")
+    shown.locator("#ask-input").fill("post")
+    shown.keyboard.press("Enter")
+    toast(shown, "Added a box")
+    added = ".viewer-outline.added"
+    assert rectangle(shown, added) == pytest.approx(BLUE, abs=0.02)
+    expect(shown.locator("#viewer-boxes")).to_contain_text("1 object in this image. 1 box added for the next run.")
+    shown.locator("#viewer-fill").click()
+    shown.wait_for_function("() => document.querySelector('#viewer').offsetWidth === innerWidth")
+    shown.wait_for_timeout(300)
+    assert rectangle(shown, added) == pytest.approx(BLUE, abs=0.02)
+    for _ in range(4):
+        shown.keyboard.press("+")
+    assert rectangle(shown, added) == pytest.approx(BLUE, abs=0.02)
+    shown.keyboard.press("z")
+    expect(shown.locator("#viewer-zoom")).to_have_text("whole picture")
+    assert rectangle(shown, added) == pytest.approx(BLUE, abs=0.02)
+    shown.evaluate("() => document.exitFullscreen()")
+    shown.keyboard.press("q")
+    expect(shown.locator(added)).to_be_hidden()
+    shown.keyboard.press("q")
+    expect(shown.locator(added)).to_be_visible()
+    shown.keyboard.press("u")
+    expect(shown.locator(added)).to_have_count(0)
+    there = item(served)
+    decision = {"kind": "add_box", "image": there["image_id"], "box": BLUE}
+    served.post("/categories/posts/decisions", json={"decision": decision}).raise_for_status()
+    site.run()
+    served.service.library.forget("posts")
+    opened(shown, served)
+    drawn = sorted(rectangle(shown, name) for name in (".viewer-outline", "#viewer-box"))
+    assert [side for box in drawn for side in box] == pytest.approx([*RED, *BLUE], abs=0.02)
+    expect(shown.locator("#viewer-boxes")).to_contain_text("2 objects in this image.")
+    expect(shown.locator(added)).to_have_count(0)
+
+
+def test_a_box_that_a_person_took_out_is_outlined_as_such_until_the_next_run(shown: Page, served: Client) -> None:
+    there = item(served)
+    served.post(
+        "/categories/posts/decisions", json={"decision": {"kind": "wrong_box", "image": there["image_id"]}}
+    ).raise_for_status()
+    shown.goto(f"/c/posts/rejected?view={there['image_id']}")
+    shown.wait_for_function(LOADED)
+    assert rectangle(shown, ".viewer-outline.wrong") == pytest.approx(RED, abs=0.02)
+    expect(shown.locator("#viewer-box")).to_be_hidden()
+    expect(shown.locator("#viewer-boxes")).to_contain_text("1 box taken out for the next run.")
+
+
+def test_a_crop_in_the_large_view_has_the_margin_of_the_stored_one(shown: Page, served: Client, tmp_path: Path) -> None:
+    other = tmp_path / "margin"
+    other.mkdir()
+    (other / "library").symlink_to(tmp_path / "library")
+    site = Site(other, objects={"unit": "object", "margin": 0.2})
+    site.run()
+    with site.serve() as client:
+        there = item(client)
+        shown.goto(f"{client.url}/c/posts/cluster/{there['cluster']}?view={there['image_id']}&crop=1")
+        expect(shown.locator("#viewer-image")).to_have_attribute("src", re.compile("region"))
+        size = "image => image.decode().then(() => image.naturalWidth)"
+        assert shown.locator("#viewer-image").evaluate(size) == 42

@@ -127,3 +127,20 @@ def test_a_region_is_seen_as_it_was_drawn_and_kept_nowhere(site: Site, client: C
 @pytest.mark.parametrize("box", ["", "1", "a,b,c,d", "0.9,0.1,0.3,0.3", "0.1,0.1,0,0.3", "nan,0,1,1", "0,0,inf,1"])
 def test_a_region_that_is_none_is_told(client: Client, box: str) -> None:
     problem(client.get(f"/images/{image(client, BOTH)['image_id']}/region", params={"box": box}), 422)
+
+
+def test_a_region_is_seen_with_the_margin_of_objects_as_their_stored_crops_are(tmp_path: Path) -> None:
+    objects_library(tmp_path / "library", 24)
+    site = Site(tmp_path, objects={"unit": "object", "margin": 0.2})
+    site.run()
+    with site.serve() as client:
+        there = image(client, "posts/de/de-000.png")
+        address = f"/images/{there['image_id']}/region"
+        question = {"box": ",".join(map(str, there["box"])), "as_object": "true"}
+        answer = client.get(address, params=question).raise_for_status()
+        stored = client.get(f"/thumbnails/{there['content_hash']}").raise_for_status()
+        sizes = [Image.open(BytesIO(one.content)).size for one in (answer, stored)]
+        assert sizes == [(43, 43), (43, 43)]  # whole pixels around a box of 30 pixels, and a fifth of it on each side
+        bare = client.get(address, params={"box": question["box"]}).raise_for_status()
+        assert Image.open(BytesIO(bare.content)).size == (31, 31)
+        assert bare.headers["etag"] != answer.headers["etag"]

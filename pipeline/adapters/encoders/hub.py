@@ -25,10 +25,10 @@ INSTEAD = (
 
 
 @contextmanager
-def hub(spec: str, instead: str = INSTEAD, *, part: str = "weights") -> Generator[None]:
-    """A context in which libraries may fetch a part of a model.
+def hub(spec: str, instead: str = INSTEAD) -> Generator[None]:
+    """A context in which libraries may fetch weights.
 
-    Raises `EncoderError` if it is unavailable; `instead` says what one may do without a hub.
+    Raises `EncoderError` if they are unavailable; `instead` says what one may do without a hub.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import constants
@@ -41,11 +41,11 @@ def hub(spec: str, instead: str = INSTEAD, *, part: str = "weights") -> Generato
     try:
         yield
     except (OSError, RuntimeError, ValueError, LookupError, _client_error()) as error:
-        how = f"The hub answered, but without the {part}" if answers else "The hub does not answer"
+        how = "The hub answered, but without the weights" if answers else "The hub does not answer"
         detail = " ".join(str(error).split())[:200]
         raise EncoderError(
-            f"Not available here: the {part} of {spec}. {how} ({constants.ENDPOINT}), and its cache "
-            f"({constants.HF_HUB_CACHE}) does not have it: {detail.rstrip('.')}. Connect once, {instead}."
+            f"The weights of {spec} are unavailable. {how} ({constants.ENDPOINT}), and they are not in its cache "
+            f"({constants.HF_HUB_CACHE}): {detail.rstrip('.')}. Connect once so that they are fetched, {instead}."
         ) from error
     finally:
         modules.HF_HUB_OFFLINE = before

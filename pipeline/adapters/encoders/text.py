@@ -80,5 +80,5 @@ def _tokenizer(spec: str, model: str, folder: Path | None) -> Any:
             tokenizer_mode=told.get("tokenizer_mode"), **(told.get("tokenizer_kwargs") or {}),
         )  # fmt: skip
     instead = f"or put the tokenizer.json of {repository} into {folder}" if folder else INSTEAD
-    with hub(spec, instead, part="tokenizer"):
+    with hub(f"{spec} (its tokenizer)", instead):
         return open_clip.get_tokenizer(model)

@@ -24,6 +24,7 @@ router = APIRouter(tags=["images"])
 Region = Annotated[
     str, Query(max_length=100, description="Left, top, width and height as shares of the image: 0.1,0.2,0.3,0.4.")
 ]
+AsObject = Annotated[bool, Query(description="With objects.margin around it, as the stored crops of objects have.")]
 Size = Annotated[int, Query(ge=SMALLEST, le=PREVIEW, description="Longer side in pixels, at most.")]
 
 
@@ -45,11 +46,14 @@ def get_objects(service: Shared, image_id: Id) -> ObjectList:
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "Unchanged."}},
 )
-def get_region(service: Shared, request: Request, image_id: Id, box: Region, size: Size = 256) -> Response:
+def get_region(
+    service: Shared, request: Request, image_id: Id, box: Region, size: Size = 256, as_object: AsObject = False
+) -> Response:
     """A region of the original as a JPEG. It is cut for each request and not stored."""
     region = parsed_region(box)
     original = original_of(service, image_id)
-    etag = etag_of(original.etag, *region, size)
+    margin = service.project.settings.objects.margin if as_object else 0.0
+    etag = etag_of(original.etag, *region, size, margin)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Content-Security-Policy": SANDBOX}
     not_modified = unchanged(request, etag)
     if not_modified is not None:
@@ -58,7 +62,7 @@ def get_region(service: Shared, request: Request, image_id: Id, box: Region, siz
     decoded = service.decoders.decode(service.project.bucket.read(original.key))
     if isinstance(decoded, Rejected):
         raise changed(original)
-    pixels = crop_of(decoded.pixels, region, 0.0)
+    pixels = crop_of(decoded.pixels, region, margin)
     return Response(encoded(Image.fromarray(pixels), size), media_type="image/jpeg", headers=headers)
 
 

@@ -5,6 +5,7 @@
 import { alertOf, api, base, decide, readOnly, slug, the } from "./common.js";
 import { ask } from "./dialogs.js";
 import { Drawing } from "./draw.js";
+import { outlineAgain } from "./outlines.js";
 import { many, t } from "./words.js";
 
 /** @typedef {import("./draw.js").Box} Box */
@@ -81,6 +82,7 @@ addEventListener("keydown", (event) => {
 
 /** What the next run will do, said on the page as it is now. */
 async function sayWaiting() {
+  outlineAgain();
   const place = document.getElementById("boxes-waiting");
   if (!place) return;
   const { added, removed, undone } = (await api(base)).boxes_waiting;

@@ -6,6 +6,7 @@
 import { alertOf, api, made, slug, the, undoLast } from "./common.js";
 import { decisionsOn } from "./decisions.js";
 import { freshTiles, items, more, setCurrent } from "./lists.js";
+import { boxInWords, outline, placeOutlines } from "./outlines.js";
 import { drawsOn, toggleDrawing } from "./region.js";
 import { together, Zoom } from "./zoom.js";
 import { t } from "./words.js";
@@ -15,7 +16,7 @@ import { t } from "./words.js";
 const dialog = the("viewer", HTMLDialogElement), other = the("viewer-other", HTMLElement);
 const label = document.body.dataset.groupLabel ?? "folder", groupLabel = label.charAt(0).toUpperCase() + label.slice(1);
 const zoom = new Zoom(the("viewer-frame", HTMLElement), the("viewer-image", HTMLImageElement),
-  (text) => { the("viewer-zoom", HTMLElement).textContent = text; outline(); drawing.place(); });
+  (text) => { the("viewer-zoom", HTMLElement).textContent = text; placeOutlines(); drawing.place(); });
 const otherZoom = new Zoom(other, the("viewer-other-image", HTMLImageElement), () => {});
 together(zoom, otherZoom);
 const drawing = drawsOn(() => seen);
@@ -33,23 +34,7 @@ let held = null;
 /** @type {AbortController | undefined} */
 let asking;
 
-/** Where an object is in its image, drawn on it; nothing while the crop is shown, or for a whole image. */
-function outline() {
-  const frame = the("viewer-box", HTMLElement), image = the("viewer-image", HTMLImageElement);
-  const [x, y, w, h] = (seen?.box ?? "").split(" ").map(Number);
-  frame.hidden = h === undefined || !/\/(original|preview)$/.test(image.src) || !image.offsetWidth;
-  if (frame.hidden || x === undefined || y === undefined || w === undefined || h === undefined) return;
-  const { offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height } = image;
-  Object.assign(frame.style, { left: `${left + x * width}px`, top: `${top + y * height}px`, width: `${w * width}px`, height: `${h * height}px` });
-}
-addEventListener("resize", () => { outline(); drawing.place(); });
-the("viewer-image", HTMLElement).addEventListener("load", outline);
-
-/** A box in words. @param {string | undefined} box */
-function boxText(box) {
-  const sides = box?.split(" ").map((side) => `${Math.round(Number(side) * 100)} %`);
-  return sides && t("{width} × {height} of the image, at {x}, {y}", { width: sides[2] ?? "", height: sides[3] ?? "", x: sides[0] ?? "", y: sides[1] ?? "" });
-}
+new ResizeObserver(() => { placeOutlines(); drawing.place(); }).observe(the("viewer-frame", HTMLElement)); // full screen, too
 
 /** The list at hand, as it is now. */
 const row = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#list .tile[data-id]")]);
@@ -100,6 +85,7 @@ function show(data) {
   if (listed) at = place;
   inAddress(data.id ?? null);
   if (changed) drawing.end();
+  outline(seen);
   if (changed) picture("viewer-image", data.id ?? "", data.key ?? "", data.hash ?? "", zoom);
   the("viewer-key", HTMLElement).textContent = data.key ?? "";
   the("viewer-place", HTMLElement).textContent = place < 0 ? "" : t("{place} of {count} loaded", { place: place + 1, count: row().length });
@@ -143,7 +129,7 @@ function picture(name, id, key, hash, its) {
     };
     large.src = original(id, form);
   };
-  const crop = its === zoom && cropped && seen?.box ? `region?box=${seen.box.split(" ").join(",")}&size=2560` : "";
+  const crop = its === zoom && cropped && seen?.box ? `region?box=${seen.box.split(" ").join(",")}&as_object=true&size=2560` : "";
   if (its === zoom) document.getElementById("viewer-crop")?.setAttribute("aria-pressed", String(crop !== ""));
   load(crop || "original");
 }
@@ -168,7 +154,7 @@ function facts(recorded) {
   const data = seen ?? /** @type {Facts} */ ({}), list = the("viewer-facts", HTMLElement);
   /** @type {[string, string | undefined | null][]} */
   const all = [[t("Cluster"), data.clusterName || data.cluster || t(data.state ?? "")], [t("Fits"), data.probability], [groupLabel, data.group], [t("Tags"), data.tags],
-    [t("Pixels"), data.pixels], [t("Box"), boxText(data.box)], [data.taken ? t("Taken") : t("File date"), data.taken || data.date], ...recorded, [t("Id"), data.id]];
+    [t("Pixels"), data.pixels], [t("Box"), boxInWords(data.box)], [data.taken ? t("Taken") : t("File date"), data.taken || data.date], ...recorded, [t("Id"), data.id]];
   list.replaceChildren(...all.flatMap(([name, value]) => (value ? [made("dt", name), made("dd", value)] : [])));
 }
 
@@ -251,6 +237,7 @@ document.addEventListener("settled", () => void again().catch(alertOf)); // an u
 dialog.addEventListener("close", () => {
   document.body.append(the("toasts", HTMLElement), the("alerts", HTMLElement));
   drawing.end();
+  outline(null);
   inAddress(null);
   asking?.abort();
   const item = items().find((one) => one.contains(row().find((tile) => tile.dataset.id === seen?.id) ?? null));
@@ -274,7 +261,7 @@ the("viewer-face", HTMLElement).addEventListener("click", () => toggleBeside("fa
 the("viewer-hold", HTMLElement).addEventListener("click", () => toggleBeside("held"));
 document.getElementById("viewer-crop")?.addEventListener("click", toggleCrop);
 the("viewer-fill", HTMLElement).addEventListener("click", () => {
-  if (document.fullscreenElement) void document.exitFullscreen(); else dialog.requestFullscreen().catch(alertOf);
+  if (document.fullscreenElement) void document.exitFullscreen(); else document.documentElement.requestFullscreen().catch(alertOf); // browsers refuse a dialog
 });
 document.addEventListener("dblclick", (event) => {
   const pick = event.target instanceof Element ? event.target.closest(".tile .pick") : null;
