@@ -2,7 +2,7 @@
 
 What belongs here: what only the driver can decide, because it alone sees all images in their order: which known image a
 file shows, what is embedded already, and what a worker could not do. Not here: workers (`adapters/executors/`), storing
-(`ingest.py`).
+(`ingest_pass.py`).
 """
 
 from collections.abc import Callable, Iterator

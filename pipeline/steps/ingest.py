@@ -1,42 +1,32 @@
 """Objects → images and embeddings, in one pass. Reads each new or changed object once and decodes it at most once.
 
-What belongs here: deciding what must be read, streaming it, and storing rows, thumbnails and vectors in chunks, so that
-a killed run continues where it stopped. Not here: decoding (`stages/images/decode.py`), the overlap of decoding and
-forward pass (`stages/embeddings/stream.py`), skipping a run without changes (`ingest_cache.py`).
+What belongs here: deciding what must be read, and storing the tables. Not here: the pass itself (`ingest_pass.py`),
+skipping a run without changes (`ingest_cache.py`).
 """
 
-import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Collection
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
-from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
-from pipeline.stages.images.decode import ImageInfo, image_row
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
-from pipeline.steps.as_listed import AsListed
-from pipeline.steps.decode_attempts import CarefulAttempts
-from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers, workers_of
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
+from pipeline.steps.ingest_pass import IngestPass
 from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.objects import objects
 from pipeline.steps.project import Project, Report, timed
-from pipeline.steps.reading import ASKED_AGAIN, read_objects
+from pipeline.steps.reading import ASKED_AGAIN
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import TABLE_SUFFIX
-from pipeline.storage.vectors import VectorStore
 
-ROWS_AT_ONCE = 1024
 CODE = 4  # increase when decoding returns something else, so that stored rows are computed again
 USABLE_SINCE = 1  # rows of usable images are kept from this CODE on; only rejected images are tried again
 
@@ -82,21 +72,21 @@ def _update(
     embed: bool,
     lost: bool,
 ) -> None:
-    """`lost`: whether resolved contents are to be made again."""
+    """Read what is new or changed in `source`, the manifest, and store both artefacts.
+
+    `fingerprint`: of the vectors. `seen`: of the inputs of this run. `lost`: whether lost contents are made again.
+    """
     present = source.table("manifest", MANIFEST_SCHEMA).filter(pl.col("change") != "removed")
     rows = _reusable_rows(project, slug, present)
-    missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
     vectors = project.vectors(fingerprint) if embed else None
     with_vector: set[str] = vectors.known() if vectors else set()
-    ok = rows.filter(pl.col("status") == "ok")
-    unembedded = ok.filter(~pl.col("content_hash").is_in(list(with_vector))).unique("content_hash", maintain_order=True)
-    again = present.join(unembedded.select("image_id"), on="image_id", how="semi", maintain_order="left")
-    todo = pl.concat([missing, again]) if embed else missing
+    usable = rows.filter(pl.col("status") == "ok")
+    todo = _to_read(present, rows, usable, with_vector if embed else None)
     images.counts["read"] = todo.height
-    work = _Work(project, slug, vectors, with_vector, _known_images(project, slug, todo))
-    work.readable, work.others = ok["key"].tail(ASKED_AGAIN).to_list(), present.height - todo.height
-    work.go(todo)
-    rows = pl.concat([rows, work.frame]).unique("image_id", keep="last").sort("key")
+    reading = IngestPass(project, slug, vectors, with_vector, _known_images(project, slug, todo))
+    reading.readable, reading.others = usable["key"].tail(ASKED_AGAIN).to_list(), present.height - todo.height
+    reading.run(todo)
+    rows = pl.concat([rows, reading.frame]).unique("image_id", keep="last").sort("key")
     if lost:
         read_again(project, slug, present, rows, _known_images(project, slug, present))
     project.contents.compact(slug)
@@ -104,154 +94,40 @@ def _update(
     _store_images(project, slug, rows, images)
     if vectors is not None:
         vectors.compact(slug)
-        embeddings.facts |= work.workers
-        ok = rows.filter(pl.col("status") == "ok")
-        store_embeddings(project, slug, ok, fingerprint, work.embedded, work.seconds, embeddings)
+        embeddings.facts |= reading.workers
+        usable = rows.filter(pl.col("status") == "ok")
+        store_embeddings(project, slug, usable, fingerprint, reading.embedded, reading.seconds, embeddings)
     _require_usable_image(project, rows, images.category)
     _remember_contents(project, slug)
     ingest_cache.remember(project, slug, seen, rows, images, vectors)
-    images.counts["decoded"] = work.decoded
+    images.counts["decoded"] = reading.decoded
 
 
-class _Work:
-    """One pass over the objects that must be read."""
+def _to_read(
+    present: pl.DataFrame, rows: pl.DataFrame, usable: pl.DataFrame, with_vector: Collection[str] | None
+) -> pl.DataFrame:
+    """The manifest rows whose objects must be read: those without a row, and one per image without a vector.
 
-    def __init__(
-        self, project: Project, slug: str, vectors: VectorStore | None, with_vector: set[str], images: KnownImages
-    ) -> None:
-        """`with_vector` are the content hashes that have a vector."""
-        self.project, self.slug, self.vectors, self.with_vector, self.images = (
-            project,
-            slug,
-            vectors,
-            with_vector,
-            images,
-        )
-        self.journal = project.layout.journal(slug)
-        self.rows: list[dict[str, Any]] = []
-        self.pending: list[tuple[str, Any]] = []
-        self.cameras: list[tuple[str, str]] = []
-        self.frames: list[pl.DataFrame] = []
-        self.readable: Sequence[str] = ()  # keys of some usable images that are there
-        self.others = 0  # images that are not read
-        self.decoded = self.embedded = 0
-        self.seconds = 0.0
-        self.listed = AsListed()
-        self.workers: dict[str, float] = {}  # what they did, for people
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        return pl.concat([pl.DataFrame(schema=IMAGES_SCHEMA), *self.frames])
-
-    def go(self, todo: pl.DataFrame) -> None:
-        """Read and embed the objects of these manifest rows, in their order."""
-        if not todo.height:
-            return
-        with closing(self.project.attempts(self.slug)) as attempts:
-            self._stream(todo, attempts)
-
-    def _stream(self, todo: pl.DataFrame, attempts: CarefulAttempts) -> None:
-        started = perf_counter()
-        doing = "embed" if self.vectors is not None else "read"
-        self.listed = AsListed(dict(todo.select("key", "size").iter_rows()))
-        outcomes = self._outcomes(todo["key"].to_list(), attempts)
-        try:
-            of_outcome = zip(outcomes, _iterate_rows(todo))  # noqa: B905 — a failure ends the outcomes early
-            for done, (outcome, row) in enumerate(of_outcome, start=1):
-                self._take(outcome, row)
-                self.project.talk.progress(f"{doing} {self.slug}", done, todo.height)
-                if len(self.rows) >= self.project.settings.encoder.chunk_size:
-                    self._flush()
-        finally:
-            # also after Ctrl-C, so that finished work is kept
-            self._flush()
-            self.seconds = perf_counter() - started
-            self.workers = facts_of_workers(self.project, self.seconds, embed=self.vectors is not None)
-
-    def _outcomes(self, keys: list[str], attempts: CarefulAttempts) -> Iterator[Outcome[str]]:
-        """By the workers of `execution.engine`, or in this process."""
-        if self.project.settings.execution.engine == "local":
-            return self._outcomes_here(keys, attempts)
-        return outcomes_of_workers(
-            workers_of(self.project, embed=self.vectors is not None), keys,
-            contents=self.project.contents.read(lambda _damaged: None),
-            with_vector=self.with_vector, images=self.images, is_known=self._is_known,
-            here=lambda some: self._outcomes_here(some, attempts),
-            apart=lambda some: self._outcomes_here(some, attempts.of_every_file()),
-            keys_per_task=self.project.settings.execution.ray.keys_per_task,
-        )  # fmt: skip
-
-    def _outcomes_here(self, keys: list[str], attempts: CarefulAttempts) -> Iterator[Outcome[str]]:
-        settings = self.project.settings
-        return stream(
-            self.listed.watch(read_objects(
-                self.project.bucket, keys, readable=self.readable, others=self.others,
-                most=int(settings.images.max_megabytes * 1e6),
-            )),
-            image_params=settings.images,
-            # opened before anything is read: without an encoder the reading would be in vain
-            encoder=self.project.encoder if self.vectors is not None else None,
-            batch_size=settings.encoder.batch_size,
-            threads=settings.encoder.decode_threads,
-            thumbnail_pixels=settings.images.thumbnail_pixels,
-            skip=self._is_known,
-            images=self.images,
-            attempts=attempts,
-            on_notice=self.project.talk.notice,
-        )  # fmt: skip
-
-    def _is_known(self, image: str) -> bool:
-        """Whether neither a vector nor a thumbnail is to be made of an image."""
-        return image in self.with_vector and self.project.thumbnails.has(image)
-
-    def _take(self, outcome: Outcome[str], row: dict[str, Any]) -> None:
-        if outcome.token != row["key"]:
-            raise RuntimeError(f"The reader gave {outcome.token} where {row['key']} was asked for.")
-        self.rows.append(image_row(row, self.listed.judge(row["key"], outcome.image)))
-        if outcome.image.content_hash is None:
-            return
-        if isinstance(outcome.image, ImageInfo) and outcome.image.camera is not None:
-            self.cameras.append((outcome.image.content_hash, outcome.image.camera))
-        if outcome.thumbnail is not None:
-            self.decoded += not outcome.vector_known
-            turned = self.images.may_be_turned(outcome.image.content_hash)
-            self.project.thumbnails.write(outcome.image.content_hash, outcome.thumbnail, again=turned)
-        if outcome.vector is not None and outcome.image.content_hash not in self.with_vector:
-            self.embedded += 1
-            self.with_vector.add(outcome.image.content_hash)
-            self.pending.append((outcome.image.content_hash, outcome.vector))
-
-    def _flush(self) -> None:
-        import numpy as np
-
-        if self.vectors is not None and self.pending:
-            self.vectors.append(self.slug, [name for name, _ in self.pending], np.stack([v for _, v in self.pending]))
-            self.pending = []
-        self.project.contents.append(self.slug, self.images.new_rows)
-        self.images.new_rows.clear()
-        self.project.cameras(self.slug).append(self.cameras)
-        self.cameras.clear()
-        if self.rows:
-            frame = pl.DataFrame(self.rows, schema=IMAGES_SCHEMA)
-            self.journal.mkdir(parents=True, exist_ok=True)
-            part = self.journal / f"{len(self.frames):06d}-{secrets.token_hex(4)}{TABLE_SUFFIX}"
-            staged = part.with_name(f".{part.name}")
-            frame.write_parquet(staged)
-            staged.replace(part)
-            self.frames.append(frame)
-            self.rows = []
+    `with_vector` None: vectors are not wanted.
+    """
+    missing = present.filter(~pl.col("image_id").is_in(rows["image_id"].implode()))
+    if with_vector is None:
+        return missing
+    unembedded = usable.filter(~pl.col("content_hash").is_in(list(with_vector)))
+    one_each = unembedded.unique("content_hash", maintain_order=True).select("image_id")
+    return pl.concat([missing, present.join(one_each, on="image_id", how="semi", maintain_order="left")])
 
 
 def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImages:
     """What earlier runs stored of the images behind these manifest rows."""
     if not todo.height:
         return KnownImages(pl.DataFrame(schema=CONTENTS_SCHEMA), {}, set(), lambda _image, _thumbnail: None)
-    shown = pl.DataFrame(schema={"key": pl.String, "content_hash": pl.String})
+    usable = pl.DataFrame(schema={"key": pl.String, "content_hash": pl.String})
     current = project.store.current(slug, "images")
     if current is not None:
         rows = current.table("images", IMAGES_SCHEMA, ["key", "content_hash", "status"])
-        shown = rows.filter(pl.col("status") == "ok").select(shown.columns)
-    changed = shown.join(todo.select("key"), on="key", how="semi")
+        usable = rows.filter(pl.col("status") == "ok").select(usable.columns)
+    changed = usable.join(todo.select("key"), on="key", how="semi")
 
     def looks_like(image: str, thumbnail: bytes) -> Likeness | None:
         stored_thumbnail = project.thumbnails.read(image)
@@ -261,14 +137,8 @@ def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImage
     def damaged(path: Path) -> None:
         project.talk.notice(f"{path} cannot be read: its files are recognised by key and look instead.")
 
-    stored, named = project.contents.read(damaged), set(shown["content_hash"].to_list())
+    stored, named = project.contents.read(damaged), set(usable["content_hash"].to_list())
     return KnownImages(stored, dict(changed.iter_rows()), named, looks_like)
-
-
-def _iterate_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows as dictionaries, in slices: all at once they would take several times the memory of the frame."""
-    for part in frame.iter_slices(ROWS_AT_ONCE):
-        yield from part.iter_rows(named=True)
 
 
 def _reusable_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFrame:

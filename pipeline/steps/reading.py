@@ -1,7 +1,7 @@
 """Objects of the bucket, one by one: a single object that cannot be read costs one row, a bucket that fails ends all.
 
 What belongs here: telling the two apart. Not here: reading and retries (`adapters/`), what becomes of the bytes
-(`ingest.py`, `crops.py`).
+(`ingest_pass.py`, `crops.py`).
 
 A bad sector, a file without the right to read it and a key that the server always refuses are the trouble of one
 object. An unplugged disk, a lost share and expired credentials look the same in the first object that they hit. So an

@@ -1,7 +1,7 @@
 """What is being decoded at this moment, on disk, so that the next process knows what the last one died of.
 
 What belongs here: the two files of a category. Not here: decoding (`stages/images/`), what is done with such a file
-(`steps/ingest.py`).
+(`steps/ingest_pass.py`).
 
 `decoding` has one slot per thread, and a few more: the hash of the content that is decoded. A slot keeps its hash until
 it is used again, because a process may die a moment after its codec damaged it. So a few sound files are suspected too:

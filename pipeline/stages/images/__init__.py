@@ -9,5 +9,5 @@
   for JPEG and WebP; `decode_ahead.py`: many images ahead, in order.
 - `identity.py`: which known image a file shows.
 
-Not here: reading objects and storing rows (`steps/ingest.py`).
+Not here: reading objects and storing rows (`steps/ingest_pass.py`, `steps/ingest.py`).
 """

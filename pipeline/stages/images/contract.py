@@ -1,7 +1,7 @@
 """What `images` stores: its table and its facts.
 
 What belongs here: the schema and the `Facts` that the next run reads. Not here: decoding (`decode.py`), ingestion
-(`steps/ingest.py`).
+(`steps/ingest_pass.py`).
 """
 
 import polars as pl
