@@ -1,7 +1,7 @@
 """What is embedded: the fingerprint of the vectors, and the table `embeddings`.
 
-What belongs here: both, for whole images and for objects. Not here: embedding (`ingest_pass.py`, `crops.py`), vectors on
-disk (`storage/vectors.py`).
+What belongs here: both, for whole images and for objects. Not here: embedding (`ingest_pass.py`, `crops.py`), vectors
+on disk (`storage/vectors.py`).
 """
 
 import polars as pl
