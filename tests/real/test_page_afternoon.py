@@ -421,6 +421,24 @@ def test_a_key_right_after_a_dialog_was_closed_is_not_taken_for_typing(shown: Pa
     expect(shown.locator(".card.current")).to_have_count(1)
 
 
+def test_at_360_pixels_the_question_for_a_name_is_low_and_close_is_in_sight_below_the_keys(
+    shown: Page, served: Client
+) -> None:
+    shown.set_viewport_size({"width": 360, "height": 740})
+    shown.goto("/c/bollards")
+    box = shown.locator("#who").bounding_box()
+    assert box is not None
+    assert box["height"] < 90
+    for view in ("", "/map", f"/cluster/{next(iter(clusters(served)))}"):
+        shown.goto(f"/c/bollards{view}")
+        shown.locator("#help-button").click()
+        expect(shown.locator("#help").get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
+        expect(shown.locator("#help-title")).to_be_in_viewport(ratio=1)
+        assert shown.locator("#help").evaluate("it => it.scrollHeight - it.clientHeight") <= 0
+        if not view:
+            assert shown.locator("#help-keys").evaluate("it => it.scrollHeight - it.clientHeight") <= 0
+
+
 @pytest.mark.parametrize("view", [*VIEWS, "/cluster"], ids=lambda view: view or "clusters")
 def test_at_360_pixels_nothing_has_to_be_scrolled_sideways(shown: Page, served: Client, view: str) -> None:
     shown.set_viewport_size({"width": 360, "height": 740})

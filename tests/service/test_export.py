@@ -15,7 +15,7 @@ def test_a_table_of_a_cluster_is_sent_as_a_file_in_each_format(site: Site) -> No
         images = set(client.ids(cluster=cluster))
         address = "/categories/bollards/export"
         csv = client.get(address, params={"cluster": cluster})
-        assert csv.headers["content-disposition"] == 'attachment; filename="bollards.csv"'
+        assert csv.headers["content-disposition"] == f'attachment; filename="bollards-{cluster}.csv"'
         assert set(pl.read_csv(io.BytesIO(csv.content))["image_id"]) == images
         rows = client.get(address, params={"cluster": cluster, "format": "json"}).json()
         assert {row["image_id"] for row in rows} == images
@@ -28,6 +28,7 @@ def test_a_zip_has_the_originals_in_a_folder_per_cluster(site: Site) -> None:
         cluster = client.clusters()[0]["id"]
         client.patch(f"/clusters/{cluster}", json={"name": "Red: wet"}).raise_for_status()
         sent = client.get("/categories/bollards/export", params={"format": "zip", "cluster": "Red: wet"})
+        assert sent.headers["content-disposition"] == 'attachment; filename="bollards-red-wet.zip"'
         with zipfile.ZipFile(io.BytesIO(sent.content)) as archive:
             table = pl.read_csv(io.BytesIO(archive.read("metadata.csv")))
             assert set(table["label"]) == {"Red: wet"}

@@ -31,6 +31,7 @@ from pipeline.service.page.said import for_scripts, said
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
 from pipeline.stages.published.group_words import group_word, plural
+from pipeline.stages.published.news import called
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter()
@@ -92,7 +93,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = {"number": language.number, "percent": language.percent, "code": country_code,
-               "plural": language.counted, "moment": _moment, "said": said}  # fmt: skip
+               "plural": language.counted, "moment": _moment, "said": said, "called": called}  # fmt: skip
     made.filters.update(cast("Any", filters))
     words = {"t": language.t, "kbd": language.keys, "code": language.code, "language": language.language,
              "languages": language.languages}  # fmt: skip

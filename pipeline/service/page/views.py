@@ -23,6 +23,7 @@ from pipeline.service.routes.objects import parsed_region
 from pipeline.service.routes.source import offered
 from pipeline.service.runs import OPEN
 from pipeline.stages.published.guard import holds_most
+from pipeline.stages.published.news import called
 from pipeline.steps.labels import compare_command, warning_about_groups
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import Snapshot
@@ -101,7 +102,7 @@ def cluster_page(
     cluster_id = snapshot.find_cluster(cluster)
     if cluster_id is None:
         raise Missing(t("There is no cluster {id} in {category} now: it died or is empty. Its history is kept.",
-                        id=cluster[:100], category=snapshot.base.category))  # fmt: skip
+                        id=cluster[:100], category=called(snapshot.base.category)))  # fmt: skip
     if cluster_id != cluster:
         return RedirectResponse(f"/c/{slug}/cluster/{cluster_id}", 303)
     label = group_label(service, snapshot)
@@ -127,7 +128,7 @@ def find(service: Shared, slug: str, image: Annotated[str, Query(max_length=100)
     snapshot = snapshot_of(service, slug)
     row = snapshot.base.row_of.get(image)
     if image and row is None:
-        raise Missing(t("There is no image {id} in {category}.", id=image, category=snapshot.base.category))
+        raise Missing(t("There is no image {id} in {category}.", id=image, category=called(snapshot.base.category)))
     region = parsed_region(box) if image and box else None
     return show(
         service, snapshot, "find", region=",".join(f"{side:g}" for side in region) if region else "",

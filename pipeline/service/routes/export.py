@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from pipeline.service.context import Shared
-from pipeline.service.routes.common import Slug, category_of
+from pipeline.service.context import Service, Shared
+from pipeline.service.routes.common import Slug, category_of, cluster_of
 from pipeline.service.routes.image_query import ImageQuery, given
+from pipeline.stages.published.slugs import slugify
 from pipeline.steps.coco import coco_bytes, coco_document
 from pipeline.steps.export import WITH_ORIGINALS, TableFormat, select_images, sidecar_pieces, write_table, zip_pieces
+from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter(tags=["export"])
 ExportFormat = TableFormat | Literal["zip", "coco", "xmp"]
@@ -55,6 +57,14 @@ def export_category(
         buffer = io.BytesIO()
         write_table(images, format, buffer)
         pieces = iter((buffer.getvalue(),))
-    name = f"{snapshot.slug}.{ENDINGS.get(format, format)}"
+    name = f"{_called(service, snapshot, wanted)}.{ENDINGS.get(format, format)}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(pieces, media_type=MEDIA_TYPES[format], headers=headers)
+
+
+def _called(service: Service, snapshot: Snapshot, wanted: ImageQuery) -> str:
+    """The name of a file without its ending: the category, and the one cluster or tag that was asked for."""
+    homes = [cluster_of(service, cluster, snapshot)[1] for cluster in given(wanted.cluster)]
+    names, tags = [snapshot.clusters[home]["name"] or home for home in homes], given(wanted.tag)
+    parts = [slugify(name) for one in (names, tags) if len(one) == 1 for name in one]
+    return "-".join([snapshot.slug, *(part for part in parts if part)])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.stages.manifest.keys import SINGLE_CATEGORY
 from pipeline.stages.published.document import Json
 from pipeline.stages.published.group_words import plural
 
@@ -14,9 +15,14 @@ _MAX_ROWS = 50
 _MAX_PLACES = 4
 
 
+def called(category: str) -> str:
+    """A category as a sentence names it: one that is called `all` would read as a word of the sentence."""
+    return f"“{category}”" if category == SINGLE_CATEGORY else category
+
+
 def headline(changes: Mapping[str, Any]) -> str:
     """The changes as one sentence."""
-    summary, category = changes["summary"], changes["category"]
+    summary, category = changes["summary"], called(changes["category"])
     moves = {"imagesAdded": "came", "imagesRemoved": "left", "imagesMoved": "moved"}
     images = _join([f"{_counted(summary[name], 'image')} {word}" for name, word in moves.items() if summary[name]])
     if changes["previousGeneratedAt"] is None:

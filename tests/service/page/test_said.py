@@ -128,8 +128,8 @@ def test_headlines_of_what_was_published() -> None:
         "7 geblieben; 1 zu prüfen."
     )
     assert german(news({}, kept=7)) == ("In my posts hat sich nichts geändert: 7 Cluster wie zuvor; 1 zu prüfen.")
-    first = "all is published for the first time: 606 of 633 images are in 11 clusters."
-    assert german(first) == "all ist zum ersten Mal veröffentlicht: 633 Bilder, davon 606 in Clustern (11 Cluster)."
+    first = "“all” is published for the first time: 606 of 633 images are in 11 clusters."
+    assert german(first) == "“all” ist zum ersten Mal veröffentlicht: 633 Bilder, davon 606 in Clustern (11 Cluster)."
 
 
 def test_no_clause_of_a_headline_is_left_out() -> None:

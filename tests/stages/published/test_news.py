@@ -43,3 +43,8 @@ def test_groups_are_called_what_they_are_in_the_table():
     after = built(cluster("c-1", *images(0, 10)))
     assert "| Folders | Review |" in news.markdown(changes.build_changes(None, after, {}), "folder")
     assert "| Countries | Review |" in news.markdown(changes.build_changes(None, after, {}))
+
+
+def test_a_category_that_is_called_all_stands_in_quotes() -> None:
+    assert news.called("all") == "“all”"
+    assert news.called("bollards") == "bollards"
