@@ -1,8 +1,8 @@
 """Decisions of people about one data directory: deciding, undoing, and the clusters after all decisions.
 
-What belongs here: recording the state that a decision changes, joining stored clusters with stored events. Not here:
-what a decision needs (`curation/checks.py`) and does (`curation/replay.py`), the database (`storage/curation/`),
-publishing (`publish.py`).
+What belongs here: joining stored clusters with stored events, storing decisions in one transaction. Not here: what is
+stored around a decision (`recording.py`), what it needs (`curation/checks.py`) and does (`curation/replay.py`), the
+database (`storage/curation/`), publishing (`publish.py`).
 """
 
 import os
@@ -19,16 +19,16 @@ from pipeline.curation import decisions as d
 from pipeline.curation.checks import check_images, checked, known_cluster
 from pipeline.curation.clusters import Computed, Curated, CuratedCluster
 from pipeline.curation.decisions import Decision
-from pipeline.curation.events import ClusterState, Event, active_events
-from pipeline.curation.fields import one_line, several_lines
+from pipeline.curation.events import Event, active_events
 from pipeline.curation.replay import replay
 from pipeline.curation.review import reasons
-from pipeline.errors import ConflictError, DamagedDatabaseError, DecisionError
+from pipeline.errors import DamagedDatabaseError, DecisionError
 from pipeline.stages.contract import columns
 from pipeline.stages.identities.contract import LEDGER_SCHEMA, MEMBERS_SCHEMA
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.data_directory import DataDirectory
 from pipeline.steps.decision_guard import DecisionGuard, ways_on
+from pipeline.steps.recording import Common, check_revisions, clean_actor, clean_remark, events_with_key, state_before
 from pipeline.steps.units import units
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.curation import marker
@@ -52,15 +52,6 @@ class _Cached:
     version: str
     computed: Computed
     curated: Curated | None = None
-
-
-@dataclass(frozen=True)
-class _Common:
-    """The fields that all events of one call share."""
-
-    at: str
-    actor: str
-    why: str | None
 
 
 class Curation:
@@ -165,18 +156,16 @@ class Curation:
         for slug in decisions:
             self.checked(slug)
         with self.store.transactions(list(decisions)) as transactions:
-            if key is not None and (stored := _events_with_key(transactions, decisions, key)) is not None:
+            if key is not None and (stored := events_with_key(transactions, decisions, key)) is not None:
                 return stored
-            _check_revisions(transactions.values(), expected or {})
-            common = _Common(self._data.now(), _who(actor), _remark(why))
+            check_revisions(transactions.values(), expected or {})
+            common = Common(self._data.now(), clean_actor(actor), clean_remark(why))
             events = {slug: self._append(tx, decisions[slug], common, key) for slug, tx in transactions.items()}
         with suppress(OSError):  # the decisions are stored; the next one writes the mark
             marker.mark(self._data.layout, [slug for slug, made in events.items() if made], common.at)
         return events
 
-    def _append(
-        self, tx: "Transaction", decisions: Sequence[Decision], common: "_Common", key: str | None
-    ) -> list[Event]:
+    def _append(self, tx: "Transaction", decisions: Sequence[Decision], common: Common, key: str | None) -> list[Event]:
         events: list[Event] = []
         for decision in decisions:
             # uncommitted events stay out of the cache: another transaction may take their numbers
@@ -190,7 +179,7 @@ class Curation:
                     actor=common.actor,
                     why=common.why,
                     key=None if events else key,
-                    state=_state(fitting, curated),
+                    state=state_before(fitting, curated),
                 )
             )
         return events
@@ -278,53 +267,3 @@ def _computed(stored: Artifact) -> Computed:
         unclustered=frozenset(members.filter(pl.col("cluster_id").is_null())["content_hash"]),
         former={name: frozenset(images) for name, images in book.select("cluster_id", "members").iter_rows()},
     )
-
-
-def _events_with_key(
-    transactions: Mapping[str, "Transaction"], decisions: Mapping[str, Sequence[Decision]], key: str
-) -> dict[str, list[Event]] | None:
-    """The events that an earlier call with this key stored. The events of one call have consecutive numbers."""
-    firsts = {slug: tx.with_key(key) for slug, tx in transactions.items()}
-    if not any(firsts.values()):
-        return None
-    stored: dict[str, list[Event]] = {}
-    for slug, first in firsts.items():
-        start = len(transactions[slug].events) if first is None else first.number - 1
-        stored[slug] = transactions[slug].events[start : start + len(decisions[slug])]
-        if [event.decision.kind for event in stored[slug]] != [event.kind for event in decisions[slug]]:
-            raise ConflictError(f"The key {key!r} was used for other decisions, so nothing was stored. Use a new key.")
-    return stored
-
-
-def _who(actor: str) -> str:
-    try:
-        return one_line(actor)
-    except ValueError:
-        raise DecisionError("Nothing says who decides: `actor` holds no letter. Give a name.") from None
-
-
-def _remark(why: str | None) -> str | None:
-    """The remark without control characters, which PostgreSQL refuses; None if nothing is left."""
-    try:
-        return several_lines(why) if why is not None else None
-    except ValueError:
-        return None
-
-
-def _check_revisions(transactions: Collection["Transaction"], expected: Mapping[str, int]) -> None:
-    for cluster, revision in expected.items():
-        now = max(tx.revision(cluster) for tx in transactions)  # 0 in the categories that do not have this id
-        if now != revision:
-            raise ConflictError(
-                f"Cluster {cluster} was changed since you saw it (revision {revision}, now {now}), so nothing was "
-                "stored. Look at it again, then decide."
-            )
-
-
-def _state(decision: Decision, curated: Curated) -> dict[str, ClusterState]:
-    # where images come from is known without all others that are there
-    sources = decision.clusters if isinstance(decision, d.Move | d.Exclude | d.WrongBox) else ()
-    names = [name for name in decision.clusters_touched() if name not in sources]
-    touched = [curated.clusters[name] for name in names if name in curated.clusters]
-    return {cluster.id: ClusterState(cluster.name, cluster.status, cluster.members, cluster.description)
-            for cluster in touched}  # fmt: skip

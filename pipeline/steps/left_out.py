@@ -20,9 +20,10 @@ from pipeline.steps.project import Project
 def left_out(
     project: Project, category: str, frame: pl.DataFrame, objects: Callable[[], Iterable[ObjectInfo]]
 ) -> list[str]:
-    """Keys of images that count as removed, are not among `objects`, and are there; some are asked for.
+    """Keys of images that count as removed although the bucket holds them; the bucket is asked for a sample.
 
-    `frame` has `MANIFEST_SCHEMA`. An image can be removed and listed: settings decide what is an image.
+    `frame` has `MANIFEST_SCHEMA`. Keys among `objects` are no finding: a listed image counts as removed if the settings
+    no longer take it for an image.
     """
     source = project.settings.source
     removed = [
@@ -38,7 +39,7 @@ def left_out(
 
 
 def refuse(project: Project, category: str, lacking: list[str]) -> None:
-    """Raises `BucketUnreachableError` if a second listing left out images too."""
+    """Raise `BucketUnreachableError` if a second listing left out images too."""
     if lacking:
         raise BucketUnreachableError(
             f"The listing of {category} in {project.bucket.url} leaves out images that are there, for example "
