@@ -203,11 +203,12 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
 @click.option("--category", help="Category of the image, if its key does not say.")
 @click.option("--top-k", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Number of results.")
 @click.option("--min-score", type=click.FloatRange(-1, 1), default=-1.0, help="Leave out less similar images.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, the best first.")
 @where_options
 @with_project
 def similar(
     project: "Project", key: str | None, text: str | None, unwanted: tuple[str, ...], category: str | None, top_k: int,
-    min_score: float, as_json: bool,
+    min_score: float, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Find the images most similar to KEY: the key or id of a stored image, or an image file.
 
@@ -220,8 +221,9 @@ def similar(
       image-cluster similar ./post.jpg --category bollards | cut -f2
       image-cluster similar bollards/de/de-001-800w.webp --text "red" --not "snow"
       image-cluster similar --text "red and white striped post"
+      image-cluster similar ./post.jpg --top-k 500 --csv > ranking.csv
     """
-    from pipeline.console import print_json, print_rows
+    from pipeline.console import print_csv, print_json, print_rows
     from pipeline.steps.search import find_composed, find_similar
 
     if key is not None and not text and not unwanted:
@@ -230,7 +232,7 @@ def similar(
         rows = find_composed(
             project, key, text=text, unwanted=unwanted, category=category, top_k=top_k, min_score=min_score
         )
-    (print_json if as_json else print_rows)(rows)
+    (print_json if as_json else print_csv if as_csv else print_rows)(rows)
 
 
 @main.command()

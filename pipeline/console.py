@@ -3,6 +3,7 @@
 What belongs here: formatting. Not here: commands (`cli.py`). Rich is imported when it is first needed.
 """
 
+import csv
 import json
 import sys
 from time import monotonic
@@ -143,6 +144,14 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
     click.echo("\t".join(rows[0]))
     for row in rows:
         click.echo("\t".join(_cell(value) for value in row.values()))
+
+
+def print_csv(rows: list[dict[str, Any]]) -> None:
+    """Rows as CSV with a head line; nothing for no rows."""
+    if rows:
+        table = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

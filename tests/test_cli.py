@@ -119,6 +119,8 @@ def test_the_four_commands_one_after_another_do_what_run_does(library: Path) -> 
     found = call("similar", "bollards/de/000-800w.png", "--out", "e", "--top-k", "3")
     assert found.stdout.splitlines()[0] == "score\tkey\timage_id"
     assert found.stdout.splitlines()[1].split("\t")[1] == "bollards/de/000-800w.png"
+    ranking = call("similar", "bollards/de/000-800w.png", "--out", "e", "--top-k", "3", "--csv")
+    assert ranking.stdout.splitlines() == [line.replace("\t", ",") for line in found.stdout.splitlines()]
     asked = call("sql", "SELECT count(*) AS n FROM images", "--out", "e", "--json")
     assert json.loads(asked.stdout) == [{"n": 24}]
 

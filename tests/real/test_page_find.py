@@ -1,5 +1,6 @@
 """Find, and every action on many images: an action says how many images it covers, and covers exactly those."""
 
+import csv
 import io
 import re
 from typing import Any
@@ -165,3 +166,21 @@ def test_of_two_filters_in_a_row_the_later_one_stands(shown: Page) -> None:
         route.continue_(url=route.request.url.split("?")[0])
     shown.wait_for_load_state("networkidle")
     expect(shown.locator(".card")).to_have_count(0)
+
+
+def test_the_ranking_that_is_seen_is_saved_with_its_ratings(shown: Page, served: Client) -> None:
+    shown.goto(f"/c/bollards/find?image={served.ids()[0]}")
+    tiles = shown.locator("#list .tile")
+    expect(tiles.nth(3)).to_be_visible()
+    worst = tiles.nth(3).get_attribute("data-id")
+    tiles.nth(3).locator(".dislike").click()
+    expect(shown.locator("#found")).to_contain_text("1 rating")
+    with shown.expect_download() as saved:
+        shown.locator("#ranking").get_by_role("button", name="CSV").click()
+    assert saved.value.suggested_filename == "bollards-similar.csv"
+    rows = list(csv.DictReader(saved.value.path().open()))
+    seen = tiles.evaluate_all("all => all.map((one) => one.dataset.id)")
+    assert [row["image_id"] for row in rows] == [one for one in seen if one != worst]
+    shown.goto("/c/bollards/find")
+    expect(shown.locator("#exports")).to_be_visible()
+    expect(shown.locator("#ranking")).to_be_hidden()

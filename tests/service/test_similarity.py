@@ -1,5 +1,6 @@
 """Search over HTTP: itself first, filters inside the search, and every way to ask."""
 
+import csv
 import io
 import time
 
@@ -35,6 +36,20 @@ def test_a_member_finds_itself_first_and_its_copy_next_with_score_one(shared: Cl
     assert scores == sorted(scores, reverse=True)
     assert len(items) == 10
     assert answer.json()["searched"] == 37
+
+
+def test_a_ranking_is_sent_as_csv_in_the_same_order(shared: Client) -> None:
+    question = {"image_id": shared.ids()[0], "top_k": 7}
+    wanted = shared.post("/similarity/find", json=question).json()["items"]
+    sent = shared.post("/similarity/find", json=question | {"format": "csv"})
+    assert sent.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(sent.text)))
+    assert [row["image_id"] for row in rows] == [one["image"]["image_id"] for one in wanted]
+    assert [float(row["score"]) for row in rows] == [one["score"] for one in wanted]
+    assert [row["rank"] for row in rows] == [str(place) for place in range(1, 8)]
+    files = {"file": ("x.png", encoded("red"), "image/png")}
+    brought = shared.post("/similarity/find", files=files, data={"options": '{"top_k": 3, "format": "csv"}'})
+    assert len(brought.text.splitlines()) == 4
 
 
 def test_the_best_of_a_filter_are_as_many_as_were_asked_for(shared: Client) -> None:

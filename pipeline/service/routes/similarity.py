@@ -3,9 +3,11 @@
 What belongs here: HTTP. Not here: the search (`service/search.py`).
 """
 
-from typing import Annotated
+import csv
+import io
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, model_validator
 from starlette.datastructures import UploadFile
@@ -53,6 +55,7 @@ class FindOptions(Shape):
     filters: FindFilters = FindFilters()
     liked: Ids = Field(default=[], description="Ids of good results: the query moves towards them.")
     disliked: Ids = Field(default=[], description="Ids of bad results: the query moves away, and they are left out.")
+    format: Literal["json", "csv"] = Field(default="json", description="csv: a row per result, the best first.")
 
 
 class FindRequest(FindOptions):
@@ -122,7 +125,7 @@ def router(params: ServiceParams) -> APIRouter:
         find,
         methods=["POST"],
         response_model=HitList,
-        responses={415: {"description": "Neither JSON nor a form with a file."}},
+        responses={200: {"content": {"text/csv": {}}}, 415: {"description": "Neither JSON nor a form with a file."}},
         openapi_extra={"requestBody": {"required": True, "content": content}},
         max_body_size=int(params.max_upload_megabytes * 1e6),
     )
@@ -157,7 +160,7 @@ def find_belonging(service: Shared, category: Slug, body: BelongingRequest) -> B
     return BelongingList(items=items, floor=None if found.floor is None else round(found.floor, 4))
 
 
-async def find(service: Shared, request: Request) -> HitList:
+async def find(service: Shared, request: Request) -> HitList | Response:
     """The images most similar to an image, a vector, a text, or an uploaded picture (multipart, `file`).
 
     Refined by what is liked and disliked.
@@ -181,14 +184,28 @@ async def _upload(request: Request) -> tuple[bytes, str]:
         return await file.read(), options
 
 
-def _find_upload(service: Service, data: bytes, text: str) -> HitList:
+def _find_upload(service: Service, data: bytes, text: str) -> HitList | Response:
     options = read_json(FindOptions, text.encode())
-    return _answer(service, service.searcher.from_upload(data), options)
+    return _sent(_answer(service, service.searcher.from_upload(data), options), options)
 
 
-def _find_json(service: Service, data: bytes) -> HitList:
+def _find_json(service: Service, data: bytes) -> HitList | Response:
     body = read_json(FindRequest, data)
-    return _answer(service, _question(service, body), body)
+    return _sent(_answer(service, _question(service, body), body), body)
+
+
+def _sent(found: HitList, options: FindOptions) -> HitList | Response:
+    """The answer in the format that was asked for."""
+    if options.format == "json":
+        return found
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(["rank", "score", "key", "image_id", "group", "cluster", "cluster_name", "tags"])
+    for rank, hit in enumerate(found.items, 1):
+        image = hit.image
+        table.writerow([rank, hit.score, image.key, image.image_id, image.group, image.cluster, image.cluster_name,
+                        "; ".join(image.tags)])  # fmt: skip
+    return Response(file.getvalue(), media_type="text/csv; charset=utf-8")
 
 
 def _question(service: Service, body: FindRequest) -> Question:

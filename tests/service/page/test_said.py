@@ -103,7 +103,8 @@ def test_reasons_for_a_review_and_what_waits_in_them() -> None:
 
 def test_every_phase_that_a_run_tells_of_has_a_sentence() -> None:
     """Phases are written where they are told, and shown on the page."""
-    steps = [Path("pipeline/steps") / name for name in ("ingest.py", "crops.py", "detected.py", "lost_contents.py")]
+    names = ("ingest_pass.py", "crops.py", "detected.py", "lost_contents.py")
+    steps = [Path("pipeline/steps") / name for name in names]
     texts = " ".join(path.read_text() for path in [*steps, Path("pipeline/service/worker.py")])
     phases = {re.sub(r"\{[^}]*\}", "x", one) for one in re.findall(r'progress\(f?"([^"]+)"', texts)}
     phases |= {"embed x", "read x"}

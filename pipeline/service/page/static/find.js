@@ -8,6 +8,7 @@ import { ask } from "./dialogs.js";
 import { imageActions, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
 import { boxText } from "./region.js";
+import { saveRanking } from "./ranking.js";
 import { idsOf, meet, ratingsIn, keepRatings } from "./ratings.js";
 import { clusterRow } from "./search.js";
 import { Selection } from "./selection.js";
@@ -100,6 +101,7 @@ function covers(count) {
     clusterAll.disabled = off;
     if (!off) { clusterAll.hidden = !count; clusterAll.textContent = t("New cluster from all {count}…", { count }); }
   }
+  the("ranking", HTMLElement).hidden = off || !count || question.kind === "none";
   the("exports", HTMLElement).hidden = off || !count || question.kind !== "none"; // a question is no filter that the export knows
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("#exports a"))) {
     const query = filtered(0);
@@ -125,6 +127,7 @@ async function similar(signal) {
       since: value("since") || null, until: value("until") ? `${value("until")}T23:59:59` : null,
     },
   };
+  ranked = options;
   const answer = await api("/api/v1/similarity/find", { method: "POST", ...asked(options), signal });
   const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
   for (const id of disliked) { const image = known.get(id); if (image) tiles.push(rateable(image, null)); }
@@ -243,6 +246,13 @@ function nothing(text) {
 
 /** What is shown and not left out. */
 const shownIds = () => /** @type {HTMLElement[]} */ ([...list().children]).map((one) => one.dataset.id ?? "").filter((id) => rated.get(id)?.liked !== false);
+
+/** What the list shown was asked with. @type {Record<string, unknown>} */
+let ranked = {};
+the("ranking", HTMLElement).addEventListener("click", (event) => {
+  const form = event.target instanceof HTMLElement ? event.target.dataset.ranking : undefined;
+  if (form === "csv" || form === "json") void saveRanking(asked({ ...ranked, format: form }), form);
+});
 
 // --- the question -----------------------------------------------------------------------------------------------------
 
