@@ -80,8 +80,8 @@ def find_duplicates(
     `previous` is the stored result of a search with the same `params` and vectors: it saves comparisons and does not
     change the result.
 
-    Memory grows with n * d. Time: one pass of Hamming distances and one of distances in `PROJECTED` dimensions, n * n
-    each at worst. Contents already found to be duplicates are not queried.
+    Memory grows with n * d. Time: hashes are looked up in an index. Embeddings take one pass of distances in
+    `PROJECTED` dimensions, n * n at worst. Contents already found to be duplicates are not queried.
     """
     row_of = {name: row for row, name in enumerate(contents["content_hash"].to_list())}
     apart: dict[int, set[int]] = {}
