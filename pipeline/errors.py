@@ -178,6 +178,14 @@ class DataCopyError(PermanentError):
     """A library cannot be copied to a bucket or from it without losing something. Nothing was replaced."""
 
 
+class LeaseHeldError(TransientError):
+    """Another machine works on the library in the bucket. Nothing was changed."""
+
+
+class LeaseLostError(DataCopyError):
+    """Another machine took over the library in the bucket while this one worked. Nothing was replaced there."""
+
+
 class DamagedFileError(PermanentError):
     """A file of the data directory is truncated, overwritten or unreadable. It was left unchanged."""
 

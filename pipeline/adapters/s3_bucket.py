@@ -193,20 +193,24 @@ class ObstoreBucket:
         return self._requests.ask(f"read {key!r}", get, key)
 
     def write_if(self, key: str, data: bytes, *, etag: str | None) -> bool:
-        """Create the object if `etag` is None, else replace it if this is its ETag; returns whether it was written.
+        """As `write_version`; returns whether it was written."""
+        return self.write_version(key, data, etag=etag) is not None
 
-        Some servers ignore the condition (`snapshot_store.require_conditions`).
+    def write_version(self, key: str, data: bytes, *, etag: str | None) -> str | None:
+        """Create the object if `etag` is None, else replace it if this is its ETag.
+
+        Returns the new ETag, None if nothing was written: also if the answer to an earlier try of the same write was
+        lost. Some servers ignore the condition (`snapshot_store.require_conditions`).
         """
         checked = _checked(key, self.url)
 
-        def put(store: "S3Store") -> bool:
+        def put(store: "S3Store") -> str | None:
             from obstore.exceptions import AlreadyExistsError, PreconditionError
 
             try:
-                store.put(checked, data, mode="create" if etag is None else {"e_tag": etag})
+                return store.put(checked, data, mode="create" if etag is None else {"e_tag": etag})["e_tag"] or ""
             except (AlreadyExistsError, PreconditionError):
-                return False
-            return True
+                return None
 
         return self._requests.ask(f"write {key!r}", put)
 

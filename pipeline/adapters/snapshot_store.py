@@ -43,7 +43,7 @@ class SnapshotStore:
     """The copies of one library below the URL of a bucket."""
 
     def __init__(self, bucket: ObstoreBucket) -> None:
-        self._bucket = bucket
+        self.bucket = bucket
         self.url = bucket.url
 
     def newest(self, *, damaged: bool = False) -> Newest | None:
@@ -52,7 +52,7 @@ class SnapshotStore:
         Raises `DamagedFileError`; with `damaged`, the name of a damaged pointer is empty instead.
         """
         try:
-            data, etag = self._bucket.read_version(POINTER)
+            data, etag = self.bucket.read_version(POINTER)
         except ObjectMissingError:
             return None
         try:
@@ -70,7 +70,7 @@ class SnapshotStore:
 
     def names(self) -> dict[str, datetime]:
         """When each snapshot was written, by the server's clock; oldest first, and the newest last of all."""
-        listed = (info for page in self._bucket.pages("snapshots") for info in page if info.key.endswith(ENDING))
+        listed = (info for page in self.bucket.pages("snapshots") for info in page if info.key.endswith(ENDING))
         times = {info.key.removeprefix("snapshots/").removesuffix(ENDING): info.last_modified for info in listed}
         newest = self.newest()
         last = newest.name if newest is not None else ""
@@ -80,7 +80,7 @@ class SnapshotStore:
         """One snapshot. Raises `DataCopyError` if it is gone, `DamagedFileError`."""
         where = f"the list {name} in {self.url}"
         try:
-            data = self._bucket.read(f"snapshots/{name}{ENDING}")
+            data = self.bucket.read(f"snapshots/{name}{ENDING}")
         except ObjectMissingError:
             raise DataCopyError(
                 f"There is no copy {name} in {self.url}. `image-cluster data list` shows them."
@@ -98,16 +98,16 @@ class SnapshotStore:
         """Store the bytes of a file under its digest; False, and nothing stored, if the file has another one by now."""
         if file_digest(file) != entry.digest:
             return False
-        self._bucket.upload(_key(entry.digest), file)
+        self.bucket.upload(_key(entry.digest), file)
         if file_digest(file) == entry.digest:
             return True
-        self._bucket.delete(_key(entry.digest))  # it was written to meanwhile: which bytes were sent is not known
+        self.bucket.delete(_key(entry.digest))  # it was written to meanwhile: which bytes were sent is not known
         return False
 
     def fetch(self, entry: Entry, file: Path) -> None:
         """Write the bytes of an entry to `file`. Raises `DamagedFileError` if they are not those that were stored."""
         try:
-            self._bucket.download(_key(entry.digest), file)
+            self.bucket.download(_key(entry.digest), file)
         except ObjectMissingError:
             raise DamagedFileError(
                 f"{self.url} has lost the object {entry.digest}. Copy from an older snapshot."
@@ -118,8 +118,8 @@ class SnapshotStore:
 
     def require_conditions(self) -> None:
         """Raise `DataCopyError` if the server ignores conditions, so that one writer could overwrite another."""
-        self._bucket.write_if(PROBE, b"1", etag=None)
-        ignored = self._bucket.write_if(PROBE, b"2", etag=None) or self._bucket.write_if(PROBE, b"3", etag='"no such"')
+        self.bucket.write_if(PROBE, b"1", etag=None)
+        ignored = self.bucket.write_if(PROBE, b"2", etag=None) or self.bucket.write_if(PROBE, b"3", etag='"no such"')
         if ignored:
             raise DataCopyError(
                 f"The server of {self.url} ignores the conditions If-None-Match and If-Match. Two machines could "
@@ -133,9 +133,9 @@ class SnapshotStore:
         """
         data = snapshot.encode()
         name = f"{snapshot.at.replace('-', '').replace(':', '')}-{_digest(data)}"
-        self._bucket.write(f"snapshots/{name}{ENDING}", data, content_type="application/gzip")
+        self.bucket.write(f"snapshots/{name}{ENDING}", data, content_type="application/gzip")
         pointer = json.dumps({"schemaVersion": SCHEMA_VERSION, "snapshot": name}).encode() + b"\n"
-        written = self._bucket.write_if(POINTER, pointer, etag=before.etag if before else None)
+        written = self.bucket.write_if(POINTER, pointer, etag=before.etag if before else None)
         # a write whose answer was lost is tried again, and is then refused because of itself
         now = None if written else self.newest()
         if now is not None and now.name != name:
@@ -157,14 +157,14 @@ class SnapshotStore:
             return 0
         needed = {entry.digest for name in names if name not in old for entry in self.read(name).files.values()}
         for name in old:
-            self._bucket.delete(f"snapshots/{name}{ENDING}")
+            self.bucket.delete(f"snapshots/{name}{ENDING}")
         unneeded = [digest for digest, modified in self._objects() if digest not in needed and modified < youngest]
         for digest in unneeded:
-            self._bucket.delete(_key(digest))
+            self.bucket.delete(_key(digest))
         return len(unneeded)
 
     def _objects(self) -> Iterator[tuple[str, datetime]]:
-        for page in self._bucket.pages("objects"):
+        for page in self.bucket.pages("objects"):
             for info in page:
                 yield info.key.rpartition("/")[2], info.last_modified
 
