@@ -72,7 +72,7 @@ def main() -> None:
 @clustering_options
 @log_options
 @where_options
-@with_project
+@with_project("write")
 def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
     """Run everything: list, read, embed, cluster, publish.
 
@@ -108,7 +108,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
 @reading_options
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Folder to copy into. [OUT/originals]")
 @where_options
-@with_project
+@with_project("none")
 def download(
     project: "Project", categories: tuple[str, ...], sample: int | None, to: Path | None, as_json: bool
 ) -> None:
@@ -132,7 +132,7 @@ def download(
 @reading_options
 @encoding_options
 @where_options
-@with_project
+@with_project("write")
 def embed(project: "Project", categories: tuple[str, ...], sample: int | None, as_json: bool) -> None:
     """List, read and embed images; stop before clustering.
 
@@ -154,7 +154,7 @@ def embed(project: "Project", categories: tuple[str, ...], sample: int | None, a
 @category_options
 @clustering_options
 @where_options
-@with_project
+@with_project("write")
 def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Cluster the embedded images: reduce, cluster, match ids, choose representatives. Reads no image.
 
@@ -173,7 +173,7 @@ def cluster(project: "Project", categories: tuple[str, ...], as_json: bool) -> N
 @main.command()
 @category_options
 @where_options
-@with_project
+@with_project("write")
 def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Publish the stored clusters (clusters.json, clusters.html and their companions) and print the path.
 
@@ -205,7 +205,7 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
 @click.option("--min-score", type=click.FloatRange(-1, 1), default=-1.0, help="Leave out less similar images.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, the best first.")
 @where_options
-@with_project
+@with_project("read")
 def similar(
     project: "Project", key: str | None, text: str | None, unwanted: tuple[str, ...], category: str | None, top_k: int,
     min_score: float, as_csv: bool, as_json: bool,
@@ -240,7 +240,7 @@ def similar(
 @category_options
 @encoding_options
 @where_options
-@with_project
+@with_project("none")
 def check(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Test settings, bucket and encoder, and say what a run would do. Changes nothing.
 
@@ -278,7 +278,7 @@ def show_settings() -> None:
 @main.command()
 @click.argument("query")
 @where_options
-@with_project
+@with_project("read")
 def sql(project: "Project", query: str, as_json: bool) -> None:
     """Query the stored tables with SQL (DuckDB, read-only).
 

@@ -5,6 +5,7 @@ Dagster's log. Not here: the settings (`pipeline/settings/`), the project itself
 """
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from pipeline.errors import SettingsError
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import DATA_VARIABLE, Settings, load_settings
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.manifest.build import Bucket
 from pipeline.steps.data_directory import Talk
@@ -46,6 +47,12 @@ class ProjectResource(dg.ConfigurableResource[Any]):
         Raises `SettingsError` if the settings are invalid with the overrides.
         """
         settings = with_overrides(self.settings(), overrides)
+        if settings.data.url is not None or os.environ.get(DATA_VARIABLE):
+            raise SettingsError(
+                "Dagster does not work on a library in a bucket (data.url): its steps would each need the lease. Leave "
+                "data.url out, and copy before and after its runs (image-cluster data copy), or schedule "
+                "`image-cluster run`."
+            )
         return _Project(
             settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log),
             granularity_given=tells_how_fine(overrides.get("labels", {})),

@@ -5,7 +5,7 @@ a command (`clusters.py`, `deciding.py`).
 """
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ import click
 from pipeline.commands.common import options, where_options, with_project
 
 if TYPE_CHECKING:
+    from pipeline.steps.live_library import Access
     from pipeline.steps.project import Project
 
 about_options = options(
@@ -23,14 +24,14 @@ about_options = options(
 _CLUSTERS, _IMAGES_OF = ("cluster", "names", "into", "others"), ("images", "image")
 
 
-def with_slug(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the slug of the category that the command is about."""
+def with_slug(function: Callable[..., Any], access: "Access" = "read") -> Callable[..., Any]:
+    """Pass the slug of the category that the command is about; `access` as in `with_project`."""
 
     @wraps(function)
     def wrapper(*, project: "Project", category: str | None, **given: Any) -> Any:
         return function(project=project, slug=_slug(project, category, given), **given)
 
-    return with_project(wrapper)
+    return with_project(access)(wrapper)
 
 
 def _slug(project: "Project", category: str | None, given: dict[str, Any]) -> str:
@@ -54,6 +55,9 @@ def _named(given: dict[str, Any], parameters: Sequence[str]) -> list[str]:
     return [name for value in values for name in ([value] if isinstance(value, str) else value)]
 
 
+with_slug_to_decide = partial(with_slug, access="decide")
+
+
 def with_slugs(function: Callable[..., Any]) -> Callable[..., Any]:
     """Pass the slugs that the command is about: the named category, else all of them."""
 
@@ -65,7 +69,7 @@ def with_slugs(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(project=project, slugs=[_slug(project, category, given)], **given)
         return function(project=project, slugs=all_categories(project, category), **given)
 
-    return with_project(wrapper)
+    return with_project("read")(wrapper)
 
 
 def rows_of_all(slugs: "list[str]", rows_of: "Callable[[str], list[dict[str, Any]]]") -> "list[dict[str, Any]]":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.common import with_project
+from pipeline.commands.common import data_url_option, with_project
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--write", is_flag=True, help="Let the agent name, describe, tag and undo its own decisions.")
 @click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]")
+@data_url_option
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]")
 @click.option("--quiet", is_flag=True, help="Print only errors on stderr.")
-@with_project
+@with_project("read")
 def mcp(project: "Project", write: bool) -> None:
     """Serve the library to an agent (Model Context Protocol, over stdin and stdout).
 
@@ -38,7 +39,9 @@ def mcp(project: "Project", write: bool) -> None:
     from pipeline.service.context import Service
     from pipeline.service.mcp_server import build
     from pipeline.service.options import Options
+    from pipeline.steps.live_library import require_shared_decisions
 
+    require_shared_decisions(project, read_only=not write)
     service = Service(project, Options(read_only=not write))
     try:
         build(Agent(service, write=write)).run("stdio")

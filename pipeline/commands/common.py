@@ -6,7 +6,8 @@ Heavy modules are imported inside functions.
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from pipeline.console import Console
     from pipeline.settings import Settings
+    from pipeline.steps.live_library import Access
     from pipeline.steps.project import Project, Report
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -47,8 +49,13 @@ _bucket_options = options(
 )
 source_options = options(click.argument("source", required=False, callback=_folder), _bucket_options)
 examined_source_options = options(click.argument("source", required=False), _bucket_options)
+data_url_option = click.option(
+    "--data-url", envvar="IMAGE_CLUSTER_DATA_URL", metavar="BUCKET",
+    help="The library in a bucket that --out is a working copy of: s3://… or r2://…; '' for none.",
+)  # fmt: skip
 where_options = options(
     click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
+    data_url_option,
     click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
     click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
@@ -79,27 +86,68 @@ clustering_options = options(
 )
 
 
-def with_project(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Open the project of the options and pass it to the command; always close the progress bars."""
+def with_project(
+    access: "Access | Callable[[dict[str, Any]], Access]",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Open the project of the options and pass it to the command; always close the progress bars.
 
-    @wraps(function)
-    def wrapper(*, settings_file: Path | None, quiet: bool, log_format: str = "text", **given: Any) -> Any:
-        console = _console(log_format, quiet=quiet)
-        from pipeline.steps.project import Project
+    `access`: what the command does with a library in a bucket, or how that follows from its options. Where there is
+    one, the data directory is brought up to date before, and what the command wrote is copied up after it.
+    """
 
-        names = ("source", "endpoint_url", "out", "variant", "encoder", "device", "reducer", "clusterer",
-                 "min_cluster_size", "granularity", "clusters", "seed", "recluster", "single")  # fmt: skip
-        chosen = {name: given.pop(name, None) for name in names}
-        settings = settings_from(settings_file, chosen)
-        where = where_text(chosen["out"], settings_file)
-        how_fine = chosen["granularity"] is not None or chosen["clusters"] is not None
-        try:
-            project = Project(settings, talk=console, granularity_given=how_fine, where=where)
-            return function(project=project, **given)
-        finally:
-            console.close()
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def wrapper(*, settings_file: Path | None, quiet: bool, log_format: str = "text", **given: Any) -> Any:
+            console = _console(log_format, quiet=quiet)
+            names = (
+                "source",
+                "endpoint_url",
+                "out",
+                "data_url",
+                "variant",
+                "encoder",
+                "device",
+                "reducer",
+                "clusterer",
+                "min_cluster_size",
+                "granularity",
+                "clusters",
+                "seed",
+                "recluster",
+                "single",
+            )
+            chosen = {name: given.pop(name, None) for name in names}
+            wanted = access(given) if callable(access) else access
+            try:
+                with _project(settings_file, chosen, console, wanted) as project:
+                    return function(project=project, **given)
+            finally:
+                console.close()
 
-    return wrapper
+        return wrapper
+
+    return decorate
+
+
+@contextmanager
+def _project(
+    settings_file: Path | None, chosen: dict[str, Any], console: "Console", access: "Access"
+) -> "Generator[Project]":
+    from pipeline.steps.project import Project
+
+    settings = settings_from(settings_file, chosen)
+    how_fine = chosen["granularity"] is not None or chosen["clusters"] is not None
+    project = Project(
+        settings, talk=console, granularity_given=how_fine, where=where_text(chosen["out"], settings_file)
+    )
+    if settings.data.url is None or access == "none":
+        yield project
+        return
+    from pipeline.steps.live_library import opened
+
+    with opened(project, access):
+        project.settings = settings_from(settings_file, chosen)  # the library may say which source it is of
+        yield project
 
 
 def _console(log_format: str, *, quiet: bool) -> "Console":
@@ -147,6 +195,8 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
         values["source"]["categories"] = "single"
     if given.get("out") is not None:
         values["data_dir"] = given["out"]
+    if given.get("data_url") is not None:
+        values["data"]["url"] = given["data_url"] or None
     if given.get("source") is None and "url" not in read.source.model_fields_set:
         _take_recorded_source(values, given, read.source.model_fields_set)
     try:

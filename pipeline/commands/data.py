@@ -77,7 +77,7 @@ def copy(origin: str, target: str, **given: Any) -> None:
     _copy(out=Path(folder), url=url, into_bucket=out, **given)
 
 
-@with_project
+@with_project("none")
 def _copy(project: "Project", url: str, *, into_bucket: bool, snapshot: str | None, drop: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -108,7 +108,7 @@ def list_copies(url: str, **given: Any) -> None:
     _list(url=url, **given)
 
 
-@with_project
+@with_project("none")
 def _list(project: "Project", url: str, as_json: bool) -> None:
     from pipeline.console import print_json
     from pipeline.steps.data_copy import listed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from pipeline.commands.about import about_options, cluster_id, with_slug
+from pipeline.commands.about import about_options, cluster_id, with_slug_to_decide
 from pipeline.commands.common import console_of, options
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _parse(kind: str, **values: Any) -> "Decision":
 
 def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        made = click.command(name)(options(*arguments, decision_options)(with_slug(function)))
+        made = click.command(name)(options(*arguments, decision_options)(with_slug_to_decide(function)))
         COMMANDS.append(made)
         return made
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @category_options
 @click.option("--repair", is_flag=True, help="Do what is safe: sweep leftovers, forget damaged results.")
 @where_options
-@with_project
+@with_project(lambda given: "write" if given["repair"] else "read")
 def doctor(project: "Project", categories: tuple[str, ...], repair: bool, as_json: bool) -> None:
     """Check that a data directory is sound: counts, pointers, digests, ids, decisions, published files, leftovers.
 

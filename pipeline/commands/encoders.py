@@ -33,7 +33,7 @@ def encoders() -> None:
 @encoders.command("list")
 @click.option("--measure", is_flag=True, help="Time each encoder whose weights are here: a few seconds for each.")
 @where_options
-@with_project
+@with_project("none")
 def list_encoders(project: "Project", measure: bool, as_json: bool) -> None:
     """List recommended encoders: dimension, size, licence, whether the weights are here, and images per second.
 
@@ -76,7 +76,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 @click.option("--sample", type=click.IntRange(8), help="Images to embed at most. [encoder.compare_sample]")
 @click.option("--seed", "draw", type=click.IntRange(0), default=0, show_default=True, help="Draws another sample.")
 @where_options
-@with_project
+@with_project("read")
 def compare(
     project: "Project", first: str, second: str, category: str | None, sample: int | None, draw: int, as_json: bool
 ) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--to", type=click.Path(path_type=Path), help="File, or folder for folders and xmp. [stdout for tables and coco]"
 )
 @where_options
-@with_project
+@with_project("read")
 def export(
     project: "Project", category: str | None, chosen: tuple[str, ...], tags: tuple[str, ...],
     states: tuple[str, ...], form: "Format", to: Path | None, as_json: bool,

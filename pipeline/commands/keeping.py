@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("former")
 @click.argument("category")
 @where_options
-@with_project
+@with_project("write")
 def carry_over(project: "Project", former: str, category: str, as_json: bool) -> None:
     """Give CATEGORY the cluster ids, names and decisions of FORMER, whose folder is gone.
 
@@ -43,7 +43,7 @@ def carry_over(project: "Project", former: str, category: str, as_json: bool) ->
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @where_options
-@with_project
+@with_project("write")
 def backup(project: "Project", file: Path | None, as_json: bool) -> None:
     """Copy all decisions to FILE and verify the copy; without FILE, to backups/decisions in the data directory.
 
@@ -72,7 +72,7 @@ def backup(project: "Project", file: Path | None, as_json: bool) -> None:
 @click.argument("copy", metavar="FILE|latest")
 @click.option("--replace", is_flag=True, help="Drop decisions that the copy lacks.")
 @where_options
-@with_project
+@with_project("write")
 def restore(project: "Project", copy: str, replace: bool, as_json: bool) -> None:
     """Restore decisions from a copy: FILE, or the newest good one that a publication made.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.about import about_options, with_slug
+from pipeline.commands.about import about_options, with_slug, with_slug_to_decide
 from pipeline.commands.common import CONTEXT
 from pipeline.commands.deciding import decision_options, store_and_print
 from pipeline.commands.process import Group
@@ -48,7 +48,7 @@ def list_objects(project: "Project", slug: str, image: str, as_json: bool) -> No
 @objects.command("remove")
 @click.argument("image", metavar="OBJECT")
 @decision_options
-@with_slug
+@with_slug_to_decide
 def remove(project: "Project", slug: str, image: str, why: str | None, actor: str | None, as_json: bool) -> None:
     """Say that the box of an object, given by its id, is wrong. The object leaves its cluster at once.
 
@@ -72,7 +72,7 @@ _share = click.FloatRange(0, 1)
 @click.argument("h", type=_share)
 @click.option("--label", help="What it is.")
 @decision_options
-@with_slug
+@with_slug_to_decide
 def add(
     project: "Project", slug: str, image: str, x: float, y: float, w: float, h: float, label: str | None,
     why: str | None, actor: str | None, as_json: bool,

@@ -37,7 +37,7 @@ def pairs() -> None:
 @click.option("--same/--different", "same", required=True, default=None, help="Whether they belong together.")
 @category_options
 @where_options
-@with_project
+@with_project("write")
 def add(project: "Project", first: str, second: str, same: bool, categories: tuple[str, ...], as_json: bool) -> None:
     """Rate two images, each given by key, id or content hash.
 
@@ -53,7 +53,7 @@ def add(project: "Project", first: str, second: str, same: bool, categories: tup
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @category_options
 @where_options
-@with_project
+@with_project("write")
 def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json: bool) -> None:
     """Add every rating in a CSV file with the columns a, b, same; all of them or none.
 
@@ -69,7 +69,7 @@ def import_(project: "Project", file: Path, categories: tuple[str, ...], as_json
 @pairs.command("list")
 @category_options
 @where_options
-@with_project
+@with_project("read")
 def list_(project: "Project", categories: tuple[str, ...], as_json: bool) -> None:
     """Print the ratings in use: the keys of both images; with --json their content hashes too."""
     from pipeline.console import print_json, print_rows

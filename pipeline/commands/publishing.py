@@ -50,7 +50,7 @@ def _held_text(report: "Report") -> str:
 @click.option("--accept-lost-decisions", "begin_anew", is_flag=True, help="Publish without decisions that are gone.")
 @category_options
 @where_options
-@with_project
+@with_project(lambda given: "read" if given["only_list"] or given["show_history"] else "write")
 def publish(
     project: "Project",
     categories: tuple[str, ...],
@@ -106,7 +106,7 @@ def publish(
 @click.option("--until", metavar="VERSION|DATE", help="What to compare with it. [what is published now]")
 @category_options
 @where_options
-@with_project
+@with_project("read")
 def changes(
     project: "Project", categories: tuple[str, ...], since: str | None, until: str | None, as_json: bool
 ) -> None:
@@ -142,7 +142,7 @@ def changes(
 @click.option("--to", "version", metavar="VERSION", help="The version to go back to. [the one before the current]")
 @category_options
 @where_options
-@with_project
+@with_project("write")
 def rollback(project: "Project", categories: tuple[str, ...], version: str | None, as_json: bool) -> None:
     """Publish an earlier version again, here and at every outlet.
 

@@ -48,7 +48,7 @@ def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--insecure", is_flag=True, help="Let other machines in without a token.")
 @log_options
 @where_options
-@with_project
+@with_project("read")
 def serve(
     project: "Project",
     host: str | None,
@@ -71,7 +71,9 @@ def serve(
       IMAGE_CLUSTER_TOKEN=… image-cluster serve --host 0.0.0.0
     """
     from pipeline.service.options import EVENTS_VARIABLE, Options, choose_token, is_loopback
+    from pipeline.steps.live_library import require_shared_decisions
 
+    require_shared_decisions(project, read_only=read_only)
     params = project.settings.service
     chosen = host or params.host
     token = choose_token(chosen, token_file=token_file, insecure=insecure)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from pipeline.service.database import ServiceDatabase
 from pipeline.service.encoders import Encoders
+from pipeline.service.following import Follower
 from pipeline.service.metrics import Metrics
 from pipeline.service.options import Options
 from pipeline.service.problems import Problem
@@ -49,6 +50,7 @@ class Service:
             decode_apart=True,
         )  # fmt: skip
         self.queue = Queue(self.database, self.params, own, self.library.forget)
+        self.follower = Follower(project)
         shown = (self.library, self.curation, self.database, self.queue)
         self.metrics = Metrics(*shown) if self.params.metrics else None
 
@@ -61,6 +63,7 @@ class Service:
 
     def start(self) -> None:
         """Start the background work."""
+        self.follower.start()
         if not self.options.read_only:
             self.runs.start()
             self.queue.start()
@@ -68,6 +71,7 @@ class Service:
     def stop(self) -> list[Row]:
         """Stop the background work; returns the runs that continue by themselves."""
         left: list[Row] = []
+        self.follower.stop()
         if not self.options.read_only:
             self.queue.stop()
             left = self.runs.stop()

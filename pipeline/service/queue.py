@@ -138,14 +138,16 @@ class Queue:
         """List, read, embed and index; returns the result of each key."""
         from pipeline.steps.categories import categories
         from pipeline.steps.ingest import ingest
+        from pipeline.steps.live_library import writing
         from pipeline.steps.manifest import manifest
         from pipeline.steps.similarity import similarity
 
         if slug not in categories(self._project):
             raise PermanentError(f"The bucket holds no category {slug} any more.")
-        manifest(self._project, slug)
-        ingest(self._project, slug)
-        similarity(self._project, slug)
+        with writing(self._project):
+            manifest(self._project, slug)
+            ingest(self._project, slug)
+            similarity(self._project, slug)
         images = self._project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key", "status", "reason"])
         outcome = pl.when(pl.col("status") == "ok").then(pl.lit("searchable")).otherwise(
             pl.col("status") + ": " + pl.col("reason").fill_null("")

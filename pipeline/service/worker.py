@@ -74,6 +74,7 @@ def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     """All steps of the categories, as `image-cluster run`."""
     from pipeline.curation.addressing import unmistakable
     from pipeline.steps.each import raise_failures
+    from pipeline.steps.live_library import writing
     from pipeline.steps.run import run
     from pipeline.storage.layout import read_slugs
 
@@ -81,28 +82,35 @@ def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     project = _project(job, talk)
     slugs = read_slugs(project.layout)
     wanted = [unmistakable(job["slug"], slugs)] if job.get("slug") in slugs else job["categories"]
-    done = run(project, wanted)
-    raise_failures(done.failures, len(done.finished))
+    with writing(project):
+        done = run(project, wanted)
+        raise_failures(done.failures, len(done.finished))
     talk.progress("categories", len(done.finished), len(done.finished))
     return done.summaries()
 
 
 def _clustering(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     """The steps after reading, for one category."""
+    from pipeline.steps.live_library import writing
     from pipeline.steps.run import cluster_again
 
     talk.progress("clustering", 0, 1)
-    figures = cluster_again(_project(job, talk), job["slug"])
+    project = _project(job, talk)
+    with writing(project):
+        figures = cluster_again(project, job["slug"])
     talk.progress("clustering", 1, 1)
     return figures
 
 
 def _tuning(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     """The comparison of granularities, as `image-cluster tune`."""
+    from pipeline.steps.live_library import writing
     from pipeline.steps.tune import tune
 
     talk.progress("comparing", 0, 1)
-    report = tune(_project(job, talk), job["slug"], runs=job["runs"])
+    project = _project(job, talk)
+    with writing(project):
+        report = tune(project, job["slug"], runs=job["runs"])
     return {"category": report.category, "best": report.facts["best"], "current": report.facts["current"]}
 
 

@@ -19,6 +19,7 @@ from pipeline.settings.clustering import (
     SimilarityParams,
 )
 from pipeline.settings.file import (
+    DATA_VARIABLE,
     FILE_VARIABLE,
     invalid_text,
     load_settings,
@@ -27,7 +28,7 @@ from pipeline.settings.file import (
 from pipeline.settings.images import EncoderParams, ImageParams, ObjectParams
 from pipeline.settings.publishing import CurationParams, GuardParams, OutletSettings, PublishParams
 from pipeline.settings.root import Settings
-from pipeline.settings.running import AutomationParams, ExecutionParams, RayParams, ServiceParams
+from pipeline.settings.running import AutomationParams, DataParams, ExecutionParams, RayParams, ServiceParams
 from pipeline.settings.source import (
     CONCURRENCY,
     RETRIES,
@@ -38,6 +39,7 @@ from pipeline.settings.source import (
 
 __all__ = [
     "CONCURRENCY",
+    "DATA_VARIABLE",
     "FILE_VARIABLE",
     "GRANULARITY",
     "RETRIES",
@@ -47,6 +49,7 @@ __all__ = [
     "ClusterParams",
     "ContextWeights",
     "CurationParams",
+    "DataParams",
     "DuplicateParams",
     "EncoderParams",
     "ExecutionParams",

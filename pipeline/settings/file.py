@@ -26,11 +26,13 @@ EXPECTED = {
     "unit": "image or object; for both side by side, run each into a data directory of its own",
     "table_prefix": "at most 30 small letters and underscores",
     "upload_folder": "letters, digits, _ and -, at most 60",
+    "url": "s3://bucket/prefix or r2://bucket/prefix",
     "dagster_url": "an address such as http://127.0.0.1:3000",
 }
 
 DEFAULT_FILE = Path("image-cluster.yaml")
 FILE_VARIABLE = "IMAGE_CLUSTER_SETTINGS"
+DATA_VARIABLE = "IMAGE_CLUSTER_DATA_URL"  # overrides data.url
 
 
 def settings_path(environment: Mapping[str, str] | None = None) -> Path:

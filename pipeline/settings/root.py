@@ -18,7 +18,7 @@ from pipeline.settings.clustering import (
 )
 from pipeline.settings.images import EncoderParams, ImageParams, ObjectParams
 from pipeline.settings.publishing import CurationParams, PublishParams
-from pipeline.settings.running import AutomationParams, ExecutionParams, ServiceParams
+from pipeline.settings.running import AutomationParams, DataParams, ExecutionParams, ServiceParams
 from pipeline.settings.source import SourceSettings
 
 
@@ -41,3 +41,4 @@ class Settings(Params):
     automation: AutomationParams = Field(default_factory=AutomationParams)
     service: ServiceParams = Field(default_factory=ServiceParams)
     execution: ExecutionParams = Field(default_factory=ExecutionParams)
+    data: DataParams = Field(default_factory=DataParams)

@@ -1,7 +1,7 @@
 """The settings of the processes: when runs start, where they compute, and the REST service.
 
-What belongs here: `AutomationParams`, `ServiceParams`, `ExecutionParams`. Not here: what a run computes (`images.py`,
-`clustering.py`).
+What belongs here: `AutomationParams`, `ServiceParams`, `ExecutionParams`, `DataParams`. Not here: what a run computes
+(`images.py`, `clustering.py`).
 """
 
 from typing import Literal
@@ -118,3 +118,28 @@ class ExecutionParams(Params):
         default="local", description="local: in this process. ray: by workers of a Ray cluster (extra [ray])."
     )
     ray: RayParams = Field(default_factory=RayParams, description="Which cluster, and how many workers.")
+
+
+class DataParams(Params):
+    """A bucket that holds the library, for several machines. The data directory is then a working copy of it."""
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^(s3|r2)://[^/\s]+(/.*)?$",
+        description="s3://bucket/prefix or r2://bucket/prefix; unset: the data directory is the library. "
+        "IMAGE_CLUSTER_DATA_URL or --data-url override this. See docs/scale.md.",
+    )
+    endpoint_url: str | None = Field(default=None, description="Its S3 endpoint; unset: source.endpoint_url.")
+    lease_seconds: float = Field(
+        default=60.0,
+        ge=5,
+        le=3600,
+        description="A machine that was not heard of for so long loses the library to the next one that wants to "
+        "write. It is heard of three times in this time.",
+    )
+    wait_seconds: float = Field(
+        default=3600.0, ge=0, le=604_800, description="How long a command waits for another one that writes."
+    )
+    look_seconds: float = Field(
+        default=10.0, ge=1, le=3600, description="serve: time between two looks for a newer library in the bucket."
+    )

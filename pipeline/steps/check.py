@@ -11,6 +11,7 @@ from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.variants import different
 from pipeline.steps.categories import category_names
+from pipeline.steps.data_copy import open_copies
 from pipeline.steps.detected import uses_model
 from pipeline.steps.distributed import workers_of
 from pipeline.steps.each import some
@@ -44,6 +45,8 @@ def check(project: Project, wanted: Iterable[str] = ()) -> Iterator[Finding]:
         yield Finding("bucket", bool(names), f"{project.bucket.url} answers; {found}")
         for name in names:
             yield _changes(project, name)
+    if project.settings.data.url is not None:
+        yield _library(project, project.settings.data.url)
     yield _encoder(project)
     if project.settings.execution.engine == "ray":
         yield _workers(project)
@@ -70,6 +73,17 @@ def _changes(project: Project, category: str) -> Finding:
                "not matching the pattern": made.unmatched}  # fmt: skip
     rest = ", ".join(f"{number} {name}" for name, number in skipped.items() if number)
     return Finding(category, True, text + (f" (skipped: {rest})" if rest else ""))
+
+
+def _library(project: Project, url: str) -> Finding:
+    try:
+        store = open_copies(project, url)
+        store.require_conditions()
+        newest = store.newest()
+    except ImageClusterError as error:
+        return Finding("library", False, str(error))
+    what = f"the newest library is {newest.name}" if newest is not None else "there is no library yet"
+    return Finding("library", True, f"{url} answers and obeys conditions; {what}")
 
 
 def _encoder(project: Project) -> Finding:

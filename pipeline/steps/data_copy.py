@@ -31,6 +31,7 @@ from pipeline.storage.files import file_digest
 from pipeline.storage.layout import CURATION, MARKER, read_slugs
 from pipeline.storage.snapshot import Entry, Snapshot
 
+Expendable = frozenset[str]
 SHOWN = 3  # names of changed files in a message
 
 
@@ -48,9 +49,10 @@ class Copied:
 
 def open_copies(project: Project, url: str) -> SnapshotStore:
     """The copies at `url`, with endpoint, time-out and retries of the source. Raises `SettingsError`."""
-    source = project.settings.source
+    source, data = project.settings.source, project.settings.data
+    endpoint = data.endpoint_url if url == data.url else None
     bucket = open_bucket(
-        url, endpoint_url=source.endpoint_url, region=source.region, concurrency=source.concurrency,
+        url, endpoint_url=endpoint or source.endpoint_url, region=source.region, concurrency=source.concurrency,
         timeout_seconds=source.timeout_seconds, retries=source.retries, retry_seconds=source.retry_seconds,
         notice=project.talk.notice,
     )  # fmt: skip
@@ -59,12 +61,15 @@ def open_copies(project: Project, url: str) -> SnapshotStore:
     return SnapshotStore(bucket)
 
 
-def copy_out(project: Project, url: str, *, drop: bool = False) -> Copied:
+def copy_out(
+    project: Project, url: str, *, drop: bool = False, before_publishing: Callable[[], None] = lambda: None
+) -> Copied:
     """Copy the library to a bucket. Waits for runs of its categories, and lets none begin meanwhile.
 
-    With `drop` everything is stored again, which mends a damaged copy. Raises `DataCopyError` if the newest copy there
-    is not the one that this directory comes from and `drop` is False, if there is no whole library here, if the server
-    ignores conditions, or if another machine is quicker.
+    `before_publishing` is called when everything is there and nothing points at it yet. With `drop` everything is
+    stored again, which mends a damaged copy. Raises `DataCopyError` if the newest copy there is not the one that this
+    directory comes from and `drop` is False, if there is no whole library here, if the server ignores conditions, or if
+    another machine is quicker.
     """
     require_library(project)
     store = open_copies(project, url)
@@ -95,6 +100,7 @@ def copy_out(project: Project, url: str, *, drop: bool = False) -> Copied:
                 )
 
         _each(project, f"copy to {url}", todo, send)
+        before_publishing()
         done = _done(project, url, store.publish(own, before), own, todo)
     try:
         store.remove_old()
@@ -103,11 +109,14 @@ def copy_out(project: Project, url: str, *, drop: bool = False) -> Copied:
     return done
 
 
-def copy_in(project: Project, url: str, *, name: str | None = None, drop: bool = False) -> Copied:
+def copy_in(
+    project: Project, url: str, *, name: str | None = None, drop: bool = False, expendable: Expendable = frozenset()
+) -> Copied:
     """Make the data directory equal to a copy in a bucket: the newest, or the snapshot `name`.
 
     Every file is verified before the first one is replaced; an interrupted copy goes on where it stopped. Decisions
-    that are replaced are kept beside the copies of decisions. Raises `DataCopyError` if there is no copy, or if the
+    that are replaced are kept beside the copies of decisions. `expendable`: names at the top of the directory that may
+    differ, because they are made again. Raises `DataCopyError` if there is no copy, or if the
     directory changed since it was last copied and `drop` is False.
     """
     require_place(project)
@@ -121,7 +130,7 @@ def copy_in(project: Project, url: str, *, name: str | None = None, drop: bool =
     with _locked(project, slugs | set(read_slugs(project.layout))), _scratch(project) as scratch:
         own = _taken(project, scratch)
         if not drop:
-            _refuse_to_lose(project, store, own)
+            _refuse_to_lose(project, store, own, expendable)
         todo = [path for path, entry in wanted.files.items() if own.files.get(path) != entry]
         if own.decisions == wanted.decisions and CURATION in todo:
             todo.remove(CURATION)
@@ -156,7 +165,7 @@ def listed(project: Project, url: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot) -> None:
+def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot, expendable: Expendable) -> None:
     """Raise `DataCopyError` if the directory holds anything that no copy has."""
     was = record(project).get(store.url, "")
     if was.startswith(PARTLY) or set(own.files) <= {MARKER}:
@@ -167,7 +176,8 @@ def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot) -> No
             f"{here} holds a library already, and was never copied to or from {store.url}. Name a new directory, or "
             "replace all of it with --replace."
         )
-    changed = own.differs(_own_part(project, store.read(was)))
+    differing = own.differs(_own_part(project, store.read(was)))
+    changed = [path for path in differing if path.partition("/")[0] not in expendable]
     if changed:
         more = f" and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
         raise DataCopyError(

@@ -130,7 +130,7 @@ def _inputs_digest(project: Project, slug: str) -> str:
     log = project.curation.log
     flags = [[flag.cluster, flag.kind, flag.key, flag.text, flag.after_event] for flag in log.flags(slug)]
     packages = [version(name) for name in ("image-cluster", *PACKAGES)]
-    settings = project.settings.model_dump(mode="json", exclude={"data_dir"})
+    settings = project.settings.model_dump(mode="json", exclude={"data_dir", "data"})
     return digest_of(CODE, project.category_of(slug), versions, len(log.events(slug)), flags, packages, settings)
 
 

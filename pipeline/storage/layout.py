@@ -27,6 +27,7 @@ What belongs here: paths and the data directory's schema version. Not here: read
       service/                                       runs and uploads of the service
       copied.json                                    which copy in a bucket this directory was last equal to
       copying/                                       files on their way, only while the directory is copied
+      .working-copy.lock                             locked by who works in a copy of a library in a bucket
       originals/                                     target of `image-cluster download`
       cache/                                         may be deleted at any time
 """
@@ -47,6 +48,8 @@ NAMES_MARK = "-"  # between the fingerprint of vectors and the digest of their n
 # files of a published set that the program reads
 DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 CURATION = "curation.sqlite3"
+# what a service writes while it only reads: lost thumbnails, the mark that something was decided
+MADE_AGAIN = frozenset({"thumbnails", "decisions.json"})
 # All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(
     {
@@ -151,6 +154,11 @@ class Layout:
     def copying(self) -> Path:
         """Files on their way in or out of this directory."""
         return self.root / "copying"
+
+    @property
+    def working_copy_lock(self) -> Path:
+        """Locked by the process that works in this directory as the copy of a library in a bucket."""
+        return self.root / ".working-copy.lock"
 
     @property
     def originals(self) -> Path:
