@@ -22,7 +22,7 @@ from pipeline.demo.bollards import (
     write_boxes,
     write_library,
 )
-from pipeline.demo.compare import agreement
+from pipeline.demo.compare import agreement, print_comparison
 
 BOLLARD_KEY = re.compile(r"bollards/(?P<country>[a-z]{2})/(?P=country)-\d{3,}-800w\.(webp|jpg)")
 CAR_KEY = re.compile(r"follow-cars/[a-z]{2}/[0-9a-f]{8}-800w\.(webp|jpg)")
@@ -198,3 +198,24 @@ def test_agreement_counts_pictures_with_a_post_and_an_image_with_two_objects_onc
     document = {"clusters": clusters, "unclustered": [first, third]}
     truth = {"bollards/de/de-001": "stone", "bollards/de/de-002": "pole", "bollards/de/de-003": None}
     assert agreement(document, truth) == (1.0, 2)
+
+
+def test_the_demo_of_objects_says_how_both_ways_did_and_why_they_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / TRUTH).write_text(json.dumps({"images": {"a/1": "x", "a/2": "y"}}))
+
+    def document(name: str, *boxes: dict[str, float] | None) -> Path:
+        images = [{"key": f"a/{number}-800w.webp", **({"box": box} if box else {})}
+                  for number, box in enumerate(boxes, start=1)]  # fmt: skip
+        clusters = [{"id": f"c-{image['key']}", "images": [image]} for image in images]
+        path = tmp_path / name
+        path.write_text(json.dumps({"clusters": clusters, "unclustered": []}))
+        return path
+
+    box = {"x": 0.1, "y": 0.1, "w": 0.1, "h": 0.5}
+    print_comparison(tmp_path, {"whole pictures": document("w", None, None), "objects": document("o", box, box)})
+    shown = capsys.readouterr().out
+    assert re.search(r"whole pictures +1\.000 +2 clusters", shown)
+    assert re.search(r"objects +1\.000 +2 clusters", shown)
+    assert "A post fills 5 % of its picture" in shown
