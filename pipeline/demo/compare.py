@@ -45,6 +45,6 @@ def print_comparison(root: Path, documents: Mapping[str, Path]) -> None:
                    for cluster in document["clusters"] for image in cluster["images"] if image.get("box")]  # fmt: skip
     if shares:
         click.echo(
-            f"A post fills {100 * median(shares):.0f} % of its picture; the rest is road, trees and light. Whole pictures "
-            "are grouped by all of it, objects by the post and its margin."
+            f"A post fills {100 * median(shares):.0f} % of its picture; the rest is road, trees and light. "
+            "Whole pictures are grouped by all of it, objects by the post and its margin."
         )
