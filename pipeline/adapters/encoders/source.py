@@ -1,6 +1,6 @@
 """The interface between families of encoders and the runtime: where the weights are, and how to load them.
 
-What belongs here: the two records that families return, and digests of weights. Not here: the families (`packaged.py`,
+What belongs here: the records that families return, and digests of weights. Not here: the families (`packaged.py`,
 `openclip.py`, `timm_models.py`).
 """
 
@@ -22,12 +22,21 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Graph:
+    """A model as OpenVINO runs it: uint8 [1, 3, H, W] → float32 [1, dimension], normalisation included."""
+
+    model: Any
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True)
 class Source:
     """A model that can be loaded.
 
     `weights` is its file, if known without loading; then a second start needs neither torch nor the family's library.
     `libraries` are the distributions whose version may change the loaded model; `beside` is what a file beside the
-    weights says about them. `load` raises `EncoderError` and `UnknownNameError`.
+    weights says about them. `load` raises `EncoderError` and `UnknownNameError`. `build`, where a family has it, makes
+    the model of a CPU without torch; it raises `EncoderError`.
     """
 
     spec: str
@@ -37,6 +46,7 @@ class Source:
     libraries: tuple[str, ...]
     load: Callable[[], Loaded]
     beside: str = ""
+    build: Callable[[], Graph] | None = None
 
 
 def file_digest(path: Path) -> str:

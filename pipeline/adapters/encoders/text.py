@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.adapters.encoders.hub import INSTEAD, hub
-from pipeline.adapters.encoders.registry import parse_spec
+from pipeline.adapters.encoders.registry import need_torch, parse_spec
 from pipeline.errors import EncoderError
 
 TEXT_FAMILIES = ("open_clip",)
@@ -46,6 +46,7 @@ def open_text_encoder(spec: str) -> TextEncoder:
     parsed = parse_spec(spec)
     if parsed.family not in TEXT_FAMILIES:
         raise EncoderError(f"{spec} has no text encoder. These have one: {', '.join(TEXT_FAMILIES)}.")
+    need_torch(spec, "open_clip")
     import open_clip
 
     path = Path(parsed.weights or "").expanduser()

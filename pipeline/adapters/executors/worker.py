@@ -9,7 +9,7 @@ import platform
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Timer
 from time import perf_counter
@@ -164,7 +164,14 @@ class _EndOfWorker(Untracked):
 
 def versions() -> dict[str, str]:
     """The versions of what results depend on, in this process."""
-    return {name: version(name) for name in PACKAGES}
+    return {name: _version(name) for name in PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"  # torch is optional
 
 
 def folder_of(url: str) -> Path | None:
