@@ -6,24 +6,32 @@ ARGS ?=
 CORES ?= -n auto --maxprocesses=4 --dist=loadfile
 BIN := .venv/bin
 READY := .venv/.ready
+# what `pip install image-cluster` brings: all that the default encoder needs, without torch
+CORE := .venv/.core
 # where Python may not keep bytecode at its first import, each start would compile everything: twice the time
 BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
-.PHONY: help install demo test test-fast dev serve check lint types docs bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock settings clean
+.PHONY: help install install-all demo test test-fast dev serve check lint types docs bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-$(READY): requirements.lock pyproject.toml
+$(CORE): requirements-core.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet $(BYTECODE) --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet $(BYTECODE) --python $(BIN)/python --require-hashes -r requirements-core.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(CORE)
+
+$(READY): requirements.lock $(CORE)
+	$(BIN)/uv pip install --quiet $(BYTECODE) --python $(BIN)/python --require-hashes -r requirements.lock
 	@touch $(READY)
 
-install: $(READY) ## Create .venv with everything
+install: $(CORE) ## Create .venv with what the packaged encoders need (1.5 GB)
 
-demo: $(READY) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs, DEMO=objects for posts)
+install-all: $(READY) ## The same with torch, for other encoders and GPUs, and with the tools of development (7 GB)
+
+demo: $(CORE) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs, DEMO=objects for posts)
 	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)
 
 test: $(READY) ## All tests, real servers and browser included
@@ -32,13 +40,13 @@ test: $(READY) ## All tests, real servers and browser included
 test-fast: $(READY) ## Tests that need no server, browser or long wait
 	$(BIN)/python -m pytest $(CORES) -m "not real and not slow" $(ARGS)
 
-dev: $(READY) ## The Dagster web UI and daemon on http://127.0.0.1:3000
+dev: $(CORE) ## The Dagster web UI and daemon on http://127.0.0.1:3000
 	$(BIN)/image-cluster dev $(ARGS)
 
-serve: $(READY) ## The REST API and its pages on http://127.0.0.1:8765 (ARGS=--read-only, ARGS="--port auto --open")
+serve: $(CORE) ## The REST API and its pages on http://127.0.0.1:8765 (ARGS=--read-only, ARGS="--port auto --open")
 	$(BIN)/image-cluster serve $(ARGS)
 
-check: $(READY) ## Test settings, bucket and encoder; say what a run would do
+check: $(CORE) ## Test settings, bucket and encoder; say what a run would do
 	$(BIN)/image-cluster check $(ARGS)
 
 lint: $(READY) ## ruff (rules and format) and vulture (dead code)
@@ -70,8 +78,9 @@ nights: $(READY) ## Simulate thirty nights of a growing library; writes docs/app
 bench-clustering: $(READY) ## Measure seconds and memory of clustering by size, beside alternatives (ARGS=--sizes 10000,100000)
 	$(BIN)/python -m tests.benchmarks.bench_clustering $(ARGS)
 
-lock: ## Compile requirements.lock again
+lock: ## Compile both lock files again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --constraints requirements.lock pyproject.toml -o requirements-core.lock
 
 docs: $(READY) ## Write the generated pages, and build the documentation as a site into site/
 	$(BIN)/python -m tests.manual.reference_pages

@@ -14,6 +14,13 @@ find_spec = PathFinder.find_spec
 def find_the_rest(name, path=None, target=None):
     return None if name in {HIDDEN!r} else find_spec(name, path, target)
 PathFinder.find_spec = find_the_rest
+from importlib import metadata
+from_name = metadata.Distribution.from_name
+def from_other_name(name):
+    if name.removesuffix("_torch") in {HIDDEN!r}:
+        raise metadata.PackageNotFoundError(name)
+    return from_name(name)
+metadata.Distribution.from_name = from_other_name
 """
 
 

@@ -3,7 +3,8 @@
 - `cpu.py`: how many cores this process may use.
 - `jit.py`: loops compiled by numba; `numba_cache.py`: the disk cache of UMAP's compiled functions.
 - `memory.py`: handing freed memory back.
-- `torch_threads.py`: limiting torch to one core per thread.
+- `torch_threads.py`: whether torch is installed, loading it late, limiting it to one core per thread.
+- `versions.py`: versions of packages.
 
 Imports nothing from the rest of the product.
 """

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-INSTALL = "Install it with `pip install 'image-cluster[torch]'`."
+INSTALL = "Install it with `pip install 'image-cluster[torch]'`, in a checkout with `make install-all`."
 _THREAD = threading.local()
 
 

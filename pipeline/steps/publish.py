@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
+from pipeline.runtime.versions import version_of
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published import canonical, guard, news, page, schema, website
 from pipeline.stages.published import changes as change_report
@@ -129,7 +129,7 @@ def _inputs_digest(project: Project, slug: str) -> str:
     ]
     log = project.curation.log
     flags = [[flag.cluster, flag.kind, flag.key, flag.text, flag.after_event] for flag in log.flags(slug)]
-    packages = [version(name) for name in ("image-cluster", *PACKAGES)]
+    packages = [version_of(name) for name in ("image-cluster", *PACKAGES)]
     settings = project.settings.model_dump(mode="json", exclude={"data_dir", "data"})
     return digest_of(CODE, project.category_of(slug), versions, len(log.events(slug)), flags, packages, settings)
 

@@ -1,6 +1,7 @@
 """What must hold of the code itself: the direction of imports, and that every module says what belongs in it."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -96,10 +97,27 @@ def test_the_three_packages_are_those_of_this_checkout() -> None:
     assert found.stdout.split() == [str(ROOT / name) for name in ("pipeline", "assets", "resources")]
 
 
-def test_the_lock_names_no_registry() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-core.lock"])
+def test_the_lock_names_no_registry(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     assert "--hash=sha256:" in text
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions in a lock file, by package."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    found = [re.match(r"([a-z0-9_.-]+)==([^ ;]+)", line) for line in lines]
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_the_core_is_a_part_of_the_whole_installation_and_holds_neither_torch_nor_what_needs_it() -> None:
+    core, everything = locked("requirements-core.lock"), locked("requirements.lock")
+    assert core.items() < everything.items()
+    heavy = {"torch", "torchvision", "timm", "open-clip-torch", "transformers", "triton"}
+    assert heavy < everything.keys()
+    assert not heavy & core.keys()
+    assert not [name for name in core if name.startswith("nvidia")]
 
 
 # Names in the data directory: only `pipeline/storage/` spells them.

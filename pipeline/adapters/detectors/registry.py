@@ -7,7 +7,6 @@ beside the images, which need no model (`steps/annotated.py`).
 import difflib
 import threading
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.adapters.detectors import salient, words
@@ -15,6 +14,7 @@ from pipeline.adapters.encoders import registry as encoders
 from pipeline.adapters.encoders.runtime import choose_device
 from pipeline.errors import DetectorError, UnknownNameError
 from pipeline.runtime.torch_threads import INSTALL, has_torch
+from pipeline.runtime.versions import version_of
 from pipeline.stages.objects.detector import Detector
 
 FAMILIES = {
@@ -68,7 +68,7 @@ def detector_identity(spec: str, labels: tuple[str, ...]) -> str:
     if parsed.family == "salient":
         source = salient.source(spec, parsed.model)
         return f"{encoders.source_identity(source)} | {source.feature}"
-    parts = [str(words.CODE), spec, *(f"{name} {_version(name)}" for name in LIBRARIES[parsed.family])]
+    parts = [str(words.CODE), spec, *(f"{name} {version_of(name)}" for name in LIBRARIES[parsed.family])]
     if parsed.family == "transformers":
         parts += labels  # the words that it looks for
     for path in _files(parsed.file):
@@ -103,13 +103,6 @@ def open_detector(
     source = salient.source(spec, parsed.model)
     model = encoders.open_source(source, device=device, cache_dir=cache_dir, threads=threads)
     return salient.SalientRegion(spec, model)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "missing"
 
 
 def _files(place: Path | None) -> list[Path]:

@@ -146,13 +146,15 @@ class OpenVinoOperations:
 
 def graph(weights: Weights, preprocessing: Preprocessing, pooling: Pooling = "mean") -> Any:
     """The model as OpenVINO runs it: uint8 [1, 3, H, W] → float32 [1, channels], normalisation included."""
-    from openvino import Model
+    import openvino
 
     do = OpenVinoOperations()
     images = do.op.parameter([1, 3, *preprocessing.crop], np.uint8)
     mean, std = (np.array(part, np.float32).reshape(1, 3, 1, 1) for part in (preprocessing.mean, preprocessing.std))
     normalised = do.op.divide(do.op.subtract(do.op.convert(images, "f32"), mean), std)
-    return Model([do.pooled(feature_maps(do, normalised, weights)[1], pooling)], [images], "efficientnet_lite")
+    vectors = do.pooled(feature_maps(do, normalised, weights)[1], pooling)
+    make: Any = openvino.Model
+    return make([vectors], [images], "efficientnet_lite")
 
 
 # --- torch -----------------------------------------------------------------------------------------------------------

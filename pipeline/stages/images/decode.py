@@ -258,7 +258,7 @@ def _decode_whole(image: Image.Image, data: bytes, background: str, *, quick: bo
 
 
 def _decode_as_it_is(image: Image.Image, data: bytes, background: str, *, quick: bool) -> Shown:
-    pixels = decode_fast(image, data) if quick else None
+    pixels = decode_fast(image, data) if quick and has_torch() else None
     if pixels is None:
         return pillow_pixels(image, background)
     return (pixels, None) if pixels.shape[2] == 3 else on_background(rgba_image(pixels), background)

@@ -15,18 +15,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.runtime.torch_threads import has_torch, load_torch
+from pipeline.runtime.torch_threads import load_torch
 from pipeline.stages.images import webp
 
 
 def decode_fast(image: Image.Image, data: bytes) -> np.ndarray | None:
     """The pixels of an opened image, uint8 [h, w, 3], or [h, w, 4] if its mode is RGBA; `data` is its file.
 
-    None if Pillow must decide: other formats, incomplete files, files that torchvision refuses, and all files where it
-    is not installed.
+    None if Pillow must decide: other formats, incomplete files, and files that torchvision refuses.
     """
-    if not has_torch():
-        return None
     if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
         if not data.endswith(b"\xff\xd9"):
             return None

@@ -6,13 +6,13 @@ placing them (`steps/publish.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from pipeline.curation.review import raise_flags
+from pipeline.runtime.versions import version_of
 from pipeline.stages.embeddings.contract import Facts as EmbeddingFacts
 from pipeline.stages.identities.contract import Facts as IdentityFacts
 from pipeline.stages.objects.contract import Facts as ObjectFacts
@@ -191,5 +191,5 @@ def _settings_as_used(project: Project, slug: str) -> dict[str, Any]:
         "clusterer": used["labels"],
         "identities": used["identities"],
         "representatives": used["representatives"],
-        "versions": {"image-cluster": version("image-cluster"), **{name: version(name) for name in PACKAGES}},
+        "versions": {"image-cluster": version_of("image-cluster"), **{name: version_of(name) for name in PACKAGES}},
     }
