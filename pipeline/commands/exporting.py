@@ -12,6 +12,9 @@ import click
 from pipeline.commands.common import console_of, source_options, where_options, with_project
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
     import polars as pl
 
     from pipeline.steps.export import Format, Written
@@ -88,16 +91,21 @@ def export(
 def _write_coco(project: "Project", snapshot: "Snapshot", images: "pl.DataFrame", to: Path | None) -> int:
     """Write one JSON document; returns how many images it has."""
     from pipeline.steps.coco import coco_bytes, coco_document
-    from pipeline.storage.files import write_atomically
 
     document = coco_document(project, snapshot, images)
     if to is None:
         sys.stdout.buffer.write(coco_bytes(document))
-    elif to.exists() and not to.is_file():  # a pipe or a device is written to, never replaced
-        to.write_bytes(coco_bytes(document))
     else:
-        write_atomically(to, coco_bytes(document))
+        with _opened(to) as file:
+            file.write(coco_bytes(document))
     return len(document["images"])
+
+
+def _opened(to: Path) -> "AbstractContextManager[BinaryIO]":
+    """A file to write to. It is replaced when all is written; a pipe or a device is written to, never replaced."""
+    from pipeline.storage.files import replacing
+
+    return to.open("wb") if to.exists() and not to.is_file() else replacing(to)
 
 
 def _write(project: "Project", images: "pl.DataFrame", form: "Format", to: Path | None) -> "Written":
@@ -113,13 +121,13 @@ def _write(project: "Project", images: "pl.DataFrame", form: "Format", to: Path 
         done = steps.write_sidecars(images, to)
     elif form == "zip" and to is not None:
         missing: list[str] = []
-        with to.open("wb") as file:
+        with _opened(to) as file:
             file.writelines(steps.zip_pieces(project, images, missing))
         done = steps.Written(images.height - len(missing), tuple(missing))
     elif form in ("csv", "json", "parquet"):
         if to is None:
             steps.write_table(images, form, sys.stdout.buffer)
         else:
-            with to.open("wb") as file:
+            with _opened(to) as file:
                 steps.write_table(images, form, file)
     return done

@@ -126,8 +126,10 @@ def _tell(error: OSError) -> int:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes
         return BY_SIGNAL + getattr(signal, "SIGPIPE", 13)
+    from pipeline.storage.full_disk import trouble_text
+
     with suppress(OSError):
-        say(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        say(f"Error: {trouble_text(error)}")
     return 1
 
 

@@ -154,8 +154,9 @@ def _print_notices(project: "Project", report: "Report", rows: list[dict[str, An
         )
     page = _page(report)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_bytes(page.read_bytes())
+        from pipeline.storage.files import write_atomically
+
+        write_atomically(html, page.read_bytes())
     project.talk.notice(f"Report: {html or page}")
 
 

@@ -16,6 +16,7 @@ from pipeline.errors import (
     TransientError,
 )
 from pipeline.steps.project import Project
+from pipeline.storage.full_disk import trouble_text
 from pipeline.storage.layout import goes_on_as
 
 T = TypeVar("T")
@@ -38,8 +39,7 @@ class Failure:
     def why(self) -> str:
         """The reason in words."""
         if isinstance(self.error, OSError):
-            where = f": {self.error.filename}" if self.error.filename else ""
-            return f"{self.error.strerror or self.error}{where}."
+            return trouble_text(self.error)
         return str(self.error) if self.expected else f"{type(self.error).__name__}: {self.error}"
 
     def summary(self) -> dict[str, str]:

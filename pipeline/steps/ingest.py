@@ -25,6 +25,7 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.reading import ASKED_AGAIN
 from pipeline.steps.renamed import recognise
 from pipeline.storage.artifacts import Artifact, digest
+from pipeline.storage.files import write_atomically
 from pipeline.storage.layout import TABLE_SUFFIX
 
 CODE = 4  # increase when decoding returns something else, so that stored rows are computed again
@@ -157,7 +158,7 @@ def _reusable_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.Dat
     else:
         shutil.rmtree(journal, ignore_errors=True)
         journal.mkdir(parents=True)
-        written_for.write_text(digest(settings))
+        write_atomically(written_for, digest(settings).encode())
     if not frames:
         return pl.DataFrame(schema=IMAGES_SCHEMA)
     earlier = pl.concat(frames).unique("image_id", keep="last").filter(pl.col("status") != "missing")

@@ -22,6 +22,7 @@ from pipeline.steps.decode_attempts import CarefulAttempts
 from pipeline.steps.distributed import facts_of_workers, outcomes_of_workers, workers_of
 from pipeline.steps.project import Project
 from pipeline.steps.reading import read_objects
+from pipeline.storage.full_disk import writing
 from pipeline.storage.layout import TABLE_SUFFIX
 from pipeline.storage.vectors import VectorStore
 
@@ -157,8 +158,9 @@ class IngestPass:
         self.journal.mkdir(parents=True, exist_ok=True)
         part = self.journal / f"{len(self.frames):06d}-{secrets.token_hex(4)}{TABLE_SUFFIX}"
         staged = part.with_name(f".{part.name}")
-        frame.write_parquet(staged)
-        staged.replace(part)
+        with writing(part):
+            frame.write_parquet(staged)
+            staged.replace(part)
 
 
 def _iterate_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:

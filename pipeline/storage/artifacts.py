@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from pipeline.errors import DamagedArtifactError, FactsMismatchError, MissingArtifactError, NewerSchemaError
 from pipeline.stages.contract import SEEN, StageFacts
 from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
+from pipeline.storage.full_disk import writing
 from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
 from pipeline.storage.verified import is_as_written
 
@@ -163,9 +164,10 @@ class ArtifactStore:
         try:
             for table, (frame, schema) in tables.items():
                 checked = check_schema(frame.select(list(schema)), schema, f"{name}.{table}")
-                checked.write_parquet(target / f"{table}{TABLE_SUFFIX}", compression="zstd", compression_level=3)
+                _write_table(checked, target / f"{table}{TABLE_SUFFIX}")
             for file, data in (files or {}).items():
-                (target / file).write_bytes(data)
+                with writing(target / file):
+                    (target / file).write_bytes(data)
             _sync_all(target)
             provenance = Provenance(
                 version=target.name,
@@ -213,7 +215,8 @@ class ArtifactStore:
             for path in source.folder.iterdir():
                 write_atomically(target / path.name, path.read_bytes())
             for table, (frame, schema) in tables.items():
-                check_schema(frame, schema, f"{source.name}.{table}").write_parquet(target / f"{table}{TABLE_SUFFIX}")
+                checked = check_schema(frame, schema, f"{source.name}.{table}")
+                _write_table(checked, target / f"{table}{TABLE_SUFFIX}")
             _sync_all(target)
             rows = {**source.provenance.rows, **{table: frame.height for table, (frame, _) in tables.items()}}
             facts = {name: value for name, value in source.provenance.facts.items() if name != SEEN}
@@ -249,6 +252,11 @@ class ArtifactStore:
         """Slugs of the categories that have this artefact, sorted."""
         pointers = (self.layout.root / "categories").glob(f"*/{name}/current.json")
         return sorted(path.parent.parent.name for path in pointers)
+
+
+def _write_table(frame: pl.DataFrame, path: Path) -> None:
+    with writing(path):
+        frame.write_parquet(path, compression="zstd", compression_level=3)
 
 
 def _mismatch(artifact: Artifact, error: ValidationError) -> str:
@@ -299,7 +307,8 @@ def _digests(folder: Path) -> dict[str, str]:
 def _sync_all(folder: Path) -> None:
     """Make a version survive a power cut before anything points at it."""
     for path in folder.iterdir():
-        sync_file(path)
+        with writing(path):
+            sync_file(path)
     sync_directory(folder)
     sync_directory(folder.parent)
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.storage.files import write_atomically
+from pipeline.storage.full_disk import writing
 
 SPARE = 4  # contents that were decoded last and are suspected too
 _WIDTH = 33  # a hash of 32 letters and a line end
@@ -47,8 +48,9 @@ class DecodingLog:
                 slot = self._free.popleft()
             else:
                 slot, self._slots = self._slots, self._slots + 1
-            self._file.seek(slot * _WIDTH)
-            self._file.write(digest.encode().ljust(_WIDTH - 1) + b"\n")
+            with writing(self._current):
+                self._file.seek(slot * _WIDTH)
+                self._file.write(digest.encode().ljust(_WIDTH - 1) + b"\n")
         try:
             yield
         finally:

@@ -8,24 +8,38 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipeline.errors import DamagedFileError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path`, replacing an existing file in one step. On any error the old file stays unchanged."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[BinaryIO]:
+    """A new file to write to; it replaces `path` in one step when the block ends. On any error the old one stays.
+
+    An error of the operating system names `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:  # also Ctrl-C: the half-written file must not stay behind
+    except BaseException as error:  # also Ctrl-C: the half-written file must not stay behind
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
 
 

@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.storage.full_disk import writing
+
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _STARTS = (_START, b"RIFF", b"\x89PNG")  # JPEG, and the formats of earlier versions
 _MARK = b"image-cluster digest "
@@ -40,8 +42,13 @@ class ThumbnailStore:
         path = self.path(content_hash)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        temporary.write_bytes(_sealed(content_hash, data))
-        temporary.replace(path)
+        try:
+            with writing(path):
+                temporary.write_bytes(_sealed(content_hash, data))
+            temporary.replace(path)
+        except BaseException:  # also Ctrl-C: half a thumbnail must not stay behind
+            temporary.unlink(missing_ok=True)
+            raise
 
     def has(self, content_hash: str) -> bool:
         """Whether there is a whole one."""

@@ -32,6 +32,7 @@ import polars as pl
 from pipeline.errors import DamagedFileError, DamagedVectorsError, MissingArtifactError
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
+from pipeline.storage.full_disk import writing
 from pipeline.storage.layout import NAMES_MARK, Layout
 from pipeline.storage.verified import Remembered
 
@@ -92,23 +93,34 @@ class VectorStore:
         folder = self.root / slug
         folder.mkdir(parents=True, exist_ok=True)
         staged = folder / f".{secrets.token_hex(4)}.tmp.parquet"
+        try:
+            self._stage(staged, hashes, vectors)
+            number = len(list(folder.glob("*.parquet")))
+            name = f"part-{number:06d}-{file_digest(staged)[:DIGEST_LETTERS]}"
+            for ending in ARRAYS:
+                staged.with_suffix(ending).replace(folder / f"{name}{ending}")
+            sync_directory(folder)  # the arrays must exist before the Parquet file
+            staged.replace(folder / f"{name}.parquet")
+            sync_directory(folder)
+        except BaseException:  # also Ctrl-C: half of a part must not stay behind
+            for ending in (".parquet", *ARRAYS):
+                staged.with_suffix(ending).unlink(missing_ok=True)
+            raise
+
+    def _stage(self, staged: Path, hashes: Sequence[str], vectors: np.ndarray) -> None:
+        """Write the three files of a part beside `staged`, the last of them, and flush them to disk."""
         encoded = np.array([value.encode() for value in hashes])
         order = np.argsort(encoded, kind="stable")
         arrays = {ARRAYS[0]: np.asarray(vectors, dtype=np.float16)[order], ARRAYS[1]: encoded[order]}
         for ending, array in arrays.items():
-            np.save(staged.with_suffix(ending), array)
-            sync_file(staged.with_suffix(ending))
+            with writing(staged.with_suffix(ending)):
+                np.save(staged.with_suffix(ending), array)
+                sync_file(staged.with_suffix(ending))
         listed = pl.DataFrame({"content_hash": [hashes[row] for row in order.tolist()]})
         digests = {ending: file_digest(staged.with_suffix(ending)) for ending in ARRAYS}
-        listed.write_parquet(staged, compression="lz4", metadata=digests)
-        sync_file(staged)
-        number = len(list(folder.glob("*.parquet")))
-        name = f"part-{number:06d}-{file_digest(staged)[:DIGEST_LETTERS]}"
-        for ending in ARRAYS:
-            staged.with_suffix(ending).replace(folder / f"{name}{ending}")
-        sync_directory(folder)  # the arrays must exist before the Parquet file
-        staged.replace(folder / f"{name}.parquet")
-        sync_directory(folder)
+        with writing(staged):
+            listed.write_parquet(staged, compression="lz4", metadata=digests)
+            sync_file(staged)
 
     def index(self) -> pl.DataFrame:
         """The part (by number) and row of each hash, `INDEX_SCHEMA`, one row per hash, unordered."""
