@@ -16,6 +16,7 @@ import pytest
 from pipeline.curation import decisions as d
 from pipeline.errors import FullDiskError
 from pipeline.steps.doctor.checkup import examine
+from pipeline.storage.leftovers import is_temporary
 from tests.service.site import Site, problem
 from tests.steps.named_library import Bench, published_library
 
@@ -63,6 +64,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def decisions_of(bench: Bench) -> list[str]:
     return [repr(one.decision) for one in bench.project().curation.log.events("posts")]
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *words], cwd=ROOT, check=False, capture_output=True, text=True
+    )
 
 
 def faults(bench: Bench) -> list[str]:
@@ -150,3 +157,30 @@ def test_every_command_that_writes_says_so_in_one_line(published: Path, disk: Di
     assert all("full" in line or "No space left" in line for line in said.values()), said
     assert decisions_of(bench) == before
     assert faults(bench) == []
+
+
+def test_a_first_run_and_an_export_on_a_full_disk_say_which_file_and_leave_nothing_half_written(
+    published: Path, disk: Disk
+) -> None:
+    """The libraries that write tables and arrays hide the reason, which once came as a traceback."""
+    data = disk.root / "data"
+    for blocks in (12, 24, 48, 64, 96, 128, 192, 256, 320, 400):
+        shutil.rmtree(data, ignore_errors=True)
+        disk.leave(blocks)
+        ended = command("run", str(published / "library"), "--quiet", "--out", str(data))
+        if ended.returncode:
+            lines = ended.stderr.splitlines()
+            assert len(lines) == 1
+            assert lines[0].startswith(f"Error: {data}")
+            assert "because the disk is full (" in lines[0]
+            assert lines[0].endswith("Free some space, then run the same command again: what is finished is kept.")
+            assert [path for path in data.rglob(".*") if is_temporary(path)] == []
+    disk.free()
+    assert command("run", str(published / "library"), "--quiet", "--out", str(data)).returncode == 0
+    assert faults(Bench(published / "library", data)) == []
+    exported = disk.root / "images.zip"
+    exported.write_bytes(b"of before")
+    disk.leave(20)
+    ended = command("export", str(published / "library"), "--as", "zip", "--to", str(exported), "--out", str(data))
+    assert (ended.returncode, exported.read_bytes()) == (1, b"of before")
+    assert f"Error: {exported} could not be written, because the disk is full (" in ended.stderr
