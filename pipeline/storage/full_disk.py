@@ -35,14 +35,16 @@ def is_full(error: OSError) -> bool:
 def trouble_text(error: OSError) -> str:
     """What the operating system refused, in a sentence; for a full disk with figures and what to do."""
     reason, path = error.strerror or str(error), error.filename
+    if path is None:
+        return f"{reason}."
     if not is_full(error):
-        return f"{reason}: {path}." if path else f"{reason}."
-    what = f"{path} could not be written, because " if path else ""
-    why = (
-        "your share of the disk (quota) is used up" if error.errno == errno.EDQUOT else f"the disk is full{_left(path)}"
+        return f"{reason}: {path}."
+    quota = error.errno == errno.EDQUOT
+    why = "your share of the disk (quota) is used up" if quota else f"the disk is full{_left(path)}"
+    return (
+        f"{path} could not be written, because {why}. Free some space, then run the same command again: what is "
+        "finished is kept."
     )
-    text = f"{what}{why}. Free some space, then run the same command again: what is finished is kept."
-    return text if what else text[0].upper() + text[1:]
 
 
 @contextmanager
@@ -88,9 +90,9 @@ def _space(file: Path | None) -> float:
         return float("inf")
 
 
-def _left(path: str | None) -> str:
+def _left(path: str) -> str:
     """What is left where `path` should be written, in brackets: bytes, or files where these ran out first."""
-    here = Path(path) if path else Path()
+    here = Path(path)
     folder = next((one for one in (here, *here.parents) if one.is_dir()), Path("/"))
     if not hasattr(os, "statvfs"):
         return ""

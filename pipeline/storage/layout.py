@@ -50,12 +50,13 @@ DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 CURATION = "curation.sqlite3"
 # what a service writes while it only reads: lost thumbnails, the mark that something was decided
 MADE_AGAIN = frozenset({"thumbnails", "decisions.json"})
+WORKING_COPY_LOCK = ".working-copy.lock"
 # All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(
     {
         MARKER, "categories.json", "renames.json", "pairs.csv", "decisions.json", "source.json", "categories",
         "vectors", "thumbnails", "contents", "published", "cache", "service", "originals", "backups", "copied.json",
-        "copying",
+        "copying", WORKING_COPY_LOCK,
         CURATION, f"{CURATION}-wal", f"{CURATION}-shm", f"{CURATION}-journal",
     }
 )  # fmt: skip
@@ -158,7 +159,7 @@ class Layout:
     @property
     def working_copy_lock(self) -> Path:
         """Locked by the process that works in this directory as the copy of a library in a bucket."""
-        return self.root / ".working-copy.lock"
+        return self.root / WORKING_COPY_LOCK
 
     @property
     def originals(self) -> Path:
