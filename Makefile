@@ -27,7 +27,7 @@ $(READY): requirements.lock $(CORE)
 	$(BIN)/uv pip install --quiet $(BYTECODE) --python $(BIN)/python --require-hashes -r requirements.lock
 	@touch $(READY)
 
-install: $(CORE) ## Create .venv with what the packaged encoders need (1.5 GB)
+install: $(CORE) ## Create .venv with what the packaged encoders need (1.7 GB)
 
 install-all: $(READY) ## The same with torch, for other encoders and GPUs, and with the tools of development (7 GB)
 
