@@ -17,11 +17,11 @@ from typing import Any
 from pipeline.errors import DamagedFileError
 from pipeline.storage.curation.copies import CategoryEvents
 from pipeline.storage.files import file_digest, write_atomically
-from pipeline.storage.layout import CURATION, OWN_NAMES, Layout
+from pipeline.storage.layout import CURATION, OWN_NAMES, WORKING_COPY_LOCK, Layout
 from pipeline.storage.leftovers import is_temporary
 
 SCHEMA_VERSION = 1
-_STAYS = frozenset({"cache", "service", "originals", "copied.json", "copying"})
+_STAYS = frozenset({"cache", "service", "originals", "copied.json", "copying", WORKING_COPY_LOCK})
 _POINTERS = frozenset({"current.json", "categories.json", "renames.json", "decisions.json"})
 
 
