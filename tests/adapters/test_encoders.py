@@ -148,7 +148,7 @@ def test_a_packaged_graph_gives_the_numbers_of_the_converted_module_to_the_last_
 
 
 def test_a_packaged_encoder_opens_without_torch(tmp_path: Path) -> None:
-    """Importing torch and converting took six seconds, at the first run on each machine."""
+    """Importing torch and converting took two seconds, at the first run on each machine."""
     code = (
         "import sys; from pathlib import Path; from pipeline.adapters.encoders.registry import open_encoder;"
         "open_encoder('packaged:efficientnet_lite0', device='cpu', cache_dir=Path(sys.argv[1]));"
