@@ -144,6 +144,7 @@ class FullDisk:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.writes, self.full_at = 0, -1
+        self.needed = 0  # writes up to the last one that a run cannot do without: a cache may be lost without a word
         whole = files.write_atomically
         self._patch_everywhere(patch, "write_atomically", self._counting(whole))
         self._patch_everywhere(patch, "sync_file", self._counting(files.sync_file))
@@ -151,6 +152,7 @@ class FullDisk:
     def _counting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def write(path: Path, *rest: object) -> Any:
             self.writes += 1
+            self.needed = self.needed if "cache" in path.parts else self.writes
             if 0 <= self.full_at < self.writes:
                 raise OSError(errno.ENOSPC, "No space left on device", str(path))
             return function(path, *rest)
@@ -173,7 +175,7 @@ def test_a_disk_that_fills_at_any_write_loses_nothing(bench: Bench, monkeypatch:
     disk = FullDisk(monkeypatch)
     assert artifacts.write_atomically is not files.write_atomically
     bench.run()
-    writes, tried = disk.writes, 0
+    writes, tried = disk.needed, 0
     for full_at in range(0, writes, EVERY_WRITE):
         shutil.rmtree(bench.data)
         shutil.copytree(whole, bench.data, symlinks=True)
