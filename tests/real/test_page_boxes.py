@@ -146,18 +146,23 @@ def test_a_finger_draws_a_box(shown: Page, served: Client) -> None:
     expect(shown.locator("#viewer-region")).to_contain_text("25 × 25 % of the image, at 60, 60 %")
 
 
-def test_a_missing_box_is_added_and_a_wrong_one_taken_out_and_the_page_says_what_waits(
-    shown: Page, served: Client, site: Site
-) -> None:
-    there = opened(shown, served)
-    waiting = shown.locator("#boxes-waiting")
-    expect(waiting).to_be_hidden()
+def add_a_box(shown: Page) -> None:
+    """By keys and a drag, around the blue post."""
     shown.keyboard.press("b")
     drag(shown, BLUE)
     shown.keyboard.press("a")
     shown.locator("#ask-input").fill("post")
     shown.keyboard.press("Enter")
     toast(shown, "Added a box")
+
+
+def test_a_missing_box_is_added_and_a_wrong_one_taken_out_and_the_page_says_what_waits(
+    shown: Page, served: Client, site: Site
+) -> None:
+    there = opened(shown, served)
+    waiting = shown.locator("#boxes-waiting")
+    expect(waiting).to_be_hidden()
+    add_a_box(shown)
     expect(shown.locator("#viewer-drawing")).to_be_hidden()
     shown.keyboard.press("d")
     toast(shown, "Took 1 wrong box out")
@@ -248,12 +253,7 @@ def test_every_box_of_the_image_is_outlined_also_one_that_a_person_just_added(
 ) -> None:
     opened(shown, served)
     expect(shown.locator(".viewer-outline")).to_have_count(0)  # the only object is the one that is seen
-    shown.keyboard.press("b")
-    drag(shown, BLUE)
-    shown.keyboard.press("a")
-    shown.locator("#ask-input").fill("post")
-    shown.keyboard.press("Enter")
-    toast(shown, "Added a box")
+    add_a_box(shown)
     added = ".viewer-outline.added"
     assert rectangle(shown, added) == pytest.approx(BLUE, abs=0.02)
     expect(shown.locator("#viewer-boxes")).to_contain_text("1 object in this image. 1 box added for the next run.")

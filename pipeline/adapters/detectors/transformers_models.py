@@ -18,13 +18,13 @@ from pipeline.adapters.detectors.pixels import corners, shrunk
 from pipeline.adapters.detectors.words import fingerprint, nearest_word
 from pipeline.adapters.encoders.hub import hub
 from pipeline.adapters.encoders.source import module_digest
+from pipeline.adapters.encoders.text import INSTALL
 from pipeline.errors import DetectorError
 from pipeline.stages.objects.boxes import Found
 from pipeline.stages.objects.detector import LEAST_SCORE
 
 MOST_SIDE = 2048  # pixels; more than any of these models looks at
 INSTEAD = "name a folder on this machine instead (transformers:FOLDER), or use salient:, which needs no hub"
-INSTALL = "Install it with `pip install 'image-cluster[transformers]'`."
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Texts are short and come one at a time, so torch runs them on the CPU.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from pipeline.adapters.encoders.hub import INSTEAD, hub
 from pipeline.adapters.encoders.registry import need_torch, parse_spec
 from pipeline.errors import EncoderError
+from pipeline.runtime.torch_threads import is_installed
 
 TEXT_FAMILIES = ("open_clip",)
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -73,7 +73,7 @@ def _tokenizer(spec: str, model: str, folder: Path | None) -> Any:
     repository = told.get("hf_tokenizer_name")
     if not repository:
         return open_clip.get_tokenizer(model)  # CLIP's own, which open_clip carries
-    if find_spec("transformers") is None:
+    if not is_installed("transformers"):
         raise EncoderError(f"{spec} reads texts with the library transformers. {INSTALL}")
     if folder is not None and any((folder / name).is_file() for name in TOKENIZER_FILES):
         return open_clip.tokenizer.HFTokenizer(

@@ -10,7 +10,6 @@ such a file holds and refuses any other, so that a file cannot run code.
 
 import collections
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -85,14 +84,13 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read(file: IO[bytes]) -> dict[str, np.ndarray]:
-    plain: Callable[[], Any] = lambda: _Unpickler(file).load()  # noqa: E731
-    if (plain(), plain()) != (MAGIC, VERSION):
-        raise ValueError("it is not a torch file of version 1001")
-    if not plain()["little_endian"]:
+    if (_Unpickler(file).load(), _Unpickler(file).load()) != (MAGIC, VERSION):
+        raise ValueError(f"it is not a torch file of version {VERSION}")
+    if not _Unpickler(file).load()["little_endian"]:
         raise ValueError("its numbers are big-endian")
     unpickler = _Unpickler(file)
     tensors: dict[str, _Tensor] = unpickler.load()
-    for key in plain():
+    for key in _Unpickler(file).load():
         storage = unpickler.storages[str(key)]
         length = int.from_bytes(file.read(8), "little")
         data = file.read(length * storage.dtype.itemsize)
