@@ -124,6 +124,7 @@ def with_project(
             finally:
                 console.close()
 
+        wrapper.__dict__["access"] = access  # a rule looks whether each command says it
         return wrapper
 
     return decorate

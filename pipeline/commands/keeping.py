@@ -43,7 +43,7 @@ def carry_over(project: "Project", former: str, category: str, as_json: bool) ->
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @where_options
-@with_project("write")
+@with_project(lambda given: "read" if given["file"] else "write")
 def backup(project: "Project", file: Path | None, as_json: bool) -> None:
     """Copy all decisions to FILE and verify the copy; without FILE, to backups/decisions in the data directory.
 

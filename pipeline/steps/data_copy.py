@@ -168,7 +168,7 @@ def listed(project: Project, url: str) -> list[dict[str, Any]]:
 def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot, expendable: Expendable) -> None:
     """Raise `DataCopyError` if the directory holds anything that no copy has."""
     was = record(project).get(store.url, "")
-    if was.startswith(PARTLY) or set(own.files) <= {MARKER}:
+    if was.startswith(PARTLY) or all(path == MARKER or _top(path) in expendable for path in own.files):
         return
     here = project.settings.data_dir
     if not was:
@@ -177,13 +177,17 @@ def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot, expen
             "replace all of it with --replace."
         )
     differing = own.differs(_own_part(project, store.read(was)))
-    changed = [path for path in differing if path.partition("/")[0] not in expendable]
+    changed = [path for path in differing if _top(path) not in expendable]
     if changed:
         more = f" and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
         raise DataCopyError(
             f"{here} changed since it was copied ({was}): {', '.join(changed[:SHOWN])}{more}. "
             f"Copy it to {store.url} first, or drop these changes with --replace."
         )
+
+
+def _top(path: str) -> str:
+    return path.partition("/")[0]
 
 
 def _replace(project: Project, fetched: Path, own: Snapshot, wanted: Snapshot, todo: Collection[str]) -> None:

@@ -48,8 +48,9 @@ NAMES_MARK = "-"  # between the fingerprint of vectors and the digest of their n
 # files of a published set that the program reads
 DOCUMENT, PAGE, CHANGES = "clusters.json", "clusters.html", "changes.json"
 CURATION = "curation.sqlite3"
-# what a service writes while it only reads: lost thumbnails, the mark that something was decided
-MADE_AGAIN = frozenset({"thumbnails", "decisions.json"})
+# what a service writes without a run: lost thumbnails, the mark that something was decided, the slug of a new category,
+# the source; each run writes them again
+MADE_AGAIN = frozenset({"thumbnails", "decisions.json", "categories.json", "source.json"})
 WORKING_COPY_LOCK = ".working-copy.lock"
 # All names that this program uses at the top of a data directory; they are never read as a source.
 OWN_NAMES = frozenset(

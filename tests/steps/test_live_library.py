@@ -7,8 +7,10 @@ import pytest
 from pipeline.adapters.lease import Lease
 from pipeline.errors import DataCopyError, LeaseHeldError, LeaseLostError, SettingsError
 from pipeline.steps import live_library
+from pipeline.steps.categories import categories
 from pipeline.steps.data_copy import listed
 from pipeline.steps.live_library import bring_up, opened, require_shared_decisions, writing
+from pipeline.storage.source_record import record_of, write_source
 from tests.steps.named_library import name_all, names
 from tests.steps.test_data_copy import state
 from tests.steps.test_run import add
@@ -190,3 +192,27 @@ def test_without_a_bucket_nothing_is_asked(anna: Machine, url: str) -> None:
     assert not bring_up(anna.project())
     require_shared_decisions(anna.project(), read_only=False)
     assert listed(anna.project(), url) == []
+
+
+def test_what_a_service_notes_without_the_lease_does_not_stand_in_the_way_of_a_newer_library(
+    anna: Machine, ben: Machine
+) -> None:
+    anna.run_here()
+    ben.read()
+    add(anna.library, "boxes/de/1-800w.png", "red", 1)
+    categories(ben.project())  # a notification about a new folder, or a look at the source
+    write_source(ben.project().layout, record_of(str(anna.library.parent), "auto"))  # another source, from the page
+    anna.run_here()
+    assert ben.read()
+    assert state(ben) == state(anna)
+    assert ben.run_here()["posts"]["read"] == 0
+
+
+def test_a_service_that_was_there_before_the_first_run_takes_the_library_of_another_machine(
+    anna: Machine, ben: Machine
+) -> None:
+    categories(ben.project())
+    write_source(ben.project().layout, record_of(str(ben.library), "auto"))
+    anna.run_here()
+    assert ben.read()
+    assert state(ben) == state(anna)
