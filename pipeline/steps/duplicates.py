@@ -33,7 +33,7 @@ from pipeline.steps.units import boxes, units
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.layout import NAMES_MARK
 
-CODE = 3  # increase when the same inputs give another result
+CODE = 4  # increase when the same inputs give another result
 SIGNATURE_CODE = 1  # increase when a thumbnail gives another signature
 COLUMNS = ["image_id", "key", "content_hash", "size", "width", "height"]
 CHUNK = 1024  # thumbnails in memory

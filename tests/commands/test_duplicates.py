@@ -39,7 +39,7 @@ def test_it_prints_a_table_for_pipes_with_the_image_to_keep_first_and_why(data: 
     head, *rows = [line.split("\t") for line in found.stdout.splitlines()]
     table = [dict(zip(head, row, strict=True)) for row in rows]
     assert [(row["level"], row["kept"], Path(row["key"]).stem) for row in table] == [
-        ("exact", "yes", "scene1"), ("exact", "no", "twin1"), ("near", "yes", "scene0"), ("near", "no", "light0"),
+        ("exact", "yes", "twin1"), ("exact", "no", "scene1"), ("near", "yes", "scene0"), ("near", "no", "light0"),
     ]  # fmt: skip
     assert table[2]["reason"].startswith("more bytes: ")
     assert "Nothing was deleted" in found.stderr

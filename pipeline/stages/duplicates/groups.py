@@ -28,6 +28,7 @@ from pipeline.stages.duplicates.tiny_image import SIDE
 
 LEVELS = ("exact", "near", "similar")
 QUALITY = ["pixels", "size", "sharpness", "content_hash"]
+_LENGTH_OF_NAME = pl.col("key").str.split("/").list.last().str.len_chars()
 AT_ONCE = 8192  # neighbours of one content that are compared at once
 # Two pictures with a shorter side below this many pixels must agree better: what tells a 1-cent coin of 63 pixels from
 # a 2-cent coin of 73 is three pixels wide, and the 16 x 16 places of a comparison average it away.
@@ -53,9 +54,10 @@ def by_quality(images: pl.DataFrame, signatures: pl.DataFrame) -> pl.DataFrame:
     """The distinct contents, best first: more pixels, then more bytes, then sharper, then by hash.
 
     `images` has image_id, key, content_hash, size (bytes), width, height of every usable image; `signatures` has
-    `SIGNATURES_SCHEMA`. The first by key stands for all copies of one content.
+    `SIGNATURES_SCHEMA`. Of the copies of one content, the one with the shortest file name stands for all, then the
+    first by key: a copy is called `IMG_1 (1).jpg` or `IMG_1 - Copy.jpg`, which the alphabet may put first.
     """
-    contents = images.sort("key", "image_id").unique("content_hash", keep="first", maintain_order=True)
+    contents = images.sort(_LENGTH_OF_NAME, "key", "image_id").unique("content_hash", keep="first", maintain_order=True)
     return (
         contents.join(signatures, on="content_hash", how="left", maintain_order="left")
         .with_columns(
@@ -220,13 +222,19 @@ def _keep_apart(covered: Covered, apart: dict[int, set[int]]) -> Covered:
 
 
 def _exact_rows(images: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    copies = images.filter(pl.len().over("content_hash") > 1).sort("content_hash", "key", "image_id")
+    copies = images.filter(pl.len().over("content_hash") > 1).sort("content_hash", _LENGTH_OF_NAME, "key", "image_id")
     for (name,), part in copies.group_by("content_hash", maintain_order=True):
         rows = part.rows(named=True)
         for number, row in enumerate(rows):
             what = "bytes" if all(other["size"] == rows[0]["size"] for other in rows) else "picture"
-            why = f"same {what} as {rows[0]['key']}" if number else f"first by key of the same {what}"
+            why = f"same {what} as {rows[0]['key']}" if number else f"{_first_of(rows[:2])} of the same {what}"
             yield f"exact-{str(name)[:16]}", "exact", row["image_id"], name, not number, why, 0.0, 0
+
+
+def _first_of(rows: list[dict[str, Any]]) -> str:
+    """Why the first of the copies of one content stays, and not the next."""
+    first, second = (len(row["key"].rsplit("/", 1)[-1]) for row in rows)
+    return "shortest file name" if first < second else "first by key"
 
 
 def _reason_kept(best: dict[str, Any], second: dict[str, Any]) -> str:

@@ -246,3 +246,23 @@ def test_groups_partition_and_do_not_depend_on_the_order_of_rows(library: list[d
     shuffled = list(images)
     random.shuffle(shuffled)
     assert find(shuffled).table.equals(found.table)
+
+
+@pytest.mark.parametrize("copy", ["rat (1)", "rat - Copy", "Copy of rat", "rat copy"])
+def test_of_the_same_bytes_the_original_stays_not_the_copy_that_a_browser_or_a_desktop_named(copy: str) -> None:
+    """`rat (1).jpg` comes before `rat.jpg` in the alphabet, and was kept."""
+    found = find([image("rat", content="same"), image(copy, content="same")])
+    assert kept(found, "exact") == {"rat"}
+    assert found.table["reason"].to_list() == ["shortest file name of the same bytes", "same bytes as rat.jpg"]
+
+
+def test_the_folder_says_nothing_about_which_of_the_same_bytes_stays() -> None:
+    rows = [image("b", content="same") | {"key": "a/b.jpg"}, image("c", content="same") | {"key": "longer/b.jpg"}]
+    found = find(rows)
+    assert kept(found, "exact") == {"b"}
+    assert found.table["reason"].to_list()[0] == "first by key of the same bytes"
+
+
+def test_a_near_group_is_represented_by_the_copy_that_stays() -> None:
+    found = find([image("rat", content="same"), image("rat (1)", content="same"), image("small", width=50)])
+    assert kept(found, "exact") == kept(found, "near") == {"rat"}
