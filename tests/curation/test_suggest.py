@@ -15,8 +15,7 @@ def test_words_that_set_a_cluster_apart_are_suggested_and_noise_is_not() -> None
         },
         "birds",
     )
-    assert found["a"].split()[0] == "jay"
-    assert set(found["b"].split()) == {"red", "robin"}
+    assert found == {"a": "blue jay", "b": "red robin"}
 
 
 def test_a_cluster_whose_images_say_nothing_of_their_own_gets_no_suggestion() -> None:
@@ -40,3 +39,45 @@ def test_what_the_manifest_says_in_words_counts_too() -> None:
     )
     assert found["a"].split()[0] == "lighthouse"
     assert found["b"] == "windmill"
+
+
+def test_a_folder_is_not_said_twice_once_whole_and_once_in_words() -> None:
+    """`Zoo 2022` gave “Zoo 2022 zoo”, `For sale` “For sale for sale”."""
+    found = suggest(
+        {
+            "a": images("all/Zoo 2022/1.jpg", "all/Zoo 2022/2.jpg", group="Zoo 2022"),
+            "b": images("all/For sale/1.jpg", "all/For sale/2.jpg", group="For sale"),
+        },
+        "all",
+    )
+    assert found == {"a": "Zoo 2022", "b": "For sale"}
+
+
+def test_words_stand_in_the_order_in_which_the_images_say_them() -> None:
+    """`2025/São Paulo` gave “2025 paulo são”."""
+    found = suggest(
+        {
+            "a": images("all/x/São Paulo/1.jpg", "all/x/São Paulo/2.jpg"),
+            "b": images("all/x/Oslo/1.jpg", "all/x/Oslo/2.jpg"),
+        },
+        "all",
+    )
+    assert found["a"] == "São Paulo"
+    assert found["b"] == "Oslo"
+
+
+def test_a_folder_that_is_only_a_year_is_no_name() -> None:
+    found = suggest(
+        {
+            "a": images("all/2023/IMG_1.jpg", "all/2023/IMG_2.jpg", group="2023"),
+            "b": images("all/2024/birds/1.jpg", "all/2024/birds/2.jpg", group="2024"),
+        },
+        "all",
+    )
+    assert found == {"b": "birds"}
+
+
+def test_what_one_image_says_is_no_name_for_a_cluster() -> None:
+    """Three animals gave “lion yak”."""
+    zoo = images("zoo/lion.jpg", "zoo/yak.jpg", "zoo/3.jpg")
+    assert suggest({"a": zoo, "b": images("zoo/4.jpg", "zoo/5.jpg")}, "zoo") == {}
