@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 import click
 
 from pipeline.errors import ImageClusterError
+from pipeline.runtime.ending import BY_SIGNAL, ENDING, end_at_once
 
-BY_SIGNAL = 128  # exit code of a process that a signal ended, as shells count: this plus the signal's number
 LOG = "image_cluster.log"  # where click's context keeps a log that is not text
 STOPPED = "\nStopped. Finished work is kept; the same command continues from there."
 
@@ -49,15 +49,15 @@ class Group(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_outputs()
-        with ending_signals():
-            try:
-                return super().main(*args, **extra)
-            except OSError as error:  # of the help text, which is printed before any command is invoked
-                sys.exit(_tell(error))
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # of the help text, which is printed before any command is invoked
+            sys.exit(_tell(error))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with ending_signals():
+                return super().invoke(ctx)
         except ImageClusterError as error:
             say(f"Error: {error}")
             ctx.exit(error.exit_code)
@@ -103,17 +103,17 @@ def ending_signals() -> Generator[None]:
 
     Not where the signal is ignored (`nohup`), has a handler already, or outside of the main thread.
     """
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    taken: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in ENDING}
+        taken = {number: handler for number, handler in before.items() if handler in (signal.SIG_DFL, end_at_once)}
     for number in taken:
-        signal.signal(number, _stop)
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _stop)
     try:
         yield
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:

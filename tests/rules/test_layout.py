@@ -23,6 +23,7 @@ FLOORS = [
         "pipeline.dagster_home",
         "pipeline.demo",
         "pipeline.dev",
+        "pipeline.entry",
         "pipeline.json_log",
         "pipeline.manual",
         "pipeline.commands",
