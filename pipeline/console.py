@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from pipeline.stages.published.spreadsheet import as_text
+
 SOON = 0.5  # seconds in which a rate says nothing yet: what was there already counts as done at once
 PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
 # The first words of the phases whose steps are images. Others count comparisons, clusterings or files.
@@ -151,7 +153,9 @@ def print_csv(rows: list[dict[str, Any]]) -> None:
     if rows:
         table = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows(
+            {name: as_text(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
+        )
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -11,8 +11,6 @@ have no order, so they cannot be resumed.
 import contextlib
 import errno
 import os
-import re
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +23,7 @@ from pipeline.adapters.folder_entries import (
     FileTooLargeError,
     FolderRules,
     inside_of_our_own,
+    place_of,
     read_anew,
     read_regular,
 )
@@ -39,6 +38,7 @@ from pipeline.errors import (
 from pipeline.settings import CONCURRENCY, SKIP_NAMES
 from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import skipped_part
+from pipeline.storage.files import temporary_beside
 
 PAGE = 1000  # objects per page, as S3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -197,7 +197,7 @@ class FolderBucket:
     def write(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 a folder keeps no types
         """Create or replace one file atomically; creates missing folders."""
         path = self._path(key)
-        unfinished = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+        unfinished = temporary_beside(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -236,10 +236,7 @@ class FolderBucket:
         parts = key.split("/")
         if not key or "\0" in key or any(part in ("", ".", "..") for part in parts):
             raise BadKeyError(f"{key!r} is no key in {self.url}: it must name a file below the folder.")
-        path = self._root.joinpath(*parts)
-        if "\\x" in key and not os.path.lexists(path):
-            return self._root / os.fsdecode(_bytes_of(key))
-        return path
+        return place_of(self._root, key)
 
     def _walk(
         self, folder: Path, prefix: str, after: str, above: tuple[tuple[int, int], ...], *, recursive: bool
@@ -297,11 +294,6 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
     # No inode in the ETag: FUSE mounts (sshfs, rclone) change it, and every file would always look changed.
     etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
     return ObjectInfo(key, etag, status.st_size, _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
-
-
-def _bytes_of(key: str) -> bytes:
-    parts = re.split(r"\\x([89a-f][0-9a-f])", key)
-    return b"".join(bytes.fromhex(part) if index % 2 else os.fsencode(part) for index, part in enumerate(parts))
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ regular files. Not here: walking folders, keys and error messages (`folder_bucke
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,6 +160,19 @@ class FileTooLargeError(Exception):
 def shown(name: str) -> str:
     """A file name as valid text; bytes that are not UTF-8 appear as \\xNN."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def place_of(root: Path, key: str) -> Path:
+    """The file of a key below `root`: with the bytes that `shown` wrote as \\xNN, unless one has that very name."""
+    path = root.joinpath(*key.split("/"))
+    if "\\x" in key and not os.path.lexists(path):
+        return root / os.fsdecode(_bytes_of(key))
+    return path
+
+
+def _bytes_of(key: str) -> bytes:
+    parts = re.split(r"\\x([89a-f][0-9a-f])", key)
+    return b"".join(bytes.fromhex(part) if index % 2 else os.fsencode(part) for index, part in enumerate(parts))
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

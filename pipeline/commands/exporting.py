@@ -77,6 +77,7 @@ def export(
     left_out = (
         (done.missing, "originals are gone from the source, or are other files than those that were read"),
         (done.foreign, "sidecars are of another program and were left alone"),
+        (done.too_long, "images have no sidecar: their file names leave no room for .xmp"),
     )
     talk = console_of(project)
     talk.close()

@@ -11,12 +11,14 @@ from pathlib import Path
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.adapters.folder_entries import shown
 from pipeline.curation import decisions as d
 from pipeline.curation.adoption import Adopted, Losing, adopt, losing
 from pipeline.curation.decisions import Decision
 from pipeline.curation.fields import Name, TagName
 from pipeline.errors import DecisionError
-from pipeline.stages.published.sidecar import keywords
+from pipeline.stages.published.sidecar import as_level, keywords
+from pipeline.stages.published.spreadsheet import from_text
 from pipeline.steps.catalogue import read_catalogue
 from pipeline.steps.curation import new_cluster_id
 from pipeline.steps.library_view.listing import images_table
@@ -86,7 +88,7 @@ def adopt_sidecars(project: Project, slug: str, folder: Path, under: str = "") -
             return None
 
     paths = sorted(folder.rglob("*.[xX][mM][pP]"))
-    found = ((path.relative_to(folder).as_posix(), read(path)) for path in paths)
+    found = ((shown(path.relative_to(folder).as_posix()), read(path)) for path in paths)
     return adopt_documents(project, slug, found, under, f"below {folder}")
 
 
@@ -100,7 +102,7 @@ def adopt_documents(
     One without content counts as unreadable. Raises `DecisionError`, which says `where` they are from, if no sidecar is
     of an image here.
     """
-    top = (under or project.category_of(slug)).casefold()
+    top = as_level(under or project.category_of(slug)).strip().casefold()
     keys = images_table(project, slug)["key"].to_list()
     stems = _unique_stems(keys)
     rows: list[tuple[str, str, str]] = []
@@ -114,8 +116,9 @@ def adopt_documents(
             unreadable.append(path)
             continue
         image = path[: -len(".xmp")]
-        kinds = [way[-1] for way in found if len(way) > 1 and way[0].casefold() == top]
-        tags = [way[-1] for way in found if way[0].casefold() != top]
+        tops = [as_level(way[0]).strip().casefold() for way in found]
+        kinds = [way[-1] for way, first in zip(found, tops, strict=True) if len(way) > 1 and first == top]
+        tags = [way[-1] for way, first in zip(found, tops, strict=True) if first != top]
         joined = TAG_SEPARATOR.join(tag.replace(TAG_SEPARATOR, ",") for tag in tags)
         rows += [(stems.get(image, image), kind, joined) for kind in kinds or [""]]
     adoption = _match(project, slug, rows)
@@ -147,7 +150,8 @@ def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) ->
     spelling: dict[str, str] = {}  # names differ by more than case
     tagged: dict[str, dict[str, None]] = {}
     for image, kind, tags in rows:
-        content = hashes.get(image) or hashes.get(image.replace("\\", "/").removeprefix("./"))
+        spellings = (image, from_text(image), image.strip(), image.strip().replace("\\", "/").removeprefix("./"))
+        content = next((hashes[one] for one in spellings if one in hashes), None)
         if content is None or content in curated.excluded:
             result.unknown.append(image)
             continue

@@ -7,9 +7,11 @@ What belongs here: encodings, separators and column names that programs write. N
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from pipeline.errors import DecisionError
+from pipeline.stages.published.spreadsheet import from_text
 
 IMAGE_COLUMNS = ("key", "image_id", "content_hash", "file", "filename", "file_name", "path", "image")
 NAME_COLUMNS = ("cluster", "cluster_name", "name", "kind", "label", "class")
@@ -26,10 +28,10 @@ def read_catalogue(data: bytes, file: str) -> Iterator[Row]:
     a file without the columns or without rows.
     """
     text = _decode(data)
-    first, _, rest = text.partition("\n")
+    first, rest = _first_line(text)
     if first.strip().lower().startswith("sep="):  # how a spreadsheet names its separator
         text = rest
-        first = rest.partition("\n")[0]
+        first = _first_line(rest)[0]
     separator = max(SEPARATORS, key=first.count)
     csv.field_size_limit(LONGEST_FIELD)
     try:
@@ -46,7 +48,7 @@ def read_catalogue(data: bytes, file: str) -> Iterator[Row]:
         )
     if not rows:
         raise DecisionError(f"{file} has a header and no rows.")
-    return ((_cell(row, image), _cell(row, name), _cell(row, tags)) for row in rows)
+    return ((row[image] if image < len(row) else "", _cell(row, name), _cell(row, tags)) for row in rows)
 
 
 def _decode(data: bytes) -> str:
@@ -57,7 +59,13 @@ def _decode(data: bytes) -> str:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("cp1252", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
+def _first_line(text: str) -> tuple[str, str]:
+    """The first line and what follows it; line ends inside of quotes are those of the data, so none is changed."""
+    first, *rest = re.split("\r\n|\r|\n", text, maxsplit=1)
+    return first, rest[0] if rest else ""
 
 
 def _column(header: list[str], names: tuple[str, ...]) -> int | None:
@@ -66,4 +74,4 @@ def _column(header: list[str], names: tuple[str, ...]) -> int | None:
 
 
 def _cell(row: list[str], column: int | None) -> str:
-    return row[column].strip() if column is not None and column < len(row) else ""
+    return from_text(row[column].strip()) if column is not None and column < len(row) else ""

@@ -6,7 +6,6 @@ sidecar (`stages/published/sidecar.py`).
 
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,13 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import polars as pl
 
+from pipeline.adapters.folder_entries import place_of
 from pipeline.errors import ExportError, UnknownNameError
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.published.sidecar import is_ours, sidecar
+from pipeline.stages.published.spreadsheet import FORMULA
 from pipeline.steps.adopt import TAG_SEPARATOR
+from pipeline.steps.file_places import LONGEST, METADATA, UNCLUSTERED, file_places
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
 from pipeline.steps.reading import images_read_before, read_among
@@ -33,22 +35,21 @@ FileFormat = Literal["folders", "zip", "xmp"]
 Format = TableFormat | FileFormat | Literal["coco"]
 TABLES: tuple[TableFormat, ...] = get_args(TableFormat)
 WITH_ORIGINALS = ("clustered", "unclustered")  # the states of which there is a picture to look at
-METADATA = "metadata.csv"  # the name under which Hugging Face's `imagefolder` looks for labels
+SIDECAR = ".xmp"
 METADATA_HEAD = "file_name,label,"  # how the ones that are written here begin
-UNCLUSTERED = "unclustered"
-_RESERVED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # what some file system refuses in a name
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows keeps for itself
 
 
 @dataclass(frozen=True)
 class Written:
     """What was written. `missing`: keys of originals that are gone or have another size than the listing says;
-    `foreign`: keys whose sidecar another program wrote, which was left alone.
+    `foreign`: keys whose sidecar another program wrote, which was left alone; `too_long`: keys whose name leaves no
+    room for `.xmp`.
     """
 
     images: int
     missing: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    too_long: tuple[str, ...] = ()
 
 
 def select_images(
@@ -101,13 +102,21 @@ def select_images(
 
 
 def write_table(images: pl.DataFrame, form: TableFormat, file: IO[bytes]) -> None:
-    """The rows as CSV (tags separated by `;`), as a JSON list, or as Parquet."""
+    """The rows as CSV (tags separated by `;`; see `spreadsheet.py`), as a JSON list, or as Parquet."""
     if form == "parquet":
         images.write_parquet(file)
     elif form == "json":
         file.write(json.dumps(images.to_dicts(), indent=2, ensure_ascii=False).encode() + b"\n")
     else:
-        images.with_columns(pl.col("tags").list.join(f"{TAG_SEPARATOR} ")).write_csv(file)
+        _spreadsheet(images).write_csv(file)
+
+
+def _spreadsheet(images: pl.DataFrame) -> pl.DataFrame:
+    """The rows for a CSV file, in which no text is a formula."""
+    text = pl.col(pl.String)
+    return images.with_columns(pl.col("tags").list.join(f"{TAG_SEPARATOR} ")).with_columns(
+        pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
+    )
 
 
 def write_folders(project: Project, images: pl.DataFrame, folder: Path) -> Written:
@@ -171,17 +180,25 @@ class _Pieces(io.RawIOBase):
 def write_sidecars(images: pl.DataFrame, folder: Path) -> Written:
     """`KEY.xmp` in `folder` for every image that has a named cluster or a tag, in the layout of the bucket.
 
-    A sidecar of another program is never touched.
+    A sidecar of another program is never touched. One that would need a longer name than files have is left out.
     """
-    count, foreign = 0, list[str]()
+    count, foreign, too_long = 0, list[str](), list[str]()
     for key, keywords in _keywords(images):
-        target = folder / f"{key}.xmp"
+        if _too_long(key):
+            too_long.append(key)
+            continue
+        image = place_of(folder, key)
+        target = image.with_name(f"{image.name}{SIDECAR}")
         if target.exists() and not is_ours(target.read_bytes()):
             foreign.append(key)
         else:
             write_atomically(target, sidecar(keywords))
             count += 1
-    return Written(count, foreign=tuple(foreign))
+    return Written(count, foreign=tuple(foreign), too_long=tuple(too_long))
+
+
+def _too_long(key: str) -> bool:
+    return len(key.rpartition("/")[2].encode()) + len(SIDECAR) > LONGEST
 
 
 def sidecar_pieces(images: pl.DataFrame) -> Iterator[bytes]:
@@ -191,8 +208,11 @@ def sidecar_pieces(images: pl.DataFrame) -> Iterator[bytes]:
     buffer = _Pieces()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for key, keywords in _keywords(images):
+            if _too_long(key):
+                continue
             parts = [part for part in key.split("/") if part not in ("", ".", "..")]
-            archive.writestr(f"{'/'.join(parts)}.xmp", sidecar(keywords))
+            inside = [part.replace("\\", "_") if ".." in part.split("\\") else part for part in parts]
+            archive.writestr(f"{'/'.join(inside)}{SIDECAR}", sidecar(keywords))
             if piece := buffer.take():
                 yield piece
     yield buffer.take()
@@ -210,39 +230,6 @@ def _keywords(images: pl.DataFrame) -> Iterator[tuple[str, list[tuple[str, ...]]
 def _once(images: pl.DataFrame) -> pl.DataFrame:
     """One row per original: an image with objects in several clusters goes to the first of them."""
     return images.unique("key", keep="first", maintain_order=True)
-
-
-def file_places(images: pl.DataFrame) -> dict[str, str]:
-    """Key → `cluster/file name`, different for every key, valid on every file system and never outside the folder."""
-    folders = _folder_names(images)
-    places: dict[str, str] = {}
-    taken: set[str] = set()
-    for key, image_id, cluster in images.select("key", "image_id", "cluster_id").iter_rows():
-        folder, name = folders[cluster], _safe(key.rsplit("/", 1)[-1])
-        place = f"{folder}/{name}"
-        if place.casefold() in taken:
-            place = f"{folder}/{image_id}-{name}"
-        taken.add(place.casefold())
-        places[key] = place
-    return places
-
-
-def _folder_names(images: pl.DataFrame) -> Mapping[str | None, str]:
-    folders: dict[str | None, str] = {None: UNCLUSTERED}
-    taken = {UNCLUSTERED}
-    for cluster, name in images.select("cluster_id", "cluster_name").unique(maintain_order=True).iter_rows():
-        if cluster is not None:
-            folder = _safe(name or cluster)
-            if folder.casefold() in taken:
-                folder = f"{folder} ({cluster})"
-            taken.add(folder.casefold())
-            folders[cluster] = folder
-    return folders
-
-
-def _safe(name: str) -> str:
-    clean = _RESERVED.sub("_", name).strip(" .") or "_"
-    return f"_{clean}" if _DEVICES.fullmatch(clean) else clean
 
 
 def _originals(project: Project, places: Mapping[str, str], missing: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -268,10 +255,10 @@ def _metadata(images: pl.DataFrame, places: Mapping[str, str], missing: Sequence
     table = images.filter(~pl.col("key").is_in(list(missing))).select(
         pl.col("key").replace_strict(places, return_dtype=pl.String).alias("file_name"),
         pl.coalesce("cluster_name", "cluster_id", pl.lit(UNCLUSTERED)).alias("label"), "cluster_id", "key",
-        pl.col("tags").list.join(f"{TAG_SEPARATOR} "),
+        "tags",
     )  # fmt: skip
     buffer = io.BytesIO()
-    table.write_csv(buffer)
+    _spreadsheet(table).write_csv(buffer)
     return buffer.getvalue()
 
 

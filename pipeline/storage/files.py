@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 
 from pipeline.errors import DamagedFileError
 
+_KEPT = 100  # bytes of a name that its temporary file keeps: a name may have 255, on some file systems 143
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path`, replacing an existing file in one step. On any error the old file stays unchanged."""
@@ -29,7 +31,7 @@ def replacing(path: Path) -> Generator[BinaryIO]:
     An error of the operating system names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("wb") as file:
             yield file
@@ -41,6 +43,12 @@ def replacing(path: Path) -> Generator[BinaryIO]:
         if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
+
+
+def temporary_beside(path: Path) -> Path:
+    """A new name for a file that is still being written, in the folder of `path`. Never longer than a name may be."""
+    name = os.fsencode(path.name)[:_KEPT].decode("utf-8", "ignore")
+    return path.with_name(f".{name}.{secrets.token_hex(4)}.tmp")
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

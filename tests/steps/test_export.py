@@ -1,7 +1,9 @@
 """Exports of a real data directory: tables, folders, zip, sidecars."""
 
+import csv
 import io
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,10 +13,10 @@ import pytest
 
 from pipeline.curation import decisions as d
 from pipeline.errors import ExportError, UnknownNameError
-from pipeline.steps.adopt import adopt_file
+from pipeline.stages.published.sidecar import keywords
+from pipeline.steps.adopt import adopt_file, adopt_sidecars
 from pipeline.steps.export import (
     WITH_ORIGINALS,
-    file_places,
     select_images,
     sidecar_pieces,
     write_folders,
@@ -22,6 +24,7 @@ from pipeline.steps.export import (
     write_table,
     zip_pieces,
 )
+from pipeline.steps.file_places import file_places
 from pipeline.steps.library_view.listing import read_snapshot
 from pipeline.steps.library_view.snapshot import Snapshot
 from tests.steps.test_run import Bench, add
@@ -173,3 +176,90 @@ def test_places_differ_for_every_image_and_are_valid_everywhere() -> None:
         "a/x.jpg": "_Con/x.jpg", "b/X.JPG": "_Con/2-X.JPG", "a/../y?.jpg": "_/y_.jpg",
         "a/z.jpg": "_CON (c-3)/z.jpg", "a/w.jpg": "unclustered/w.jpg", "a/v.jpg": "unclustered (c-4)/v.jpg",
     }  # fmt: skip
+
+
+def test_a_name_that_some_system_reads_otherwise_or_not_at_all_is_changed() -> None:
+    rows = [
+        ("a/\u00e9.jpg", "1", "c-1", "metadata.csv"), ("b/e\u0301.jpg", "2", "c-1", "metadata.csv"),
+        ("a/-rf.jpg", "3", "c-2", "=1+1"), ("a/CON .jpg", "4", "c-3", "../../x"), ("a/x\u202e.exe", "5", "c-4", "+1"),
+        ("a/b\\..\\c.jpg", "6", "c-5", "@x"), (f"a/{'L' * 251}.jpg", "7", "c-6", "\U0001f98a" * 120),
+        (f"b/{'L' * 251}.jpg", "8", "c-6", "\U0001f98a" * 120), ("a/.jpg", "9", "c-7", "\U0001f98a" * 119 + "b"),
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=["key", "image_id", "cluster_id", "cluster_name"], orient="row")
+    fox = "\U0001f98a" * 63
+    assert list(file_places(frame).values()) == [
+        "metadata.csv (c-1)/\u00e9.jpg", "metadata.csv (c-1)/2-e\u0301.jpg", "_=1+1/_-rf.jpg", "_.._x/_CON .jpg",
+        "_+1/x.exe", "_@x/b_.._c.jpg", f"{fox}/{'L' * 251}.jpg", f"{fox}/8-{'L' * 249}.jpg",
+        f"{fox[:-1]} (c-7)/jpg",
+    ]  # fmt: skip
+
+
+ODD = ["=1+1", "@x", "-d", "cr\rx", "new\nline", "x ", "back\\slash", "p%2Fq", "\U0001f98a", "\u202ertl", "L" * 251]
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A category with an odd name, of files with odd names, also one that is not UTF-8; the red ones are named."""
+    root = tmp_path_factory.mktemp("odd")
+    add(root / "library", "=esc\x1b|x/plain.png", "red", 0)
+    folder = root / "library" / "=esc\x1b|x"
+    for seed, name in enumerate([*ODD, "green"], start=1):
+        add(root / "library", "=esc\x1b|x/made.png", "green" if name == "green" else "red", seed)
+        (folder / "made.png").rename(folder / f"{name}.png")
+    add(root / "library", "=esc\x1b|x/made.png", "red", 90)
+    (folder / "made.png").rename(folder / os.fsdecode(b"latin\xe9.png"))
+    made = Bench(root / "library", root / "data")
+    made.run()
+    snapshot = read_snapshot(made.project(), "esc-x")
+    red = snapshot.frame.filter(pl.col("key").str.ends_with("plain.png"))["cluster_id"][0]
+    made.project().curation.decide("esc-x", d.Rename(cluster=red, name="=cmd|' /C calc'!A0"), actor="ann")
+    long = snapshot.frame.filter(pl.col("key").str.len_bytes() > 255)["content_hash"][0]
+    made.project().curation.decide("esc-x", d.Tag(images=(long,), tag="long"), actor="ann")
+    return made
+
+
+def test_no_cell_of_a_csv_is_a_formula_and_all_of_it_is_adopted_elsewhere(odd: Bench, tmp_path: Path) -> None:
+    images = select_images(read_snapshot(odd.project(), "esc-x"))
+    with (tmp_path / "odd.csv").open("wb") as file:
+        write_table(images, "csv", file)
+    with (tmp_path / "odd.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert "'=cmd|' /C calc'!A0" in cells
+    fresh = Bench(odd.library, tmp_path / "other")
+    fresh.run()
+    plan = adopt_file(fresh.project(), "esc-x", tmp_path / "odd.csv")
+    assert [kind.name for kind in plan.kinds] == ["=cmd|' /C calc'!A0"]
+    assert (plan.matched, plan.unknown, plan.tags) == (images.height, [], {"long": 1})
+
+
+def test_originals_with_odd_names_are_all_written(odd: Bench, tmp_path: Path) -> None:
+    images = select_images(read_snapshot(odd.project(), "esc-x"), states=WITH_ORIGINALS)
+    assert write_folders(odd.project(), images, tmp_path).images == images.height == len(ODD) + 3
+    assert all((tmp_path / name).is_file() for name in pl.read_csv(tmp_path / "metadata.csv")["file_name"])
+
+
+def test_sidecars_lie_beside_files_with_odd_names_and_are_read_again(odd: Bench, tmp_path: Path) -> None:
+    shutil.copytree(odd.library, tmp_path / "library")
+    folder = tmp_path / "library" / "=esc\x1b|x"
+    images = select_images(read_snapshot(odd.project(), "esc-x"))
+    written = write_sidecars(images, tmp_path / "library")
+    assert written.too_long == (f"=esc\x1b|x/{'L' * 251}.png",)
+    sidecars = {path.name for path in folder.glob("*.xmp")}
+    assert os.fsdecode(b"latin\xe9.png.xmp") in sidecars
+    assert all((folder / name.removesuffix(".xmp")).is_file() for name in sidecars)
+    assert all(keywords((folder / name).read_bytes()) for name in sidecars)
+    fresh = Bench(odd.library, tmp_path / "other")
+    fresh.run()
+    plan = adopt_sidecars(fresh.project(), "esc-x", tmp_path / "library")
+    assert ([kind.name for kind in plan.kinds], plan.tags, plan.unknown) == (["=cmd|' /C calc'!A0"], {}, [])
+    assert plan.matched == written.images
+    with zipfile.ZipFile(io.BytesIO(b"".join(sidecar_pieces(images)))) as archive:
+        assert len(archive.namelist()) == written.images
+        assert not any(len(name.rpartition("/")[2].encode()) > 255 for name in archive.namelist())
+
+
+def test_a_sidecar_in_a_zip_leads_out_on_no_system(snapshot: Snapshot) -> None:
+    away = select_images(snapshot).with_columns(pl.lit("a/..\\..\\7.png").alias("key"), cluster_name=pl.lit("Red"))
+    with zipfile.ZipFile(io.BytesIO(b"".join(sidecar_pieces(away)))) as archive:
+        assert archive.namelist() == ["a/.._.._7.png.xmp"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.files import write_atomically
+from pipeline.storage.files import temporary_beside, write_atomically
+from pipeline.storage.leftovers import is_temporary
 
 
 def test_a_file_is_made_with_its_folders_and_replaced_whole(tmp_path: Path) -> None:
@@ -14,6 +15,15 @@ def test_a_file_is_made_with_its_folders_and_replaced_whole(tmp_path: Path) -> N
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert [one.name for one in path.parent.iterdir()] == ["file.json"]
+
+
+@pytest.mark.parametrize("name", ["L" * 255, "ü" * 127, "🦊" * 63])
+def test_a_name_may_be_as_long_as_a_file_systems_names_are(tmp_path: Path, name: str) -> None:
+    write_atomically(tmp_path / name, b"new")
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    temporary = temporary_beside(tmp_path / name)
+    assert len(temporary.name.encode()) <= 143  # what an encrypted home directory takes
+    assert is_temporary(temporary)
 
 
 @pytest.mark.parametrize("stopped", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -7,6 +7,7 @@ Sources: Adobe XMP specification part 1 (2012) for the packet and `dc:subject`; 
 `digiKam:TagsList` digiKam's. darktable reads the first two.
 """
 
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,7 @@ NAMESPACES = {
 HIERARCHIES = (("lr:hierarchicalSubject", "Bag", "|"), ("digiKam:TagsList", "Seq", "/"))
 
 
+_NO_TEXT = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # not in XML, or breaks a line
 TOOLKIT = "image-cluster"  # the mark by which a sidecar of ours is known
 
 
@@ -40,11 +42,15 @@ def sidecar(keywords: Sequence[Sequence[str]]) -> bytes:
     described = ET.SubElement(ET.SubElement(root, _name("rdf:RDF")), _name("rdf:Description"), {_name("rdf:about"): ""})
     _list(described, "dc:subject", "Bag", list(dict.fromkeys(path[-1] for path in keywords)))
     for field, container, separator in HIERARCHIES:
-        other = "/" if separator == "|" else "|"
-        paths = [separator.join(part.replace(separator, other) for part in path) for path in keywords]
+        paths = [separator.join(as_level(part, separator) for part in path) for path in keywords]
         _list(described, field, container, paths)
     ET.indent(root)
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="utf-8") + b"\n"
+
+
+def as_level(text: str, separator: str = HIERARCHIES[0][2]) -> str:
+    """A name as one level of a keyword, where `separator` stands between levels."""
+    return _NO_TEXT.sub(" ", text).replace(separator, "/" if separator == "|" else "|")
 
 
 def keywords(document: bytes) -> list[tuple[str, ...]]:
@@ -59,14 +65,17 @@ def keywords(document: bytes) -> list[tuple[str, ...]]:
         root = ET.fromstring(document)  # noqa: S314  # without declarations there is nothing to expand or to fetch
     except ET.ParseError as error:
         raise ValueError(str(error)) from error
+    subjects = _texts(root, "dc:subject")
     paths: list[tuple[str, ...]] = []
     for field, _, separator in HIERARCHIES:
+        spelled = {as_level(text, separator).strip(): text for text in subjects}  # a path cannot hold its separator
         texts = _texts(root, field)
-        paths = [tuple(part.strip() for part in text.split(separator) if part.strip()) for text in texts]
+        levels = [[part.strip() for part in text.split(separator) if part.strip()] for text in texts]
+        paths = [tuple(spelled.get(part, part) for part in parts) for parts in levels]
         if paths:
             break
     known = {part for path in paths for part in path}
-    flat = [(text,) for text in _texts(root, "dc:subject") if text not in known]
+    flat = [(text,) for text in subjects if text not in known]
     return list(dict.fromkeys(path for path in [*paths, *flat] if path))
 
 
@@ -78,7 +87,7 @@ def _texts(root: ET.Element, field: str) -> list[str]:
 def _list(parent: ET.Element, field: str, container: str, texts: Sequence[str]) -> None:
     items = ET.SubElement(ET.SubElement(parent, _name(field)), _name(f"rdf:{container}"))
     for text in texts:
-        ET.SubElement(items, _name("rdf:li")).text = text
+        ET.SubElement(items, _name("rdf:li")).text = _NO_TEXT.sub(" ", text)
 
 
 def _name(qualified: str) -> str:

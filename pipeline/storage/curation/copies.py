@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BackupError, CurationDatabaseError, DamagedDatabaseError
 from pipeline.storage.curation.reading import BUSY_SECONDS, Reader, SqliteFile, check_file
-from pipeline.storage.files import sync_directory, write_atomically
+from pipeline.storage.files import sync_directory, temporary_beside, write_atomically
 from pipeline.storage.full_disk import raise_if_full
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def contents(log: Reader) -> dict[str, CategoryEvents]:
 def make_copy(log: Reader, target: Path, at: str) -> Copy:
     """Copy a database to the file `target` and verify it. Raises `BackupError` and then leaves no `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    staged = temporary_beside(target)
     before = contents(log)
     try:
         if log.file is not None:

@@ -5,7 +5,6 @@ choosing the copy and deciding whether it may replace the present decisions (`st
 """
 
 import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from sqlalchemy import create_engine, delete, insert, select
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.reading import check_file
-from pipeline.storage.files import sync_directory
+from pipeline.storage.files import sync_directory, temporary_beside
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,7 +44,7 @@ def set_aside(file: Path, target: Path) -> Path:
 def replace_file(copy: Path, file: Path) -> None:
     """Replace a database file with a copy. Processes with the old file open switch to the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    staged = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+    staged = temporary_beside(file)
     try:
         shutil.copyfile(copy, staged)
         check_file(staged)
@@ -63,7 +62,7 @@ def replace_rows(copy: Path, store: "CurationStore", categories: list[str]) -> N
     """Replace the events of these categories in another database with those of a copy, in one transaction."""
     from pipeline.storage.curation.store import CurationStore as Store
 
-    migrated = copy.with_name(f".{copy.name}.{secrets.token_hex(4)}.tmp")
+    migrated = temporary_beside(copy)
     shutil.copyfile(copy, migrated)
     try:
         Store(f"sqlite:///{migrated}").close()  # brings an older schema up to date

@@ -53,3 +53,12 @@ def test_flat_keywords_that_stand_in_no_path_are_read_too() -> None:
 def test_what_is_no_sidecar_or_declares_entities_is_refused(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         keywords(document)
+
+
+def test_a_name_with_a_separator_is_read_again_as_it_was() -> None:
+    paths = [("a|b", "c/d|e"), ("f|g",)]
+    assert keywords(sidecar(paths)) == [("a/b", "c/d|e"), ("f|g",)]
+
+
+def test_text_that_xml_cannot_hold_spoils_no_sidecar() -> None:
+    assert keywords(sidecar([("esc\x1b[31m", "new\nline\ufffe")])) == [("esc [31m", "new line")]
