@@ -40,19 +40,22 @@ def represent(vectors: np.ndarray, names: list[str], params: RepresentativeParam
     middle = centroid(data)
     similarity = data @ middle
     # rounded before sorting: the last bits of a dot product depend on the machine, a name does not
-    order = np.array(sorted(range(len(names)), key=lambda row: (-round(float(similarity[row]), 5), names[row])))
-    core = list(order[: max(params.count, (len(order) + 1) // 2)])
-    chosen = [int(core[0])]
-    nearest = data[core] @ data[chosen[0]]
+    order = np.array([row for _, _, row in sorted(zip([-value for value in _rounded(similarity)], names,
+                                                      range(len(names)), strict=True))])  # fmt: skip
+    core = order[: max(params.count, (len(order) + 1) // 2)].tolist()
+    chosen = [core[0]]
+    typical = data[core]
+    nearest = typical @ data[core[0]]
     while len(chosen) < min(params.count, len(core)):
-        ranked = sorted(
-            (row for row in range(len(core)) if int(core[row]) not in chosen),
-            key=lambda row: (round(float(nearest[row]), 5), row),
-        )
-        pick = ranked[0]
-        chosen.append(int(core[pick]))
-        nearest = np.maximum(nearest, data[core] @ data[core[pick]])
+        taken = set(chosen)
+        _, pick = min((value, row) for row, value in enumerate(_rounded(nearest)) if core[row] not in taken)
+        chosen.append(core[pick])
+        nearest = np.maximum(nearest, typical @ typical[pick])
     return Represented(middle, similarity, order, chosen, float(similarity.mean()))
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(value, 5) for value in values.tolist()]
 
 
 def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

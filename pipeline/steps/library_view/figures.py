@@ -36,11 +36,14 @@ class Figures:
         """One row per image: `RANKS`, and image_id."""
         ranking = self.represented
         place = {row: number for number, row in enumerate(ranking.chosen)}
-        rows = [
-            (self.image_ids[row], rank, float(ranking.similarity[row]), place.get(int(row)))
-            for rank, row in enumerate(ranking.order)
-        ]
-        return pl.DataFrame(rows, schema={"image_id": pl.String(), **RANKS}, orient="row")
+        order = ranking.order.tolist()
+        values = {
+            "image_id": [self.image_ids[row] for row in order],
+            "rank": range(len(order)),
+            "similarity": ranking.similarity[ranking.order],
+            "chosen": [place.get(row) for row in order],
+        }
+        return pl.DataFrame(values, schema={"image_id": pl.String(), **RANKS})
 
 
 def changed_clusters(computed: Computed, curated: Curated) -> list[str]:
