@@ -47,13 +47,29 @@ def _print_event(project: "Project", slug: str, event: Any, *, as_json: bool) ->
     from pipeline.console import print_json
     from pipeline.steps.library_view.history import describe, event_row
 
+    same = project.curation.namesakes(slug, event)
     if as_json:
-        print_json(event_row(event))
+        print_json({**event_row(event), "same_name": same})
         return
     click.echo(f"{event.number}\t{describe(event)}")
     console_of(project).notice(
         f"Stored as event {event.number} of {slug}. To undo it: image-cluster clusters undo {event.number}"
         f"{_option(project, slug)}. The next run publishes it; `image-cluster visualize` publishes it now."
+    )
+    if same:
+        _print_namesakes(project, slug, event.decision, same)
+
+
+def _print_namesakes(project: "Project", slug: str, decision: "Decision", same: "Sequence[str]") -> None:
+    """Two clusters of one name are mostly one kind: say so, with the way to make them one."""
+    from pipeline.curation.addressing import named_cluster
+
+    names = project.curation.curated(slug).names
+    shown = ", ".join(f"“{names[cluster]}” ({cluster})" for cluster in same)
+    ids = " ".join((*same, named_cluster(decision) or ""))
+    console_of(project).notice(
+        f"{shown} {'is' if len(same) == 1 else 'are'} called the same. To make them one: "
+        f"image-cluster clusters merge {ids}{_option(project, slug)}"
     )
 
 

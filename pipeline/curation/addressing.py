@@ -11,6 +11,7 @@ found alike.
 import unicodedata
 from collections.abc import Mapping
 
+from pipeline.curation.decisions import Create, Decision, Rename, Split
 from pipeline.errors import AmbiguousNameError
 
 NO_REDIRECTS: Mapping[str, str] = {}
@@ -32,6 +33,24 @@ def cluster_ids(given: str, names: Mapping[str, str | None], redirects: Mapping[
         if loose and (_loose(cluster) == loose or (name is not None and _loose(name) == loose))
     ]
     return sorted(exact or similar)
+
+
+def namesakes(cluster: str, names: Mapping[str, str | None]) -> list[str]:
+    """The ids of the other clusters with the name of `cluster`, but for case and blanks, sorted."""
+    name = _loose(names.get(cluster) or "")
+    same = (other for other, called in names.items() if other != cluster and called and _loose(called) == name)
+    return sorted(same) if name else []
+
+
+def named_cluster(decision: Decision) -> str | None:
+    """The cluster that a decision gives a name; None if it gives none."""
+    match decision:
+        case Rename(cluster=cluster, name=str()) | Split(new_cluster=cluster, name=str()):
+            return cluster
+        case Create(new_cluster=cluster, name=str()):
+            return cluster
+        case _:
+            return None
 
 
 def choose_cluster(

@@ -101,6 +101,7 @@ class ClusterDetail(ClusterShape):
     """A cluster with its revision. A decision that names the revision fails if the cluster has changed since."""
 
     revision: int
+    same_name: list[str] = Field(description="Ids of other clusters that have this name, but for case and blanks.")
 
 
 class ImageShape(Shape):

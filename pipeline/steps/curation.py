@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.curation import decisions as d
+from pipeline.curation.addressing import named_cluster, namesakes
 from pipeline.curation.checks import check_images, checked, known_cluster
 from pipeline.curation.clusters import Computed, Curated, CuratedCluster
 from pipeline.curation.decisions import Decision
@@ -198,6 +199,11 @@ class Curation:
         from pipeline.curation.fold import fold
 
         return fold(self.checked(slug).events(slug)).names()
+
+    def namesakes(self, slug: str, event: Event) -> list[str]:
+        """The ids of the other clusters that have the name that this event gave, sorted; none for other events."""
+        named = named_cluster(event.decision)
+        return [] if named is None else namesakes(named, self.curated(slug).names)
 
     def decided_names(self, slug: str) -> dict[str, str | None]:
         """Cluster id → the name in force, None if it was taken away; also of clusters that are gone."""

@@ -77,6 +77,22 @@ def test_a_name_reaches_the_cluster_of_exactly_that_name_or_none(run: Run) -> No
     assert len(listed(run)) == 2
 
 
+def test_a_name_that_another_cluster_has_is_said_with_the_command_that_makes_them_one(run: Run) -> None:
+    first, second = (row["id"] for row in listed(run))
+    assert "is called" not in run("rename", first, "Wet").stderr
+    done = run("rename", second, "wet")
+    assert done.exit_code == 0
+    assert f"“Wet” ({first}) is called the same. To make them one: image-cluster clusters merge {first} {second}" in (
+        done.stderr
+    )
+    assert json.loads(run("rename", second, "Wet", "--json").stdout)["same_name"] == [first]
+    assert json.loads(run("rename", second, "Dry", "--json").stdout)["same_name"] == []
+    images = [image["key"] for image in json.loads(run("show", first, "--json").stdout)["images"][:2]]
+    split = run("split", first, *images, "--name", "Wet")
+    assert f"“Wet” ({first}) is called the same" in split.stderr
+    assert "are called the same" in run("create", "Wet", images[0]).stderr
+
+
 def test_every_decision_can_be_made_and_is_told_in_the_history(run: Run) -> None:
     one, two = (row["id"] for row in listed(run))
     keys = [image["key"] for image in json.loads(run("show", one, "--json").stdout)["images"]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.curation.addressing import choose_category, cluster_ids, unmistakable
+from pipeline.curation.addressing import choose_category, cluster_ids, namesakes, unmistakable
 from pipeline.errors import AmbiguousNameError
 
 NAMES = {"c-1": "Alpha", "c-2": "alpha", "c-3": "White Post", "c-4": None, "c-5": "c-4", "c-6": "Caf\u00e9"}
@@ -34,6 +34,12 @@ def test_an_id_that_was_merged_away_means_the_cluster_that_took_it_in() -> None:
 
 def test_two_clusters_of_the_same_name_are_both_candidates() -> None:
     assert cluster_ids("Alpha", {"c-1": "Alpha", "c-2": "Alpha", "c-3": "alpha"}) == ["c-1", "c-2"]
+
+
+def test_namesakes_have_the_same_name_but_for_case_and_blanks() -> None:
+    assert namesakes("c-1", NAMES) == ["c-2"]
+    assert namesakes("c-4", NAMES) == []  # without a name, whatever another one is called
+    assert namesakes("c-9", NAMES) == []
 
 
 CATEGORIES = {"posts": "Posts", "posts-41e19a": "posts", "baume": "Ba\u0308ume", "root": "root"}

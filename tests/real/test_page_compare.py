@@ -33,6 +33,14 @@ def test_what_came_and_left_is_seen_beside_the_names_of_before_and_turned_round_
     row.locator(".tile .pick").dblclick()
     expect(shown.locator("#viewer")).to_be_visible()
     shown.keyboard.press("Escape")
+    # a name that was given after both runs stands beside the id, wherever the cluster is named
+    for cluster, name in ((one, "First kind"), (two, "Second of all")):
+        decision = {"kind": "rename", "cluster": cluster, "name": name}
+        served.post("/categories/bollards/decisions", json={"decision": decision}).raise_for_status()
+    shown.reload()
+    expect(row).to_contain_text("today “Second of all”")
+    expect(row).to_contain_text("1 came 1 from First kind")
+    expect(shown.locator(f".outlook-row[data-cluster={one}]")).to_contain_text(f"{one} today “First kind”")
     first, last = (shown.locator(f"[name={name}]").input_value() for name in ("from", "to"))
     shown.locator("[name=from]").select_option(last)
     shown.locator("[name=to]").select_option(first)

@@ -29,6 +29,7 @@ def test_two_publications_are_compared_per_cluster_with_names_flows_and_faces(si
         assert entries[two]["cameFrom"] == [{"place": one, "images": moved}]
         assert entries[one]["removedCount"] == moved
         assert set(images) <= set(found["faces"][two]["came"]) == set(found["faces"][one]["left"])
+        assert found["names_today"] == {two: "Second kind"}
         assert 0 < len(found["faces"][one]["before"]) <= 4
         turned = client.get("/categories/bollards/compare", params={"from": "2", "to": "1"}).json()["changes"][
             "clusters"

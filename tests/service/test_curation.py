@@ -47,6 +47,34 @@ def test_a_cluster_is_addressed_by_its_exact_name_and_refused_where_two_fit(site
         problem(client.get("/images", params={"category": "bollards", "cluster": "ALPHA"}), 409)
 
 
+def test_a_name_that_another_cluster_has_is_stored_and_said(site: Site) -> None:
+    with site.serve() as client:
+        first, second = [one["id"] for one in client.clusters()[:2]]
+
+        def named(cluster: str, name: str) -> list[str]:
+            body = {"decisions": [{"kind": "rename", "cluster": cluster, "name": name}]}
+            made = client.post("/categories/bollards/decisions/batch", json=body).raise_for_status()
+            return made.json()["items"][0]["same_name"]
+
+        assert named(first, "Red post") == []
+        assert named(second, "red  Post") == [first]
+        assert client.get(f"/clusters/{first}").json()["same_name"] == [second]
+        assert client.patch(f"/clusters/{second}", json={"name": "Red post"}).json()["same_name"] == [first]
+        assert client.patch(f"/clusters/{second}", json={"name": "Green post"}).json()["same_name"] == []
+        images = client.ids(cluster=second)
+        for decision in (
+            {"kind": "create", "images": images[:2], "name": "Red post"},
+            {"kind": "split", "cluster": second, "images": images[2:3], "name": "Red post"},
+        ):
+            made = client.post("/categories/bollards/decisions", json={"decision": decision}).raise_for_status()
+            assert first in made.json()["same_name"]
+        # what was two kinds is one: nobody else has the name then
+        both = [first, *client.get(f"/clusters/{first}").json()["same_name"]]
+        merge = {"decision": {"kind": "merge", "clusters": both, "into": first}}
+        assert client.post("/categories/bollards/decisions", json=merge).json()["same_name"] == []
+        assert client.get(f"/clusters/{first}").json()["same_name"] == []
+
+
 def test_a_decision_on_what_is_out_of_date_is_refused(site: Site) -> None:
     with site.serve() as client:
         cluster = client.clusters()[0]["id"]

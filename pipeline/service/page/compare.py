@@ -13,7 +13,7 @@ from pipeline.service.context import Shared
 from pipeline.service.models import ImageShape, image_shapes
 from pipeline.service.page.language import t
 from pipeline.service.page.render import PageRoute, show, snapshot_of
-from pipeline.service.routes.comparison import comparison
+from pipeline.service.routes.comparison import comparison, names_today
 from pipeline.steps.comparison import Faces, changed_first, versions
 from pipeline.steps.library_view.snapshot import Snapshot
 
@@ -53,11 +53,11 @@ def compare_page(
         return show(service, snapshot, "compare", tab="runs", kept=kept, found=None)
     found = comparison(service, snapshot, before, after)
     changed, same = changed_first(found.changes)
-    names = {entry["id"]: entry["name"] or entry["nameBefore"] or entry["id"] for entry in found.changes["clusters"]}
     rows = [_row(snapshot, entry, found.faces[entry["id"]]) for entry in changed[:limit]]
     return show(
         service, snapshot, "compare", tab="runs", kept=kept, found=found, rows=rows, more=len(changed) - len(rows),
-        limit=limit, same=same, fates=FATES, namings=NAMINGS, places=_places(snapshot, names),
+        limit=limit, same=same, fates=FATES, namings=NAMINGS, places=_places(snapshot, found.changes["clusters"]),
+        today=names_today(snapshot, found),
     )  # fmt: skip
 
 
@@ -69,7 +69,15 @@ def _row(snapshot: Snapshot, entry: dict[str, Any], faces: Faces) -> Row:
     )  # fmt: skip
 
 
-def _places(snapshot: Snapshot, names: dict[str, str]) -> dict[str, str]:
-    """What a place in changes.json is called."""
+def _places(snapshot: Snapshot, entries: list[dict[str, Any]]) -> dict[str, str]:
+    """What a place in changes.json is called: as in the two results, else as today."""
     known = {cluster["id"]: cluster["name"] or cluster["id"] for cluster in snapshot.clusters.values()}
-    return {**known, **names, "new": t("new files"), "gone": t("files that are gone")}
+    names = {entry["id"]: entry["name"] or entry["nameBefore"] for entry in entries}
+    then = {cluster: name for cluster, name in names.items() if name}
+    return {
+        **{cluster: cluster for cluster in names},
+        **known,
+        **then,
+        "new": t("new files"),
+        "gone": t("files that are gone"),
+    }

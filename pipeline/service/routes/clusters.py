@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
+from pipeline.curation.addressing import namesakes
 from pipeline.service.context import Shared
 from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, ImagePage
 from pipeline.service.paging import cut
@@ -100,10 +101,11 @@ def list_cluster_images(
 
 
 def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
-    """A cluster with its revision."""
+    """A cluster with its revision, and the clusters that are called as it is."""
     curation = service.curation
     revision = curation.log.revision(snapshot.slug, cluster) if curation is not None else 0
-    return ClusterDetail.model_validate({**snapshot.clusters[cluster], "revision": revision})
+    same = namesakes(cluster, {one: row["name"] for one, row in snapshot.clusters.items()})
+    return ClusterDetail.model_validate({**snapshot.clusters[cluster], "revision": revision, "same_name": same})
 
 
 def _value(cluster: ClusterRow, key: str) -> Any:

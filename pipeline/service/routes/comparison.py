@@ -50,6 +50,7 @@ class ComparisonShape(Shape):
     after: VersionShape
     changes: dict[str, Any] = Field(description="As changes.json: per cluster its fate, names, sizes and flows.")
     faces: dict[str, FacesShape]
+    names_today: dict[str, str] = Field(description="Present names of the clusters in `changes` that have one.")
 
 
 @router.get("/categories/{category}/publications")
@@ -78,7 +79,17 @@ def compare_publications(
         cluster: FacesShape(before=ids(one.before), after=ids(one.after), came=ids(one.came), left=ids(one.left))
         for cluster, one in found.faces.items()
     }
-    return ComparisonShape(before=_shape(found.before), after=_shape(found.after), changes=found.changes, faces=faces)
+    return ComparisonShape(before=_shape(found.before), after=_shape(found.after), changes=found.changes, faces=faces,
+                           names_today=names_today(snapshot, found))  # fmt: skip
+
+
+def names_today(snapshot: Snapshot, found: Comparison) -> dict[str, str]:
+    """Cluster id → its present name, for the clusters of a comparison that have one: people may name them later."""
+    return {
+        entry["id"]: str(name)
+        for entry in found.changes["clusters"]
+        if (cluster := snapshot.clusters.get(entry["id"])) and (name := cluster["name"])
+    }
 
 
 def comparison(service: Service, snapshot: Snapshot, before: str, after: str) -> Comparison:

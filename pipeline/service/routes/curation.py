@@ -72,6 +72,18 @@ class EventShape(Shape):
     undone: bool
 
 
+class MadeEvent(EventShape):
+    """A decision that was stored just now."""
+
+    same_name: list[str] = Field(
+        description="Ids of the other clusters that have the name that the decision gave, but for case and blanks."
+    )
+
+
+class MadeEvents(Shape):
+    items: list[MadeEvent]
+
+
 class History(Shape):
     items: list[EventShape]
 
@@ -85,23 +97,17 @@ class UndoRequest(Shape):
 
 
 @router.post("/categories/{category}/decisions", status_code=201)
-def make_decision(service: Shared, category: Slug, body: DecisionRequest, idempotency_key: Key = None) -> EventShape:
+def make_decision(service: Shared, category: Slug, body: DecisionRequest, idempotency_key: Key = None) -> MadeEvent:
     """Store a decision. This API shows its effect at once; published documents follow at the next run."""
-    snapshot = category_of(service, category)
-    decision = _decision(service, snapshot.slug, body.decision)
-    made = decide(service, snapshot.slug, decision, actor=body.actor, why=body.why, key=idempotency_key,
-                  expected=body.if_revision)  # fmt: skip
-    return EventShape(**made)
+    slug = category_of(service, category).slug
+    return _made(service, slug, body, idempotency_key, body.decision)[0]
 
 
 @router.post("/categories/{category}/decisions/batch", status_code=201)
-def make_decisions(service: Shared, category: Slug, body: DecisionsRequest, idempotency_key: Key = None) -> History:
+def make_decisions(service: Shared, category: Slug, body: DecisionsRequest, idempotency_key: Key = None) -> MadeEvents:
     """Store decisions that belong together: all of them, in their order, or none."""
     slug = category_of(service, category).slug
-    decisions = [_decision(service, slug, value) for value in body.decisions]
-    made = decide_all(service, {slug: decisions}, actor=body.actor, why=body.why, key=idempotency_key,
-                      expected=body.if_revision)  # fmt: skip
-    return History(items=[EventShape(**event) for event in made])
+    return MadeEvents(items=_made(service, slug, body, idempotency_key, *body.decisions))
 
 
 @router.post("/categories/{category}/undo", status_code=201)
@@ -191,10 +197,35 @@ def decide_all(
     expected: dict[str, int] | None = None,
 ) -> list[dict[str, Any]]:
     """As `decide`, for decisions of one or several categories. All are stored, or none."""
+    made = _stored(service, decisions, actor=actor, why=why, key=key, expected=expected)
+    return [event_shape(service, slug, event) for slug, events in made.items() for event in events]
+
+
+def _stored(
+    service: Service,
+    decisions: Mapping[str, Sequence[Decision]],
+    *,
+    actor: str,
+    why: str | None,
+    key: str | None,
+    expected: dict[str, int] | None,
+) -> dict[str, list[Event]]:
     made = service.decisions().decide_all(decisions, actor=actor, why=why, key=key, expected=expected)
     for slug in made:
         service.library.forget(slug)
-    return [event_shape(service, slug, event) for slug, events in made.items() for event in events]
+    return made
+
+
+def _made(service: Service, slug: str, body: DecisionRequest | DecisionsRequest, key: str | None,
+          *values: dict[str, Any]) -> list[MadeEvent]:  # fmt: skip
+    """Store what a request decides; each event with the clusters that have the name that it gave."""
+    decisions = [_decision(service, slug, value) for value in values]
+    made = _stored(service, {slug: decisions}, actor=body.actor, why=body.why, key=key, expected=body.if_revision)
+    curation = service.decisions()
+    return [
+        MadeEvent(**event_shape(service, slug, event), same_name=curation.namesakes(slug, event))
+        for event in made[slug]
+    ]
 
 
 def event_shape(service: Service, slug: str, event: Event, *, undone: bool = False) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { mergeInto } from "./merge.js";
 import { onlyOne, Selection } from "./selection.js";
-import { t } from "./words.js";
+import { quoted, t } from "./words.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -45,7 +45,7 @@ async function merge() {
 
 async function hide() {
   const active = head().status === "active";
-  await decide([{ kind: "status", cluster: id, status: active ? "hidden" : "active" }], active ? t("Hid {what}: not published.", { what: `“${nameOf()}”` }) : t("{what} shown again.", { what: `“${nameOf()}”` }));
+  await decide([{ kind: "status", cluster: id, status: active ? "hidden" : "active" }], active ? t("Hid {what}: not published.", { what: quoted(nameOf()) }) : t("{what} shown again.", { what: quoted(nameOf()) }));
 }
 
 async function note() {

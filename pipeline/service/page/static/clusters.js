@@ -6,7 +6,7 @@ import { write } from "./conflicts.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { mergeInto, mergeThem } from "./merge.js";
 import { Selection } from "./selection.js";
-import { many, t } from "./words.js";
+import { many, quoted, t } from "./words.js";
 
 onRefresh(() => showAgain());
 filtersAct();
@@ -122,14 +122,14 @@ async function review() {
   const ids = selection.chosen();
   if (!ids.length) return;
   selection.clear();
-  seen(await decide(ids.map((cluster) => ({ kind: "review", cluster })), t("Reviewed {what}.", { what: ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster") })));
+  seen(await decide(ids.map((cluster) => ({ kind: "review", cluster })), t("Reviewed {what}.", { what: ids.length === 1 ? quoted(nameOf(cards(ids)[0])) : many(ids.length, "cluster") })));
 }
 
 async function hide() {
   const ids = selection.chosen(), shown = cards(ids).some((one) => one.dataset.status === "active");
   if (!ids.length) return;
   selection.clear();
-  const what = ids.length === 1 ? `“${nameOf(cards(ids)[0])}”` : many(ids.length, "cluster");
+  const what = ids.length === 1 ? quoted(nameOf(cards(ids)[0])) : many(ids.length, "cluster");
   seen(await decide(ids.map((cluster) => ({ kind: "status", cluster, status: shown ? "hidden" : "active" })), shown ? t("Hid {what}: not published.", { what }) : t("{what} shown again.", { what })));
 }
 

@@ -64,6 +64,7 @@ export async function api(path, { method = "GET", json, body, signal, key } = {}
     for (const one of [found, found.event, ...(found.items ?? []), ...(found.events ?? [])]) {
       const number = one?.number ?? one;
       if (typeof number === "number") own.add(number); // other answers, such as hits, have none and are not kept
+      if (one?.same_name?.length) document.dispatchEvent(new CustomEvent("namesakes", { detail: one }));
     }
     return found;
   } finally { open.delete(asking); }
@@ -138,6 +139,18 @@ export function alertOf(error) {
   the("alerts", HTMLElement).replaceChildren(box);
   lastingUntilLeft(box, 3 * TOAST_MS);
 }
+
+/** Where the focus was before it went to a message. @type {HTMLElement | null} */
+let before = null;
+/** Messages that wait for an answer stand far from what is worked on: a key goes there, Escape and an answer go back. */
+function toMessage() {
+  const button = /** @type {HTMLElement | null} */ (document.querySelector("#alerts button"));
+  if (!button) { toast(t("No message waits for an answer.")); return; }
+  if (!the("alerts", HTMLElement).contains(document.activeElement)) before = /** @type {HTMLElement | null} */ (document.activeElement);
+  button.focus();
+}
+the("alerts", HTMLElement).addEventListener("keydown", (event) => { if (event.key === "Escape") before?.focus(); });
+the("alerts", HTMLElement).addEventListener("click", (event) => { if (event.target instanceof HTMLButtonElement && event.detail === 0) before?.focus(); });
 
 /** Gone after a while, but not while somebody points at it or is in it. @param {HTMLElement} box @param {number} ms */
 function lastingUntilLeft(box, ms) {
@@ -344,6 +357,7 @@ if (labels) keys({ "i": [t("File names and tags under images"), toggleLabels] })
 keys({
   "?": [t("This list"), showHelp],
   "u": [t("Undo the last decision of this tab"), () => void undoLast()],
+  "g": [t("Go to the message that waits for an answer"), toMessage],
 });
 
 for (const dialog of document.querySelectorAll("dialog")) {

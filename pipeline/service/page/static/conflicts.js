@@ -2,7 +2,7 @@
 // Two people write the same name or text at once: nothing is lost, and who comes second chooses.
 
 import { actor, alertOf, api, base, done, made, refresh, Refused, the } from "./common.js";
-import { t } from "./words.js";
+import { quoted, t } from "./words.js";
 
 /** @typedef {"name" | "description"} Field */
 /** @typedef {{ cluster: string, field: Field, value: string, was: string, revision: number }} Change what is written,
@@ -42,13 +42,13 @@ async function choose(change) {
   const history = await api(`/api/v1/clusters/${encodeURIComponent(cluster)}/history?limit=20`);
   const who = history.items.find((/** @type {any} */ one) => one.decision.kind === KINDS[field] && !one.undone)?.actor ?? t("Somebody");
   const box = made("div", "", "toast alert conflict");
-  const quoted = (/** @type {string} */ text) => (text ? `“${text.length > 60 ? `${text.slice(0, 60)} …` : text}”` : t("nothing"));
-  box.append(made("span", t(field === "name" ? "{who} changed this name to {theirs} meanwhile; you wrote {yours}." : "{who} changed this description to {theirs} meanwhile; you wrote {yours}.", { who, theirs: quoted(was), yours: quoted(value) })));
-  const mine = /** @type {HTMLButtonElement} */ (made("button", t("Use {value}", { value: quoted(value) }))), theirs = /** @type {HTMLButtonElement} */ (made("button", t("Keep {value}", { value: quoted(was) })));
+  const shortly = (/** @type {string} */ text) => (text ? quoted(text.length > 60 ? `${text.slice(0, 60)} …` : text) : t("nothing"));
+  box.append(made("span", t(field === "name" ? "{who} changed this name to {theirs} meanwhile; you wrote {yours}." : "{who} changed this description to {theirs} meanwhile; you wrote {yours}.", { who, theirs: shortly(was), yours: shortly(value) })));
+  const mine = /** @type {HTMLButtonElement} */ (made("button", t("Use {value}", { value: shortly(value) }))), theirs = /** @type {HTMLButtonElement} */ (made("button", t("Keep {value}", { value: shortly(was) })));
   mine.addEventListener("click", () => {
     box.remove();
     void write(change).then(async (event) => {
-      if (event) done([event.number], t(field === "name" ? "Named {new} instead of {old}." : "Described as {new} instead of {old}.", { new: quoted(value), old: quoted(was) }));
+      if (event) done([event.number], t(field === "name" ? "Named {new} instead of {old}." : "Described as {new} instead of {old}.", { new: shortly(value), old: shortly(was) }));
       await refresh();
     }).catch(alertOf);
   });

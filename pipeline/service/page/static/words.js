@@ -57,6 +57,9 @@ function inPlace(name, value) {
   return name === "images" || name === "groups" ? many(Number(count.replace(/,/g, "")), word.replace(/s$/, "")) : value;
 }
 
+/** A text in the quotation marks of the language. @param {string} text */
+export const quoted = (text) => t("“{text}”", { text });
+
 /** A number of something. @param {number} count @param {string} word what one of it is called in English */
 export const many = (count, word) => t(`{n} ${word}`, { n: count });
 
