@@ -2,50 +2,28 @@
 // Finding: what looks like an image, a picture that is brought, or words; narrowed, rated, tagged. Without a question
 // it is the library through the same filters.
 
-import { actor, alertOf, api, base, decide, keys, made, nameCountries, onRefresh, readOnly, slug, the } from "./common.js";
-import { askTag, move, tagImages } from "./decisions.js";
-import { ask } from "./dialogs.js";
+import { actor, alertOf, api, base, decide, keys, made, nameCountries, onRefresh, readOnly, the } from "./common.js";
+import { actOnAll, covers, shownIds } from "./find_all.js";
+import { asked, drop, filtered, form, now, rated, searched, showQuestion, stateInAddress, value } from "./find_query.js";
 import { imageActions, tileOf } from "./images.js";
 import { currentInSight, list } from "./lists.js";
-import { boxText } from "./region.js";
 import { saveRanking } from "./ranking.js";
-import { idsOf, meet, ratingsIn, keepRatings } from "./ratings.js";
+import { idsOf, meet } from "./ratings.js";
 import { clusterRow } from "./search.js";
 import { Selection } from "./selection.js";
 import { many, manyUnits, num, t } from "./words.js";
 
-/** @typedef {{ kind: "none" } | { kind: "image", id: string, box?: number[] } | { kind: "text", words: string }
- *   | { kind: "upload", file: File, url: string } | { kind: "lost" }} Question lost: a picture that was brought, of which a link knows */
-
-const drop = the("drop", HTMLElement), form = the("filters", HTMLFormElement), found = the("found", HTMLElement);
-const start = new URL(location.href).searchParams;
-/** @type {Question} */
-let question = drop.dataset.image ? { kind: "image", id: drop.dataset.image, ...(drop.dataset.box ? { box: drop.dataset.box.split(",").map(Number) } : {}) }
-  : start.get("text") ? { kind: "text", words: start.get("text") ?? "" } : start.has("picture") ? { kind: "lost" } : { kind: "none" };
-const rated = ratingsIn(start);
-/** @type {Map<string, import("./images.js").Picture>} */
+const found = the("found", HTMLElement);
+/** Every image that was shown. @type {Map<string, import("./images.js").Picture>} */
 const known = new Map();
-let cursor = "", total = 0;
+let cursor = "";
 const PAGE = 120, MOST = 1000;
 
 const selection = new Selection({});
 selection.onTiles();
 selection.actions = imageActions(() => selection.chosen(), () => selection.clear());
 onRefresh(() => look({ same: true }));
-
-for (const [name, value] of start) {
-  const field = form.elements.namedItem(name);
-  if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) {
-    if (field instanceof HTMLSelectElement && ![...field.options].some((one) => one.value === value)) field.add(new Option(value, value));
-    field.value = value;
-  }
-}
-const rare = document.getElementById("more-filters");
-if (rare instanceof HTMLDetailsElement) rare.open = ["camera", "since", "until"].some((name) => start.get(name));
-if (question.kind === "text") the("words", HTMLInputElement).value = question.words;
-
-/** @param {string} name */
-const value = (name) => String(new FormData(form).get(name) ?? "");
+actOnAll(selection, () => asking?.signal);
 
 // --- asking -----------------------------------------------------------------------------------------------------------
 
@@ -67,9 +45,9 @@ async function look({ same = false } = {}) {
   list().setAttribute("aria-busy", "true");
   covers(0);
   try {
-    if (question.kind !== "none" && (await meet(rated, known))) stateInAddress();
-    if (question.kind === "lost") missing();
-    else if (question.kind === "none") await browse(signal, same ? Math.min(MOST, Math.max(PAGE, list().children.length)) : PAGE); else await similar(signal);
+    if (now.question.kind !== "none" && (await meet(rated, known))) stateInAddress();
+    if (now.question.kind === "lost") missing();
+    else if (now.question.kind === "none") await browse(signal, same ? Math.min(MOST, Math.max(PAGE, list().children.length)) : PAGE); else await similar(signal);
   } catch (error) {
     if (!signal.aborted) {
       alertOf(error);
@@ -85,48 +63,13 @@ async function look({ same = false } = {}) {
 function stale() {
   list().inert = true;
   selection.bar.hidden = true;
-  found.textContent = question.kind === "upload" ? t("Comparing the picture …") : t("Searching …");
-}
-
-/** How many images the actions on all results cover; 0 while that is unknown. @param {number} count */
-function covers(count) {
-  total = count;
-  const tagAll = document.getElementById("tag-all"), selectAll = the("select-shown", HTMLButtonElement), off = list().getAttribute("aria-busy") === "true";
-  if (tagAll instanceof HTMLButtonElement) {
-    tagAll.disabled = off;
-    if (!off) { tagAll.hidden = !count; tagAll.textContent = t("Tag all {count}…", { count }); }
-  }
-  const clusterAll = document.getElementById("cluster-all");
-  if (clusterAll instanceof HTMLButtonElement) {
-    clusterAll.disabled = off;
-    if (!off) { clusterAll.hidden = !count; clusterAll.textContent = t("New cluster from all {count}…", { count }); }
-  }
-  the("ranking", HTMLElement).hidden = off || !count || question.kind === "none";
-  the("exports", HTMLElement).hidden = off || !count || question.kind !== "none"; // a question is no filter that the export knows
-  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("#exports a"))) {
-    const query = filtered(0);
-    for (const name of ["category", "limit", "sort"]) query.delete(name);
-    query.set("format", link.dataset.form ?? "csv");
-    link.href = `${base}/export?${query}`;
-  }
-  selectAll.disabled = off;
-  if (!off) { selectAll.hidden = !count; selectAll.textContent = t("Select all {count}", { count }); }
+  found.textContent = now.question.kind === "upload" ? t("Comparing the picture …") : t("Searching …");
 }
 
 /** @param {AbortSignal} signal */
 async function similar(signal) {
   the("fitting", HTMLElement).hidden = true;
-  const one = (/** @type {string} */ name) => (value(name) ? [value(name)] : []);
-  const liked = idsOf(rated, true), disliked = idsOf(rated, false);
-  const floor = Number(value("floor")) / 100;
-  const options = {
-    ...(question.kind === "image" ? { image_id: question.id, ...(question.box ? { box: question.box } : {}) } : question.kind === "text" ? worded(question.words) : {}),
-    top_k: Number(value("top") || 50), min_score: floor > 0 ? floor : -1, liked, disliked,
-    filters: {
-      categories: [slug], groups: one("group"), clusters: one("cluster"), tags: one("tag"), cameras: one("camera"), states: one("state"), q: value("q"),
-      since: value("since") || null, until: value("until") ? `${value("until")}T23:59:59` : null,
-    },
-  };
+  const liked = idsOf(rated, true), disliked = idsOf(rated, false), options = searched();
   ranked = options;
   const answer = await api("/api/v1/similarity/find", { method: "POST", ...asked(options), signal });
   const tiles = answer.items.map((/** @type {any} */ hit) => rateable(hit.image, hit.score));
@@ -144,25 +87,6 @@ function missing() {
   show([], 0);
   found.textContent = "";
   nothing(t("This link was made of a search with a picture that somebody brought. The picture was compared and forgotten, so a link cannot hold it. Bring it again: the filters and ratings of the link are still set."));
-}
-
-/** A picture goes along with every question about it: nothing of it is kept. @param {Record<string, unknown>} options */
-function asked(options) {
-  if (question.kind !== "upload") return { json: options };
-  const body = new FormData();
-  body.set("file", question.file);
-  body.set("options", JSON.stringify(options));
-  return { body };
-}
-
-/** The filters as a query, for the images that can be decided about: what was rejected has a view of its own.
- *  @param {number} limit @param {string} [from] */
-function filtered(limit, from = "") {
-  const query = new URLSearchParams([["category", slug], ["limit", String(limit)]]);
-  for (const state of value("state") ? [value("state")] : ["clustered", "unclustered"]) query.append("state", state);
-  for (const name of ["tag", "group", "cluster", "camera", "since", "until", "q", "sort"]) if (value(name)) query.set(name, value(name));
-  if (from) query.set("cursor", from);
-  return query;
 }
 
 /** @param {AbortSignal} signal @param {number} limit after a decision: as many as were loaded */
@@ -184,7 +108,7 @@ async function fitting(signal) {
 }
 
 async function onward() {
-  if (!cursor || question.kind !== "none" || list().inert) return;
+  if (!cursor || now.question.kind !== "none" || list().inert) return;
   const signal = asking?.signal;
   const query = filtered(PAGE, cursor);
   cursor = "";
@@ -200,7 +124,7 @@ new IntersectionObserver((entries) => { if (entries.some((one) => one.isIntersec
 function remembered(image, mark = image.cluster_name ?? "") {
   known.set(image.image_id, image);
   const tile = tileOf(image, mark);
-  if (question.kind === "none") tile.querySelector(".rate")?.remove();
+  if (now.question.kind === "none") tile.querySelector(".rate")?.remove();
   return tile;
 }
 
@@ -230,22 +154,12 @@ function show(tiles, count) {
   if (again && part) /** @type {HTMLElement | null} */ (again.querySelector(`.${part.split(" ")[0]}`))?.focus({ preventScroll: true });
 }
 
-/** What is typed, as a query: a word that begins with - is not wanted. @param {string} typed */
-function worded(typed) {
-  const words = typed.split(/\s+/).filter(Boolean), unwanted = words.filter((word) => /^-./.test(word)).map((word) => word.slice(1));
-  const wanted = words.filter((word) => !/^-./.test(word)).join(" ");
-  return wanted ? { text: wanted, not_text: unwanted } : { text: typed };
-}
-
 /** @param {string} text */
 function nothing(text) {
   const place = the("nothing", HTMLElement);
   place.hidden = !text;
   place.replaceChildren(made("p", text));
 }
-
-/** What is shown and not left out. */
-const shownIds = () => /** @type {HTMLElement[]} */ ([...list().children]).map((one) => one.dataset.id ?? "").filter((id) => rated.get(id)?.liked !== false);
 
 /** What the list shown was asked with. @type {Record<string, unknown>} */
 let ranked = {};
@@ -254,50 +168,11 @@ the("ranking", HTMLElement).addEventListener("click", (event) => {
   if (form === "csv" || form === "json") void saveRanking(asked({ ...ranked, format: form }), form);
 });
 
-// --- the question -----------------------------------------------------------------------------------------------------
-
-function showQuestion() {
-  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".asked-only"))) one.hidden = question.kind === "none";
-  for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".browsed-only"))) one.hidden = question.kind !== "none";
-  the("ask-clear", HTMLElement).hidden = question.kind === "none";
-  the("floor-shown", HTMLElement).textContent = `${value("floor")} %`;
-  if (question.kind === "none" || question.kind === "image") return;
-  const text = made("div");
-  text.append(made("b", question.kind === "text" ? `“${question.words}”` : question.kind === "lost" ? t("Like a picture that is not here") : t("Like this picture")));
-  if (question.kind !== "lost") text.append(made("p", question.kind === "text" ? t("Images that these words describe") : t("{name}; a link keeps the filters and ratings, not the picture", { name: question.file.name }), "soft"));
-  const asked = the("asked", HTMLElement);
-  asked.replaceChildren();
-  if (question.kind === "upload") {
-    const image = document.createElement("img");
-    image.src = question.url;
-    image.alt = "";
-    asked.append(image);
-  }
-  asked.append(text);
-}
-
-function stateInAddress() {
-  const url = new URL(location.pathname, location.href);
-  if (question.kind === "image") url.searchParams.set("image", question.id);
-  if (question.kind === "image" && question.box) url.searchParams.set("box", boxText(question.box));
-  if (question.kind === "text") url.searchParams.set("text", question.words);
-  if (question.kind === "upload" || question.kind === "lost") url.searchParams.set("picture", "1");
-  if (question.kind !== "none") keepRatings(rated, url);
-  for (const [name, field] of new FormData(form)) {
-    const untouched = (name === "floor" && field === "0") || (name === "top" && field === "50");
-    if (field && !untouched) url.searchParams.set(name, String(field));
-  }
-  const view = new URL(location.href).searchParams.get("view"); // what is seen large stays so
-  if (view) url.searchParams.set("view", view);
-  for (const name of ["whole", "crop"]) if (new URL(location.href).searchParams.has(name)) url.searchParams.set(name, "1");
-  history.replaceState(null, "", url);
-}
-
 /** Compare a picture; it is sent for that, and not kept. @param {File | undefined} file */
 async function bring(file) {
   if (!file) return;
-  if (question.kind !== "lost") rated.clear(); // else it is the picture that the link was made of
-  question = { kind: "upload", file, url: URL.createObjectURL(file) };
+  if (now.question.kind !== "lost") rated.clear(); // else it is the picture that the link was made of
+  now.question = { kind: "upload", file, url: URL.createObjectURL(file) };
   await look();
 }
 the("file", HTMLInputElement).addEventListener("change", (event) => void bring(/** @type {HTMLInputElement} */ (event.target).files?.[0]));
@@ -309,7 +184,7 @@ document.getElementById("words-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
   const words = the("words", HTMLInputElement).value.trim();
   if (!words) return;
-  question = { kind: "text", words };
+  now.question = { kind: "text", words };
   rated.clear();
   void look();
 });
@@ -326,7 +201,7 @@ form.addEventListener("input", (event) => {
 
 /** Pairs that a rating teaches: with the image that was asked for, else with those that are liked. @param {string} id @param {boolean} same */
 function pairs(id, same) {
-  const others = question.kind === "image" && !question.box ? [question.id] : [...rated].filter(([other, how]) => how.liked && other !== id).map(([other]) => other).slice(0, 1);
+  const others = now.question.kind === "image" && !now.question.box ? [now.question.id] : [...rated].filter(([other, how]) => how.liked && other !== id).map(([other]) => other).slice(0, 1);
   return others.filter((other) => other !== id).map((other) => ({ kind: "pair", a: other, b: id, same }));
 }
 
@@ -358,52 +233,10 @@ document.addEventListener("undone", (event) => {
 
 /** @param {boolean} liked */
 function rateCurrent(liked) {
-  if (question.kind === "none" || readOnly) return;
+  if (now.question.kind === "none" || readOnly) return;
   const id = currentInSight()?.dataset.id;
   if (id) void rate(id, liked);
 }
-
-// --- tagging all ------------------------------------------------------------------------------------------------------
-
-document.getElementById("tag-all")?.addEventListener("click", async () => {
-  const ids = await everything();
-  if (!ids.length) return;
-  const tag = await askTag(t("Tag all {images}", { images: manyUnits(ids.length) }));
-  if (!tag || !(await tagImages(ids, tag))) return;
-  const filter = the("filter-tag", HTMLSelectElement);
-  if (![...filter.options].some((one) => one.value === tag)) filter.add(new Option(tag, tag));
-});
-
-/** All results: of a question those shown, of filters alone every page. Empty if another question came meanwhile. */
-async function everything() {
-  if (list().inert) return [];
-  if (question.kind !== "none" || total <= shownIds().length) return shownIds();
-  const signal = asking?.signal;
-  /** @type {string[]} */
-  const ids = [];
-  try {
-    let next = "";
-    do {
-      const page = await api(`/api/v1/images?${filtered(1000, next)}`, { signal });
-      ids.push(...page.items.map((/** @type {any} */ one) => one.image_id));
-      next = page.cursor ?? "";
-    } while (next);
-  } catch (error) {
-    alertOf(error);
-    return [];
-  }
-  return [...new Set(ids)];
-}
-document.getElementById("cluster-all")?.addEventListener("click", async () => {
-  const ids = await everything();
-  if (!ids.length) return;
-  const name = await ask({ title: t("A new cluster from {images}", { images: manyUnits(ids.length) }), label: t("Name of the new cluster"), ok: t("Create"), value: value("q").trim() });
-  if (name) await move(ids, { id: null, name });
-});
-the("select-shown", HTMLElement).addEventListener("click", async () => {
-  const ids = await everything();
-  if (ids.length) selection.set(ids);
-});
 
 keys({
   "+": [t("Like this one"), () => rateCurrent(true)],
