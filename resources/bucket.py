@@ -17,7 +17,7 @@ from pipeline.adapters.buckets import open_source
 from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import BucketError, SettingsError
 from pipeline.settings import SourceSettings
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 
 _AS_SETTINGS = "Unset: as source.{} in image-cluster.yaml says."
 _SECRET = "Give it as an EnvVar, never as text. Unset: the environment of the step says."  # noqa: S105 a description

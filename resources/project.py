@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from pipeline.errors import SettingsError
 from pipeline.settings import DATA_VARIABLE, Settings, load_settings
 from pipeline.stages.embeddings.encoder import Encoder
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 from pipeline.steps.data_directory import Talk
 from pipeline.steps.decided import tells_how_fine
 from pipeline.steps.project import Project

@@ -1,7 +1,7 @@
 """Opens the bucket that a URL names: a folder, s3://bucket/prefix or r2://bucket/prefix.
 
 What belongs here: parsing the URL, and reading credentials from the environment when they are needed. Not here: the
-interface of buckets (`Bucket` in `stages/manifest/build.py`), S3 (`s3_bucket.py`), folders (`folder_bucket.py`).
+interface of buckets (`stages/manifest/bucket.py`), S3 (`s3_bucket.py`), folders (`folder_bucket.py`).
 """
 
 import os

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pipeline.adapters.read_ahead import Outcome
 from pipeline.errors import BucketUnreachableError
-from pipeline.stages.manifest.build import Bucket, ObjectInfo
+from pipeline.stages.manifest.bucket import Bucket, ObjectInfo
 
 T = TypeVar("T")
 _hanging: dict[str, threading.Thread] = {}

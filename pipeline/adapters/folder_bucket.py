@@ -36,7 +36,7 @@ from pipeline.errors import (
     ObjectUnusableError,
 )
 from pipeline.settings import CONCURRENCY, SKIP_NAMES
-from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.keys import skipped_part
 from pipeline.storage.files import temporary_beside
 

@@ -18,7 +18,7 @@ from pipeline.adapters.s3_requests import S3Requests
 from pipeline.adapters.s3_store import Credentials, object_info, open_store
 from pipeline.errors import BucketError, ObjectMissingError
 from pipeline.settings import SKIP_NAMES
-from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.keys import is_addressable, is_hidden
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE
-from pipeline.stages.manifest.build import ObjectInfo
 
 PAGE = 1000
 

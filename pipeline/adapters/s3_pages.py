@@ -13,7 +13,7 @@ from pipeline.adapters.s3_listing import ListedPage
 from pipeline.adapters.s3_requests import S3Requests
 from pipeline.adapters.s3_store import object_info
 from pipeline.errors import BucketUnreachableError
-from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.bucket import ObjectInfo
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

@@ -14,8 +14,8 @@ from typing import Any, cast
 import polars as pl
 
 from pipeline.errors import BucketError, UnknownNameError
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_category, entry_objects
-from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import extension_of, folder_of, skipped_part
 from pipeline.stages.objects.annotations import (
     CLASS_NAMES,

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import ObjectMissingError
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 from pipeline.steps.categories import categories, select_categories
 from pipeline.steps.each import each_category, raise_failures
 from pipeline.steps.manifest import preview, sampled

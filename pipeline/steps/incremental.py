@@ -10,7 +10,7 @@ order of runs. An image that comes back gets its old group; a placed image keeps
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -86,9 +86,16 @@ def made_of(project: Project, source: Artifact, params: ClusterParams, code: int
     )  # fmt: skip
 
 
+class Further(NamedTuple):
+    """What a full clustering stores beside the labels, for later incremental runs."""
+
+    tables: dict[str, tuple[pl.DataFrame, pl.Schema]]
+    facts: dict[str, Any]
+
+
 def tables_after_full(
     project: Project, source: Artifact, plan: Plan, rows: pl.DataFrame, vectors: np.ndarray
-) -> dict[str, Any]:
+) -> Further:
     """The tables and facts for later incremental runs, from the `rows` (`BASE_SCHEMA`) of a full clustering and the
     embeddings of its points, float32 [n, d]."""
     space = stored_space(source).vectors(rows["content_hash"].to_list(), vectors)[0]
@@ -109,7 +116,7 @@ def tables_after_full(
     full = Base(at=project.now(), images=rows.height, made_of=plan.made_of)
     facts = {**plan.facts, "full": full, "came_since_full": 0, "went_since_full": 0, "placed": 0,
              "new_unclustered": 0, "compared": 0}  # fmt: skip
-    return {"tables": tables, "facts": facts}
+    return Further(tables, facts)
 
 
 @dataclass(frozen=True)

@@ -105,44 +105,7 @@ def labels(project: Project, slug: str) -> Report:
         points = read_points(project, source)
         if current is not None and not plan.decision.full:
             return _place_new_images(project, points, current, plan)
-        history = _history(current, plan, points.hashes, params.memory)
-        grouping, suggested = with_suggestions(points, grouped(points, params, history), params)
-        parents = families_of(points, grouping, params.seed)
-        groups = pl.Series("raw_group", grouping.groups, dtype=pl.Int32)
-        inside = np.where(grouping.groups >= 0, parents[grouping.groups], NONE) if len(parents) else groups
-        above = pl.Series("parent_group", inside, dtype=pl.Int32)
-        table = pl.DataFrame(
-            {
-                "counts_as": points.unique["content_hash"],
-                "raw_group": pl.select(pl.when(groups >= 0).then(groups)).to_series(),
-                "parent_group": pl.select(pl.when(above >= 0).then(above)).to_series(),
-                "probability": pl.Series(grouping.probability, dtype=pl.Float32),
-                "outlier_score": pl.Series(grouping.outlier_score, dtype=pl.Float32),
-            }
-        )
-        counted = points.frame.select("image_id", "content_hash", "counts_as")
-        joined = counted.join(table, on="counts_as", maintain_order="left").drop("counts_as")
-        rows = table.rename({"counts_as": "content_hash"}).select(list(BASE_SCHEMA))
-        further = incremental.tables_after_full(project, source, plan, rows, points.embeddings)
-        facts = _figures(joined) | further["facts"]
-        facts["copies_only"] = groups_of_copies(project, slug, joined)
-        ratio = modularity_ratio(points.vectors, params.seed) if params.method == "community" else None
-        facts["modularity_ratio"] = ratio
-        # only present if something was collapsed, so that other published documents do not change
-        fewer = points.frame["content_hash"].n_unique() - len(points.hashes)
-        effective = grouping.effective | ({"near_duplicates_collapsed": fewer} if fewer else {})
-        effective |= source.facts(ReducedFacts).space_effective
-        effective |= {"modularity_ratio": round(ratio, 3)} if ratio is not None else {}
-        tables = {"labels": (joined, LABELS_SCHEMA), **further["tables"]}
-        if suggested is not None:
-            rows = counted.join(suggested, on="counts_as", maintain_order="left").drop("counts_as")
-            tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
-            facts["accepted"] = int(rows["accepted"].sum())
-            effective |= {"accept_suggestions": params.accept_suggestions, "accepted": facts["accepted"]}
-        pairs = source.facts(ReducedFacts).pairs
-        if pairs is not None:
-            facts["pairs_kept"] = kept_pairs(joined, pairs)
-        return StageResult(tables, effective, Facts(**facts))
+        return _cluster_all_images(points, params, current, plan)
 
     report = run_stage(project, slug, "labels", Facts, plan.fingerprint, compute)
     names = ("images", "groups", "families", "unclustered", "largest")
@@ -161,12 +124,57 @@ def _figures(joined: pl.DataFrame) -> dict[str, Any]:
             "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
 
 
+def _cluster_all_images(
+    points: Points, params: ClusterParams, current: Artifact | None, plan: incremental.Plan
+) -> StageResult:
+    """The result of a full clustering."""
+    project, slug, reduced_facts = points.project, points.source.slug, points.source.facts(ReducedFacts)
+    history = _history(current, plan, points.hashes, params.memory)
+    grouping, suggested = with_suggestions(points, grouped(points, params, history), params)
+    rows = _rows_of_points(points, grouping, families_of(points, grouping, params.seed))
+    joined = _rows_of_images(points, rows, LABELS_SCHEMA)
+    further = incremental.tables_after_full(project, points.source, plan, rows, points.embeddings)
+    tables, facts = {"labels": (joined, LABELS_SCHEMA), **further.tables}, _figures(joined) | further.facts
+    facts["copies_only"] = groups_of_copies(project, slug, joined)
+    effective = grouping.effective | reduced_facts.space_effective
+    # only present if something was collapsed, so that other published documents do not change
+    if fewer := points.frame["content_hash"].n_unique() - len(points.hashes):
+        effective["near_duplicates_collapsed"] = fewer
+    ratio = modularity_ratio(points.vectors, params.seed) if params.method == "community" else None
+    facts["modularity_ratio"] = ratio
+    effective |= {"modularity_ratio": round(ratio, 3)} if ratio is not None else {}
+    if suggested is not None:
+        tables["suggestions"] = (_rows_of_images(points, suggested, SUGGESTIONS_SCHEMA), SUGGESTIONS_SCHEMA)
+        facts["accepted"] = int(tables["suggestions"][0]["accepted"].sum())
+        effective |= {"accept_suggestions": params.accept_suggestions, "accepted": facts["accepted"]}
+    if reduced_facts.pairs is not None:
+        facts["pairs_kept"] = kept_pairs(joined, reduced_facts.pairs)
+    return StageResult(tables, effective, Facts(**facts))
+
+
+def _rows_of_points(points: Points, grouping: Grouping, parents: np.ndarray) -> pl.DataFrame:
+    """The groups of the points, with `BASE_SCHEMA`. `parents` int32 [groups]: the family of each group."""
+    inside = grouping.groups >= 0
+    above = np.where(inside, parents[grouping.groups], NONE) if len(parents) else grouping.groups
+    columns = {
+        "content_hash": points.hashes, "raw_group": grouping.groups, "parent_group": above,
+        "probability": grouping.probability, "outlier_score": grouping.outlier_score,
+    }  # fmt: skip
+    grouped = pl.col("raw_group", "parent_group")
+    return pl.DataFrame(columns, schema=BASE_SCHEMA).with_columns(pl.when(grouped >= 0).then(grouped).name.keep())
+
+
+def _rows_of_images(points: Points, rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The `rows` of points, by `content_hash`, for every image that counts as one of them."""
+    counted = points.frame.select("image_id", "content_hash", "counts_as")
+    table = rows.rename({"content_hash": "counts_as"})
+    return counted.join(table, on="counts_as", maintain_order="left").select(list(schema))
+
+
 def _place_new_images(project: Project, points: Points, current: Artifact, plan: incremental.Plan) -> StageResult:
     """The result of a run without clustering: the stored groups, with new images placed among them."""
     placed = incremental.place_new(project, points.source, current, plan, points.hashes)
-    counted = points.frame.select("image_id", "content_hash", "counts_as")
-    table = placed.rows.rename({"content_hash": "counts_as"})
-    joined = counted.join(table, on="counts_as", how="left", maintain_order="left").drop("counts_as")
+    joined = _rows_of_images(points, placed.rows, LABELS_SCHEMA)
     tables = {"labels": (joined, LABELS_SCHEMA), **placed.tables}
     facts = _figures(joined) | placed.facts
     facts["modularity_ratio"] = current.facts(Facts).modularity_ratio
@@ -214,7 +222,7 @@ def grouped(points: Points, params: ClusterParams, history: History | None = Non
 
 
 def with_suggestions(points: Points, grouping: Grouping, params: ClusterParams) -> tuple[Grouping, pl.DataFrame | None]:
-    """The groups with confident suggestions accepted, and all suggestions by `counts_as`.
+    """The groups with confident suggestions accepted, and the suggestions for points.
 
     The second is None if `accept_suggestions` is not set.
     """
@@ -226,12 +234,12 @@ def with_suggestions(points: Points, grouping: Grouping, params: ClusterParams) 
     )
     table = pl.DataFrame(
         {
-            "counts_as": [points.hashes[row] for row in suggestions.rows],
+            "content_hash": [points.hashes[row] for row in suggestions.rows],
             "raw_group": suggestions.groups,
             "confidence": suggestions.confidence,
             "accepted": taken,
         },
-        schema={"counts_as": pl.String(), **{name: SUGGESTIONS_SCHEMA[name] for name in list(SUGGESTIONS_SCHEMA)[2:]}},
+        schema={name: kind for name, kind in SUGGESTIONS_SCHEMA.items() if name != "image_id"},
     )
     return replace(grouping, groups=groups, probability=probability), table
 

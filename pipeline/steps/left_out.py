@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 from pipeline.errors import BucketUnreachableError
-from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.keys import within_category
 from pipeline.steps.project import Project
 

@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Iterator
 
 from pipeline.errors import SettingsError
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, Entry
-from pipeline.stages.manifest.build import ObjectInfo
 from pipeline.stages.manifest.keys import folder_of
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest

@@ -21,8 +21,8 @@ from pipeline.storage.layout import Layout, model_cache
 if TYPE_CHECKING:
     from pipeline.adapters.executors.ray_pool import RayPool
     from pipeline.stages.embeddings.encoder import Encoder
+    from pipeline.stages.manifest.bucket import Bucket
     from pipeline.stages.manifest.bucket_manifest import Entry
-    from pipeline.stages.manifest.build import Bucket
     from pipeline.stages.objects.detector import Detector
     from pipeline.steps.curation import Curation
     from pipeline.steps.decode_attempts import CarefulAttempts

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.errors import BucketError, BucketUnreachableError, ImageClusterError, ObjectMissingError
 from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 from pipeline.steps.project import Project
 
 Trouble = BucketError | BucketUnreachableError

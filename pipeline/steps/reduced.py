@@ -41,49 +41,55 @@ def reduced(project: Project, slug: str) -> Report:
         )  # fmt: skip
 
     def compute(current: Artifact | None) -> StageResult:
-        from pipeline.runtime.numba_cache import import_umap_cached
-
-        images, fingerprint, request = usable.images, usable.fingerprint, space_inputs()
-        unique = images.unique("content_hash", keep="first", maintain_order=True)
-        hashes = unique["content_hash"].to_list()
-        embeddings = project.vectors(fingerprint).read(hashes).astype(np.float32)
-        space = features.space_of(request, hashes, embeddings)
-        vectors, used = space.vectors(hashes, embeddings)
-        if params.method == "umap" and len(vectors) >= reducing.FEW:
-            project.talk.notice("Reducing with UMAP …")
-            import_umap_cached(project.layout.compiled)
-        made = reducing.reduce(vectors, params)
-        # unreduced vectors are stored once, as embeddings; the table then holds the map only
-        kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
-        facts = Facts(embeddings=fingerprint, dimension=kept.shape[1], distinct=unique.height, images=images.height,
-                      map_method=MAP_METHOD, **features.facts_of(request, fingerprint, used))  # fmt: skip
-        comparable = current is not None and _comparable(current.facts(Facts), facts)
-        places = _previous_places(current, unique) if current is not None and comparable else None
-        again = current is not None and current.facts(Facts).map_method != MAP_METHOD
-
-        def neighbours() -> Neighbours:
-            return shared_neighbours(project, slug, facts.space or fingerprint, hashes, vectors, NEIGHBOURS)
-
-        positions = layout(vectors, places, again=again, neighbours=neighbours, on_notice=project.talk.notice)
-        table = pl.DataFrame(
-            {
-                "content_hash": unique["content_hash"],
-                "vector": pl.Series(kept, dtype=pl.Array(pl.Float32(), kept.shape[1])),
-                "x": positions[:, 0],
-                "y": positions[:, 1],
-            },
-            schema_overrides={"x": pl.Float32(), "y": pl.Float32()},
-        )
-        schema = reduced_schema(kept.shape[1])
-        joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
-        stored = space.stored()
-        return StageResult({"reduced": (joined, schema), **stored["tables"]}, made.effective, facts, stored["files"])
+        return _reduce(project, usable, params, space_inputs(), current)
 
     seen = usable.seen(params.model_dump(), CODE, features.seen_of(project, slug))
     report = run_stage(project, slug, "reduced", Facts, inputs, compute, seen=seen)
     images = int(report.facts["images"]) if "images" in report.facts else usable.images.height
     report.counts = {"images": images, "distinct": int(report.facts.get("distinct", 0))}
     return report
+
+
+def _reduce(
+    project: Project, usable: Usable, params: ReductionParams, request: features.SpaceRequest, current: Artifact | None
+) -> StageResult:
+    """The vectors to cluster and the places on the map, near those of `current`."""
+    images, fingerprint = usable.images, usable.fingerprint
+    unique = images.unique("content_hash", keep="first", maintain_order=True)
+    hashes = unique["content_hash"].to_list()
+    embeddings = project.vectors(fingerprint).read(hashes).astype(np.float32)
+    space = features.space_of(request, hashes, embeddings)
+    vectors, used = space.vectors(hashes, embeddings)
+    _load_umap(project, params, len(vectors))
+    made = reducing.reduce(vectors, params)
+    # unreduced vectors are stored once, as embeddings; the table then holds the map only
+    kept = made.vectors[:, :0] if made.effective["method"] == "none" else made.vectors
+    facts = Facts(embeddings=fingerprint, dimension=kept.shape[1], distinct=unique.height, images=images.height,
+                  map_method=MAP_METHOD, **features.facts_of(request, fingerprint, used))  # fmt: skip
+    comparable = current is not None and _comparable(current.facts(Facts), facts)
+    places = _previous_places(current, unique) if current is not None and comparable else None
+    again = current is not None and current.facts(Facts).map_method != MAP_METHOD
+
+    def neighbours() -> Neighbours:
+        return shared_neighbours(project, usable.slug, facts.space or fingerprint, hashes, vectors, NEIGHBOURS)
+
+    positions = layout(vectors, places, again=again, neighbours=neighbours, on_notice=project.talk.notice)
+    schema = reduced_schema(kept.shape[1])
+    vector = pl.Series(kept, dtype=schema["vector"])
+    columns = {"content_hash": hashes, "vector": vector, "x": positions[:, 0], "y": positions[:, 1]}
+    table = pl.DataFrame(columns, schema_overrides={name: schema[name] for name in columns})
+    joined = images.select("image_id", "content_hash").join(table, on="content_hash", maintain_order="left")
+    stored = space.stored()
+    return StageResult({"reduced": (joined, schema), **stored["tables"]}, made.effective, facts, stored["files"])
+
+
+def _load_umap(project: Project, params: ReductionParams, points: int) -> None:
+    """Import UMAP, if it will reduce, with its compiled functions cached on disk."""
+    from pipeline.runtime.numba_cache import import_umap_cached
+
+    if params.method == "umap" and points >= reducing.FEW:
+        project.talk.notice("Reducing with UMAP …")
+        import_umap_cached(project.layout.compiled)
 
 
 def reduction_as_used(project: Project) -> ReductionParams:

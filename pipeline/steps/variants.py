@@ -13,7 +13,7 @@ from pipeline.settings import ImageParams
 from pipeline.stages.images.attempts import Attempts
 from pipeline.stages.images.decode import Decoded, Rejected, content_hash, decode, thumbnail
 from pipeline.stages.images.identity import same_in_another_size
-from pipeline.stages.manifest.build import ObjectInfo
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.keys import parse_key, within_category
 from pipeline.stages.manifest.variants import (
     Answers,

@@ -23,7 +23,7 @@ from pipeline.storage.files import sync_directory, write_atomically
 from pipeline.storage.layout import DOCUMENT, published_set, published_sets
 
 if TYPE_CHECKING:
-    from pipeline.stages.manifest.build import Bucket
+    from pipeline.stages.manifest.bucket import Bucket
 
 SETS_KEPT = 5  # at an outlet; for the data directory, a setting
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".ts": "text/plain; charset=utf-8"}

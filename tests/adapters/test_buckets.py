@@ -26,7 +26,7 @@ from pipeline.errors import (
     ObjectUnusableError,
     SettingsError,
 )
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 from pipeline.stages.manifest.keys import sort_of
 from pipeline.storage.layout import open_layout
 from tests.servers import free_port

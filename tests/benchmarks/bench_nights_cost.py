@@ -34,7 +34,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.settings import Settings
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 
 CATEGORY = "posts"
 GROUPS = ("at", "be", "ch", "cz", "de", "dk", "es", "fi", "fr", "gb")

@@ -27,9 +27,10 @@ def modules() -> dict[str, Path]:
 
 
 def computes(path: Path) -> bool:
-    """Whether there is a function in a module, a method included."""
+    """Whether there is a function in a module, a method included; those of an interface have no body."""
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in nodes)
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return any(not isinstance(line, ast.Expr) for function in functions for line in function.body)
 
 
 def mirrored() -> set[str]:

@@ -23,7 +23,7 @@ from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.embeddings.stream import Outcome, stream
 from pipeline.stages.images.attempts import Untracked
 from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 
 PACKAGES = ("image-cluster", "numpy", "openvino", "pi-heif", "pillow", "torch", "torchvision")  # what results depend on
 STUCK = 75  # exit code of a worker whose decoder did not end; one that raises ends with 1

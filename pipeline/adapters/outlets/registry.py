@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pipeline.errors import SettingsError
 from pipeline.settings import OutletSettings, SourceSettings
-from pipeline.stages.manifest.build import Bucket
+from pipeline.stages.manifest.bucket import Bucket
 from pipeline.storage.publications import publish_to_bucket, publish_to_folder
 
 

@@ -1,21 +1,21 @@
 """The images of a category, and what changed since the last run.
 
-What belongs here: the interface of a bucket (`Bucket`), one variant per image, the diff. Not here: the meaning of a key
-(`stages/manifest/keys.py`), the bucket's own manifest.json (`stages/manifest/bucket_manifest.py`), talking to S3 or a
-disk (`adapters/`), when to look (`stages/manifest/watch.py`).
+What belongs here: sorting a listing, one variant per image, the diff. Not here: the interface of a bucket
+(`stages/manifest/bucket.py`), the meaning of a key (`stages/manifest/keys.py`), the bucket's own manifest.json
+(`stages/manifest/bucket_manifest.py`), when to look (`stages/manifest/watch.py`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.errors import BucketError, BucketUnreachableError, ObjectMissingError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.settings import SourceSettings
+from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import Entry, entry_category, entry_objects, entry_time
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.digest import CategoryDigest, Tally
@@ -35,84 +35,6 @@ from pipeline.stages.manifest.keys import (
     within_category,
 )
 from pipeline.stages.manifest.variants import ImageName, Several
-
-
-class ObjectInfo(NamedTuple):
-    """One object of a listing: key relative to the source, ETag without quotes, bytes, UTC-aware time.
-
-    With `trouble` it is no object, but a folder (`key` ends with a slash) or file that could not be listed, and the
-    reason. Known images there are kept.
-    """
-
-    key: str
-    etag: str
-    size: int
-    last_modified: datetime
-    trouble: str = ""
-
-
-class Bucket(Protocol):
-    """The interface of an object store. All keys are relative to `url`.
-
-    Every method raises `BucketError` if the bucket refuses and `BucketUnreachableError` if it does not answer. A
-    listing is complete, or says where it is not (`ObjectInfo.trouble`), or raises; it never ends early in silence.
-    """
-
-    @property
-    def url(self) -> str:
-        """For people; without secrets."""
-        ...
-
-    def folders(self) -> list[str]:
-        """Names of the top folders, sorted, without hidden ones."""
-        ...
-
-    def pages(
-        self, prefix: str = "", *, after: str | None = None, recursive: bool = True
-    ) -> Iterator[list[ObjectInfo]]:
-        """Objects in the folder `prefix` in ascending order of key, beginning after the key `after`."""
-        ...
-
-    def head(self, key: str) -> ObjectInfo | None:
-        """The object as in a listing; None if there is none."""
-        ...
-
-    def read(self, key: str) -> bytes:
-        """The whole object. Also raises `ObjectMissingError`."""
-        ...
-
-    def read_part(self, key: str, start: int, length: int) -> bytes:
-        """`length` bytes of an object from byte `start` on, fewer where it ends before. Raises as `read`."""
-        ...
-
-    def unlisted(self, keys: Sequence[str]) -> list[str]:
-        """Those of `keys`, which a listing left out, that are there all the same; some are asked for."""
-        ...
-
-    def probe(self, key: str) -> None:
-        """Read a little of an object anew, not from a cache of this machine. Raises as `read`."""
-        ...
-
-    def read_many(
-        self, keys: Iterable[str], *, most: int | None = None
-    ) -> Iterator[tuple[str, bytes | ObjectMissingError | BucketUnreachableError | BucketError]]:
-        """Objects in the order of `keys`, with bounded read-ahead. An error is yielded in the place of its object.
-
-        An object of more than `most` bytes is not read: it yields an `ObjectTooLargeError`.
-        """
-        ...
-
-    def write(self, key: str, data: bytes, *, content_type: str) -> None:
-        """Create or replace one object; a reader sees the old bytes or the new ones."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Remove one object; no error if there is none."""
-        ...
-
-    def check(self) -> None:
-        """Make one cheap request, which raises what any other request would raise."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -171,54 +93,10 @@ def build_manifest(
     different pictures in spite of their names, so each is an image. Memory grows with the images, not the objects.
     Raises `SettingsError` if the category's pattern is wrong or matches none of its images.
     """
-    written = pattern_of(category, settings.patterns)
-    pattern = compile_pattern(category, written) if written is not None else None
-    selection, tally = _Selection(settings.variant), Tally()
-    seen = {"image": 0, "hidden": 0, "other": 0}
-    unmatched, unmatched_sample = 0, list[str]()
-    names, skipped, unseen = settings.skip_names, Counter[str](), list[str]()
-    several = Several()
+    sorting = _Sorting(category, settings, different)
     for info in objects:
-        if info.trouble:
-            unseen.append(info.key)
-            continue
-        rest = within_category(info.key, category, settings.categories, names)
-        if rest is None:
-            continue
-        sort = sort_of(rest, info.size, names)
-        seen[sort] += 1
-        if sort == "hidden" and (part := skipped_part(rest, names)) is not None:
-            skipped[part] += 1
-        if sort != "image":
-            continue
-        tally.add(info.key, info.size, info.etag)
-        parsed = parse_key(rest, category, pattern)
-        if parsed is not None:
-            if pattern is None and parsed.variant is not None:
-                several.add(parsed, info.key, info.etag, info.size)
-                if (parsed.group, parsed.identifier) in different:
-                    selection.add(_Candidate(info, parse_name(rest, category), None))
-                    continue
-            candidate = _Candidate(info, parsed, None)
-            if pattern is None and is_doubtful(parsed.variant, settings.variant):
-                selection.add_doubtful(candidate, _Candidate(info, parse_name(rest, category), None))
-            else:
-                selection.add(candidate)
-            continue
-        unmatched += 1
-        if len(unmatched_sample) < 6:
-            unmatched_sample.append(rest)
-    several.drop_doubtful(settings.variant)
-    if unmatched and unmatched == seen["image"]:
-        raise SettingsError(
-            f"source.patterns.{category} matches none of {unmatched} images. The pattern is {written!r}; "
-            f"it must match the whole of what follows the category's folder, as in {sample(unmatched_sample)}."
-        )
-    return _assemble(
-        selection, tally.result(), category=category, previous=previous,
-        hidden=seen["hidden"], other=seen["other"], unmatched=unmatched, unseen=unseen, skipped=skipped,
-        several=several,
-    )  # fmt: skip
+        sorting.add(info)
+    return sorting.manifest(previous)
 
 
 def build_manifest_from_entries(
@@ -287,6 +165,70 @@ class _Selection:
             for _, (info, parsed, source_url) in self._best.values()
         ]  # fmt: skip
         return pl.DataFrame(rows, schema=MANIFEST_SCHEMA, orient="row")
+
+
+class _Sorting:
+    """Sorts the objects of a listing: images of the category, by their variants, and the counts of all else."""
+
+    def __init__(self, category: str, settings: SourceSettings, different: AbstractSet[ImageName]) -> None:
+        self._category, self._settings, self._different = category, settings, different
+        self._written = pattern_of(category, settings.patterns)
+        self._pattern = compile_pattern(category, self._written) if self._written is not None else None
+        self._selection, self._tally, self._several = _Selection(settings.variant), Tally(), Several()
+        self._seen = {"image": 0, "hidden": 0, "other": 0}
+        self._skipped, self._unseen = Counter[str](), list[str]()
+        self._unmatched, self._unmatched_sample = 0, list[str]()
+
+    def add(self, info: ObjectInfo) -> None:
+        """Take one object; those of other categories are ignored."""
+        if info.trouble:
+            self._unseen.append(info.key)
+            return
+        names = self._settings.skip_names
+        rest = within_category(info.key, self._category, self._settings.categories, names)
+        if rest is None:
+            return
+        sort = sort_of(rest, info.size, names)
+        self._seen[sort] += 1
+        if sort == "hidden" and (part := skipped_part(rest, names)) is not None:
+            self._skipped[part] += 1
+        if sort == "image":
+            self._tally.add(info.key, info.size, info.etag)
+            self._add_image(info, rest)
+
+    def _add_image(self, info: ObjectInfo, rest: str) -> None:
+        parsed = parse_key(rest, self._category, self._pattern)
+        if parsed is None:
+            self._unmatched += 1
+            self._unmatched_sample += [rest] if len(self._unmatched_sample) < 6 else []
+            return
+        candidate = _Candidate(info, parsed, None)
+        if self._pattern is not None or parsed.variant is None:
+            self._selection.add(candidate)
+            return
+        self._several.add(parsed, info.key, info.etag, info.size)
+        named = _Candidate(info, parse_name(rest, self._category), None)
+        if (parsed.group, parsed.identifier) in self._different:
+            self._selection.add(named)
+        elif is_doubtful(parsed.variant, self._settings.variant):
+            self._selection.add_doubtful(candidate, named)
+        else:
+            self._selection.add(candidate)
+
+    def manifest(self, previous: pl.DataFrame | None) -> Manifest:
+        """The manifest of the objects so far. Raises `SettingsError` if a pattern matches none of the images."""
+        self._several.drop_doubtful(self._settings.variant)
+        if self._unmatched and self._unmatched == self._seen["image"]:
+            raise SettingsError(
+                f"source.patterns.{self._category} matches none of {self._unmatched} images. The pattern is "
+                f"{self._written!r}; it must match the whole of what follows the category's folder, as in "
+                f"{sample(self._unmatched_sample)}."
+            )
+        return _assemble(
+            self._selection, self._tally.result(), category=self._category, previous=previous,
+            hidden=self._seen["hidden"], other=self._seen["other"], unmatched=self._unmatched,
+            unseen=self._unseen, skipped=self._skipped, several=self._several,
+        )  # fmt: skip
 
 
 def _assemble(

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import BucketError, BucketUnreachableError
 from pipeline.settings import SKIP_NAMES, SourceSettings
+from pipeline.stages.manifest.bucket import Bucket, ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_digests, parse_bucket_manifest
-from pipeline.stages.manifest.build import Bucket, ObjectInfo
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest, Tally
 from pipeline.stages.manifest.keys import Categories, category_of, slug_map, sort_of, within_category
 

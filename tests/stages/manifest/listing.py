@@ -7,11 +7,8 @@ from typing import Any
 import polars as pl
 
 from pipeline.settings import SourceSettings
-from pipeline.stages.manifest.build import (
-    Manifest,
-    ObjectInfo,
-    build_manifest,
-)
+from pipeline.stages.manifest.bucket import ObjectInfo
+from pipeline.stages.manifest.build import Manifest, build_manifest
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
-from pipeline.stages.manifest.build import Manifest, ObjectInfo
+from pipeline.stages.manifest.bucket import ObjectInfo
+from pipeline.stages.manifest.build import Manifest
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import category_of
 from tests.stages.manifest.listing import NOON, build, obj

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from pipeline.settings import SourceSettings
-from pipeline.stages.manifest.build import Manifest, ObjectInfo, build_manifest
+from pipeline.stages.manifest.bucket import ObjectInfo
+from pipeline.stages.manifest.build import Manifest, build_manifest
 from pipeline.stages.manifest.variants import (
     ENOUGH,
     LOOKED_AT,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BucketError, BucketUnreachableError
 from pipeline.settings import SourceSettings
-from pipeline.stages.manifest.build import ObjectInfo, build_manifest
+from pipeline.stages.manifest.bucket import ObjectInfo
+from pipeline.stages.manifest.build import build_manifest
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.watch import Decision, Scan, WatchState, decide, look

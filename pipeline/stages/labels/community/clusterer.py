@@ -5,15 +5,16 @@ here: the graph (`neighbours/knn.py`), communities of it (`structure.py`), how f
 what stays unclustered (`outliers.py`), lasting ids (`identities/matching.py`).
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels.community.hierarchy import Level, level, merged_at
-from pipeline.stages.labels.community.outliers import ISOLATED, calibrated, membership, strangeness
+from pipeline.stages.labels.community.outliers import ISOLATED, Strangeness, calibrated, membership, strangeness
 from pipeline.stages.labels.community.prior_partition import History, recalled
 from pipeline.stages.labels.community.resolution import STEP, USUAL, granularity_of, resolution_of, value_of
 from pipeline.stages.labels.community.stability import item_consensus
@@ -65,43 +66,65 @@ def group_communities(
     graph = fuzzy_graph(nearest)
     prior = history if history is not None and history.weight > 0 and history.images else None
     searched = graph if prior is None else recalled(graph, prior)
-    smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / SMALLEST_SHARE)))
+    runs = leiden_runs(searched, USUAL, seed)
+    strangers = partial(strangeness, data, neighbours, isolated=noise_ratio)
     if n_clusters is None:
-        runs = leiden_runs(searched, USUAL, seed)
-        usual = absorbed(searched, consensus(searched, USUAL, seed, runs), smallest)
-        strange = strangeness(data, neighbours, usual, isolated=noise_ratio)
-        kept_labels = _without_noise(usual, strange.score, min_members=0)
-        value = value_of(params.granularity, granularity_of(USUAL))
-        tree = [Level(granularity_of(USUAL), usual)]
-        cut = partial(level, searched, tree, smallest=smallest, counted=kept_labels != NONE, seed=seed)
-        labels, above = cut(value), cut(max(0.0, value - STEP))
-        groups = np.where(kept_labels == NONE, NONE, labels)
-        resolution = resolution_of(value)
-        effective |= {"granularity": round(value, 4), "min_cluster_size": smallest}
+        found = _at_granularity(searched, runs, params, strangers)
     else:
-        wanted = max(1, min(n_clusters, n))
-        exact, resolution = exactly(searched, wanted, seed)
-        runs = leiden_runs(searched, USUAL, seed)
-        strange = strangeness(data, neighbours, exact, isolated=noise_ratio)
-        groups = _without_noise(exact, strange.score, min_members=2)
-        effective["n_clusters"] = wanted
-        above = merged_at(searched, exact, resolution_of(granularity_of(resolution) - STEP))
-    groups = numbered_by_size(groups)
-    effective |= {
-        "n_neighbors": nearest.indices.shape[1] + 1, "resolution": round(resolution, 6), "voters": voters(n),
-        "noise_ratio": strange.isolation_limit, **neighbours.search,
+        found = _of_number(searched, max(1, min(n_clusters, n)), seed, strangers)
+    groups = numbered_by_size(found.groups)
+    effective |= found.effective | {
+        "n_neighbors": nearest.indices.shape[1] + 1, "resolution": round(found.resolution, 6), "voters": voters(n),
+        "noise_ratio": found.strange.isolation_limit, **neighbours.search,
     }  # fmt: skip
     if prior:
         effective |= {"memory": prior.weight, "remembered": prior.images}
     # a member that the exact number of clusters had to keep is no stranger to its cluster
-    score = np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
-    if resolution < USUAL:  # coarser than `auto`: compare with runs at this resolution
-        runs = leiden_runs(searched, resolution, seed)
+    strange = found.strange.score
+    score = np.where(groups == NONE, np.maximum(strange, 0.5), np.minimum(strange, 0.499))
+    if found.resolution < USUAL:  # coarser than `auto`: compare with runs at this resolution
+        runs = leiden_runs(searched, found.resolution, seed)
     probability = calibrated(membership(graph, groups), score, item_consensus(groups, runs))
-    parents = _parents(groups, above)
+    parents = _parents(groups, found.above)
     if len(np.unique(parents)) == len(parents):
         parents = coarser(data, groups, seed)
     return Grouping(groups, probability, score.astype(np.float32), effective, parents)
+
+
+class _Found(NamedTuple):
+    """`groups` int [n] with `NONE` for strangers, and the level `above` int [n] that holds each of them whole."""
+
+    groups: np.ndarray
+    above: np.ndarray
+    strange: Strangeness
+    resolution: float
+    effective: dict[str, Any]
+
+
+def _at_granularity(
+    graph: sparse.csr_matrix, runs: list[np.ndarray], params: ClusterParams, strangers: Callable[..., Strangeness]
+) -> _Found:
+    """The level of `params.granularity` in the tree around the groups of `auto`; `strangers` tells who fits nowhere."""
+    n = len(graph.indptr) - 1
+    smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / SMALLEST_SHARE)))
+    usual = absorbed(graph, consensus(graph, USUAL, params.seed, runs), smallest)
+    strange = strangers(usual)
+    inside = _without_noise(usual, strange.score, min_members=0) != NONE
+    value = value_of(params.granularity, granularity_of(USUAL))
+    tree = [Level(granularity_of(USUAL), usual)]
+    cut = partial(level, graph, tree, smallest=smallest, counted=inside, seed=params.seed)
+    labels, above = cut(value), cut(max(0.0, value - STEP))
+    effective = {"granularity": round(value, 4), "min_cluster_size": smallest}
+    return _Found(np.where(inside, labels, NONE), above, strange, resolution_of(value), effective)
+
+
+def _of_number(graph: sparse.csr_matrix, wanted: int, seed: int, strangers: Callable[..., Strangeness]) -> _Found:
+    """Exactly `wanted` groups; each keeps two members, however strange."""
+    exact, resolution = exactly(graph, wanted, seed)
+    strange = strangers(exact)
+    groups = _without_noise(exact, strange.score, min_members=2)
+    above = merged_at(graph, exact, resolution_of(granularity_of(resolution) - STEP))
+    return _Found(groups, above, strange, resolution, {"n_clusters": wanted})
 
 
 def _parents(groups: np.ndarray, above: np.ndarray) -> np.ndarray:
