@@ -48,19 +48,29 @@ if TYPE_CHECKING:
     from pipeline.steps.project import Project
 
 
-@click.group(cls=Group, context_settings=CONTEXT)
+# The commands in the order of `image-cluster --help`.
+SECTIONS = {
+    "Start": ("run", "serve", "check", "demo", "settings", "help"),
+    "Look and decide": ("clusters", "similar", "duplicates", "tune", "pairs", "objects", "changes"),
+    "Pass on": ("publish", "rollback", "export", "mcp", "download"),
+    "A part of run": ("embed", "cluster", "visualize"),
+    "Look after it": ("doctor", "backup", "restore", "carry-over", "data", "encoders", "sql", "dev"),
+}
+
+
+@click.group(cls=Group, context_settings=CONTEXT, sections=SECTIONS)
 @click.version_option(package_name="image-cluster")
 def main() -> None:
     """Sort a bucket of images into clusters that look alike, with stable ids and names.
 
     \b
     Examples:
-      image-cluster run ./photos
+      image-cluster run ./photos --single
+      image-cluster serve --open
+      image-cluster clusters rename c-7k3m9qwx "White Cylindrical"
+      image-cluster similar bollards/de/de-001-800w.webp --top-k 10
       image-cluster run s3://my-bucket/images --category bollards --sample 50
       image-cluster run r2://my-bucket --endpoint-url https://ACCOUNT_ID.r2.cloudflarestorage.com
-      image-cluster similar bollards/de/de-001-800w.webp --top-k 10
-      image-cluster clusters rename c-7k3m9qwx "White Cylindrical"
-      image-cluster check
     """
 
 
@@ -86,7 +96,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
       image-cluster run s3://my-bucket/images --sample 100 --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
       image-cluster run --log-format json 2>> run.log
     """
-    from pipeline.console import print_json, print_summary
+    from pipeline.console import own_command, print_json, print_summary
     from pipeline.steps.each import raise_failures
     from pipeline.steps.run import run as run_steps
 
@@ -98,6 +108,8 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
     elif done.finished:
         for summary in summaries:
             print_summary(summary)
+    if any(not category_run.nothing_new for category_run in done.finished):
+        project.talk.notice(f"\nLook at the clusters and name them: {own_command()} serve --open{project.where}")
     stop_where_held([category_run.reports["published"] for category_run in done.finished], done.failures)
     raise_failures(done.failures, len(done.finished))
 

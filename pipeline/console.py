@@ -5,6 +5,7 @@ What belongs here: formatting. Not here: commands (`cli.py`). Rich is imported w
 
 import csv
 import json
+import shutil
 import sys
 from time import monotonic
 from typing import Any
@@ -13,6 +14,7 @@ import click
 
 from pipeline.stages.published.spreadsheet import as_text
 
+FEW = 5  # steps that foretell nothing: the first ones wait for what is loaded
 SOON = 0.5  # seconds in which a rate says nothing yet: what was there already counts as done at once
 PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
 # The first words of the phases whose steps are images. Others count comparisons, clusterings or files.
@@ -79,8 +81,9 @@ class Console:
             click.echo(f"{phase}: {many(total, 'image') if _of_images(phase) else f'{total:,}'} …", err=True)
             return
         rate = done / max(now - started, 1e-6)
-        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        speed = _speed(phase, rate) if now - started > SOON else ""
+        foretells = done == total or done >= FEW
+        left = f", {_duration((total - done) / rate)} left" if foretells and done < total else ""
+        speed = _speed(phase, rate) if foretells and now - started > SOON else ""
         click.echo(f"{phase}: {done:,} of {total:,}{speed and f', {speed}'}{left}", err=True)
 
 
@@ -90,7 +93,20 @@ def _of_images(phase: str) -> bool:
 
 def _speed(phase: str, rate: float) -> str:
     """Nothing where the steps are no images: their time left says enough."""
-    return f"{rate:,.0f} images/s" if _of_images(phase) else ""
+    digits = 1 if rate < 10 and round(rate, 1) % 1 else 0
+    return f"{rate:,.{digits}f} images/s" if _of_images(phase) else ""
+
+
+def _duration(seconds: float) -> str:
+    """A time in the unit in which people would tell it: 45 s, 24 min, 3 h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def own_command() -> str:
+    """This command as it can be typed here."""
+    return "image-cluster" if shutil.which("image-cluster") else ".venv/bin/image-cluster"
 
 
 def many(count: int, word: str) -> str:
@@ -109,7 +125,7 @@ def print_summary(summary: dict[str, Any]) -> None:
         click.echo(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
         return
     entries = "objects" if "objects" in summary else "images"
-    reasons = ", ".join(f"{number} {name}" for name, number in summary["set_aside_reasons"].items())
+    reasons = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in summary["set_aside_reasons"].items())
     rows = [
         ("images", f"{summary['images']:,}"),
         *([("objects", f"{summary['objects']:,}")] if "objects" in summary else []),
@@ -117,9 +133,9 @@ def print_summary(summary: dict[str, Any]) -> None:
         ("unclustered", f"{summary['unclustered']:,} ({summary['unclustered_share']:.1%})"),
         ("set aside", f"{summary['set_aside']:,}" + (f" ({reasons})" if reasons else "")),
         ("largest cluster", f"{summary['largest_cluster_share']:.1%} of the {entries}"),
-        ("read / embedded", f"{summary['read']:,} / {summary['embedded']:,}"),
-        ("seconds", ", ".join(f"{name} {took:.1f}" for name, took in summary["seconds"].items() if took >= 0.05)
-         or "under 0.1 in all"),
+        ("new", f"{summary['read']:,} read, {summary['embedded']:,} embedded"
+         if summary["read"] or summary["embedded"] else "nothing"),
+        ("seconds", _seconds(summary["seconds"])),
     ]  # fmt: skip
     width = max(len(name) for name, _ in rows)
     click.echo(f"\n{summary['category']}")
@@ -134,6 +150,15 @@ def print_summary(summary: dict[str, Any]) -> None:
     if summary["warning"]:
         click.echo(f"  {summary['warning']}")
     click.echo(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
+
+
+def _seconds(steps: dict[str, float]) -> str:
+    """How long all steps took, and those that took long."""
+    total = sum(steps.values())
+    if total < 0.1:
+        return "under 0.1"
+    long = sorted((item for item in steps.items() if item[1] >= 0.05 * total), key=lambda item: -item[1])
+    return f"{total:.1f}: " + ", ".join(f"{name} {took:.1f}" for name, took in long)
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:

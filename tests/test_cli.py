@@ -31,6 +31,12 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
+def test_the_list_of_commands_begins_with_what_a_newcomer_needs_and_names_each_once() -> None:
+    listed = re.findall(r"^  ([a-z-]+)  ", call("--help").stdout.partition("Start:")[2], re.MULTILINE)
+    assert listed[:2] == ["run", "serve"]
+    assert sorted(listed) == sorted(main.commands)
+
+
 def test_every_command_has_help_with_an_example() -> None:
     for name, command in main.commands.items():
         text = command.get_help(click.Context(command, info_name=name))
@@ -160,3 +166,10 @@ def test_a_run_that_is_stopped_half_way_goes_on_from_there(tmp_path: Path, numbe
     [summary] = json.loads(finished.stdout)
     assert summary["images"] == 240
     assert 0 < summary["read"] <= 240 - 2 * 8
+
+
+def test_a_run_ends_with_the_command_that_shows_the_clusters_unless_nothing_is_new(library: Path) -> None:
+    look = "Look at the clusters and name them: "
+    assert re.search(rf"{look}\S*image-cluster serve --open --out d\n", call("run", "library", "--out", "d").stderr)
+    assert look not in call("run", "library", "--out", "d").stderr
+    assert look not in call("run", "library", "--out", "e", "--quiet").stderr

@@ -1,8 +1,10 @@
 """What the command line says while it works."""
 
+from typing import Any
+
 import pytest
 
-from pipeline.console import Console
+from pipeline.console import Console, print_summary
 
 
 def test_before_the_first_image_is_done_progress_says_how_many_there_are(
@@ -17,7 +19,7 @@ def test_before_the_first_image_is_done_progress_says_how_many_there_are(
     console.progress("embed", 1, 1)
     said = capsys.readouterr().err
     assert "0 of 1" not in said
-    assert said.splitlines() == ["embed: 1 image …", "embed: 1 of 1, 0 images/s"]
+    assert said.splitlines() == ["embed: 1 image …", "embed: 1 of 1, 0.2 images/s"]
 
 
 def test_only_phases_of_images_give_their_speed_in_images(
@@ -34,3 +36,48 @@ def test_only_phases_of_images_give_their_speed_in_images(
     assert capsys.readouterr().err.splitlines() == [
         "embed all: 20 of 40, 2 images/s, 10 s left", "tune all: 20 of 40, 10 s left",
     ]  # fmt: skip
+
+
+def test_the_first_few_images_foretell_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo began with “1 of 196, 0 images/s, 1454 s left”, and took two minutes."""
+    now = 0.0
+    monkeypatch.setattr("pipeline.console.monotonic", lambda: now)
+    console = Console()
+    for at, done in ((0.0, 0), (7.0, 1), (14.0, 7)):
+        now = at
+        console.progress("draw", done, 196)
+    assert capsys.readouterr().err.splitlines() == ["draw: 1 of 196", "draw: 7 of 196, 0.5 images/s, 6 min left"]
+
+
+@pytest.mark.parametrize(("total", "left"), [(1_000, "99 s left"), (10_000, "16 min left"), (100_000, "3 h left")])
+def test_a_long_time_left_is_not_told_in_seconds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, total: int, left: str
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("pipeline.console.monotonic", lambda: now)
+    console = Console()
+    for at, done in ((0.0, 0), (10.0, 100)):
+        now = at
+        console.progress("embed", done, total if total > 1_000 else 1_090)
+    assert capsys.readouterr().err.strip().endswith(left)
+
+
+def test_the_figures_of_a_run_are_in_words_that_need_no_second_look(capsys: pytest.CaptureFixture[str]) -> None:
+    summary: dict[str, Any] = {
+        "category": "all", "images": 405, "clusters": 12, "unclustered": 17, "unclustered_share": 0.042,
+        "set_aside": 4, "set_aside_reasons": {"broken": 3, "not_an_image": 1}, "largest_cluster_share": 0.17,
+        "read": 405, "embedded": 389, "nothing_new": False, "headline": "", "warning": "", "clustering": "",
+        "seconds": {"manifest": 0.1, "embeddings": 45.4, "reduced": 2.5, "published": 0.01},
+        "clusters_json": "data/clusters.json", "clusters_html": "data/clusters.html",
+    }  # fmt: skip
+    print_summary(summary)
+    said = capsys.readouterr().out
+    assert "set aside        4 (3 broken, 1 not an image)" in said
+    assert "new              405 read, 389 embedded" in said
+    assert "seconds          48.0: embeddings 45.4, reduced 2.5" in said
+    print_summary(summary | {"read": 0, "embedded": 0, "seconds": {"manifest": 0.01}})
+    said = capsys.readouterr().out
+    assert "new              nothing" in said
+    assert "seconds          under 0.1" in said

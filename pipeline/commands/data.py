@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.common import with_project
+from pipeline.commands.common import CONTEXT, with_project
+from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project
@@ -28,7 +29,7 @@ def _options(function: Any) -> Any:
     return function
 
 
-@click.group()
+@click.group(cls=Group, context_settings=CONTEXT)
 def data() -> None:
     """Keep a whole library in a bucket: results, names and published files, but no originals.
 

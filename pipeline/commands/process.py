@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -38,14 +38,21 @@ class Group(click.Group):
     output went away.
     """
 
+    def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **extra: Any) -> None:
+        """`sections`: heading → the names of commands, for the help; without, all stand below one in the alphabet."""
+        super().__init__(*args, **extra)
+        self.sections = sections
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with the whole first sentence of each; click would cut it at the width of the terminal."""
-        names = self.list_commands(ctx)
-        commands = [
-            (name, command) for name in names if (command := self.get_command(ctx, name)) and not command.hidden
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in commands])
+        sections = self.sections or {"Commands": self.list_commands(ctx)}
+        width = max(len(name) for names in sections.values() for name in names)  # the same column in each section
+        for heading, names in sections.items():
+            commands = [command for name in names if (command := self.get_command(ctx, name)) and not command.hidden]
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(str(command.name).ljust(width), command.get_short_help_str(limit=1000)) for command in commands]
+                )
 
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_outputs()

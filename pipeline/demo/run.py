@@ -6,7 +6,6 @@ Dagster, which runs in its own process (`pipeline.dagster_run`).
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 import click
 
-from pipeline.console import Console, print_summary
+from pipeline.console import Console, own_command, print_summary
 from pipeline.dagster_home import INSTANCE, dagster_environment
 from pipeline.demo.bollards import CARS, write_boxes, write_library
 from pipeline.demo.compare import UNITS, print_comparison
@@ -63,10 +62,10 @@ def _run_both_units(root: Path) -> Path:
 
 def next_steps(settings: Path) -> str:
     """The commands that show what a demo with these settings made, as they can be typed here."""
-    command = "image-cluster" if shutil.which("image-cluster") else ".venv/bin/image-cluster"
+    command = own_command()
     given = "" if settings.parent == Path("data") else f" --settings {settings}"
-    dagster = f"\nSee every step in Dagster: {command} dev" if Path(WORKSPACE).exists() else ""
-    return f"Look at the clusters and name them: {command} serve{given}{dagster}"
+    dagster = f"\nSee every step in Dagster, under Lineage: {command} dev" if Path(WORKSPACE).exists() else ""
+    return f"Look at the clusters and name them: {command} serve --open{given}{dagster}"
 
 
 def _run(settings: Path, categories: Sequence[str]) -> list[dict[str, Any]]:

@@ -65,8 +65,10 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
         report.unchanged = current is not None and made.added + made.changed + made.removed == 0
         current = _store(project, slug, current, tables, facts, sample)
     if made.skipped:
-        named = ", ".join(f"{number:,} in {name}" for name, number in sorted(made.skipped.items()))
-        project.tell_once(f"Skipped in {category}: {named} (source.skip_names).")
+        named = ", ".join(
+            f"{name} ({number:,} file{'s' if number > 1 else ''})" for name, number in sorted(made.skipped.items())
+        )
+        project.tell_once(f"Skipped in {category}: {named}, by source.skip_names.")
     if not frame.height:
         _notice_empty(project, category)
     report.sample = frame.filter(pl.col("change") != "same").select("key", "change").head(10).to_dicts()

@@ -108,9 +108,9 @@ def test_a_mistyped_folder_or_granularity_is_wrong_usage_and_said_in_words(tmp_p
     assert "^" not in wrong.stderr
 
 
-@pytest.mark.parametrize("group", [[], ["clusters"], ["pairs"]])
+@pytest.mark.parametrize("group", [[], ["clusters"], ["data"], ["pairs"]])
 def test_help_cuts_no_description(group: list[str]) -> None:
-    assert "..." not in CliRunner().invoke(main, [*group, "--help"]).stdout.partition("Commands:")[2]
+    assert "..." not in CliRunner().invoke(main, [*group, "--help"]).stdout.partition("Options:")[2]
 
 
 @pytest.mark.parametrize("command", ["duplicates", "tune"])

@@ -11,8 +11,8 @@ def test_the_end_of_a_demo_says_how_to_look_at_what_that_demo_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert next_steps(Path("data/demo.yaml")).endswith("image-cluster serve")  # `dev` needs a checkout
+    assert next_steps(Path("data/demo.yaml")).endswith("image-cluster serve --open")  # `dev` needs a checkout
     told = next_steps(Path("data-objects-object/demo.yaml"))
-    assert told.endswith("image-cluster serve --settings data-objects-object/demo.yaml")
+    assert told.endswith("image-cluster serve --open --settings data-objects-object/demo.yaml")
     (tmp_path / "workspace.yaml").touch()
     assert next_steps(Path("data/demo.yaml")).endswith("image-cluster dev")

@@ -398,7 +398,7 @@ def test_thumbnails_of_a_nas_are_skipped_counted_and_told_or_a_setting_reads_the
     add(bench.library, "bollards/de/@eaDir/de-000-800w.png/SYNOPHOTO_THUMB_M.png", "red", 0)
     add(bench.library, "#recycle/old.png", "red", 1)
     assert {name: summary["images"] for name, summary in bench.run().items()} == {"bollards": 36}
-    assert "Skipped in bollards: 1 in @eaDir (source.skip_names)." in bench.notices
+    assert "Skipped in bollards: @eaDir (1 file), by source.skip_names." in bench.notices
     assert any("#recycle/" in notice for notice in bench.notices)
     every = Bench(bench.library, tmp_path / "every", source={"skip_names": []})
     assert {name: summary["images"] for name, summary in every.run().items()} == {"bollards": 37, "#recycle": 1}

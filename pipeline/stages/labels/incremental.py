@@ -70,8 +70,8 @@ def decide(base: Base | None, added: int, removed: int, params: ClusterParams, *
     if base.made_of != made_of:
         return Decision(True, "settings", "The encoder or a setting of the clustering changed.", added, removed)
     share = (added + removed) / max(base.images, 1)
-    changes = (f"{added:,} images came and {removed:,} went since the full clustering of {base.images:,} on "
-               f"{base.at[:10]} ({share:.1%})")  # fmt: skip
+    changes = (f"{added:,} pictures came and {removed:,} went since all {base.images:,} were clustered on "
+               f"{base.at[:10]} ({share:.1%}; copies count once)")  # fmt: skip
     age = abs(datetime.fromisoformat(now) - datetime.fromisoformat(base.at))  # a clock may have been set back
     if params.recluster == "always":
         full, reason, why = True, "asked", f"It was asked for. {changes}."

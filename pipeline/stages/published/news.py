@@ -56,8 +56,8 @@ def other_levels(document: Mapping[str, Any], compare: str) -> str:
     if len(clusters) < 2:
         return ""
     coarser = len(document.get("families", [])) + sum(cluster.get("parent") is None for cluster in clusters)
-    fewer = f"One level coarser they are {coarser}. " if coarser < len(clusters) else ""
-    return f"{fewer}Coarser and finer clusters side by side: {compare}"
+    fewer = f"One level coarser: {coarser}. " if coarser < len(clusters) else ""
+    return f"{fewer}Coarser and finer side by side: {compare}"
 
 
 def markdown(changes: Mapping[str, Any], group_label: str = "country") -> str:

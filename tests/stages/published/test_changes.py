@@ -21,10 +21,10 @@ def test_the_first_publication_compares_with_nothing():
 
 def test_who_sees_a_library_first_reads_where_the_other_levels_are():
     alone = built()
-    assert news.other_levels(alone, "tune it") == "Coarser and finer clusters side by side: tune it"
+    assert news.other_levels(alone, "tune it") == "Coarser and finer side by side: tune it"
     first, second, third = (entry["id"] for entry in alone["clusters"])
     coarser = families.with_families(alone, {first: "f-1", second: "f-1", third: None})
-    assert news.other_levels(coarser, "tune it").startswith("One level coarser they are 2. Coarser and finer clusters")
+    assert news.other_levels(coarser, "tune it").startswith("One level coarser: 2. Coarser and finer side by side")
 
 
 def test_images_that_came_left_and_moved_are_told_apart():
