@@ -52,6 +52,19 @@ class Drip(NamedTuple):
     seconds: float
 
 
+class Slowly(NamedTuple):
+    """The body comes in pieces with a pause before each, as over a slow line."""
+
+    pieces: int
+    seconds: float
+
+
+class Late(NamedTuple):
+    """The answer comes late."""
+
+    seconds: float
+
+
 class Page(NamedTuple):
     """A page of something else than S3, as a captive portal or a proxy answers."""
 
@@ -64,7 +77,7 @@ class Silence(NamedTuple):
     """Nothing is answered until the server is stopped, or `FakeS3.release` is set."""
 
 
-Fault = Refusal | Reset | Short | Longer | Drip | Page | Silence
+Fault = Refusal | Reset | Short | Longer | Drip | Slowly | Late | Page | Silence
 
 
 class FakeS3(ThreadingHTTPServer):
@@ -83,6 +96,7 @@ class FakeS3(ThreadingHTTPServer):
         self.fault_of: Callable[[str, str], Fault | None] = lambda _kind, _key: None  # likewise, of an object
         self.entry: Callable[[str, str], str] = lambda _key, entry: entry  # what a listing says of an object
         self.headers: dict[str, dict[str, str]] = {}  # further headers of objects
+        self.page_of: Callable[[dict[str, str]], bytes | None] = lambda _asked: None  # in place of a listing's page
         self.counts: dict[str, int] = {}
         self.release = threading.Event()
         self._counting = threading.Lock()
@@ -101,6 +115,8 @@ class FakeS3(ThreadingHTTPServer):
 
     def listing(self, asked: dict[str, str]) -> bytes:
         """The answer to ListObjectsV2."""
+        if (instead := self.page_of(asked)) is not None:
+            return instead
         prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
         token = asked.get("continuation-token", "")
         after = token if token and not self.repeats(token) else asked.get("start-after", "")
@@ -146,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.fault(kind, self.server.count(kind))
         fault = self.server.fault_of(kind, key) if fault is None else fault
         fault = self.server.refused.get(key, fault) if kind == "get" else fault
+        if isinstance(fault, Late):
+            self.server.release.wait(fault.seconds)
         if isinstance(fault, Silence):
             self.server.release.wait()
             self.close_connection = True
@@ -212,6 +230,13 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.server.release.wait(fault.seconds):
                     self.close_connection = True
                     return
+        elif isinstance(fault, Slowly):
+            step = -(-len(body) // fault.pieces)
+            for at in range(0, len(body), step):
+                if self.server.release.wait(fault.seconds):
+                    self.close_connection = True
+                    return
+                self.wfile.write(body[at : at + step])
         else:
             self.wfile.write(body + b"and more than was announced" if isinstance(fault, Longer) else body)
 

@@ -45,15 +45,18 @@ class RetryPolicy:
         self._answered = False
         self._gave_up = False
         self._noticed_at: float | None = None
+        self._hold_until = 0.0
         self._notice_lock = threading.Lock()
 
-    def ask(self, request: Callable[[], T]) -> T:
+    def ask(self, request: Callable[[], T], asked_pause: Callable[[], float] = lambda: 0.0) -> T:
         """The result of `request`. Raises its errors; `BucketUnreachableError` only after the retries.
 
-        Retries only `BucketUnreachableError`; other errors propagate at once.
+        Retries only `BucketUnreachableError`; other errors propagate at once. `asked_pause` says for how many seconds
+        a busy server wants no request; it is called when the first retry was refused too, and holds for all requests.
         """
         tries, since = 0, self._clock()
         while True:
+            self._wait_out()
             try:
                 answer = request()
             except (BucketError, ObjectMissingError):  # an answer too
@@ -68,6 +71,8 @@ class RetryPolicy:
                 else:
                     self._gave_up = tries > self._retries or self._gave_up
                     raise
+                if tries and isinstance(error, BusyError) and self._hold_until <= now:
+                    self._hold(error, asked_pause(), now)
             else:
                 self._answered, self._gave_up = True, False
                 return answer
@@ -75,6 +80,17 @@ class RetryPolicy:
             tries += 1
             if tries == self._retries:
                 since = self._clock()
+
+    def _hold(self, error: BusyError, seconds: float, now: float) -> None:
+        """Make no request for as long as the server wants, but never for longer than it is waited for."""
+        if seconds > FIRST_PAUSE_SECONDS:
+            seconds = min(seconds, max(LONGEST_PAUSE_SECONDS, self._seconds))
+            self._hold_until = now + seconds
+            self._notice(f"{error} The server wants no request for a while (Retry-After): waiting {seconds:.0f} s …")
+
+    def _wait_out(self) -> None:
+        if (left := self._hold_until - self._clock()) > 0:
+            self._sleep(left)
 
     def _may_wait(self, error: BucketUnreachableError) -> bool:
         return not self._gave_up and (self._answered or isinstance(error, BusyError))

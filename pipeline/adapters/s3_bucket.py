@@ -8,24 +8,28 @@ endpoint (`buckets.py`), which keys are images (`stages/manifest/keys.py`).
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large, unpack
+from pipeline.adapters.s3_body import pieces, whole
 from pipeline.adapters.s3_listing import ExactListing
 from pipeline.adapters.s3_pages import S3Pages
 from pipeline.adapters.s3_requests import S3Requests
-from pipeline.adapters.s3_store import Credentials, object_info, open_store
+from pipeline.adapters.s3_store import Credentials, object_info, open_stores
 from pipeline.errors import BucketError, ObjectMissingError
 from pipeline.settings import SKIP_NAMES
 from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.keys import is_addressable, is_hidden
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import Attributes, ObjectMeta
     from obstore.store import S3Store
+T = TypeVar("T")
 
 ASKED = 5  # keys that a listing left out
+LARGE = 1_000_000  # bytes; a body over a slow line takes longer than other requests
+PARTS_AT_ONCE = 4  # of a large body, 5 MB each; more of them share the line
 
 
 class ObstoreBucket:
@@ -57,8 +61,9 @@ class ObstoreBucket:
         self._prefix: str = prefix
         self._endpoint: str = endpoint_url or f"https://s3.{region}.amazonaws.com"
         self._concurrency: int = concurrency
+        self._seconds: float = timeout_seconds
         self._requests = S3Requests(
-            open_store(
+            open_stores(
                 bucket, prefix, endpoint=self._endpoint, region=region, credentials=credentials,
                 timeout_seconds=timeout_seconds,
             ),
@@ -136,9 +141,9 @@ class ObstoreBucket:
                 # rclone's server sends the whole object whatever is asked for
                 response, first = store.get(checked), start
             self._require_object(f"read {key!r}", response.meta)
-            return bytes(response.bytes())[first : first + length]
+            return whole(response, self._seconds)[first : first + length]
 
-        return self._requests.ask(f"read {length:,} bytes of {key!r}", get, key)
+        return self._reading(f"read {length:,} bytes of {key!r}", get, key)
 
     def probe(self, key: str) -> None:
         """Read the first byte of an object."""
@@ -157,10 +162,19 @@ class ObstoreBucket:
             if most is not None and size > most:
                 raise too_large(key, size, most)
             self._require_object(f"read {key!r}", response.meta)
-            data = bytes(response.bytes())
+            data = whole(response, self._seconds)
             return unpack(key, data, most) if response.attributes.get("Content-Encoding") == "gzip" else data
 
-        return self._requests.ask(f"read {key!r}", get, key)
+        return self._reading(f"read {key!r}", get, key)
+
+    def _reading(self, doing: str, call: "Callable[[S3Store], T]", key: str) -> T:
+        """A request whose answer may be large; it may last as long as enough comes."""
+        return self._requests.ask(doing, call, key, store=self._requests.stores.reading)
+
+    def _writing(self, key: str, size: int, call: "Callable[[S3Store], T]") -> T:
+        """A request with a body of `size` bytes."""
+        stores = self._requests.stores
+        return self._requests.ask(f"write {key!r}", call, store=stores.writing if size > LARGE else stores.whole)
 
     def unlisted(self, keys: Sequence[str]) -> list[str]:
         """Those of `keys`, which a listing left out, that are there all the same. Asks for some, spread over all."""
@@ -178,9 +192,11 @@ class ObstoreBucket:
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
         """Create or replace one object."""
         checked = _checked(key, self.url)
-        self._requests.ask(
-            f"write {key!r}", lambda store: store.put(checked, data, attributes={"Content-Type": content_type})
-        )
+        attributes: Attributes = {"Content-Type": content_type}
+        self._writing(
+            key, len(data),
+            lambda store: store.put(checked, data, attributes=attributes, max_concurrency=PARTS_AT_ONCE),
+        )  # fmt: skip
 
     def read_version(self, key: str) -> tuple[bytes, str]:
         """The whole object and its ETag, as `write_if` takes it. Also raises `ObjectMissingError`."""
@@ -188,9 +204,9 @@ class ObstoreBucket:
 
         def get(store: "S3Store") -> tuple[bytes, str]:
             response = store.get(checked)
-            return bytes(response.bytes()), response.meta["e_tag"] or ""
+            return whole(response, self._seconds), response.meta["e_tag"] or ""
 
-        return self._requests.ask(f"read {key!r}", get, key)
+        return self._reading(f"read {key!r}", get, key)
 
     def write_if(self, key: str, data: bytes, *, etag: str | None) -> bool:
         """As `write_version`; returns whether it was written."""
@@ -212,12 +228,12 @@ class ObstoreBucket:
             except (AlreadyExistsError, PreconditionError):
                 return None
 
-        return self._requests.ask(f"write {key!r}", put)
+        return self._writing(key, len(data), put)
 
     def upload(self, key: str, file: Path) -> None:
         """Create or replace one object with the bytes of a file, in parts if it is large."""
         checked = _checked(key, self.url)
-        self._requests.ask(f"write {key!r}", lambda store: store.put(checked, file))
+        self._writing(key, file.stat().st_size, lambda store: store.put(checked, file, max_concurrency=PARTS_AT_ONCE))
 
     def download(self, key: str, file: Path) -> None:
         """Write one object to a file, piece by piece. Also raises `ObjectMissingError`."""
@@ -225,10 +241,10 @@ class ObstoreBucket:
 
         def get(store: "S3Store") -> None:
             with file.open("wb") as opened:
-                for piece in store.get(checked).stream():
+                for piece in pieces(store.get(checked), self._seconds):
                     opened.write(piece)
 
-        self._requests.ask(f"read {key!r}", get, key)
+        self._reading(f"read {key!r}", get, key)
 
     def delete(self, key: str) -> None:
         """Remove one object; does nothing if it does not exist."""

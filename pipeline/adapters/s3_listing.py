@@ -10,6 +10,7 @@ another object. boto3 lists such keys but is slower, so it is used only if neede
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
@@ -25,7 +26,8 @@ class ListedPage(NamedTuple):
 
     objects: list[ObjectInfo]
     folders: list[str]
-    token: str | None = None  # of the next page; None for the last one
+    token: str | None = None  # of the next page
+    more: bool = False  # whether the server says that another page follows; some give no token then
 
 
 class ListingRefusedError(Exception):
@@ -33,6 +35,7 @@ class ListingRefusedError(Exception):
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BUSY = frozenset({429, 503})
 _OF_A_LISTING = frozenset({"IsTruncated", "KeyCount", "MaxKeys", "Name", "Prefix", "Contents", "CommonPrefixes"})
 
 
@@ -72,6 +75,27 @@ class ExactListing:
             raise ListingRefusedError(f"invalid list response: {error}") from None
         except BotoCoreError as error:
             raise ListingRefusedError(str(error)) from None
+
+    def asked_pause(self, key: str | None) -> float:
+        """Seconds for which a busy server wants no request, as it answers now (`Retry-After`); 0 if it does not say.
+
+        obstore's errors lack the headers of an answer. `key`: the object to look at, None for the listing.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            if key is None:
+                self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+            else:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._base + key, Range="bytes=0-0")
+                answer["Body"].close()
+        except ClientError as error:
+            metadata: Any = error.response.get("ResponseMetadata", {})
+            if metadata.get("HTTPStatusCode") in _BUSY:
+                return seconds_until(metadata.get("HTTPHeaders", {}).get("retry-after", ""), datetime.now(UTC))
+        except (BotoCoreError, ValueError):
+            return 0.0
+        return 0.0
 
     def _answer(self, request: dict[str, Any]) -> ListedPage:
         """Request a page with percent-encoded keys, because XML cannot hold control characters.
@@ -124,6 +148,17 @@ class ExactListing:
         return client
 
 
+def seconds_until(retry_after: str, now: datetime) -> float:
+    """The header `Retry-After`, a number of seconds or a date, as seconds from `now`; 0 if it is neither."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return 0.0
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
 def _stay_in_region(context: dict[str, Any], **_: Any) -> None:
     """Tell boto3 that it was redirected already: with some servers it would look for the region forever."""
     context.setdefault("s3_redirect", {})["redirected"] = True
@@ -153,4 +188,5 @@ def _page(answer: Any, base: int, decoded: Callable[[str], str]) -> ListedPage:
         for entry in answer.get("Contents", [])
     ]  # fmt: skip
     folders = [decoded(entry["Prefix"])[base:] for entry in answer.get("CommonPrefixes", [])]
-    return ListedPage(objects, folders, answer.get("NextContinuationToken") if answer.get("IsTruncated") else None)
+    more = bool(answer.get("IsTruncated"))
+    return ListedPage(objects, folders, answer.get("NextContinuationToken") if more else None, more)

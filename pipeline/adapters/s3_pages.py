@@ -5,9 +5,10 @@ listing itself (`s3_listing.py`), requests and errors (`s3_requests.py`), object
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.adapters.bounded import within
 from pipeline.adapters.read_ahead import BadKeyError
 from pipeline.adapters.s3_listing import ListedPage
 from pipeline.adapters.s3_requests import S3Requests
@@ -16,11 +17,16 @@ from pipeline.errors import BucketUnreachableError
 from pipeline.stages.manifest.bucket import ObjectInfo
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import ListStream, ObjectMeta
     from obstore.store import S3Store
 
 PAGE = 1000  # objects per request, the most that S3 returns
 REPEATS = 5  # times that a server may give a page again, for example after a retry behind it
+EMPTY_PAGES = 1000  # in a row: S3 sends them where objects were deleted, one for each 1,000 delete markers
+PAGE_SECONDS, LEVEL_SECONDS = 60.0, 300.0  # that obstore may take for a page, and for all pages of one level
+LAST = chr(0x10FFFF)  # sorts behind every key
+
+T = TypeVar("T")
 
 
 class S3Pages:
@@ -40,7 +46,10 @@ class S3Pages:
         if not self._exactly:
             try:
                 response = self._requests.ask(
-                    "list", lambda store: store.list_with_delimiter(folder.rstrip("/") or None)
+                    "list",
+                    lambda store: _ending(
+                        LEVEL_SECONDS, lambda: store.list_with_delimiter_async(folder.rstrip("/") or None)
+                    ),
                 )
             except BadKeyError:
                 self._list_exactly()
@@ -75,22 +84,22 @@ class S3Pages:
         """Whether there is any object below the prefix."""
         if not self._exactly:
             try:
-                return self._requests.ask("list", lambda store: bool(next(iter(store.list(chunk_size=1)), None)))
+                return self._requests.ask("list", lambda store: bool(_next_page(store.list(chunk_size=1))))
             except BadKeyError:
                 self._list_exactly()
         return any(page.objects for page in self._exact_pages("", None, recursive=True))
 
     def _quick_pages(self, folder: str, after: str | None) -> Iterator[list[ObjectInfo]]:
         """Pages through obstore. Raises `BadKeyError` before a page with a key that it cannot represent."""
-        stream: Iterator[Sequence[ObjectMeta]] | None = None
+        stream: ListStream[Sequence[ObjectMeta]] | None = None
         last = after
 
         def fetch(store: "S3Store") -> "Sequence[ObjectMeta] | None":
             nonlocal stream
             try:
                 if stream is None:
-                    stream = iter(store.list(folder.rstrip("/") or None, offset=last, chunk_size=PAGE))
-                return next(stream, None)
+                    stream = store.list(folder.rstrip("/") or None, offset=last, chunk_size=PAGE)
+                return _next_page(stream)
             except BaseException:
                 stream = None  # a retry starts a new listing after the last key
                 raise
@@ -123,25 +132,53 @@ class S3Pages:
     def _list_exactly(self) -> None:
         if not self._exactly:
             self._exactly = True
-            self._notice(f"{self._requests.url} holds keys that cannot be asked for (empty parts, control characters, "
-                         "…), or lists them out of order or without size or time: it is listed more slowly, and keys "
-                         "that cannot be asked for become rows with a reason.")  # fmt: skip
+            self._notice(
+                f"{self._requests.url} holds keys that cannot be asked for (empty parts, control characters, …), or "
+                "lists them out of order, without size or time, or in many pages without a key: it is listed more "
+                "slowly, and keys that cannot be asked for become rows with a reason."
+            )
 
     def _exact_pages(self, folder: str, after: str | None, *, recursive: bool) -> Iterator[ListedPage]:
         token: str | None = None
-        seen: Counter[str] = Counter()
+        asked: Counter[str] = Counter()
+        before, nothing_new = set[str](), 0
         while True:
             page = self._requests.exact_page(folder, after, token, recursive=recursive)
             yield page
-            if page.token is None:
+            names = {info.key for info in page.objects} | set(page.folders)
+            nothing_new = nothing_new + 1 if names <= before else 0
+            before = names or before
+            if not page.more:
                 return
-            token = page.token
-            seen[token] += 1
-            if seen[token] > REPEATS:
-                raise BucketUnreachableError(
-                    f"The listing of {folder or 'all keys'} in {self._requests.url} does not end: the server gave the "
-                    f"same page {seen[token]} times. Nothing was taken for gone. Try again, or ask those who run it."
+            if page.token is None:  # the server says that there is more, but not where
+                after = max(
+                    [*(info.key for info in page.objects), *(name + LAST for name in page.folders)], default=None
                 )
+            token = page.token
+            place = token or f"after {after}"
+            asked[place] += 1
+            if asked[place] > REPEATS or nothing_new > EMPTY_PAGES or (token is None and after is None):
+                raise BucketUnreachableError(
+                    f"The listing of {folder or 'all keys'} in {self._requests.url} does not end: the server gave "
+                    f"{max(nothing_new, asked[place]):,} pages without a new key and says that more follow. "
+                    "Nothing was taken for gone. Try again, or ask those who run it."
+                )
+
+
+def _next_page(stream: "ListStream[Sequence[ObjectMeta]]") -> "Sequence[ObjectMeta] | None":
+    """The next objects of a listing, None after the last. Raises `BadKeyError` if pages come, but without keys."""
+    try:
+        return _ending(PAGE_SECONDS, stream.__anext__)
+    except StopAsyncIteration:
+        return None
+
+
+def _ending(seconds: float, start: Callable[[], Awaitable[T]]) -> T:
+    """The result of a listing, or `BadKeyError`: the exact listing sees every page, and so how far it comes."""
+    try:
+        return within(seconds, start)
+    except TimeoutError:
+        raise BadKeyError(f"The listing gave no key for {seconds:g} s.") from None
 
 
 def _check_folder(folder: str, url: str) -> None:

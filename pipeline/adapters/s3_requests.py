@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError
+from pipeline.adapters.s3_body import TooSlowError
 from pipeline.adapters.s3_errors import has_reason, is_incomplete_entry, is_no_connection, is_unexplained, meaning
 from pipeline.adapters.s3_listing import ExactListing, ListedPage, ListingRefusedError
-from pipeline.adapters.s3_store import Credentials
-from pipeline.errors import ObjectMissingError
+from pipeline.adapters.s3_store import Credentials, Stores
+from pipeline.errors import BucketUnreachableError, ObjectMissingError
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -25,9 +26,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class S3Requests:
-    """Makes requests through obstore (`store`) and boto3 (`exact`)."""
+    """Makes requests through obstore (`stores`) and boto3 (`exact`)."""
 
-    store: "S3Store"
+    stores: Stores
     exact: ExactListing
     patience: RetryPolicy
     url: str
@@ -36,14 +37,19 @@ class S3Requests:
     credentials: Credentials
     asked_elsewhere: threading.Lock = field(default_factory=threading.Lock)  # held once a redirect was looked for
 
-    def ask(self, doing: str, call: "Callable[[S3Store], T]", key: str | None = None) -> T:
-        """The result of `call`, with retries. `doing` and `key` describe it in errors, which are ours."""
+    def ask(
+        self, doing: str, call: "Callable[[S3Store], T]", key: str | None = None, *, store: "S3Store | None" = None
+    ) -> T:
+        """The result of `call`, with retries. `doing` and `key` describe it in errors, which are ours.
+
+        `store`: another of the `stores` than `whole`.
+        """
 
         def request() -> T:
             with self._explaining(doing, key):
-                return call(self.store)
+                return call(store or self.stores.whole)
 
-        return self.patience.ask(request)
+        return self.patience.ask(request, lambda: self.exact.asked_pause(key))
 
     def exact_page(self, folder: str, after: str | None, token: str | None, *, recursive: bool) -> ListedPage:
         """A page of the exact listing, with retries."""
@@ -54,7 +60,7 @@ class S3Requests:
             except ListingRefusedError as error:
                 raise self._explained(error, "list", None) from None
 
-        return self.patience.ask(request)
+        return self.patience.ask(request, lambda: self.exact.asked_pause(None))
 
     @contextmanager
     def _explaining(self, doing: str, key: str | None) -> Generator[None]:
@@ -63,6 +69,11 @@ class S3Requests:
 
         try:
             yield
+        except TooSlowError as error:
+            raise BucketUnreachableError(
+                f"Cannot {doing} in {self.url} (endpoint {self.endpoint}): it comes too slowly ({error}). Check the "
+                "network, or try later. Where the server is slow, raise source.timeout_seconds."
+            ) from None
         except (BaseError, FileNotFoundError, ValueError) as error:
             # Not chained: obstore's text is a page of debug output, which would end up in logs and in the UI.
             raise self._explained(error, doing, key) from None

@@ -6,15 +6,17 @@ come from (`buckets.py`), making requests (`s3_requests.py`).
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.stages.manifest.bucket import ObjectInfo
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import S3Credential, S3Store
+    from obstore.store import ClientConfig, S3Credential, S3Store
 
 CONNECT_SECONDS = 5.0
+READING = timedelta(days=1)  # `s3_body.py` ends what drips, and the time-out of a read what is silent
+WRITING = 10  # times the limit of other requests, for parts of 5 MB over a slow line
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,31 @@ class Credentials:
         return " ".join(message.split())
 
 
+class Stores(NamedTuple):
+    """obstore's client for the objects below a prefix, with the limits of three kinds of requests.
+
+    `whole`: each request within the time-out. `reading`: no silence may be longer. `writing`: of large bodies.
+    """
+
+    whole: "S3Store"
+    reading: "S3Store"
+    writing: "S3Store"
+
+
+def open_stores(
+    bucket: str, prefix: str, *, endpoint: str, region: str, credentials: Credentials, timeout_seconds: float
+) -> Stores:
+    """The clients of a bucket; no request is made yet."""
+    timeout = timedelta(seconds=timeout_seconds)
+
+    def opened(limit: timedelta, *, silence: timedelta | None = None) -> "S3Store":
+        return open_store(
+            bucket, prefix, endpoint=endpoint, region=region, credentials=credentials, timeout=limit, silence=silence
+        )
+
+    return Stores(opened(timeout), opened(READING, silence=timeout), opened(WRITING * timeout))
+
+
 def open_store(
     bucket: str,
     prefix: str,
@@ -40,9 +67,10 @@ def open_store(
     endpoint: str,
     region: str,
     credentials: Credentials,
-    timeout_seconds: float,
+    timeout: timedelta,
+    silence: timedelta | None = None,
 ) -> "S3Store":
-    """obstore's client for the objects below `prefix`; no request is made yet."""
+    """obstore's client for the objects below `prefix`. `timeout` limits a whole request, `silence` each read of it."""
     from obstore.store import S3Store
 
     # A provider instead of plain keys: obstore would add AWS_SESSION_TOKEN from the environment to foreign keys, and
@@ -51,6 +79,13 @@ def open_store(
         "access_key_id": credentials.key_id, "secret_access_key": credentials.secret,
         "token": credentials.token, "expires_at": None,
     }  # fmt: skip
+    limits: ClientConfig = {
+        "allow_http": endpoint.startswith("http://"),
+        "timeout": timeout,
+        "connect_timeout": min(timedelta(seconds=CONNECT_SECONDS), silence or timeout),
+    }
+    if silence is not None:
+        limits["read_timeout"] = silence
     return S3Store(
         bucket,
         prefix=prefix or None,
@@ -61,12 +96,8 @@ def open_store(
             "virtual_hosted_style_request": False,
             "disable_bulk_delete": True,  # every server understands a plain DELETE
         },
-        client_options={
-            "allow_http": endpoint.startswith("http://"),
-            "timeout": timedelta(seconds=timeout_seconds),
-            "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, timeout_seconds)),
-        },
-        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_seconds)},  # `RetryPolicy` retries
+        client_options=limits,
+        retry_config={"max_retries": 0, "retry_timeout": timeout},  # `RetryPolicy` retries
         credential_provider=lambda: answer,
     )
 

@@ -71,7 +71,10 @@ class SourceSettings(Params):
     )
     concurrency: int = Field(default=CONCURRENCY, ge=1, le=256, description="Objects read at the same time.")
     timeout_seconds: float = Field(
-        default=TIMEOUT_SECONDS, gt=0, le=600, description="Seconds until a request is given up."
+        default=TIMEOUT_SECONDS,
+        gt=0,
+        le=600,
+        description="Seconds until a request is given up. An object may take longer while it goes on coming.",
     )
     retries: int = Field(
         default=RETRIES, ge=0, le=20, description="Further tries after a transient error, with back-off."

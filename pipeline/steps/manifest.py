@@ -51,7 +51,8 @@ def manifest(project: Project, slug: str, *, sample: int | None = None) -> Repor
     with project.lock(slug), timed(report):
         current = project.store.current(slug, "manifest")
         entries = bucket_entries(project)
-        listing = Listing(project, category) if sample is None and entries is None else None
+        listed = sample is None and entries is None
+        listing = Listing(project, category, doubted=current is None) if listed else None
         if current is not None and listing and current.facts(Facts).listing == listing.digest:
             return _reuse_stored(project, current, report)
         listing, made, answers = _compare(project, slug, category, current, listing)
@@ -127,7 +128,7 @@ def _look(
     made = preview(project, category, previous, listing, different)
     if listing is None or not left_out(project, category, made.frame, listing.objects):
         return listing, made
-    listing = Listing(project, category)
+    listing = Listing(project, category, doubted=True)
     made = preview(project, category, previous, listing, different)
     refuse(project, category, left_out(project, category, made.frame, listing.objects))
     return listing, made

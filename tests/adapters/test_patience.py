@@ -90,3 +90,18 @@ def test_what_no_waiting_mends_is_not_tried_again() -> None:
     with pytest.raises(BucketError):
         scene.ask(BucketError("access refused"))
     assert scene.pauses == []
+
+
+def test_a_pause_that_a_busy_server_wants_is_asked_for_after_the_first_retry_and_kept_by_all() -> None:
+    scene = Scene(retries=4)
+    assert scene.patience.ask(scene.failing(BUSY, 1), lambda: 60) == "answer"
+    assert scene.now < 1
+    assert scene.patience.ask(scene.failing(BUSY, 2), lambda: 60) == "answer"
+    assert 60 <= scene.now < 70
+    assert any("Retry-After" in text and "60 s" in text for text in scene.said)
+
+
+def test_nobody_waits_longer_than_the_settings_say_whatever_a_server_wants() -> None:
+    scene = Scene(retries=2, seconds=100)
+    assert scene.patience.ask(scene.failing(BUSY, 2), lambda: 86_400) == "answer"
+    assert 100 <= scene.now < 102

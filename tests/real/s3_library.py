@@ -57,3 +57,9 @@ def run_on(s3: FakeS3, data: Path, **source: object) -> tuple[Project, Talked, d
     assert done.failures == []
     (category,) = done.finished
     return project, talk, category.summary()
+
+
+def project_on(s3: FakeS3, data: Path, **sections: object) -> Project:
+    source = {"url": "s3://pics", "endpoint_url": s3.server.endpoint, "retries": 1, "retry_seconds": 0}
+    settings = Settings.model_validate({"data_dir": data, "source": source, "reduced": {"method": "pca"}, **sections})
+    return Project(settings, encoder=MeanColourEncoder, talk=Talked())

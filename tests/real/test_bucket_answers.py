@@ -13,15 +13,13 @@ from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.read_ahead import unpack
 from pipeline.cli import main
 from pipeline.errors import BucketError, BucketUnreachableError, ObjectTooLargeError
-from pipeline.settings import Settings
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project
 from pipeline.steps.run import run
 from tests.fake_s3 import FakeS3, Fault, Page, Refusal, Reset, etag
-from tests.fakes import MeanColourEncoder
-from tests.real.s3_library import Talked, image, run_on, s3
+from tests.real.s3_library import image, project_on, run_on, s3
 
 __all__ = ["s3"]
 
@@ -35,12 +33,6 @@ def at(
     kind: str, fault: Fault, which: Callable[[int], bool] = lambda _count: True
 ) -> Callable[[str, int], Fault | None]:
     return lambda asked, count: fault if asked == kind and which(count) else None
-
-
-def project_on(s3: FakeS3, data: Path, **sections: object) -> Project:
-    source = {"url": "s3://pics", "endpoint_url": s3.server.endpoint, "retries": 1, "retry_seconds": 0}
-    settings = Settings.model_validate({"data_dir": data, "source": source, "reduced": {"method": "pca"}, **sections})
-    return Project(settings, encoder=MeanColourEncoder, talk=Talked())
 
 
 def reasons(project: Project) -> dict[str, str]:

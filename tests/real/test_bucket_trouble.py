@@ -35,7 +35,7 @@ def call(s3: FakeS3, *arguments: str) -> Result:
         *[(kind, fault) for kind in ("list", "get") for fault in (
             Reset(before=True), Short(), Short(chunked=True), Longer(), Page(b"<html>Bad gateway</html>", status=502),
             Refusal(429, "TooManyRequests", headers=(("retry-after", "1"),)),
-            Refusal(503, "SlowDown", headers=(("retry-after", "Sat, 28 Nov 2026 23:00:00 GMT"),)),
+            Refusal(503, "SlowDown", headers=(("retry-after", "Sat, 28 Feb 2026 23:00:00 GMT"),)),
         )],
     ],
     ids=str,
