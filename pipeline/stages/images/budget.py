@@ -58,6 +58,8 @@ class PixelBudget:
             nonlocal taken
             self._take(needed)
             taken += needed
+            if needed >= LARGE:
+                trim()  # what smaller images freed is not to count beside this one
 
         try:
             yield admit

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import AvifImagePlugin, Image
 
 from pipeline.runtime.torch_threads import has_torch, load_torch
 from pipeline.settings import ImageParams
@@ -32,6 +32,7 @@ from pipeline.stages.images.torchvision_codecs import decode_fast
 
 # `max_megapixels` is checked before anything is decoded, and may be larger than Pillow's fixed limit.
 Image.MAX_IMAGE_PIXELS = None
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # images are decoded side by side; more threads for one only need more memory
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # the row says what is wrong with a file
 
 _CHECKED = {"JPEG": jpeg, "MPO": jpeg, "PNG": png}  # formats whose decoders fill missing pixels without a word
