@@ -118,6 +118,7 @@ CLAUSES = {
     "came": "{what} came", "left": "{what} left", "moved": "{what} moved", "grew": "{what} grew",
     "shrank": "{what} shrank", "was born": "{what} born", "were born": "{what} born", "merged": "{what} merged",
     "came from a split": "{what} came from a split", "died": "{what} died", "came back": "{what} came back",
+    "got a name": "{what} got a name", "got another name": "{what} got another name",
     "was kept": "{what} kept", "were kept": "{what} kept", "asks to be reviewed": "{what} to be reviewed",
     "ask to be reviewed": "{what} to be reviewed",
 }  # fmt: skip

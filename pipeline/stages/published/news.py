@@ -4,6 +4,7 @@ What belongs here: changes.json as text for people. Not here: computing what cha
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,10 +44,18 @@ def headline(changes: Mapping[str, Any]) -> str:
     fates = _join(
         [f"{count if index else _counted(count, 'cluster')} {word}" for index, (count, word) in enumerate(happened)]
     )
-    if not images and not fates:
+    names = _named(changes["clusters"])
+    if not images and not fates and not names:
         return f"Nothing changed in {category}: {_counted(summary['kept'], 'cluster')} as before{_review(changes)}."
     kept = f"{summary['kept']} {_was_or_were(summary['kept'])} kept" if summary["kept"] else ""
-    return f"In {category}, {'; '.join(part for part in (images, fates, kept) if part)}{_review(changes)}."
+    return f"In {category}, {'; '.join(part for part in (images, fates, names, kept) if part)}{_review(changes)}."
+
+
+def _named(clusters: Sequence[Json]) -> str:
+    """How many clusters got their first name, and how many another one."""
+    words = {"given": "got a name", "renamed": "got another name"}
+    counts = Counter(entry.get("naming") for entry in clusters)
+    return _join([f"{_counted(counts[naming], 'cluster')} {word}" for naming, word in words.items() if counts[naming]])
 
 
 def other_levels(document: Mapping[str, Any], compare: str) -> str:

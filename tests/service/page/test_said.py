@@ -128,6 +128,9 @@ def test_headlines_of_what_was_published() -> None:
         "my posts: 1.200 Bilder gekommen, 8 Bilder gewechselt; 1 Cluster gewachsen, 2 geschrumpft, 1 neu, 3 beendet; "
         "7 geblieben; 1 zu prüfen."
     )
+    assert german("In my posts, 12 clusters got a name and 1 cluster got another name; 7 were kept.") == (
+        "my posts: 12 Cluster benannt, 1 Cluster umbenannt; 7 geblieben."
+    )
     assert german(news({}, kept=7)) == ("In my posts hat sich nichts geändert: 7 Cluster wie zuvor; 1 zu prüfen.")
     first = "“all” is published for the first time: 606 of 633 images are in 11 clusters."
     assert german(first) == "“all” ist zum ersten Mal veröffentlicht: 633 Bilder, davon 606 in Clustern (11 Cluster)."

@@ -51,8 +51,23 @@ def test_images_that_came_left_and_moved_are_told_apart():
     assert first["added"] == ["bollards/de/de-4-800w.webp"]
     assert (gone["id"], gone["name"], gone["fate"], gone["sizeAfter"]) == ("c-2", "Old", "died", 0)
     assert news.headline(made) == (
-        "In bollards, 1 image came, 3 images left and 1 image moved; 1 cluster shrank and 1 died."
+        "In bollards, 1 image came, 3 images left and 1 image moved; 1 cluster shrank and 1 died; 1 cluster got a name."
     )
+
+
+def test_names_that_people_gave_are_news():
+    """Eight clusters were named, and the publication said that nothing changed."""
+    pictures = [[image("de", str(number))] for number in range(3)]
+    before = [cluster(f"c-{row}", *found) for row, found in enumerate(pictures)]
+    named = [cluster("c-0", *pictures[0], name="Posts"), cluster("c-1", *pictures[1], name="Poles"), before[2]]
+    renamed = [cluster("c-0", *pictures[0], name="Signs"), *named[1:]]
+
+    def told(old: list[document.ClusterView], new: list[document.ClusterView]) -> str:
+        return news.headline(changes.build_changes(built(*old, rejected=()), built(*new, rejected=()), {}))
+
+    assert told(before, named) == "In bollards, 2 clusters got a name; 3 were kept."
+    assert told(named, renamed) == "In bollards, 1 cluster got another name; 3 were kept."
+    assert told(before, before) == "Nothing changed in bollards: 3 clusters as before."
 
 
 def compared(before: list[document.ClusterView], after: list[document.ClusterView], **loose: Any) -> dict[str, Any]:
