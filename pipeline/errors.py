@@ -27,6 +27,14 @@ class SettingsError(PermanentError):
     exit_code = 2
 
 
+class DataDirectoryError(SettingsError):
+    """What is named as the data directory is no folder."""
+
+
+class NoImagesError(SettingsError):
+    """A source, or the categories that were asked for, hold no image and never did."""
+
+
 class UnknownNameError(SettingsError):
     """There is no encoder, reducer, clusterer, category or cluster with this name."""
 

@@ -40,10 +40,16 @@ def duplicates(project: "Project", category: str | None, levels: tuple[str, ...]
     """
     from pipeline.console import many, print_json, print_rows
     from pipeline.steps.duplicates import duplicates as find
-    from pipeline.steps.duplicates import duplicates_document
+    from pipeline.steps.duplicates import duplicates_document, stored_counts
+    from pipeline.storage.full_disk import is_refused
 
     slug = only_slug(project, category)
-    counts = find(project, slug).counts
+    try:
+        counts = find(project, slug).counts
+    except OSError as error:
+        if not is_refused(error) or (counts := stored_counts(project, slug)) is None:
+            raise
+        project.talk.notice(f"{project.settings.data_dir} cannot be written, so these are the copies of the last run.")
     document = duplicates_document(project, slug, levels or ("exact", "near"))
     console_of(project).close()
     project.talk.notice(

@@ -4,7 +4,7 @@ What belongs here: which thumbnails need a signature, reading vectors, storing, 
 here: signatures and groups (`stages/duplicates/signatures.py`, `stages/duplicates/groups.py`). Nothing is ever deleted.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -75,10 +75,19 @@ def duplicates(project: Project, slug: str) -> Report:
 
     seen = usable.seen(used, pairs, CODE, SIGNATURE_CODE)
     report = run_stage(project, slug, "duplicates", Facts, inputs, compute, seen=seen)
-    names = ("images", *(f"{level}_{what}" for level in finding.LEVELS for what in ("groups", "images")))
-    names += ("proposed_to_go", "bytes_saved")
-    report.counts = {name: int(report.facts[name]) for name in names}
+    report.counts = _counts(report.facts)
     return report
+
+
+def stored_counts(project: Project, slug: str) -> dict[str, int] | None:
+    """The counts of the last search; None if there was none."""
+    stored = project.store.current(slug, "duplicates")
+    return _counts(stored.facts(Facts).stored()) if stored is not None else None
+
+
+def _counts(facts: Mapping[str, Any]) -> dict[str, int]:
+    names = ("images", *(f"{level}_{what}" for level in finding.LEVELS for what in ("groups", "images")))
+    return {name: int(facts[name]) for name in (*names, "proposed_to_go", "bytes_saved")}
 
 
 def counts_as(project: Project, slug: str, hashes: pl.Series) -> pl.Series:

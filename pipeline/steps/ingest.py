@@ -210,8 +210,8 @@ def _require_usable_image(project: Project, rows: pl.DataFrame, category: str) -
         counts = dict(Counter(rows["status"].to_list()).most_common())
         first = rows.row(0, named=True)
         raise AllImagesRejectedError(
-            f"None of the {rows.height} images of {category} could be used: "
+            f"None of the {rows.height:,} images of {category} could be used: "
             f"{', '.join(f'{number} {status}' for status, number in counts.items())}. "
-            f"The first is {first['key']}: {first['reason']}. What was published before stays in place. "
+            f"The first is {first['key']}: {first['reason'].rstrip('.')}. What was published before stays in place. "
             f"See the images table in {project.layout.root}."
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import DamagedArtifactError, DamagedVectorsError
+from pipeline.errors import DamagedArtifactError, DamagedVectorsError, NoImagesError
 from pipeline.steps.categories import select_categories
 from pipeline.steps.duplicates import duplicates
 from pipeline.steps.each import Failure, each_category, some
@@ -22,10 +22,15 @@ from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
 from pipeline.storage.healing import heal
+from pipeline.storage.history import read_history
 from pipeline.storage.integrity import remove_part
 from pipeline.storage.layout import DOCUMENT, PAGE
-from pipeline.storage.source_record import record_of, write_source
+from pipeline.storage.source_record import SourceRecord, read_source, record_of, write_source
 
+_WHERE = (
+    "Nothing was done. Is it the right folder or prefix? `image-cluster check SOURCE` says what it holds, and the "
+    "setting source.skip_names what is skipped."
+)
 CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
 
@@ -104,13 +109,39 @@ def run_category(project: Project, slug: str, *, sample: int | None = None) -> C
 def _run_category(project: Project, slug: str, *, sample: int | None) -> CategoryRun:
     done = CategoryRun(slug, project.category_of(slug))
     project.curation.checked(slug)  # first of all: a result without lost decisions would be wrong
-    done.add(manifest(project, slug, sample=sample))
+    listed = manifest(project, slug, sample=sample)
+    if not listed.counts["images"] and not _was_published_with_images(project, slug):
+        raise NoImagesError(f"{project.bucket.url} holds no image of category {done.category}. {_WHERE}")
+    done.add(listed)
     for report in ingest(project, slug):
         done.add(report)
     for step in CLUSTER_STEPS:
         done.add(step(project, slug))
     done.add(publish(project, slug))
     return done
+
+
+def _take_source(project: Project) -> None:
+    """Record the source for commands that are not told one; say so if results of another one are stored."""
+    source = project.settings.source
+    before, now = read_source(project.layout), record_of(source.url, source.categories)
+    was, reads = (_address(record) for record in (before or now, now))
+    if was != reads and project.store.slugs_with("identities"):
+        project.talk.notice(
+            f"{project.settings.data_dir} was made from {was}; this run reads {reads}. If that is another library, "
+            "stop this and give it a data directory of its own (--out). Categories without images here keep what is "
+            "published, with its names, until you accept that they are gone."
+        )
+    write_source(project.layout, now)
+
+
+def _address(record: SourceRecord) -> str:
+    return f"{record.url} as one library" if record.categories == "single" else record.url
+
+
+def _was_published_with_images(project: Project, slug: str) -> bool:
+    history = read_history(project.layout.published, slug)
+    return any(publication.summary.get("images", 0) for publication in history.publications)
 
 
 def cluster_again(project: Project, slug: str) -> dict[str, Any]:
@@ -142,18 +173,24 @@ class Run:
 def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = None) -> Run:
     """All steps of the named categories, or of every category of the source.
 
-    A failing category does not stop the others: the caller must look at `failures` (`raise_failures`). Raises what
-    listing the categories raises.
+    A failing category does not stop the others: the caller must look at `failures` (`raise_failures`). A folder that
+    never held an image is no failure beside others. Raises `NoImagesError` if there is nothing else, and what listing
+    the categories raises.
     """
     slugs = select_categories(project, wanted)
     source = project.settings.source
-    write_source(project.layout, record_of(source.url, source.categories))
     if not slugs:
-        project.talk.notice(
-            f"{project.bucket.url} holds no images: no folder at its top and no image beside one. Nothing was done."
-        )
+        raise NoImagesError(f"{source.url} holds no images: no folder at its top and no image beside one. {_WHERE}")
+    _take_source(project)
     if not wanted and len(slugs) > 1 and not project.store.slugs_with("identities"):
         names = [project.category_of(slug) for slug in slugs]
         project.talk.notice(f"{len(slugs)} categories, one for each top folder: {some(names)}. "
                             "To read them as one library, stop this and use --single.")  # fmt: skip
-    return Run(*each_category(project, slugs, lambda slug: run_category(project, slug, sample=sample)))
+    finished, failures = each_category(project, slugs, lambda slug: run_category(project, slug, sample=sample))
+    empty = [failure for failure in failures if isinstance(failure.error, NoImagesError)]
+    if len(empty) > 1 and len(empty) == len(slugs):
+        names = some([failure.category for failure in empty])
+        raise NoImagesError(f"{source.url} holds no images; these folders have none: {names}. {_WHERE}")
+    if len(empty) < len(slugs):
+        failures = [failure for failure in failures if failure not in empty]
+    return Run(finished, failures)

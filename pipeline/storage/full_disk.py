@@ -32,11 +32,21 @@ def is_full(error: OSError) -> bool:
     return error.errno in _NO_SPACE
 
 
+def is_refused(error: OSError) -> bool:
+    """Whether this user may not, or nobody may, write there."""
+    return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
 def trouble_text(error: OSError) -> str:
     """What the operating system refused, in a sentence; for a full disk with figures and what to do."""
     reason, path = error.strerror or str(error), error.filename
     if path is None:
         return f"{reason}."
+    if is_refused(error):
+        return (
+            f"{reason}: {path}{_owner(path)}. Give this user the right to write there, or name another data directory "
+            "with --out."
+        )
     if not is_full(error):
         return f"{reason}: {path}."
     quota = error.errno == errno.EDQUOT
@@ -88,6 +98,25 @@ def _space(file: Path | None) -> float:
         return shutil.disk_usage(file.parent).free if file is not None else float("inf")
     except OSError:
         return float("inf")
+
+
+def _owner(path: str) -> str:
+    """In brackets whom the nearest existing folder belongs to, if not to this user."""
+    if not hasattr(os, "geteuid"):
+        return ""
+    here = Path(path)
+    folder = next((one for one in (here, *here.parents) if os.access(one, os.F_OK)), Path("/"))
+    owner, user = folder.stat().st_uid, os.geteuid()
+    return "" if owner == user else f" ({folder} is of user {_user(owner)}, and this runs as {_user(user)})"
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def _left(path: str) -> str:

@@ -37,7 +37,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.errors import NewerSchemaError
+from pipeline.errors import DataDirectoryError, NewerSchemaError
 from pipeline.storage.files import read_json, write_atomically
 
 SCHEMA_VERSION = 1
@@ -273,9 +273,12 @@ class Rename:
 def open_layout(root: Path) -> Layout:
     """The layout of a data directory; creates it if it does not exist.
 
-    Raises `NewerSchemaError` when a newer version of this program wrote it.
+    Raises `NewerSchemaError` when a newer version of this program wrote it, `DataDirectoryError` if it is no folder.
     """
     layout = Layout(root)
+    if os.path.lexists(root) and not root.is_dir():
+        what = f"is a link to {root.readlink()}, which is no folder" if root.is_symlink() else "is no folder"
+        raise DataDirectoryError(f"{root} {what}. Name another data directory with --out, or make the folder.")
     if layout.marker.exists():
         version = int(read_json(layout.marker, _REMOVE).get("schemaVersion", 0))
         if version > SCHEMA_VERSION:

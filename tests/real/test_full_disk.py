@@ -141,11 +141,9 @@ def test_every_command_that_writes_says_so_in_one_line(published: Path, disk: Di
     disk.leave(0)
     for words in (
         ("clusters", "rename", cluster["id"], "Another name", "--category", "posts"),
-        ("backup",),
         ("backup", str(disk.root / "copy.sqlite3")),
         ("publish",),
         ("run",),
-        ("export",),
     ):
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *words, "--settings", str(settings)], cwd=ROOT, check=False,
@@ -157,6 +155,22 @@ def test_every_command_that_writes_says_so_in_one_line(published: Path, disk: Di
     assert all("full" in line or "No space left" in line for line in said.values()), said
     assert decisions_of(bench) == before
     assert faults(bench) == []
+
+
+def test_every_command_that_only_looks_works_on_a_full_disk(published: Path, disk: Disk) -> None:
+    shutil.copytree(published, disk.root, symlinks=True, dirs_exist_ok=True)
+    bench = Bench(disk.root / "library", disk.root / "data")
+    first = bench.document("posts")["clusters"][0]
+    cluster, key = first["id"], first["images"][0]["key"]
+    for blocks in (0, 1, 3):
+        disk.leave(blocks)
+        for words in (
+            ("clusters", "list"), ("clusters", "show", cluster), ("clusters", "waiting"), ("clusters", "history"),
+            ("changes",), ("export",), ("duplicates",), ("similar", key), ("sql", "SELECT 1"), ("doctor",),
+            ("publish", "--candidates"), ("backup",),
+        ):  # fmt: skip
+            done = command(*words, "--out", str(bench.data))
+            assert done.returncode == 0, (blocks, words, done.stderr)
 
 
 def test_a_first_run_and_an_export_on_a_full_disk_say_which_file_and_leave_nothing_half_written(

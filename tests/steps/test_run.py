@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline.errors import AllImagesRejectedError, BucketError, UnknownNameError
+from pipeline.errors import AllImagesRejectedError, BucketError, NoImagesError, UnknownNameError
 from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.steps.check import check
@@ -277,20 +277,67 @@ def test_an_object_that_goes_between_listing_and_reading_is_missing_and_comes_ba
     assert bench.run()["bollards"]["set_aside"] == 0
 
 
-def test_an_empty_category_gives_an_empty_valid_document(tmp_path: Path) -> None:
-    (tmp_path / "library" / "bollards").mkdir(parents=True)
-    bench = Bench(tmp_path / "library", tmp_path / "data")
-    summary = bench.run()["bollards"]
-    assert summary["images"] == summary["clusters"] == 0
-    assert bench.document()["clusters"] == []
-    assert any("holds no image" in text for text in bench.notices)
-
-
-def test_an_empty_bucket_is_said_and_is_no_failure(tmp_path: Path) -> None:
+def test_a_source_that_never_held_an_image_is_refused_and_nothing_is_published(tmp_path: Path) -> None:
     (tmp_path / "library").mkdir()
     bench = Bench(tmp_path / "library", tmp_path / "data")
-    assert bench.run() == {}
-    assert any("holds no images" in text for text in bench.notices)
+    with pytest.raises(NoImagesError, match="no folder at its top") as none:
+        bench.run()
+    assert none.value.exit_code == 2
+    (tmp_path / "library" / "bollards").mkdir()
+    with pytest.raises(NoImagesError, match="holds no image of category bollards"):
+        bench.run()
+    (tmp_path / "library" / "posts").mkdir()
+    with pytest.raises(NoImagesError, match="these folders have none: bollards, posts"):
+        bench.run()
+    assert not (bench.data / "published").exists()
+    add(tmp_path / "library", "posts/1.png", "red", 1)
+    assert {name: summary["images"] for name, summary in bench.run().items()} == {"posts": 1}
+    assert any("holds no image of category bollards" in text for text in bench.notices)
+
+
+def test_a_category_that_was_emptied_is_held_back_and_says_so_also_without_any_cluster(tmp_path: Path) -> None:
+    add(tmp_path / "library", "posts/1.png", "red", 1)
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    bench.run()
+    assert bench.document("posts")["summary"]["images"] == 1
+    (tmp_path / "library/posts/1.png").unlink()
+    for _ in range(2):
+        summary = bench.run()["posts"]
+        assert (
+            summary["headline"]
+            == "Not published: none of the 1 images is left (look whether their disk or share is connected)."
+        )
+        assert bench.document("posts")["summary"]["images"] == 1
+    add(tmp_path / "library", "posts/1.png", "red", 1)
+    assert bench.run()["posts"]["images"] == 1
+
+
+def test_a_run_of_another_source_says_so_and_loses_nothing(bench: Bench, tmp_path: Path) -> None:
+    before = bench.run()["bollards"]
+    published = bench.document()
+    add(tmp_path / "other", "posts/1.png", "red", 1)
+    other = Bench(tmp_path / "other", bench.data)
+    assert (
+        other.run()["bollards"]["headline"]
+        == "Not published: none of the 36 images is left (look whether their disk or share is connected)."
+    )
+    assert [text for text in other.notices if f"was made from {bench.library}" in text and "(--out)" in text]
+    assert bench.document() == published
+    bench.notices.clear()
+    after = bench.run()["bollards"]
+    assert (after["images"], after["clusters"], after["embedded"]) == (36, before["clusters"], 0)
+    assert bench.document()["clusters"] == published["clusters"]
+    assert [text for text in bench.notices if "was made from" in text]
+    bench.notices.clear()
+    bench.run()
+    assert not [text for text in bench.notices if "was made from" in text]
+
+
+def test_images_that_went_are_no_change_of_the_settings(bench: Bench) -> None:
+    bench.run()
+    for path in (bench.library / "bollards").rglob("*.png"):
+        path.unlink()
+    assert bench.run()["bollards"]["clustering"] == "full: All 36 images are gone."
 
 
 def test_a_missing_folder_is_an_error_and_changes_nothing(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """A full disk is told from a damaged file and from other trouble."""
 
 import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import FullDiskError
-from pipeline.storage.full_disk import is_damage, is_full, raise_if_full
+from pipeline.storage.full_disk import is_damage, is_full, raise_if_full, trouble_text
 
 
 def sqlite_error(file: Path, *statements: str) -> sqlite3.Error:
@@ -23,6 +24,16 @@ def sqlite_error(file: Path, *statements: str) -> sqlite3.Error:
 
 def test_no_space_and_no_quota_are_a_full_disk() -> None:
     assert [is_full(OSError(code, "")) for code in (errno.ENOSPC, errno.EDQUOT, errno.EACCES)] == [True, True, False]
+
+
+def test_what_a_user_may_not_write_is_told_with_its_owner_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "data" / ".lock"))
+    assert trouble_text(error).startswith(f"Permission denied: {tmp_path}/data/.lock. Give this user the right")
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    assert f"({tmp_path} is of user " in trouble_text(error)
+    assert "and this runs as 54321). Give this user the right to write there, or" in trouble_text(error)
 
 
 def test_a_database_that_may_not_grow_is_a_full_disk_and_no_damage(tmp_path: Path) -> None:

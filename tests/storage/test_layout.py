@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import NewerSchemaError
+from pipeline.errors import DataDirectoryError, NewerSchemaError
 from pipeline.storage.layout import (
     OWN_NAMES,
     SCHEMA_VERSION,
@@ -89,3 +89,16 @@ def test_models_lie_in_the_data_directory_where_the_shared_cache_cannot_be_made(
     assert model_cache(layout) is None
     layout.cache.mkdir(parents=True)
     assert model_cache(layout) == layout.cache
+
+
+def test_a_data_directory_that_is_no_folder_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, what in (("file", "file is no folder"), ("link", "link is a link to nowhere, which is no folder")):
+        with pytest.raises(DataDirectoryError, match=what) as refused:
+            open_layout(tmp_path / name)
+        assert refused.value.exit_code == 2
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to("folder")
+    assert open_layout(tmp_path / "link").marker.exists()

@@ -67,6 +67,10 @@ def decide(base: Base | None, added: int, removed: int, params: ClusterParams, *
     """
     if base is None:
         return Decision(True, "first", "These images are clustered for the first time.")
+    if not base.images:
+        return Decision(True, "first", "There was no image at the last clustering.", added, removed)
+    if not added and removed >= base.images:
+        return Decision(True, "emptied", f"All {base.images:,} images are gone.", added, removed)
     if base.made_of != made_of:
         return Decision(True, "settings", "The encoder or a setting of the clustering changed.", added, removed)
     share = (added + removed) / max(base.images, 1)

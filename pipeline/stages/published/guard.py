@@ -18,6 +18,7 @@ from pipeline.stages.published.entries import usable_entries
 MIN_UNCLUSTERED_IMAGES = 5  # a smaller increase means nothing, whatever its share of a small library
 MIN_MORE_CLUSTERS = 5
 _MAX_NAMES = 5
+_NONE_LEFT = "none of the {:,} images is left (look whether their disk or share is connected)"
 SEEN_AT_ONCE = 20  # images that a person takes in at one look
 
 Figure = int | float | str
@@ -63,11 +64,14 @@ def _fewer_clusters(
 ) -> Iterator[Concern]:
     before = sum(cluster["id"] not in ended_by_people for cluster in previous["clusters"])
     after = document["summary"]["clusters"]
-    if before - after > params.max_cluster_drop * before:
+    figures: dict[str, Figure] = {"clusters_before": before, "clusters_after": after, "limit": params.max_cluster_drop}
+    if previous["summary"]["images"] and not document["summary"]["images"]:
+        yield Concern("max_cluster_drop", _NONE_LEFT.format(previous["summary"]["images"]), figures)
+    elif before - after > params.max_cluster_drop * before:
         yield Concern(
             "max_cluster_drop",
             f"the clusters would fall from {before:,} to {after:,}, by more than {params.max_cluster_drop:.0%}",
-            {"clusters_before": before, "clusters_after": after, "limit": params.max_cluster_drop},
+            figures,
         )
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BackupError, CurationDatabaseError, DamagedDatabaseError
-from pipeline.storage.curation.reading import BUSY_SECONDS, Reader, SqliteFile, check_file
+from pipeline.storage.curation.opening import check_file, open_to_read
+from pipeline.storage.curation.reading import Reader, SqliteFile
 from pipeline.storage.files import sync_directory, temporary_beside, write_atomically
 from pipeline.storage.full_disk import raise_if_full
 
@@ -192,7 +193,7 @@ def count(copy: Copy, slug: str) -> int:
 
 def _copy_file(source: Path, target: Path) -> None:
     with (
-        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)) as origin,
+        closing(open_to_read(source)) as origin,
         closing(sqlite3.connect(target)) as copy,
     ):
         origin.backup(copy)

@@ -26,12 +26,12 @@ from pipeline.curation.events import ClusterState, Event
 from pipeline.curation.fold import ReadsMembers, fold
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
-from pipeline.storage.full_disk import is_damage, raise_if_full
+from pipeline.storage.curation.opening import check_file, open_to_read
+from pipeline.storage.full_disk import raise_if_full
 
 HEAD = "0003"  # the newest migration; a test holds it against the files
 READABLE = ("0001", "0002", HEAD)  # schemas that the queries of this module work with
 WITHOUT_IDENTITY = ("0001", "0002")
-BUSY_SECONDS = 60.0
 
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Any]]  # SQL and its named values → rows
 
@@ -214,10 +214,8 @@ class SqliteFile(Reader):
             if self._inode is not None:
                 self.forget()
             self._inode = inode
-        address = f"{self._file.resolve().as_uri()}?mode=rw"  # mode=ro fails for a file that a killed writer left open
         try:
-            with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN")  # all queries see the same state
+            with closing(open_to_read(self._file)) as connection:
                 if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
                     yield lambda _sql, _values: []  # another process is creating it right now
                 else:
@@ -225,28 +223,6 @@ class SqliteFile(Reader):
         except sqlite3.Error as error:
             raise_if_full(error, self._file, f"The curation database {self._file} cannot be read")
             raise CurationDatabaseError(f"The curation database {self._file} cannot be read: {error}.") from error
-
-
-def check_file(file: Path) -> None:
-    """Let SQLite check a file, without writing to it. A missing or empty file passes.
-
-    Raises `DamagedDatabaseError`.
-    """
-    if not file.exists() or not file.stat().st_size:
-        return
-    try:
-        with closing(
-            sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
-        ) as connection:
-            problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
-    except sqlite3.DatabaseError as error:
-        raise_if_full(error, file, f"The curation database {file} cannot be read")
-        if not is_damage(error):
-            raise CurationDatabaseError(f"The curation database {file} cannot be read: {error}.") from error
-        problems = [str(error)]
-    if problems != ["ok"]:
-        problem_text = "; ".join(" ".join(line.split()) for line in problems)
-        raise DamagedDatabaseError(f"The curation database {file} is damaged, and was left as it is: {problem_text}.")
 
 
 def with_undos(numbers: set[int], events: Sequence[Event]) -> set[int]:

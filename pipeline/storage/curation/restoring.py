@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, delete, insert, select
 
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
 from pipeline.storage.curation import tables as t
-from pipeline.storage.curation.reading import check_file
+from pipeline.storage.curation.opening import check_file
 from pipeline.storage.files import sync_directory, temporary_beside
 
 if TYPE_CHECKING:

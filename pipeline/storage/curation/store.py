@@ -27,7 +27,8 @@ from pipeline.curation.events import ClusterState, Event, is_undone
 from pipeline.curation.review import Flag
 from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
 from pipeline.storage.curation import tables as t
-from pipeline.storage.curation.reading import BUSY_SECONDS, HEAD, READABLE, Ask, Reader, check_file, with_undos
+from pipeline.storage.curation.opening import BUSY_SECONDS, check_file
+from pipeline.storage.curation.reading import HEAD, READABLE, Ask, Reader, with_undos
 from pipeline.storage.full_disk import raise_if_full
 
 
@@ -52,6 +53,11 @@ class CurationStore(Reader):
             self._migrate()
         except DBAPIError as error:
             self._raise_if_full(error, "does not open")
+            if self.file is not None:
+                raise CurationDatabaseError(
+                    f"The decisions in {self.file} cannot be opened to write: {_first_line(error)}. Give this user the "
+                    "right to write that file and its folder; reading works without."
+                ) from error
             raise CurationDatabaseError(
                 f"The curation database {self.name} does not open: {_first_line(error)}. Check curation.database_url "
                 "and that its server runs; people's decisions are stored there, so nothing can continue without it."
