@@ -34,7 +34,10 @@ def mcp(project: "Project", write: bool) -> None:
       image-cluster mcp --out /home/ann/data --write
     """
     if find_spec("mcp") is None:
-        raise SettingsError("The MCP server needs one package more: pip install 'image-cluster[mcp]'.")
+        raise SettingsError(
+            "The MCP server needs one package more: pip install 'image-cluster[mcp]', in a checkout "
+            ".venv/bin/pip install -e '.[mcp]'."
+        )
     from pipeline.service.agent import Agent
     from pipeline.service.context import Service
     from pipeline.service.mcp_server import build

@@ -67,6 +67,7 @@ function picture(image, name) {
   shown.src = main.dataset.images + image.key.split("/").map(encodeURIComponent).join("/");
   shown.alt = `${name}: ${image.identifier}`;
   shown.loading = "lazy";
+  shown.addEventListener("error", () => item.remove()); // such as HEIC, which most browsers cannot show
   item.append(shown);
   return item;
 }
