@@ -23,7 +23,9 @@ EXPECTED = {
     "variant": "a width such as 800w, or original",
     "background": "a colour such as #ffffff",
     "granularity": "auto, coarse, fine, or a number from 0 to 1 such as 0.6",
-    "unit": "image or object; for both side by side, run each into a data directory of its own",
+    "unit": "image or object; for both side by side, use two data directories: image-cluster run SOURCE --out "
+    "data-images, and, with unit: object in objects.yaml, image-cluster run SOURCE --settings "
+    "objects.yaml --out data-objects",
     "table_prefix": "at most 30 small letters and underscores",
     "upload_folder": "letters, digits, _ and -, at most 60",
     "url": "s3://bucket/prefix or r2://bucket/prefix",

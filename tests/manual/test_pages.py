@@ -81,7 +81,7 @@ def test_targets_modules_and_settings_exist(page: str) -> None:
     assert {name for name in modules if find_spec(name) is None} == set()
     sections = {name: getattr(Settings(), name) for name in Settings.model_fields if name != "data_dir"}
     named = {pair for line in lines for pair in re.findall(rf"^({'|'.join(sections)})\.([a-z_]+)(?=$|[:.])", line)}
-    named -= {("data", "yaml")}  # a file of YOLO's
+    named -= {("data", "yaml"), ("objects", "yaml")}  # a file of YOLO's, and one that the reader writes
     assert {f"{part}.{name}" for part, name in named if not hasattr(sections[part], name)} == set()
 
 
