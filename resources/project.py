@@ -56,6 +56,7 @@ class ProjectResource(dg.ConfigurableResource[Any]):
         return _Project(
             settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log),
             granularity_given=tells_how_fine(overrides.get("labels", {})),
+            encoder_given="spec" in overrides.get("encoder", {}),
         )  # fmt: skip
 
     def encoder_factory(self) -> EncoderFactory | None:
@@ -72,9 +73,11 @@ class _Project(Project):
 
     def __init__(
         self, settings: Settings, resource: BucketResource, *, encoder: EncoderFactory | None, talk: Talk,
-        granularity_given: bool,
+        granularity_given: bool, encoder_given: bool,
     ) -> None:  # fmt: skip
-        super().__init__(settings, encoder=encoder, talk=talk, granularity_given=granularity_given)
+        super().__init__(
+            settings, encoder=encoder, talk=talk, granularity_given=granularity_given, encoder_given=encoder_given
+        )
         self._resource = resource
 
     @cached_property

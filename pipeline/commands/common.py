@@ -139,7 +139,11 @@ def _project(
     settings = settings_from(settings_file, chosen)
     how_fine = chosen["granularity"] is not None or chosen["clusters"] is not None
     project = Project(
-        settings, talk=console, granularity_given=how_fine, where=where_text(chosen["out"], settings_file)
+        settings,
+        talk=console,
+        granularity_given=how_fine,
+        encoder_given=chosen["encoder"] is not None,
+        where=where_text(chosen["out"], settings_file),
     )
     if settings.data.url is None or access == "none":
         yield project

@@ -44,7 +44,7 @@ def checked(decision: Decision, curated: Curated) -> Decision:  # noqa: PLR0911 
             return decision.model_copy(update={"cluster": known_cluster(curated, decision.cluster).id})
         case d.Include() | d.Tag() | d.Untag() | d.Pair() | d.KeepBoth() | d.Undo():
             return decision
-        case d.AddBox() | d.Granularity() | d.SaveView():
+        case d.AddBox() | d.Granularity() | d.Encoder() | d.SaveView():
             return decision
         case _:
             assert_never(decision)

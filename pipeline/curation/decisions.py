@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pipeline.curation.fields import (
     ClusterId,
     ContentHash,
+    EncoderSpec,
     GranularityValue,
     Images,
     Name,
@@ -230,6 +231,16 @@ class Granularity(_OfNeither):
     value: GranularityValue | None
 
 
+class Encoder(_OfNeither):
+    """Which encoder this category is embedded with, from the next run on, instead of `encoder.spec` in the settings.
+
+    None goes back to the settings.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    spec: EncoderSpec | None
+
+
 class WrongBox(_Decision):
     """Say that the box of an object is wrong, as is every later one there that overlaps it by half.
 
@@ -286,7 +297,8 @@ class Undo(_OfNeither):
 # handled.
 Decision = (
     Rename | Describe | SetStatus | Review | Merge | Split | Create | Move | Exclude | Include | ChooseRepresentative
-    | Tag | Untag | Note | Pair | KeepBoth | WrongBox | AddBox | Granularity | SaveView | Undo
+    | Tag | Untag | Note | Pair | KeepBoth | WrongBox | AddBox | Granularity | Encoder | SaveView
+    | Undo
 )  # fmt: skip
 NewCluster = Split | Create  # the kinds that make a cluster out of images
 IMAGE_FIELDS = ("images", "image", "a", "b")  # the fields of any kind that hold content hashes

@@ -80,7 +80,7 @@ def _sides(event: Event, curated: Curated) -> list[tuple[Collection[str], Collec
         case (
             d.Rename() | d.Describe() | d.SetStatus() | d.Review() | d.Exclude() | d.Include() | d.Tag() | d.Untag()
             | d.WrongBox() | d.AddBox() | d.ChooseRepresentative() | d.Note() | d.Pair() | d.KeepBoth()
-            | d.Granularity() | d.SaveView() | d.Undo()
+            | d.Granularity() | d.Encoder() | d.SaveView() | d.Undo()
         ):  # fmt: skip
             return []  # about clusters as they are, or about no cluster; ratings are read apart
         case _:

@@ -73,4 +73,6 @@ def _region(values: tuple[float, float, float, float]) -> tuple[float, float, fl
 
 # left, top, width and height as shares of the upright image
 Region = Annotated[tuple[float, float, float, float], AfterValidator(_region)]
+# a family and a model, as `packaged:efficientnet_lite0`
+EncoderSpec = Annotated[str, Field(pattern=r"^[a-z_]+:\S+$", max_length=300)]
 GranularityValue = Annotated[str, Field(pattern=GRANULARITY, max_length=20)]

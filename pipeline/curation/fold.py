@@ -68,7 +68,7 @@ class Fold:
                 self._move(event, event.decision)
             case d.Exclude() | d.Include() | d.Tag() | d.Untag() | d.WrongBox() | d.AddBox():
                 self._images(event.number, event.decision)
-            case d.Note() | d.Pair() | d.KeepBoth() | d.Granularity() | d.SaveView():
+            case d.Note() | d.Pair() | d.KeepBoth() | d.Granularity() | d.Encoder() | d.SaveView():
                 pass  # does not affect these clusters
             case d.Undo():
                 pass  # `active_events` handles it

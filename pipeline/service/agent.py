@@ -120,13 +120,13 @@ class Agent:
         """The images most similar to an image of the library, to a picture file on this machine, or to words."""
         if sum(map(bool, (image, file, text))) != 1:
             raise DecisionError("Give exactly one of image, file and text.")
-        searcher = self.service.searcher
+        searcher, among = self.service.searcher, [category] if category else []
         if image:
             snapshot, row = self._image(image)
             question = searcher.from_image(snapshot.frame["image_id"][row])
         else:
-            question = searcher.from_text(text) if text else searcher.from_upload(self._read(file))
-        filters = Filters(categories=[category] if category else [])
+            question = searcher.from_text(text, among) if text else searcher.from_upload(self._read(file), among)
+        filters = Filters(categories=among)
         answer = searcher.ask(question, filters, top_k=min(count, MOST_PICTURES))
         thumbnails = [self._thumbnail(snapshot, row) for _, snapshot, row in answer.hits]
         rows = [_image(snapshot, row) | {"score": round(hit.score, 4)} for hit, snapshot, row in answer.hits]

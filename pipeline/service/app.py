@@ -24,6 +24,7 @@ from pipeline.service.routes import (
     comparison,
     curation,
     documentation,
+    encoder,
     events,
     export,
     granularity,
@@ -114,7 +115,7 @@ def create_app(project: Project, options: Options, listeners: Sequence[Listener]
     for router in (
         health.router, categories.router, clusters.router, images.router, originals.router, objects.router,
         map_points.router,
-        tagging.router, curation.router, granularity.router, runs.router, events.router, export.router,
+        tagging.router, curation.router, granularity.router, encoder.router, runs.router, events.router, export.router,
         comparison.router, similarity.router(params), source.router, stream.router, vectors.router(params),
         uploads.router(params), imports.router(params), views.router, words.router,
     ):  # fmt: skip

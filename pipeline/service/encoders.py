@@ -1,4 +1,4 @@
-"""The encoder of a running service: loaded in the background, shared by searches and the queue.
+"""The encoders of a running service: loaded in the background, shared by searches and the queue.
 
 What belongs here: loading it, waiting for it, one forward pass at a time. Not here: encoders
 (`adapters/encoders/`).
@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.errors import ImageClusterError, TransientError
 from pipeline.service.problems import Problem
 from pipeline.stages.embeddings.encoder import Encoder
+from pipeline.steps.encoder_choice import with_encoder
 from pipeline.steps.project import Project
 
 PATIENCE_SECONDS = 60.0  # how long a request waits for the encoder to load
@@ -36,6 +37,36 @@ class SharedEncoder:
 
 
 class Encoders:
+    """The encoders of a service by spec, each loaded once: that of the settings, and those chosen for a category."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._by_spec: dict[str, _Loading] = {}
+        self._adding = threading.Lock()
+
+    @property
+    def state(self) -> str:
+        """Of the encoder of the settings: not loaded, loading, ready or failed."""
+        return self._of(None).state
+
+    def get(self, seconds: float = PATIENCE_SECONDS, spec: str | None = None) -> SharedEncoder:
+        """Wait for an encoder, by default that of the settings. Raises the error of loading it, or `TransientError`
+        while it is still loading."""
+        return self._of(spec).get(seconds)
+
+    def text(self, words: str, spec: str | None = None) -> np.ndarray:
+        """The vector of a text, L2-normalised float32 [d]. Raises `Problem` if the model has no text encoder."""
+        return self._of(spec).text(words)
+
+    def _of(self, spec: str | None) -> "_Loading":
+        wanted = spec or self._project.settings.encoder.spec
+        with self._adding:
+            if wanted not in self._by_spec:
+                self._by_spec[wanted] = _Loading(with_encoder(self._project, wanted))
+            return self._by_spec[wanted]
+
+
+class _Loading:
     """Loads the project's encoder once, in its own thread, and its text encoder on the first text search."""
 
     def __init__(self, project: Project) -> None:

@@ -207,7 +207,7 @@ class RunShape(Shape):
     """One run. `done` and `total` are the progress of `phase`."""
 
     id: str
-    kind: Literal["pipeline", "clustering", "tuning", "vectors", "dagster"]
+    kind: Literal["pipeline", "clustering", "tuning", "encoders", "vectors", "dagster"]
     category: str | None
     state: Literal["queued", "running", "succeeded", "failed", "died", "cancelled"]
     created_at: str

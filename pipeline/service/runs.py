@@ -18,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 from sqlalchemy import insert, select, update
@@ -39,6 +39,7 @@ GRACE_SECONDS = 15.0  # from its start until a worker must hold its lock
 OPEN = ("queued", "running")
 LINES_AT_ONCE = 1 << 20
 Row = dict[str, Any]
+Comparing = Literal["tuning", "encoders"]
 
 
 class Runs:
@@ -97,12 +98,13 @@ class Runs:
         self._write_job(row["id"], {"kind": "pipeline", "categories": [], "settings": settings.model_dump(mode="json")})
         return self._add(row)
 
-    def launch_tuning(self, category: str, slug: str, settings: Settings, runs: int) -> Row:
-        """Compare the granularities of a category, with stability from that many subsamples. Changes no cluster."""
-        open_runs = [run for run in self.last(1000, OPEN) if run["slug"] == slug and run["kind"] == "tuning"]
-        if open_runs:
-            return open_runs[0]
-        return self._launch_here("tuning", category, slug, settings, {}, {"runs": runs})
+    def launch_comparison(
+        self, kind: Comparing, category: str, slug: str, settings: Settings, further: dict[str, Any]
+    ) -> Row:
+        """Compare granularities or encoders of a category; changes no cluster. `further` is what the worker is told.
+        A run of that kind that has not ended is returned instead."""
+        open_runs = [run for run in self.last(1000, OPEN) if run["slug"] == slug and run["kind"] == kind]
+        return open_runs[0] if open_runs else self._launch_here(kind, category, slug, settings, {}, further)
 
     def _launch_here(
         self, kind: str, category: str, slug: str, settings: Settings, changed: dict[str, Any], further: dict[str, Any]

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.adapters.decode_apart import DecodingProcess
-from pipeline.service.encoders import Encoders
+from pipeline.service.encoders import Encoders, SharedEncoder
 from pipeline.service.problems import Problem, unknown
 from pipeline.settings import ServiceParams
 from pipeline.stages.embeddings.crops import crop_of, squared
@@ -26,6 +26,7 @@ from pipeline.stages.objects.table import NO_OBJECT
 from pipeline.stages.similarity import composition as composing
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.embedded import vectors_fingerprint
+from pipeline.steps.encoder_choice import for_search
 from pipeline.steps.library_view.cache import Library
 from pipeline.steps.library_view.filters import ImageFilter, Status, fitting
 from pipeline.steps.library_view.snapshot import Snapshot
@@ -143,13 +144,13 @@ class Searcher:
             raise Problem(422, "invalid-vector", "The vector must hold finite numbers that are not all zero.")
         return Question(data / length)
 
-    def from_upload(self, data: bytes) -> Question:
-        """A query by an uploaded picture, which is decoded, embedded and not stored."""
+    def from_upload(self, data: bytes, categories: Sequence[str] = ()) -> Question:
+        """A query by an uploaded picture, which is decoded, embedded as these categories are, and not stored."""
         decoded = self.decoders.decode(data)
         if isinstance(decoded, Rejected):
             status = 413 if decoded.status == "too_large" else 422
             raise Problem(status, decoded.status.replace("_", "-"), f"This cannot be used as a query: {decoded.reason}")
-        encoder = self.encoders.get()
+        encoder = self._encoder(categories)
         vector = encoder.encode(encoder.prepare(decoded.pixels)[None])[0]
         return Question(vector, vectors_fingerprint(self.project, encoder))
 
@@ -165,21 +166,24 @@ class Searcher:
         decoded = self.decoders.decode(self.project.bucket.read(key))
         if isinstance(decoded, Rejected):
             raise Problem(409, "changed", f"The original {key} cannot be used as a query: {decoded.reason}")
-        encoder = self.encoders.get()
+        encoder = self._encoder([snapshot.slug])
         pixels = squared(crop_of(decoded.pixels, box, self.project.settings.objects.margin))
         vector = encoder.encode(encoder.prepare(pixels)[None])[0]
         return Question(vector, vectors_fingerprint(self.project, encoder), home=snapshot.slug)
 
-    def from_text(self, words: str) -> Question:
-        """A query by text."""
-        vector = self.encoders.text(words)
-        return Question(vector, vectors_fingerprint(self.project, self.encoders.get()))
+    def from_text(self, words: str, categories: Sequence[str] = ()) -> Question:
+        """A query by text, among these categories or all."""
+        vector = self.encoders.text(words, self._spec(categories))
+        return Question(vector, vectors_fingerprint(self.project, self._encoder(categories)))
 
-    def composed(self, question: Question, added: str | None, unwanted: Sequence[str]) -> Question:
+    def composed(
+        self, question: Question, added: str | None, unwanted: Sequence[str], categories: Sequence[str] = ()
+    ) -> Question:
         """A query with words added to it, and moved away from others. Its own image is a result like any other."""
-        fingerprint = vectors_fingerprint(self.project, self.encoders.get())
-        words = [self.encoders.text(added)] if added else []
-        away = [self.encoders.text(text) for text in unwanted]
+        among = categories or ([question.home] if question.home else ())
+        spec, fingerprint = self._spec(among), vectors_fingerprint(self.project, self._encoder(among))
+        words = [self.encoders.text(added, spec)] if added else []
+        away = [self.encoders.text(text, spec) for text in unwanted]
         if question.fingerprint is not None and not comparable(question.fingerprint, fingerprint):
             raise Problem(409, "other-encoder", "The image was embedded with another encoder. Run again first.")
         if any(len(vector) != len(question.vector) for vector in (*words, *away)):
@@ -220,6 +224,14 @@ class Searcher:
         searched = sum(index.ids.height if (m := masks[index.slug]) is None else int(m.sum()) for index in indexes)
         located = [(hit, snapshot, row) for hit, snapshot, row in placed if row is not None]
         return Answer(located, searched, min(index.recall for index in indexes))
+
+    def _spec(self, categories: Sequence[str]) -> str:
+        """The spec of the encoder that made the vectors of these categories, or of all."""
+        slugs = [self._slug(name) for name in categories] or list(self.library.slugs())
+        return for_search(self.project, slugs).settings.encoder.spec
+
+    def _encoder(self, categories: Sequence[str]) -> SharedEncoder:
+        return self.encoders.get(spec=self._spec(categories))
 
     def embedding(self, image_id: str) -> tuple[np.ndarray, str]:
         """The stored vector of an image, and the fingerprint of its encoder."""

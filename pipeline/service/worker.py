@@ -114,6 +114,19 @@ def _tuning(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     return {"category": report.category, "best": report.facts["best"], "current": report.facts["current"]}
 
 
+def _encoders(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+    """The comparison of two encoders, as `image-cluster encoders compare`."""
+    from pipeline.steps.encoder_comparison import compare
+    from pipeline.steps.live_library import writing
+
+    talk.progress("comparing", 0, 1)
+    project = _project(job, talk)
+    first, second = job["specs"]
+    with writing(project):
+        found = compare(project, job["slug"], (first, second), sample=job["sample"], seed=job["seed"])
+    return {"category": found.category, "specs": job["specs"], "better": found.better}
+
+
 def _project(job: dict[str, Any], talk: JsonTalk) -> "Project":
     from pipeline.steps.project import Project
 
@@ -133,7 +146,8 @@ def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
 
 
 KINDS: dict[str, Callable[[Path, dict[str, Any], JsonTalk], Any]] = {
-    "pipeline": _pipeline, "clustering": _clustering, "tuning": _tuning, "vectors": _vectors,
+    "pipeline": _pipeline, "clustering": _clustering, "tuning": _tuning, "encoders": _encoders,
+    "vectors": _vectors,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The decisions that stages need: excluded images, named clusters, rated pairs, pairs that are not duplicates, and
-how fine a category is clustered.
+"""The decisions that stages need: excluded images, named clusters, rated pairs, pairs that are not duplicates, how
+fine a category is clustered, and with which encoder it is embedded.
 
 What belongs here: reading these from a project's decisions. Not here: deciding (`curation.py`), the effect of decisions
 on computed clusters (`curation/replay.py`).
@@ -46,6 +46,24 @@ def granularity_event(project: Project, slug: str) -> Event | None:
         if isinstance(event.decision, d.Granularity):
             return event if event.decision.value is not None else None
     return None
+
+
+def encoder_event(project: Project, slug: str) -> Event | None:
+    """The decision about the encoder that is in force; None if there is none, or it went back to the settings."""
+    for event in reversed(active_events(project.curation.checked(slug).events(slug))):
+        if isinstance(event.decision, d.Encoder):
+            return event if event.decision.spec is not None else None
+    return None
+
+
+def encoder_spec(project: Project, slug: str) -> str:
+    """The spec of the encoder in force for a category.
+
+    What a single run was told (`--encoder`) wins over the decision, the decision over the settings.
+    """
+    event = None if project.encoder_given else encoder_event(project, slug)
+    decided = event.decision.spec if event is not None and isinstance(event.decision, d.Encoder) else None
+    return decided or project.settings.encoder.spec
 
 
 def tells_how_fine(label_settings: Collection[str]) -> bool:

@@ -26,7 +26,8 @@ Here = Callable[[list[str]], Iterator[Outcome[str]]]
 
 def workers_of(project: Project, *, embed: bool) -> "RayPool":
     """The workers of `execution.ray`, started at the first use and kept for all categories of this process."""
-    if embed not in project.workers:
+    place = (project.settings.encoder.spec, embed)
+    if place not in project.workers:
         from pipeline.adapters.executors.ray_pool import RayPool
         from pipeline.adapters.executors.worker import WorkerSetup, folder_of
 
@@ -39,11 +40,11 @@ def workers_of(project: Project, *, embed: bool) -> "RayPool":
             cache=model_cache(Layout(settings.data_dir)),
         )  # fmt: skip
         project.talk.notice(f"Starting workers on {settings.execution.ray.address or 'this machine'} …")
-        project.workers[embed] = RayPool(
+        project.workers[place] = RayPool(
             setup, settings.execution.ray, fingerprint=encoder_fingerprint(project) if embed else "",
             notice=project.talk.notice,
         )  # fmt: skip
-    return project.workers[embed]
+    return project.workers[place]
 
 
 def outcomes_of_workers(

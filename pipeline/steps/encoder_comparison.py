@@ -10,7 +10,8 @@ same for both, so that a difference can be told from chance.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipeline.stages.labels.contract import NONE
 from pipeline.stages.reduced.projection import reduce
 from pipeline.stages.tuning.agreement import PairScore, named_agreement, pair_score
 from pipeline.steps.decided import cluster_params
+from pipeline.steps.encoder_outlook import Rows, rows_of
 from pipeline.steps.encoder_sample import Embedded, draw_sample, embed_sample
 from pipeline.steps.granularity import curated_then, decided_digest, group_members
 from pipeline.steps.pairs import pairs_of
@@ -33,7 +35,7 @@ from pipeline.steps.reduced import reduction_as_used
 from pipeline.storage.artifacts import digest
 from pipeline.storage.files import write_atomically
 
-CODE = 2  # increase when the same inputs give another result
+CODE = 3  # increase when the same inputs give another result
 DRAWS, SHARE = 5, 0.8  # random parts of the sample that agreement is measured on
 CLEARLY = 0.01  # difference of agreement below which two encoders are alike
 SEEN = 3  # images in the sample from which on a cluster is expected to be found again
@@ -46,7 +48,7 @@ class Side:
     `agreement`: with people's clusters (or, `without_decisions`, with the present ones), the mean of the draws;
     `per_draw` each. `names_kept` of the `names` that are in the sample keep their cluster, as `ids_kept` of `ids`.
     `to_embed`: images of the category without a vector of this encoder; `seconds`: what embedding them would take, None
-    if that is not known.
+    if that is not known. `outlook`: what becomes of today's clusters, as far as they are in the sample.
     """
 
     spec: str
@@ -65,6 +67,7 @@ class Side:
     images_per_second: float | None
     to_embed: int
     seconds: float | None
+    outlook: Rows = field(default_factory=Rows)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Comparison:
     """Two encoders on the same images. `better` is the spec of the one that agrees clearly better, None for neither.
 
     `decided`: images in clusters that people stand behind, of the `images` of the sample; `of`: the whole category.
+    `at`: when they were compared, ISO 8601; `decided_on`: a digest of what people had decided.
     """
 
     category: str
@@ -82,6 +86,8 @@ class Comparison:
     without_decisions: bool
     sides: list[Side]
     better: str | None
+    at: str = field(default="", compare=False)
+    decided_on: str = ""
 
 
 _STORED: TypeAdapter[Comparison] = TypeAdapter(Comparison)
@@ -101,17 +107,37 @@ def compare(project: Project, slug: str, specs: tuple[str, str], *, sample: int,
                  found.corrections, found.ratings, params.model_dump(), reduction_as_used(project).model_dump(),
                  project.settings.identities.model_dump(), len(lost), CODE)  # fmt: skip
     path = project.layout.encoder_comparison(slug, key)
-    if path.exists():
-        try:
-            stored = _STORED.validate_json(path.read_bytes())
-        except ValidationError:
-            stored = None  # a damaged cache is written again
-        if stored is not None:
-            return replace(stored, sides=[_timed(side, one) for side, one in zip(stored.sides, embedded, strict=True)])
-    made = _compare(project, slug, specs, hashes, found, embedded, seed, params)
+    stored = _read(path)
+    if stored is not None:
+        made = replace(stored, sides=[_timed(side, one) for side, one in zip(stored.sides, embedded, strict=True)])
+    else:
+        made = _compare(project, slug, specs, hashes, found, embedded, seed, params)
+    made = replace(made, at=project.now(), decided_on=decided_digest(project, slug))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(asdict(made)).encode())
+    write_atomically(project.layout.last_encoder_comparison(slug), key.encode())
     return made
+
+
+def stored_comparison(project: Project, slug: str) -> Comparison | None:
+    """The last comparison of a category; None if there is none, or it was made by another version."""
+    last = project.layout.last_encoder_comparison(slug)
+    return _read(project.layout.encoder_comparison(slug, last.read_text(encoding="utf-8"))) if last.exists() else None
+
+
+def decided_since(project: Project, slug: str, found: Comparison) -> bool:
+    """Whether clusters or names have changed since the comparison."""
+    return found.decided_on != decided_digest(project, slug)
+
+
+def _read(path: Path) -> Comparison | None:
+    """A stored comparison; None if there is none, or it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        return _STORED.validate_json(path.read_bytes())
+    except ValidationError:
+        return None
 
 
 def _evidence(project: Project, slug: str) -> Evidence:
@@ -190,6 +216,7 @@ class _Work:
         return {
             "ids": len(seen), "ids_kept": len(seen & outlook.kept), "names": len(names),
             "names_kept": len(names) - len(lost), "names_lost": lost,
+            "outlook": rows_of(self.project, self.slug, outlook, here),
         }  # fmt: skip
 
 

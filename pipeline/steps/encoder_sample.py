@@ -23,6 +23,7 @@ from pipeline.stages.objects import table as building
 from pipeline.stages.objects.contract import KNOWN_SCHEMA, OBJECTS_SCHEMA
 from pipeline.steps.crops import embed_objects, resolved_contents
 from pipeline.steps.embedded import vectors_fingerprint
+from pipeline.steps.encoder_choice import with_encoder
 from pipeline.steps.project import Project
 from pipeline.steps.reading import read_among
 from pipeline.steps.stage import embedded_images
@@ -89,14 +90,6 @@ def embed_sample(project: Project, slug: str, spec: str, hashes: Sequence[str]) 
     images, _ = embedded_images(project, slug)
     missing = len(set(images["content_hash"].to_list()) - known)
     return Embedded(named, frozenset(set(hashes) - known), rate, missing)
-
-
-def with_encoder(project: Project, spec: str) -> Project:
-    """The same data directory and bucket with another encoder; the project itself where it is the same one."""
-    if spec == project.settings.encoder.spec:
-        return project
-    encoder = project.settings.encoder.model_copy(update={"spec": spec})
-    return Project(project.settings.model_copy(update={"encoder": encoder}), bucket=project.bucket, talk=project.talk)
 
 
 def _embed_images(other: Project, slug: str, store: VectorStore, hashes: Sequence[str]) -> tuple[int, float]:

@@ -4,6 +4,7 @@ What belongs here: joining the recommended encoders with the settings and with m
 recommended (`adapters/encoders/shortlist.py`), comparing two on a library (`encoder_comparison.py`).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.adapters.encoders.registry import open_encoder
@@ -18,16 +19,19 @@ from pipeline.storage.layout import Layout, model_cache
 Row = dict[str, Any]
 
 
-def list_encoders(settings: Settings, talk: Talk, now: str, *, measuring: bool = False) -> list[Row]:
-    """A row per recommended encoder and for the one of the settings; creates no data directory.
+def list_encoders(
+    settings: Settings, talk: Talk, now: str, *, measuring: bool = False, further: Iterable[str] = ()
+) -> list[Row]:
+    """A row per recommended encoder, for the one of the settings and for `further` specs; creates no data directory.
 
     `weights_here` is None where it shows only on loading. With `measuring`, each encoder whose weights are here is
     loaded and timed; one that does not load says so in `problem`.
     """
     cache = model_cache(Layout(settings.data_dir))
     choices = [_known(choice) for choice in SHORTLIST]
-    if all(choice["spec"] != settings.encoder.spec for choice in choices):
-        choices.append(_unlisted(settings.encoder.spec))
+    listed = [choice["spec"] for choice in choices]
+    others = [spec for spec in dict.fromkeys([settings.encoder.spec, *further]) if spec not in listed]
+    choices += [_unlisted(spec) for spec in others]
     rows: list[Row] = [
         {**choice, "weights_here": weights_here(choice["spec"]), "problem": None,
          "now": choice["spec"] == settings.encoder.spec} for choice in choices

@@ -18,6 +18,7 @@ from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likene
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
+from pipeline.steps.encoder_choice import for_category
 from pipeline.steps.ingest_pass import IngestPass
 from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.objects import objects
@@ -37,8 +38,9 @@ def ingest(project: Project, slug: str, *, embed: bool = True) -> list[Report]:
 
     `objects` is reported only if objects are the unit (`objects.unit`). Carries over results if the category was
     renamed. Decoding is logged (`storage/attempts.py`), so that a file that killed an earlier run is decoded in a
-    process of its own. Raises `AllImagesRejectedError`.
+    process of its own. The encoder is the one in force for this category. Raises `AllImagesRejectedError`.
     """
+    project = for_category(project, slug)
     category = project.category_of(slug)
     images, embeddings = Report("images", category), Report("embeddings", category)
     with_objects = project.settings.objects.unit == "object"

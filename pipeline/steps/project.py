@@ -60,23 +60,27 @@ class Project(DataDirectory):
         talk: Talk | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         granularity_given: bool = False,
+        encoder_given: bool = False,
         decode_apart: bool = False,
         where: str | None = None,
     ) -> None:
-        """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it.
+        """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it;
+        `encoder_given`: nor does what they decided about the encoder.
 
         With `decode_apart`, no picture is decoded in this process: a codec that crashes must not end it. `where`: the
         options that a command needs to find this data directory, by default `--out` if it is not the usual one.
         """
         super().__init__(settings, talk=talk, clock=clock)
-        self.granularity_given = granularity_given
+        self.granularity_given, self.encoder_given = granularity_given, encoder_given
         self._decode_apart = decode_apart
         usual = settings.data_dir == Path("data")
         self.where = where if where is not None else "" if usual else f" --out {shlex.quote(str(settings.data_dir))}"
         self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
         self._bucket = bucket
-        self._open_encoder = encoder
-        self.workers: dict[bool, RayPool] = {}  # with and without an encoder, once they are needed
+        self._open_encoder, self._default_spec = encoder, settings.encoder.spec
+        # shared by copies of this project with another encoder (`encoder_choice.py`), so by spec
+        self._encoders: dict[str, Encoder] = {}
+        self.workers: dict[tuple[str, bool], RayPool] = {}  # with and without an encoder, once they are needed
 
     @cached_property
     def thumbnails(self) -> "ThumbnailStore":
@@ -126,14 +130,17 @@ class Project(DataDirectory):
         log = DecodingLog(self.layout.decoding(slug), self.layout.undecodable(slug))
         return CarefulAttempts(log, self.settings.images, every=self._decode_apart)
 
-    @cached_property
+    @property
     def encoder(self) -> "Encoder":
         """The encoder. Loaded at the first use, so a run with nothing to embed never loads it."""
-        return self.load_encoder()
+        spec = self.settings.encoder.spec
+        if spec not in self._encoders:
+            self._encoders[spec] = self.load_encoder()
+        return self._encoders[spec]
 
     def load_encoder(self) -> "Encoder":
         """Load the encoder. Its converted model is cached for all data directories of this user."""
-        if self._open_encoder is not None:
+        if self._open_encoder is not None and self.settings.encoder.spec == self._default_spec:
             return self._open_encoder()
         from pipeline.adapters.encoders.registry import open_encoder
 

@@ -21,6 +21,7 @@ from pipeline.stages.similarity import index as searching
 from pipeline.stages.similarity.composition import composed
 from pipeline.stages.similarity.contract import IDS_SCHEMA, INDEX_FILE, Facts
 from pipeline.steps.embedded import vectors_fingerprint
+from pipeline.steps.encoder_choice import for_search
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.layout import read_slugs
@@ -176,8 +177,10 @@ def find_similar(
         raise UnknownNameError(
             f"{query!r} is neither an image of {project.settings.data_dir} nor a file.{_suggest_keys(chosen, query)}"
         )
-    hits = search_indexes(chosen, embed_bytes(project, path.read_bytes(), str(path)), top_k=top_k, min_score=min_score)
-    return [_row(hit) for hit in hits]
+    project = for_search(project, [index.slug for index in chosen])
+    vector, fingerprint = embed_bytes(project, path.read_bytes(), str(path)), vectors_fingerprint(project)
+    alike = [index for index in chosen if comparable(index.fingerprint, fingerprint)]  # of the same encoder
+    return [_row(hit) for hit in search_indexes(alike or chosen, vector, top_k=top_k, min_score=min_score)]
 
 
 def find_composed(
@@ -192,8 +195,9 @@ def find_composed(
 
     if query is None and not text:
         raise UnknownNameError("Name an image (KEY) or give words to look for (--text).")
-    reader = open_text_encoder(project.settings.encoder.spec)
     slugs = [project.slug_of(category)] if category is not None else None
+    project = for_search(project, read_slugs(project.layout) if slugs is None else slugs)
+    reader = open_text_encoder(project.settings.encoder.spec)
     fingerprint = vectors_fingerprint(project)
     indexes = [index for index in Indexes(project).all(slugs) if comparable(index.fingerprint, fingerprint)]
     if not indexes:

@@ -192,6 +192,10 @@ class Layout:
         """The figures of a comparison of two encoders."""
         return self.cache / "encoder-comparisons" / f"{slug}-{digest}.json"
 
+    def last_encoder_comparison(self, slug: str) -> Path:
+        """Which comparison of two encoders was the last one of a category."""
+        return self.cache / "encoder-comparisons" / f"{slug}.last"
+
     def detections(self, fingerprint: str) -> Path:
         """What a detector with this fingerprint found."""
         return self.cache / "detections" / fingerprint

@@ -44,7 +44,7 @@ def test_the_kinds_stand_in_stored_events_by_these_names() -> None:
     assert sorted(d.KINDS) == sorted((
         "rename", "describe", "status", "review", "merge", "split", "create", "move", "exclude", "include",
         "representative", "tag", "untag", "note", "pair", "keep_both",
-        "wrong_box", "add_box", "granularity", "view", "undo"))  # fmt: skip
+        "wrong_box", "add_box", "granularity", "encoder", "view", "undo"))  # fmt: skip
     assert d.kinds_of(ReadsMembers) == ("rename", "review", "merge")
 
 

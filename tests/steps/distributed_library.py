@@ -58,7 +58,7 @@ class Library:
 
 def run(project: Project, pool: Any = None) -> dict[str, Report]:
     if pool is not None:
-        project.workers[True] = pool
+        project.workers[project.settings.encoder.spec, True] = pool
     select_categories(project, [])
     return {report.artifact: report for report in (manifest(project, SLUG), *ingest(project, SLUG))}
 

@@ -32,6 +32,7 @@ from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
 from pipeline.stages.published.group_words import group_word, plural
 from pipeline.stages.published.news import called
+from pipeline.steps.encoder_choice import for_search
 from pipeline.steps.library_view.snapshot import Snapshot
 
 router = APIRouter()
@@ -129,11 +130,16 @@ def show(service: Service, snapshot: Snapshot | None, here: str, *, status: int 
         group_labels=plural(label),
         unit="object" if snapshot and snapshot.base.is_of_objects else "image",
         boxes_waiting=boxes_waiting(service, snapshot) if snapshot else None,
-        reads_text=service.project.settings.encoder.spec.partition(":")[0] in TEXT_FAMILIES,
+        reads_text=_spec(service, snapshot).partition(":")[0] in TEXT_FAMILIES,
         static=f"/static/{static_version()}",
         **values,
     )  # fmt: skip
     return HTMLResponse(text, status)
+
+
+def _spec(service: Service, snapshot: Snapshot | None) -> str:
+    """The encoder that searches by words would use."""
+    return for_search(service.project, [snapshot.slug] if snapshot else []).settings.encoder.spec
 
 
 def _last_event(service: Service, snapshot: Snapshot | None) -> int:

@@ -6,8 +6,9 @@ the REST API (`service/routes/`).
 
 from fastapi import APIRouter
 
-from pipeline.service.page import columns, compare, granularity, more_views, render, views
+from pipeline.service.page import columns, compare, encoder, granularity, more_views, render, views
 
 router = APIRouter(include_in_schema=False)
-for part in (render.router, views.router, more_views.router, granularity.router, compare.router, columns.router):
+for part in (render.router, views.router, more_views.router, granularity.router, encoder.router, compare.router,
+             columns.router):  # fmt: skip
     router.include_router(part)

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import Field, ValidationError
 
 from pipeline.curation.decisions import IMAGE_FIELDS, KINDS, Decision, NewCluster, Undo, kinds_of, parse_decision
+from pipeline.curation.decisions import Encoder as EncoderDecision
 from pipeline.curation.events import Event, active_events
 from pipeline.service.boxes import BOX_KINDS, box_decision
 from pipeline.service.context import Service, Shared
@@ -23,6 +24,7 @@ from pipeline.service.problems import Problem, invalid_values, unknown
 from pipeline.service.routes.clusters import detail
 from pipeline.service.routes.common import Cluster, Id, Slug, category_of, cluster_of, image_of
 from pipeline.steps.curation import new_cluster_id
+from pipeline.steps.encoder_choice import require_here
 
 router = APIRouter(tags=["decisions"])
 SHOWN_IMAGES = 20
@@ -210,6 +212,10 @@ def _stored(
     key: str | None,
     expected: dict[str, int] | None,
 ) -> dict[str, list[Event]]:
+    for slug, some in decisions.items():
+        for decision in some:
+            if isinstance(decision, EncoderDecision) and decision.spec is not None:
+                require_here(service.project, slug, decision.spec)
     made = service.decisions().decide_all(decisions, actor=actor, why=why, key=key, expected=expected)
     for slug in made:
         service.library.forget(slug)

@@ -143,7 +143,10 @@ def preview_granularity(service: Shared, category: Slug, setting: Setting) -> Pr
 def compare(service: Shared, category: Slug, body: CompareRequest) -> RunShape:
     """Start a run that compares settings, as `image-cluster tune`. Reads no image and changes no cluster."""
     snapshot = category_of(service, category)
-    run = service.runs.launch_tuning(snapshot.base.category, snapshot.slug, service.project.settings, body.runs)
+    further = {"runs": body.runs}
+    run = service.runs.launch_comparison(
+        "tuning", snapshot.base.category, snapshot.slug, service.project.settings, further
+    )
     return run_shape(run)
 
 

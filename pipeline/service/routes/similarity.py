@@ -187,7 +187,7 @@ async def _upload(request: Request) -> tuple[bytes, str]:
 
 def _find_upload(service: Service, data: bytes, text: str) -> HitList | Response:
     options = read_json(FindOptions, text.encode())
-    return _sent(_answer(service, service.searcher.from_upload(data), options), options)
+    return _sent(_answer(service, service.searcher.from_upload(data, options.filters.categories), options), options)
 
 
 def _find_json(service: Service, data: bytes) -> HitList | Response:
@@ -210,11 +210,11 @@ def _sent(found: HitList, options: FindOptions) -> HitList | Response:
 
 
 def _question(service: Service, body: FindRequest) -> Question:
-    question = _start(service, body)
+    question, among = _start(service, body), body.filters.categories
     added = body.text if question is not None else None
     if question is None:
-        question = service.searcher.from_text(body.text or "")
-    return service.searcher.composed(question, added, body.not_text) if added or body.not_text else question
+        question = service.searcher.from_text(body.text or "", among)
+    return service.searcher.composed(question, added, body.not_text, among) if added or body.not_text else question
 
 
 def _start(service: Service, body: FindRequest) -> Question | None:

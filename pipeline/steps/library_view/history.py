@@ -73,6 +73,8 @@ def describe(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"undid event {number}"
         case d.Granularity(value=value):
             return f"set the granularity to {value}" if value else "set the granularity back to that of the settings"
+        case d.Encoder(spec=spec):
+            return f"set the encoder to {spec}" if spec else "set the encoder back to that of the settings"
         case d.SaveView(name=name, address=address):
             return f"removed the view “{name}”" if address is None else f"saved the view “{name}”"
         case d.WrongBox(box=box, clusters=sources):

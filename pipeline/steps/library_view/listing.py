@@ -17,6 +17,7 @@ from pipeline.stages.contract import columns
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import CAPTIONS_SCHEMA
 from pipeline.stages.published.document import country_code
+from pipeline.steps.encoder_choice import embedded_spec, for_search
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import read_base
@@ -100,11 +101,11 @@ def suggested_names(project: Project, snapshot: Snapshot) -> dict[str, str]:
 
 def looks_like(project: Project, snapshot: Snapshot) -> "dict[str, VisualWord]":
     """Cluster id → the word that sets it apart; empty, and nothing is loaded, where the encoder sees pictures only."""
-    if not project.settings.encoder.spec.startswith(READING):
+    if not (embedded_spec(project, snapshot.slug) or "").startswith(READING):
         return {}
     from pipeline.steps.library_view.visual_words import visual_words
 
-    return visual_words(project, snapshot)
+    return visual_words(for_search(project, [snapshot.slug]), snapshot)
 
 
 def name_ideas(project: Project, snapshot: Snapshot) -> dict[str, str]:
