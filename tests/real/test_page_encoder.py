@@ -1,6 +1,7 @@
 """Another encoder, in a real browser: compare, use, and take back."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -48,11 +49,15 @@ def test_another_encoder_is_compared_used_and_taken_back(shown: Page, served: Cl
     assert clusters(served)[name]["name"] == "Mine"
 
 
+def has_succeeded(run: dict[str, Any]) -> bool:
+    return run["state"] == "succeeded"
+
+
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")])
 def window(browser: Browser, served: Client, request: pytest.FixtureRequest) -> Iterator[Page]:
     width, scheme = request.param
     run = served.post("/categories/bollards/encoder/compare", json={"spec": GEM}).raise_for_status().json()
-    served.until(f"/runs/{run['id']}", lambda one: one["state"] == "succeeded")
+    served.until(f"/runs/{run['id']}", has_succeeded)
     context = browser.new_context(
         base_url=served.url, viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
     )

@@ -1,6 +1,7 @@
 """Another encoder over HTTP: compare, choose, and take it back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,12 @@ BASE = "/categories/bollards/encoder"
 LITE0, GEM = "packaged:efficientnet_lite0", "packaged:efficientnet_lite0_gem"
 
 
-def ended(client: Client, run: str) -> dict[str, object]:
-    return client.until(f"/runs/{run}", lambda one: one["state"] not in ("queued", "running"))
+def has_ended(run: dict[str, Any]) -> bool:
+    return run["state"] not in ("queued", "running")
+
+
+def ended(client: Client, run: str) -> dict[str, Any]:
+    return client.until(f"/runs/{run}", has_ended)
 
 
 def test_an_encoder_is_compared_chosen_with_a_run_and_an_undo_takes_it_back(site: Site) -> None:
