@@ -310,3 +310,19 @@ def test_a_crop_in_the_large_view_has_the_margin_of_the_stored_one(shown: Page, 
         expect(shown.locator("#viewer-image")).to_have_attribute("src", re.compile("region"))
         size = "image => image.decode().then(() => image.naturalWidth)"
         assert shown.locator("#viewer-image").evaluate(size) == 42
+
+
+def test_drawing_on_a_crop_shows_the_whole_image_first(shown: Page, served: Client) -> None:
+    opened(shown, served)
+    shown.keyboard.press("q")
+    expect(shown.locator("#viewer-crop")).to_have_attribute("aria-pressed", "true")
+    shown.wait_for_function("() => document.querySelector('#viewer-image').src.includes('/region?')")
+    shown.keyboard.press("b")
+    shown.wait_for_function(LOADED)
+    expect(shown.locator("#viewer-crop")).to_have_attribute("aria-pressed", "false")
+    expect(shown.locator("#viewer-drawing")).to_be_visible()
+    drag(shown, BLUE)
+    expect(shown.locator("#viewer-region")).to_contain_text(re.compile("2[45] × 2[45] %"))
+    shown.keyboard.press("Escape")
+    expect(shown.locator("#viewer-drawing")).to_be_hidden()
+    expect(shown.locator("#viewer")).to_be_visible()

@@ -92,7 +92,6 @@ async function sayWaiting() {
 }
 document.addEventListener("undone", () => void sayWaiting().catch(alertOf));
 
-the("viewer-draw-start", HTMLElement).addEventListener("click", toggleDrawing);
 the("viewer-draw-find", HTMLElement).addEventListener("click", find);
 the("viewer-draw-end", HTMLElement).addEventListener("click", () => drawing?.end());
 document.getElementById("viewer-draw-add")?.addEventListener("click", () => void add().catch(alertOf));

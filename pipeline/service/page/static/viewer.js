@@ -41,12 +41,21 @@ const row = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#
 const original = (/** @type {string} */ id, form = "original") => `/api/v1/images/${encodeURIComponent(id)}/${form}`;
 /** Of an object, whether its crop is seen and not the whole image; stands in the address. */
 let cropped = new URL(location.href).searchParams.has("crop");
+/** The picture that is to be drawn on when it is there. */
+let toDraw = "";
 function toggleCrop() {
   if (!seen?.box) return;
   cropped = !cropped;
   drawing.end();
   inAddress(seen.id ?? null);
   picture("viewer-image", seen.id ?? "", seen.key ?? "", seen.hash ?? "", zoom);
+}
+
+/** Draw on the whole image; where its crop is seen, the whole is shown first. */
+function draw() {
+  if (!cropped || !seen?.box) { toggleDrawing(); return; }
+  toDraw = seen.id ?? "";
+  toggleCrop();
 }
 
 /** @param {HTMLElement | null} item a tile, or what holds one */
@@ -120,6 +129,8 @@ function picture(name, id, key, hash, its) {
       its.fit();
       if (its === zoom && form === "preview") tell(t("This browser cannot show the original. This is a JPEG made of it, of at most 2,560 pixels."));
       ahead(form);
+      if (its === zoom && toDraw === id) void image.decode().then(() => { if (still()) toggleDrawing(); }).catch(alertOf);
+      if (its === zoom) toDraw = "";
     };
     large.onerror = () => {
       if (!still()) return;
@@ -251,7 +262,7 @@ document.addEventListener("keydown", (event) => {
   if (by) { event.preventDefault(); void turn(by).catch(alertOf); return; }
   const decision = offered.find((one) => one.key === event.key);
   /** @type {Record<string, () => unknown>} */
-  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), b: toggleDrawing, q: toggleCrop, u: () => undoLast() };
+  const own = { z: () => zoom.toggle(), "+": () => zoom.by(1.25), "=": () => zoom.by(1.25), "-": () => zoom.by(0.8), c: () => toggleBeside("face"), h: () => toggleBeside("held"), b: draw, q: toggleCrop, u: () => undoLast() };
   if (event.repeat && !"+=-".includes(event.key)) return;
   if (decision) { event.preventDefault(); void act(decision).catch(alertOf); } else own[event.key]?.();
 });
@@ -260,6 +271,7 @@ the("viewer-next", HTMLElement).addEventListener("click", () => void turn(1).cat
 the("viewer-face", HTMLElement).addEventListener("click", () => toggleBeside("face"));
 the("viewer-hold", HTMLElement).addEventListener("click", () => toggleBeside("held"));
 document.getElementById("viewer-crop")?.addEventListener("click", toggleCrop);
+the("viewer-draw-start", HTMLElement).addEventListener("click", draw);
 the("viewer-fill", HTMLElement).addEventListener("click", () => {
   if (document.fullscreenElement) void document.exitFullscreen(); else document.documentElement.requestFullscreen().catch(alertOf); // browsers refuse a dialog
 });
