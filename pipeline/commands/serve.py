@@ -129,7 +129,7 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
     url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
 
     class Server(uvicorn.Server):
-        """A server that prints its address when it is ready."""
+        """A server that prints its address when it is ready, and ends event streams when it stops."""
 
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
@@ -139,14 +139,19 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
                 if open_browser:
                     webbrowser.open(url)
 
+        async def shutdown(self, sockets: Any = None) -> None:
+            application.state.service.stopping.set()
+            await super().shutdown(sockets)
+
     log = click.get_current_context().find_root().meta.get(LOG)
+    application = create_app(project, options, [log.request] if log is not None else [])
     config = uvicorn.Config(
-        create_app(project, options, [log.request] if log is not None else []),
+        application,
         log_level="warning",
         log_config=None if log is not None else LOGGING_CONFIG,  # without one, its loggers say what ours say
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=3,  # an open event stream must not hold up Ctrl-C
+        timeout_graceful_shutdown=3,  # a slow answer must not hold up Ctrl-C
         h11_max_incomplete_event_size=64 * 1024,
         limit_concurrency=512,
         proxy_headers=False,

@@ -5,7 +5,8 @@ review (`review.py`).
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed, CuratedCluster, Waiting
@@ -19,12 +20,15 @@ def find_waiting(
 
     `clusters` are those after all decisions, `placed` the clusters of moved images.
     """
-    where = {image: cluster.id for cluster in clusters.values() for image in cluster.members} if _any_may_wait(
-        folded, clusters) else {}  # fmt: skip
+
+    @cache
+    def where() -> dict[str, str]:  # of every image of the library: only built for a decision that may wait
+        return {image: cluster.id for cluster in clusters.values() for image in cluster.members}
+
     result: list[Waiting] = []
 
     def gone(number: int, cluster: str, what: str) -> None:
-        now = Counter(where[image] for image in computed.former.get(cluster, ()) if image in where).most_common(3)
+        now = Counter(where()[image] for image in computed.former.get(cluster, ()) if image in where()).most_common(3)
         text = ", ".join(f"{count} in {name}" for name, count in now)
         tail = f"; of its images {text} now" if now else ""
         result.append(Waiting(number, f"{what}: cluster {cluster} is not there{tail}", now[0][0] if now else None))
@@ -46,23 +50,14 @@ def find_waiting(
             result.append(Waiting(number, f"the chosen representative {image} is not in {cluster} now", cluster))
     for number, merge in folded.merges:
         result += _merge_waits(number, merge, folded, computed, where)
-    for number, decision in folded.made.values():
-        if not any(image in computed.home for image in decision.images):
-            what = "that were split off" if isinstance(decision, d.Split) else "of the new cluster"
-            result.append(Waiting(number, f"none of the {len(decision.images)} images {what} is there"))
+    result += _made_waits(folded, computed)
     for number, move in folded.moves:
         result += _move_waits(number, move, folded, computed, clusters, placed)
     return sorted(result, key=lambda decision: decision.number)
 
 
-def _any_may_wait(folded: Fold, clusters: Mapping[str, CuratedCluster]) -> bool:
-    touched = {*folded.name, *folded.description, *folded.status, *folded.representative}
-    touched |= {cluster for _, merge in folded.merges for cluster in merge.clusters_touched()}
-    return any(cluster not in clusters for cluster in touched)
-
-
 def _merge_waits(
-    number: int, merge: d.Merge, folded: Fold, computed: Computed, where: Mapping[str, str]
+    number: int, merge: d.Merge, folded: Fold, computed: Computed, where: Callable[[], Mapping[str, str]]
 ) -> list[Waiting]:
     """A merge waits if none of its other clusters exists, unless the clustering itself merged them."""
     others = [cluster for cluster in merge.clusters if cluster != merge.into]
@@ -70,10 +65,20 @@ def _merge_waits(
         return []
     into = folded.resolve(merge.into)
     for cluster in others:
-        there = [where[image] for image in computed.former.get(cluster, ()) if image in where]
+        there = [where()[image] for image in computed.former.get(cluster, ()) if image in where()]
         if there and sum(cluster_now == into for cluster_now in there) * 2 >= len(there):
             return []
     return [Waiting(number, f"the merge into {merge.into}: {', '.join(others) or 'nothing else'} is not there")]
+
+
+def _made_waits(folded: Fold, computed: Computed) -> list[Waiting]:
+    """A cluster that people made waits while none of its images is there."""
+    result: list[Waiting] = []
+    for number, decision in folded.made.values():
+        if not any(image in computed.home for image in decision.images):
+            what = "that were split off" if isinstance(decision, d.Split) else "of the new cluster"
+            result.append(Waiting(number, f"none of the {len(decision.images)} images {what} is there"))
+    return result
 
 
 def _move_waits(

@@ -4,6 +4,7 @@ What belongs here: creating, starting and stopping them. Not here: their code (t
 (`routes/`).
 """
 
+from threading import Event
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -34,6 +35,7 @@ class Service:
     def __init__(self, project: Project, options: Options) -> None:
         self.project, self.options = project, options
         self.params = project.settings.service
+        self.stopping = Event()  # set before connections are waited for, so that what stays open ends
         layout = project.layout
         self.curation = _curation(project, read_only=options.read_only)
         self.library = Library(project, self.curation)

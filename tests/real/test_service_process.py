@@ -57,6 +57,19 @@ def test_it_prints_its_address_answers_and_ends_on_ctrl_c(site: Site) -> None:
         assert "Stopped." in said
 
 
+def test_ctrl_c_ends_it_at_once_and_in_one_line_while_a_page_is_open(site: Site) -> None:
+    with (
+        serving(site) as (url, process),
+        httpx.stream("GET", f"{url}/api/v1/categories/bollards/stream", timeout=60) as page,
+    ):
+        pieces = page.iter_text()  # kept: the connection closes with it
+        assert next(pieces)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert said == "Stopped.\n"
+        assert process.returncode == 0
+
+
 def test_killed_in_the_middle_the_queue_and_the_runs_are_there_again(site: Site) -> None:
     out = io.BytesIO()
     picture(KINDS["red"], 800).save(out, "PNG")

@@ -46,7 +46,7 @@ async def _pieces(service: Service, request: Request, slug: str, after: int | No
     last = last if after is None else min(after, last)
     yield f"retry: 3000\nid: {last}\n\n"
     silent = 0.0
-    while not await request.is_disconnected():
+    while not service.stopping.is_set() and not await request.is_disconnected():
         now, stored = await run_in_threadpool(_state, service, slug)
         if now > last:
             events = await run_in_threadpool(_decisions, service, slug, last)
