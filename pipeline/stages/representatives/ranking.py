@@ -9,6 +9,8 @@ import numpy as np
 
 from pipeline.settings import RepresentativeParams
 
+DECIMALS, ROUNDED_AWAY = 5, 2e-5  # of similarities that are compared; at least as far as rounding moves two apart
+
 
 @dataclass(frozen=True)
 class Represented:
@@ -47,15 +49,16 @@ def represent(vectors: np.ndarray, names: list[str], params: RepresentativeParam
     typical = data[core]
     nearest = typical @ data[core[0]]
     while len(chosen) < min(params.count, len(core)):
-        taken = set(chosen)
-        _, pick = min((value, row) for row, value in enumerate(_rounded(nearest)) if core[row] not in taken)
+        nearest[[core.index(row) for row in chosen]] = np.inf
+        near = np.flatnonzero(nearest <= nearest.min() + ROUNDED_AWAY).tolist()  # all that may be the least, rounded
+        _, pick = min(zip(_rounded(nearest[near]), near, strict=True))
         chosen.append(core[pick])
         nearest = np.maximum(nearest, typical @ typical[pick])
     return Represented(middle, similarity, order, chosen, float(similarity.mean()))
 
 
 def _rounded(values: np.ndarray) -> list[float]:
-    return [round(value, 5) for value in values.tolist()]
+    return [round(value, DECIMALS) for value in values.tolist()]
 
 
 def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,6 @@ changed (`figures.py`), what a decision does (`curation/replay.py`), output form
 A snapshot is immutable, so its readers see one consistent library. 100,000 images take about 100 MB.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,7 +126,7 @@ class Snapshot:
     @cached_property
     def clusters(self) -> dict[str, ClusterRow]:
         """Cluster id → its row in a list of clusters."""
-        names, groups = self.frame["image_id"], self.frame["group"].to_list()
+        names, groups = self.frame["image_id"], self._groups_by_cluster()
         chosen = self.frame["chosen"].to_list()
         result: dict[str, ClusterRow] = {}
         for cluster, rows in self.rows_by_cluster.items():
@@ -136,7 +135,7 @@ class Snapshot:
             figures = self.figures.get(cluster)
             cohesion = figures.represented.cohesion if figures else computed.get("cohesion")
             picked = self._representatives(rows, chosen, curated.representative if curated else None)
-            spread_over = _count_groups(groups, rows)
+            spread_over = groups.get(cluster, [])
             result[cluster] = {
                 "id": cluster,
                 "category": self.base.category,
@@ -159,6 +158,18 @@ class Snapshot:
             }
         return result
 
+    def _groups_by_cluster(self) -> dict[str, list[tuple[str, int]]]:
+        """Cluster id → its groups with their numbers of images, the largest first."""
+        counted = (
+            self.frame.lazy().filter((pl.col("state") == "clustered") & pl.col("group").is_not_null())
+            .group_by("cluster_id", "group").len().sort("group").sort("len", descending=True, maintain_order=True)
+            .collect()
+        )  # fmt: skip
+        result: dict[str, list[tuple[str, int]]] = {}
+        for cluster, group, number in counted.iter_rows():
+            result.setdefault(cluster, []).append((group, number))
+        return result
+
     def _representatives(self, rows: list[int], chosen: Sequence[int | None], face: str | None) -> list[int]:
         """The representative rows of a cluster, the main one first; `face` is the content hash that people chose."""
         spread = sorted((place, row) for row in rows if (place := chosen[row]) is not None)
@@ -175,11 +186,6 @@ class Snapshot:
     def records(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """These rows as dictionaries, in this order."""
         return self.frame[list(rows)].to_dicts() if rows else []
-
-
-def _count_groups(groups: list[str | None], rows: Sequence[int]) -> list[tuple[str, int]]:
-    counts = Counter(group for row in rows if (group := groups[row]) is not None)
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def make_snapshot(
