@@ -24,6 +24,7 @@ from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, decode
 
 _MODULE = "pipeline.adapters.decode_apart"
+_DIED = "Its decoder "  # how the reasons begin
 START_SECONDS = 120.0  # a start on a busy machine; no file is judged by it
 
 
@@ -43,7 +44,7 @@ class DecodingProcess:
         if isinstance(answer, int) and used:
             answer = self._ask(data, digest)
         if isinstance(answer, int):
-            return Rejected("broken", f"Its decoder crashed ({_cause(answer)}).", digest)
+            return Rejected("broken", f"{_DIED}crashed ({_cause(answer)}).", digest)
         return answer
 
     def close(self) -> None:
@@ -70,7 +71,7 @@ class DecodingProcess:
         code = process.wait()
         self.close()
         if too_long.is_set():
-            return Rejected("broken", f"Its decoder did not end within {seconds:g} s (images.decode_seconds).", digest)
+            return Rejected("broken", f"{_DIED}did not end within {seconds:g} s (images.decode_seconds).", digest)
         return code
 
     def _started(self) -> "subprocess.Popen[bytes]":
@@ -87,6 +88,11 @@ class DecodingProcess:
                 code = self._process.wait()
                 raise OSError(f"The process that decodes pictures did not start ({_cause(code)}).")
         return self._process
+
+
+def died(decoded: Decoded | Rejected) -> bool:
+    """Whether its decoder crashed, or had to be ended."""
+    return isinstance(decoded, Rejected) and decoded.reason.startswith(_DIED)
 
 
 def decode_apart(data: bytes, params: ImageParams, *, digest: str) -> Decoded | Rejected:

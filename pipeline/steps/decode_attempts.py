@@ -8,19 +8,27 @@ import threading
 from contextlib import AbstractContextManager
 from copy import copy
 
-from pipeline.adapters.decode_apart import DecodingProcess
+from pipeline.adapters.decode_apart import DecodingProcess, died
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Decoded, Rejected
 from pipeline.storage.attempts import DecodingLog
 
+CAREFUL = 1000  # files that are decoded apart because of another one: those of one origin lie together
+
 
 class CarefulAttempts:
-    """The `Attempts` of one category. With `every`, each file is decoded apart: this process must not die of one."""
+    """The `Attempts` of one category. With `every`, each file is decoded apart: this process must not die of one.
+
+    Until it is clear which file the last run died of, and after one that its decoder did die of, the next `CAREFUL`
+    files are decoded apart too, so that several such files cost one dead run and not one each.
+    """
 
     def __init__(self, log: DecodingLog, params: ImageParams, *, every: bool = False) -> None:
         self._log, self._every = log, every
         self._process = DecodingProcess(params)
         self._one_at_a_time = threading.Lock()  # its memory is in no budget
+        self._suspects, self._guilty = set(log.left), False
+        self._careful = CAREFUL if log.left else 0  # files
 
     def during(self, digest: str) -> AbstractContextManager[None]:
         """As of the log."""
@@ -28,15 +36,25 @@ class CarefulAttempts:
 
     def failed(self, digest: str) -> bool:
         """As of the log; every content where each file is decoded apart."""
-        return self._every or digest in self._log.failed
+        self._careful -= self._careful > 0
+        return self._every or self._careful > 0 or digest in self._log.failed
 
     def apart(self, data: bytes, digest: str, name: str) -> Decoded | Rejected:
         """Decode in a process of its own; what that survives is trusted again."""
         with self._one_at_a_time:
             decoded = self._process.decode(data, name)
+            self._judge(digest, guilty=died(decoded))
         if isinstance(decoded, Decoded) and digest in self._log.failed:
             self._log.survived(digest)
         return decoded
+
+    def _judge(self, digest: str, *, guilty: bool) -> None:
+        self._suspects.discard(digest)
+        self._guilty = self._guilty or guilty
+        if guilty:
+            self._careful = CAREFUL
+        elif not self._suspects and not self._guilty:
+            self._careful = 0
 
     def of_every_file(self) -> "CarefulAttempts":
         """The same log and process, and each file is decoded apart."""

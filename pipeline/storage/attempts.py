@@ -34,7 +34,8 @@ class DecodingLog:
         self._free: deque[int] = deque()
         self._slots = 0
         left = set(current.read_text(errors="replace").split()) if current.exists() else set[str]()
-        self.failed = _read(failed) | {digest for digest in left if len(digest) == _WIDTH - 1}
+        self.left = {digest for digest in left if len(digest) == _WIDTH - 1}  # by the process that died last
+        self.failed = _read(failed) | self.left
         if self.failed - _read(failed):
             self._store()
         current.parent.mkdir(parents=True, exist_ok=True)

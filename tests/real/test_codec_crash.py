@@ -70,6 +70,17 @@ def test_a_codec_that_crashes_costs_one_row_and_not_the_next_run(bench: Bench, t
     assert reasons(bench) == {"bollards/012-odd.png": "Its decoder crashed (SIGSEGV)."}
 
 
+def test_several_files_that_their_codec_crashes_on_cost_no_more_runs_than_one(bench: Bench, tmp_path: Path) -> None:
+    odd = [f"bollards/{seed:03d}-odd.png" for seed in (12, 15, 18, 21)]
+    for at, key in enumerate(odd):
+        picture((30, 180, 40), at).resize(ODD).save(bench.library / key)
+    what = "os.kill(os.getpid(), signal.SIGSEGV)"
+    assert finish(start(bench, tmp_path, what)) == -signal.SIGSEGV
+    assert finish(start(bench, tmp_path, what)) == 0
+    assert reasons(bench) == dict.fromkeys(odd, "Its decoder crashed (SIGSEGV).")
+    assert bench.images().height == 28
+
+
 def test_a_codec_that_never_ends_costs_one_row_once_its_run_was_killed(bench: Bench, tmp_path: Path) -> None:
     what = "time.sleep(3600)"
     odd = content_hash((bench.library / "bollards" / "012-odd.png").read_bytes())

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from pipeline.runtime.memory import trim
+from pipeline.runtime.torch_threads import has_torch
 
 Admit = Callable[[int], None]
 
@@ -30,6 +31,8 @@ def decoded_bytes(image: Image.Image) -> int:
     """The peak memory, in bytes, of decoding an opened image, estimated without decoding it."""
     stored = _STORED.get(image.mode, 4)
     further = _DECODER.get(image.format or "", 0)
+    if image.format == "WEBP" and not has_torch():  # Pillow keeps two canvases for playing
+        further = 8
     if image.info.get("progressive"):  # libjpeg keeps the coefficients of the whole picture
         further = 2 * len(image.getbands())
     return image.width * image.height * (stored + _SHOWN + further)
