@@ -25,7 +25,7 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.vectors import with_names
 
-CODE = 1  # increase when the same inputs give other objects
+CODE = 2  # increase when the same inputs give other objects
 CHOOSING = {"min_score", "labels", "max_per_image", "min_side", "nms", "detector"}  # settings that change the tables
 Tables = dict[str, tuple[pl.DataFrame, pl.Schema]]
 

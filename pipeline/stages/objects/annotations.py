@@ -146,18 +146,36 @@ def _coco(data: bytes) -> list[Picture] | None:
 
 
 def _coco_box(row: Mapping[str, Any], image: Mapping[str, Any] | None, names: Mapping[Any, str]) -> Found:
-    label = names.get(row.get("category_id"), "")
+    category = row.get("category_id")
+    label = names.get(category) or ("" if category is None else str(category))
     where = f"annotation {row.get('id')}"
     if image is None:
         return bad(f"{where} is about image {row.get('image_id')}, which the file does not list", label=label)
-    box, size = row.get("bbox"), _size(image)
-    values = [number(value) for value in cast("list[Any]", box)] if isinstance(box, list) else []
-    if len(values) != 4 or None in values:
+    if row.get("iscrowd") == 1:
+        return bad(f"{where} marks a crowd (iscrowd), not one object", label=label)
+    size, values = _size(image), _numbers(row.get("bbox")) or _around(row.get("segmentation"))
+    if len(values) != 4:
         return bad(f"{where} has no bbox of four numbers", label=label)
     if size is None:
         return bad(f"{where}: {_NO_SIZE}", label=label)
-    x, y, w, h = cast("list[float]", values)
+    x, y, w, h = values
     return Found(Box(x / size[0], y / size[1], w / size[0], h / size[1]), label, number(row.get("score")))
+
+
+def _around(outline: Any) -> list[float]:
+    """The box around COCO's polygons, each x and y in turn; empty if they are none."""
+    polygons = cast("list[Any]", outline) if isinstance(outline, list) else []
+    points = [_numbers(polygon) for polygon in polygons]
+    if not points or any(len(polygon) < 2 or len(polygon) % 2 for polygon in points):
+        return []
+    across, down = ([side for polygon in points for side in polygon[start::2]] for start in (0, 1))
+    return [min(across), min(down), max(across) - min(across), max(down) - min(down)]
+
+
+def _numbers(value: Any) -> list[float]:
+    """The numbers of a list from JSON; empty if anything else is in it."""
+    values = [number(one) for one in cast("list[Any]", value)] if isinstance(value, list) else []
+    return [] if None in values else cast("list[float]", values)
 
 
 def _size(row: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -54,6 +54,26 @@ def test_yolo_has_scores_polygons_and_numbers_without_names() -> None:
     assert boxes[1].box == pytest.approx((0.1, 0.1, 0.2, 0.3))
 
 
+def test_coco_has_polygons_without_a_box_and_classes_without_a_name() -> None:
+    outline = {"id": 1, "image_id": 1, "category_id": 99, "segmentation": [[20, 10, 60, 10], [60, 60, 20, 60]]}
+    (item,) = found(json.dumps(coco(annotations=[outline])), "x.json", "coco")
+    assert item.box == pytest.approx((0.1, 0.1, 0.2, 0.5))
+    assert (item.label, item.status) == ("99", "ok")
+
+
+def test_a_crowd_is_no_object() -> None:
+    crowd = {"id": 4, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40], "iscrowd": 1}
+    (item,) = found(json.dumps(coco(annotations=[crowd])), "x.json", "coco")
+    assert (item.status, item.problem) == ("bad_box", "annotation 4 marks a crowd (iscrowd), not one object")
+
+
+@pytest.mark.parametrize("outline", [[], [[]], [[1, 2, 3]], [[1, "x", 3, 4]], [{}], {"counts": [1], "size": [2, 3]}, 7])
+def test_what_is_no_polygon_is_no_box(outline: object) -> None:
+    row = {"id": 8, "image_id": 1, "category_id": 1, "segmentation": outline}
+    (item,) = found(json.dumps(coco(annotations=[row])), "x.json", "coco")
+    assert item.problem == "annotation 8 has no bbox of four numbers"
+
+
 @pytest.mark.parametrize(
     ("data", "form", "words"),
     [
