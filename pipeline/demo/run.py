@@ -8,9 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -37,17 +38,21 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
         root = _make(library, console)
     finally:
         console.close()
+    also: dict[str, Path] = {}
     if library == "objects":
-        settings = _run_both_units(root)
+        settings, also = _run_both_units(root)
     else:
         settings = _write_settings(library, root, single=single or (library == "stamps" and not categories))
         _run(settings, categories)
-    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds.\n{next_steps(settings)}")
+    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds.\n{next_steps(settings, also)}")
     return 0
 
 
-def _run_both_units(root: Path) -> Path:
-    """Run whole pictures and objects, print how well both agree with the truth; returns the settings of objects."""
+def _run_both_units(root: Path) -> tuple[Path, dict[str, Path]]:
+    """Run whole pictures and objects, print how well both agree with the truth.
+
+    Returns the settings of objects, and in words what else was made, with its settings.
+    """
     settings = {
         words: _write_settings(f"objects-{unit}", root, single=False, unit=unit) for words, unit in UNITS.items()
     }
@@ -57,15 +62,17 @@ def _run_both_units(root: Path) -> Path:
         (summary,) = _run(settings[words], ["bollards"])
         documents[words] = Path(summary["clusters_json"])
     print_comparison(root, documents)
-    return settings["objects"]
+    return settings.pop("objects"), settings
 
 
-def next_steps(settings: Path) -> str:
-    """The commands that show what a demo with these settings made, as they can be typed here."""
+def next_steps(settings: Path, also: Mapping[str, Path] = MappingProxyType({})) -> str:
+    """The commands that show what a demo with these settings made, as they can be typed here; `also` in words what else
+    was made, with its settings."""
     command = own_command()
     given = "" if settings.parent == Path("data") else f" --settings {settings}"
     dagster = f"\nSee every step in Dagster, under Lineage: {command} dev" if Path(WORKSPACE).exists() else ""
-    return f"Look at the clusters and name them: {command} serve --open{given}{dagster}"
+    others = "".join(f"\nThe same as {words}: {command} serve --open --settings {path}" for words, path in also.items())
+    return f"Look at the clusters and name them: {command} serve --open{given}{others}{dagster}"
 
 
 def _run(settings: Path, categories: Sequence[str]) -> list[dict[str, Any]]:
