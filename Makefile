@@ -90,5 +90,6 @@ settings: $(READY) ## Write image-cluster.yaml with every setting explained
 	@test ! -e image-cluster.yaml || { echo "image-cluster.yaml already exists." >&2; exit 1; }
 	$(BIN)/image-cluster settings > image-cluster.yaml
 
-clean: ## Remove the demo's libraries and results
-	rm -rf demo-library demo-library-stamps demo-library-objects data data-stamps data-objects-* .dagster
+clean: ## Remove the demos' libraries and results; a data directory of yours stays
+	test ! -e data/demo.yaml || rm -rf data .dagster
+	rm -rf demo-library demo-library-stamps demo-library-objects data-bollards data-stamps data-objects-*

@@ -97,9 +97,11 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
       image-cluster run --log-format json 2>> run.log
     """
     from pipeline.console import own_command, print_json, print_summary
+    from pipeline.demo.own_data import require_no_demo
     from pipeline.steps.each import raise_failures
     from pipeline.steps.run import run as run_steps
 
+    require_no_demo(project.settings.data_dir, project.settings.source.url)
     done = run_steps(project, categories, sample=sample)
     summaries = done.summaries()
     console_of(project).close()
@@ -152,10 +154,12 @@ def embed(project: "Project", categories: tuple[str, ...], sample: int | None, a
     Example:
       image-cluster embed ./photos --encoder packaged:efficientnet_lite2
     """
+    from pipeline.demo.own_data import require_no_demo
     from pipeline.steps.categories import select_categories
     from pipeline.steps.ingest import ingest
     from pipeline.steps.manifest import manifest
 
+    require_no_demo(project.settings.data_dir, project.settings.source.url)
     print_each(
         project, select_categories(project, categories),
         lambda slug: [manifest(project, slug, sample=sample), *ingest(project, slug)], as_json=as_json,

@@ -173,3 +173,12 @@ def test_a_run_ends_with_the_command_that_shows_the_clusters_unless_nothing_is_n
     assert re.search(rf"{look}\S*image-cluster serve --open --out d\n", call("run", "library", "--out", "d").stderr)
     assert look not in call("run", "library", "--out", "d").stderr
     assert look not in call("run", "library", "--out", "e", "--quiet").stderr
+
+
+@pytest.mark.parametrize("command", ["run", "embed"])
+def test_the_demo_is_not_taken_for_a_library_whose_images_are_gone(library: Path, command: str) -> None:
+    Path("data").mkdir()
+    Path("data/demo.yaml").write_text("source:\n  url: demo-library\n")
+    found = call(command, "library")
+    assert found.exit_code == 2
+    assert "data/ holds the results of the demo" in found.stderr

@@ -20,6 +20,7 @@ from pipeline.console import Console, own_command, print_summary
 from pipeline.dagster_home import INSTANCE, dagster_environment
 from pipeline.demo.bollards import CARS, write_boxes, write_library
 from pipeline.demo.compare import UNITS, print_comparison
+from pipeline.demo.own_data import MARK
 from pipeline.dev import WORKSPACE
 from pipeline.errors import DemoError
 
@@ -114,7 +115,7 @@ def _write_settings(library: str, root: Path, *, single: bool, unit: str = "") -
         Path("data") if library == "bollards" and not Path("image-cluster.yaml").exists() else Path(f"data-{library}")
     )
     data.mkdir(parents=True, exist_ok=True)
-    path = data / "demo.yaml"
+    path = data / MARK
     categories = "single" if single else "all"
     objects = f"objects:\n  unit: {unit}\n" if unit else ""
     text = f"data_dir: {data}\nsource:\n  url: {root}\n  categories: {categories}\n{objects}"
