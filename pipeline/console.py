@@ -5,6 +5,7 @@ What belongs here: formatting. Not here: commands (`cli.py`). Rich is imported w
 
 import csv
 import json
+import re
 import shutil
 import sys
 from time import monotonic
@@ -15,6 +16,7 @@ import click
 from pipeline.stages.published.spreadsheet import as_text
 
 FEW = 5  # steps that foretell nothing: the first ones wait for what is loaded
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 SOON = 0.5  # seconds in which a rate says nothing yet: what was there already counts as done at once
 PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
 # The first words of the phases whose steps are images. Others count comparisons, clusterings or files.
@@ -33,6 +35,7 @@ class Console:
 
     def notice(self, text: str) -> None:
         if not self.quiet:
+            text = harmless(text)
             if self._bars is not None:
                 self._bars.console.print(text, markup=False, highlight=False)
             else:
@@ -114,6 +117,15 @@ def many(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def harmless(text: str) -> str:
+    """`text` for a terminal: control characters of file and folder names as \\xNN, so that none is obeyed."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _say(text: str) -> None:
+    click.echo(harmless(text))
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
@@ -122,7 +134,7 @@ def print_json(value: Any) -> None:
 def print_summary(summary: dict[str, Any]) -> None:
     """The figures of one category's run as a table on stdout; of one that failed, the reason."""
     if "failed" in summary:
-        click.echo(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
+        _say(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
         return
     entries = "objects" if "objects" in summary else "images"
     reasons = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in summary["set_aside_reasons"].items())
@@ -138,18 +150,18 @@ def print_summary(summary: dict[str, Any]) -> None:
         ("seconds", _seconds(summary["seconds"])),
     ]  # fmt: skip
     width = max(len(name) for name, _ in rows)
-    click.echo(f"\n{summary['category']}")
+    _say(f"\n{summary['category']}")
     for name, value in rows:
-        click.echo(f"  {name:<{width}}  {value}")
+        _say(f"  {name:<{width}}  {value}")
     if summary.get("clustering"):
-        click.echo(f"  Clustering {summary['clustering']}")
+        _say(f"  Clustering {summary['clustering']}")
     if summary["nothing_new"]:
-        click.echo("  Nothing is new: what was published stays as it is.")
+        _say("  Nothing is new: what was published stays as it is.")
     elif summary["headline"]:
-        click.echo(f"  {summary['headline']}")
+        _say(f"  {summary['headline']}")
     if summary["warning"]:
-        click.echo(f"  {summary['warning']}")
-    click.echo(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
+        _say(f"  {summary['warning']}")
+    _say(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
 
 
 def _seconds(steps: dict[str, float]) -> str:
@@ -199,4 +211,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 def _cell(value: Any) -> str:
     """One value of a row: nothing for None, and neither a tab nor a line end, which would break the row."""
-    return "" if value is None else " ".join(str(value).split("\t")).replace("\n", " ")
+    return "" if value is None else harmless(" ".join(str(value).split("\t")).replace("\n", " "))

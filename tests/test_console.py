@@ -1,10 +1,11 @@
 """What the command line says while it works."""
 
+import json
 from typing import Any
 
 import pytest
 
-from pipeline.console import Console, print_summary
+from pipeline.console import Console, print_json, print_rows, print_summary
 
 
 def test_before_the_first_image_is_done_progress_says_how_many_there_are(
@@ -81,3 +82,15 @@ def test_the_figures_of_a_run_are_in_words_that_need_no_second_look(capsys: pyte
     said = capsys.readouterr().out
     assert "new              nothing" in said
     assert "seconds          under 0.1" in said
+
+
+def test_a_terminal_obeys_no_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "esc\x1b]0;title\x07\x1b[2J\r\x9b31m"
+    Console().notice(f"Skipped: {name}\nand more")
+    print_rows([{"key": name, "tab": "a\tb"}])
+    print_summary({"category": name, "failed": name})
+    said = capsys.readouterr()
+    assert said.err == "Skipped: esc\\x1b]0;title\\x07\\x1b[2J\\x0d\\x9b31m\nand more\n"
+    assert not [letter for letter in said.out if ord(letter) < 32 and letter not in "\n\t"]
+    print_json([name])
+    assert json.loads(capsys.readouterr().out) == [name]

@@ -82,7 +82,9 @@ def say(text: str) -> None:
     context = click.get_current_context(silent=True)
     log = context.find_root().meta.get(LOG) if context is not None else None
     if log is None:
-        click.echo(text, err=True)
+        from pipeline.console import harmless
+
+        click.echo(harmless(text), err=True)
     else:
         log.error(text.strip().removeprefix("Error: "))
 

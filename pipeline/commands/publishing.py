@@ -121,14 +121,14 @@ def changes(
       image-cluster changes --since 9 --until 12
       image-cluster changes --since 12 --json | jq '.[0].summary'
     """
-    from pipeline.console import print_json
+    from pipeline.console import harmless, print_json
     from pipeline.steps.published_sets import changes_since, markdown
 
     documents = [changes_since(project, slug, since, until) for slug in _slugs(project, categories)]
     if as_json:
         print_json(documents)
         return
-    text = "\n".join(markdown(project, document) for document in documents)
+    text = harmless("\n".join(markdown(project, document) for document in documents))
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown

@@ -7,7 +7,6 @@ Loading the program takes some tenths of a second, in which Python would answer 
 because until then nothing can be done about that.
 """
 
-import contextlib
 import os
 import signal
 
@@ -17,8 +16,10 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 def end_at_once(number: int, _frame: object) -> None:
     """Say in one line that the program was stopped, and end it without any cleaning up."""
-    with contextlib.suppress(OSError):  # the terminal is gone
+    try:  # noqa: SIM105  # contextlib takes longer to load than all else here
         os.write(2, b"\nStopped.\n")
+    except OSError:
+        pass  # the terminal is gone
     os._exit(BY_SIGNAL + number)
 
 

@@ -103,12 +103,14 @@ def select_images(
 
 def write_table(images: pl.DataFrame, form: TableFormat, file: IO[bytes]) -> None:
     """The rows as CSV (tags separated by `;`; see `spreadsheet.py`), as a JSON list, or as Parquet."""
+    buffer = io.BytesIO()  # Polars would hide why a file or a pipe takes no more
     if form == "parquet":
-        images.write_parquet(file)
+        images.write_parquet(buffer)
     elif form == "json":
-        file.write(json.dumps(images.to_dicts(), indent=2, ensure_ascii=False).encode() + b"\n")
+        buffer.write(json.dumps(images.to_dicts(), indent=2, ensure_ascii=False).encode() + b"\n")
     else:
-        _spreadsheet(images).write_csv(file)
+        _spreadsheet(images).write_csv(buffer)
+    file.write(buffer.getbuffer())
 
 
 def _spreadsheet(images: pl.DataFrame) -> pl.DataFrame:

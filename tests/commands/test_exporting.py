@@ -1,6 +1,8 @@
 """`image-cluster export` as a person or a script uses it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,16 @@ def test_the_table_goes_to_stdout_for_pipes(bench: Bench) -> None:
     assert head.startswith("key,image_id,content_hash,category,group,state,cluster_id,cluster_name")
     assert len(rows) == 16
     assert "Exported 16 images." in done.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "coco"])
+def test_a_reader_that_goes_away_is_no_error(bench: Bench, form: str) -> None:
+    words = f"{sys.executable} -m pipeline.cli export --as {form} --quiet --out {bench.data}"
+    done = subprocess.run(
+        ["bash", "-c", f"{words} | true; exit ${{PIPESTATUS[0]}}"], cwd=Path(__file__).parents[2], capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_files_need_a_place_and_say_how_many_were_written(bench: Bench, tmp_path: Path) -> None:
