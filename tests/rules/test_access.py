@@ -27,6 +27,8 @@ WRITES = {
     "/categories/{category}/belonging": NOTHING,
     "/categories/{category}/decisions": DECIDES,
     "/categories/{category}/decisions/batch": DECIDES,
+    "/categories/{category}/encoder": RUNS,
+    "/categories/{category}/encoder/compare": RUNS,
     "/categories/{category}/granularity": RUNS,
     "/categories/{category}/granularity/compare": RUNS,
     "/categories/{category}/import": DECIDES,
