@@ -71,8 +71,9 @@ def adopt_catalogue(project: Project, slug: str, data: bytes, file: str) -> Adop
     adoption = _match(project, slug, read_catalogue(data, file))
     if adoption.unknown and not adoption.matched:
         keys = images_table(project, slug)["key"]
+        count = len(adoption.unknown)
         raise DecisionError(
-            f"None of the {len(adoption.unknown)} images of {file} is in {slug}: it names for example "
+            f"{file} names {count:,} {'image' if count == 1 else 'images'}, and none of them is in {slug}: for example "
             f"{adoption.unknown[0]!r}, and a key here is {keys[0] if len(keys) else 'none yet'!r}. Nothing was decided."
         )
     return adoption

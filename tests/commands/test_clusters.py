@@ -234,7 +234,7 @@ def test_rows_find_their_images_by_the_end_of_a_key_and_kinds_differ_by_more_tha
     file.write_text("key;label\nno-such.jpg;Pale\n", encoding="utf-8")
     refused = run("adopt", str(file))
     assert refused.exit_code == 2
-    assert "None of the 1 images" in refused.stderr
+    assert "names 1 image, and none of them is in" in refused.stderr
 
 
 def test_a_file_that_does_not_say_what_to_adopt_is_refused(run: Run, tmp_path: Path) -> None:

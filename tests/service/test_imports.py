@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.service.page import language
+from pipeline.service.page.said import said
 from pipeline.service.routes import imports
 from pipeline.stages.published.sidecar import sidecar
 from tests.service.site import Client, Site, problem
@@ -26,6 +28,34 @@ def send(client: Client, files: list[tuple[str, bytes]] | None = None, **fields:
     parts = [("files", (name, data)) for name, data in files or []]
     answer = client.post(IMPORT, data=fields, files=parts or None)
     return answer.raise_for_status().json()
+
+
+@pytest.mark.parametrize(
+    ("source", "files"),
+    [
+        ("csv", []),
+        ("csv", [("a.csv", b"")]),
+        ("csv", [("a.csv", b"picture,kind\na,b\n")]),
+        ("csv", [("a.csv", b"key,cluster\nnot/there.png,Birds\n")]),
+        ("csv", [("a.csv", b"key,cluster\nde-000-800w.png," + b"x" * 200 + b"\n")]),
+        ("csv", [("a.csv", b"key,cluster\n"), ("b.csv", b"key,cluster\n")]),
+        ("xmp", []),
+        ("xmp", [("a.xmp", b"no sidecar")]),
+    ],
+)
+def test_what_cannot_be_imported_is_said_in_the_language_of_the_page(
+    site: Site, source: str, files: list[tuple[str, bytes]]
+) -> None:
+    with site.serve() as client:
+        parts = [("files", (name, data)) for name, data in files]
+        refused = problem(client.post(IMPORT, data={"source": source}, files=parts or None), 422)
+    assert "1 images" not in refused["detail"]
+    assert "1 files" not in refused["detail"]
+    language.speak("de")
+    try:
+        assert said(refused["detail"]) != refused["detail"]
+    finally:
+        language.speak("en")
 
 
 def test_folders_are_adopted_as_clusters_after_a_preview_and_one_undo_takes_it_back(site: Site) -> None:

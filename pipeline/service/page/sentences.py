@@ -106,6 +106,29 @@ PROBLEMS = (
     "The image {image} has no vector: it is not embedded yet; run again.",
     "The run {run} has ended already: {state}.", "Wrong token. It was set where the service was started.",
     "{category} was never published. Run it first.",
+    "The images of {category} lie in no folders of their own, so there is nothing to adopt.",
+    (
+        "{file} names {images}, and none of them is in {category}: for example {key}, and a key here is {example}. "
+        "Nothing was decided."
+    ),
+    "No XMP sidecar of those sent is of an image of {category}: {example}. Nothing was decided.",
+    "Send the CSV file as `files`.", "Send the sidecars as `files`.",
+    "{count} files were sent; an import reads one CSV file.",
+    (
+        "{file} needs a column for the image ({columns}) and one for its cluster ({names}) or its tags ({tags}); "
+        "it has {header}."
+    ),
+    "Nothing was decided: the name {name}: {problem}.", "Nothing was decided: the tag {name}: {problem}.",
+    "The folder {folder} cannot be opened: {problem}.",
+    "{folder} is no folder that can be chosen here. It must lie below: {places}.",
+    (
+        "There is no index that this can be compared with: nothing is embedded yet, or with another encoder. "
+        "Run `image-cluster run` first."
+    ),
+    "The image {image} was set aside as {set_aside}, so it is not served.",
+    "The image {image} was set aside as {set_aside}, so it has no regions.",
+    "The original has {size} MB; service.max_original_megabytes is {limit}.",
+    "The object {key} is no longer the image that was read. Run its category again.",
 )  # fmt: skip
 # headlines of what was published; the page alone shows them
 NEWS = (

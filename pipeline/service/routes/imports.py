@@ -124,7 +124,7 @@ def _plan(service: Service, slug: str, source: Source, files: Sequence[UploadFil
         if len(files) > 1:
             raise Problem(422, "too-many-files", f"{len(files)} files were sent; an import reads one CSV file.")
         return adopt_catalogue(project, slug, files[0].file.read(), files[0].filename or "the file")
-    return adopt_documents(project, slug, _sidecars(files), under, f"of the {len(files)} files")
+    return adopt_documents(project, slug, _sidecars(files), under, "of those sent")
 
 
 def _sidecars(files: Sequence[UploadFile]) -> Iterator[tuple[str, bytes | None]]:

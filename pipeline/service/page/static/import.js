@@ -1,7 +1,7 @@
 // @ts-check
 // Importing names and tags: choosing where they are, seeing what would happen, doing it. One undo takes it back.
 
-import { actor, alertOf, api, base, done, made, slug, the } from "./common.js";
+import { actor, alertOf, api, base, done, made, Refused, slug, the } from "./common.js";
 import { many, num, t } from "./words.js";
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("import"));
@@ -20,6 +20,8 @@ function files() {
 
 /** @param {boolean} apply */
 function ask(apply) {
+  const without = source() !== "folders" && !files().length;
+  if (without) throw new Refused(source() === "xmp" ? t("Choose the folder or the files of the sidecars first.") : t("Choose the CSV file first."), 0);
   const body = new FormData();
   body.set("source", source());
   body.set("under", String(new FormData(form ?? undefined).get("under") ?? ""));
