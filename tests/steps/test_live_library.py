@@ -1,6 +1,7 @@
 """Two machines work on one library in a bucket, and neither loses what the other did."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -8,7 +9,8 @@ from pipeline.adapters.lease import Lease
 from pipeline.errors import DataCopyError, LeaseHeldError, LeaseLostError, SettingsError
 from pipeline.steps import live_library
 from pipeline.steps.categories import categories
-from pipeline.steps.data_copy import listed
+from pipeline.steps.copy_guards import record
+from pipeline.steps.data_copy import copy_out, listed
 from pipeline.steps.live_library import bring_up, opened, require_shared_decisions, writing
 from pipeline.storage.source_record import record_of, write_source
 from tests.steps.named_library import name_all, names
@@ -216,3 +218,39 @@ def test_a_service_that_was_there_before_the_first_run_takes_the_library_of_anot
     anna.run_here()
     assert ben.read()
     assert state(ben) == state(anna)
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-1), timedelta(hours=1)])
+def test_a_machine_with_a_clock_that_is_an_hour_off_takes_its_turn_like_any_other(
+    anna: Machine, ben: Machine, url: str, off: timedelta
+) -> None:
+    ben.now += off
+    for number in range(3):
+        add(anna.library, f"posts/de/{200 + number}-800w.png", "red", 200 + number)
+        first, second = (anna, ben) if number % 2 else (ben, anna)
+        assert first.run_here()["posts"]["read"] == (1 if number else 37)
+        assert second.run_here()["posts"]["read"] == 0
+    anna.read()
+    ben.read()
+    assert state(ben) == state(anna)
+    assert listed(anna.project(), url)[0]["snapshot"] == record(anna.project())[url]
+
+
+def test_a_library_of_more_than_a_thousand_files_goes_on_after_an_interruption_without_sending_them_again(
+    anna: Machine, ben: Machine, url: str
+) -> None:
+    """A listing of a bucket has 1,000 objects a page; what is there already is found on all of its pages."""
+    anna.run()
+    folder = anna.data / "contents"
+    folder.mkdir(exist_ok=True)
+    for number in range(1100):
+        (folder / f"{number}.txt").write_text(str(number))
+    with pytest.raises(KeyboardInterrupt):
+        copy_out(anna.project(), url, before_publishing=_interrupted)
+    assert copy_out(anna.project(), url).moved == 0
+    ben.read()
+    assert len(list((ben.data / "contents").glob("*.txt"))) == 1100
+
+
+def _interrupted() -> None:
+    raise KeyboardInterrupt

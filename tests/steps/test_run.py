@@ -59,6 +59,7 @@ class Bench:
         self.library, self.data, self.settings = library, data, settings
         self.encoder = MeanColourEncoder()
         self.notices: list[str] = []
+        self.now = datetime(2026, 11, 21, tzinfo=UTC)
 
     def project(self) -> Project:
         sections = {"reduced": {"method": "pca"}, **self.settings}
@@ -67,7 +68,7 @@ class Bench:
         project = Project(
             Settings.model_validate(values),
             encoder=lambda: self.encoder,
-            clock=lambda: datetime(2026, 11, 21, tzinfo=UTC),
+            clock=lambda: self.now,
         )
         project.talk = self
         return project
