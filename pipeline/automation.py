@@ -142,7 +142,7 @@ def _open_within_deadline(resource: ProjectResource, log: logging.Logger) -> Pro
     seconds = settings.automation.deadline_seconds
     patience = {"timeout_seconds": min(seconds, settings.source.timeout_seconds),
                 "retry_seconds": min(seconds, settings.source.retry_seconds)}  # fmt: skip
-    patient, project = resource.open(log, source=patience), resource.open(log)
+    patient, project = resource.look(log, source=patience), resource.look(log)
     project.bucket = DeadlineBucket(lambda: patient.bucket, settings.source.url, seconds)
     return project
 

@@ -26,7 +26,8 @@ from pipeline.definitions import build_defs
 from pipeline.errors import ImageClusterError, SettingsError
 from pipeline.steps.categories import select_categories
 from pipeline.steps.data_directory import Talk
-from pipeline.steps.project import Report
+from pipeline.steps.live_library import writing
+from pipeline.steps.project import Project, Report
 from pipeline.steps.run import CategoryRun
 from pipeline.storage.layout import goes_on_as
 from resources.bucket import BucketResource
@@ -65,7 +66,12 @@ def run_job(settings_file: Path, wanted: Sequence[str] = (), *, project: Project
     if not os.environ.get("DAGSTER_HOME"):
         raise SettingsError("DAGSTER_HOME is not set. Set it to the folder that holds dagster.yaml, as make demo does.")
     resource = project or ConsoleProject(settings_file=str(settings_file), bucket=BucketResource())
-    opened = resource.open(logging.getLogger(__name__))
+    opened = resource.look(logging.getLogger(__name__))
+    with writing(opened):  # `execute_in_process` uses no executor, and one lease is enough for all of them
+        return _run_each(resource, opened, wanted)
+
+
+def _run_each(resource: ProjectResource, opened: Project, wanted: Sequence[str]) -> int:
     slugs = select_categories(opened, wanted)
     job = build_defs(resource_overrides={"project": resource}).resolve_job_def(JOB_NAME)
     summaries: list[dict[str, Any]] = []

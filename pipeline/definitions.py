@@ -38,6 +38,7 @@ from pipeline.automation import JOB_NAME, REFRESH, accept_candidate, bucket_sens
 from pipeline.settings import AutomationParams, load_settings
 from resources.bucket import BucketResource
 from resources.project import ProjectResource
+from resources.run_lease import leased
 
 ASSET_MODULES: list[ModuleType] = [
     manifest, images, objects, embeddings, duplicates, reduced, labels, identities, representatives, similarity,
@@ -56,14 +57,15 @@ def build_defs(
     # uses the smaller number, one category per run. That is intended.
     warnings.filterwarnings("ignore", message=f"Asset job {JOB_NAME} materializes assets with varying BackfillPolicies")
     params = automation or AutomationParams()
+    resources = {"project": ProjectResource(bucket=BucketResource()), **(resource_overrides or {})}
     return dg.Definitions(
         assets=dg.load_assets_from_modules(ASSET_MODULES),
         asset_checks=dg.load_asset_checks_from_modules(ASSET_MODULES),
         jobs=[REFRESH, accept_candidate],
         schedules=[nightly_schedule(params)],
         sensors=[bucket_sensor(params)],
-        resources={"project": ProjectResource(bucket=BucketResource()), **(resource_overrides or {})},
-        executor=dg.in_process_executor,
+        resources=resources,
+        executor=leased(resources["project"]),
     )
 
 

@@ -21,6 +21,7 @@ from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.manifest.bucket import Bucket
 from pipeline.steps.data_directory import Talk
 from pipeline.steps.decided import tells_how_fine
+from pipeline.steps.live_library import require_lease
 from pipeline.steps.project import Project
 from resources.bucket import BucketResource
 
@@ -38,24 +39,26 @@ class ProjectResource(dg.ConfigurableResource[Any]):
     bucket: BucketResource = Field(description="Where the images are.")
 
     def settings(self) -> Settings:
-        """The settings, read from the file now. Raises `SettingsError`."""
-        return load_settings(Path(self.settings_file) if self.settings_file else None)
+        """The settings, read from the file now, with the library that the environment names. Raises `SettingsError`."""
+        read = load_settings(Path(self.settings_file) if self.settings_file else None)
+        url = os.environ.get(DATA_VARIABLE)
+        return with_overrides(read, {"data": {"url": url}}) if url else read
 
     def open(self, log: logging.Logger, **overrides: Mapping[str, Any]) -> Project:
-        """The project, with a run's overrides of each section of the settings (`reduced={"seed": 1}`).
+        """The project for a step, with a run's overrides of each section of the settings (`reduced={"seed": 1}`).
 
-        Raises `SettingsError` if the settings are invalid with the overrides.
+        Raises `SettingsError` if the settings are invalid with the overrides, or if the library is in a bucket and the
+        run does not hold it (`run_lease.py`).
         """
-        settings = with_overrides(self.settings(), overrides)
-        if settings.data.url is not None or os.environ.get(DATA_VARIABLE):
-            raise SettingsError(
-                "Dagster does not work on a library in a bucket (data.url): its steps would each need the lease. Leave "
-                "data.url out, and copy before and after its runs (image-cluster data copy), or schedule "
-                "`image-cluster run`."
-            )
+        project = self.look(log, **overrides)
+        require_lease(project)
+        return project
+
+    def look(self, log: logging.Logger, **overrides: Mapping[str, Any]) -> Project:
+        """The project for who only reads what is stored here, as a sensor. Raises `SettingsError`."""
         return _Project(
-            settings, self.bucket, encoder=self.encoder_factory(), talk=self.talk(log),
-            granularity_given=tells_how_fine(overrides.get("labels", {})),
+            with_overrides(self.settings(), overrides), self.bucket, encoder=self.encoder_factory(),
+            talk=self.talk(log), granularity_given=tells_how_fine(overrides.get("labels", {})),
             encoder_given="spec" in overrides.get("encoder", {}),
         )  # fmt: skip
 

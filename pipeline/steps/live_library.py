@@ -23,10 +23,11 @@ from pipeline.steps.copy_guards import PARTLY, record
 from pipeline.steps.curation import DATABASE_VARIABLE, database_of
 from pipeline.steps.data_copy import Copied, copy_in, copy_out, open_copies
 from pipeline.steps.project import Project
-from pipeline.storage.layout import MADE_AGAIN
+from pipeline.storage.layout import MADE_AGAIN, read_slugs, write_slugs
 
 Access = Literal["none", "read", "decide", "write"]
 LOOK_SECONDS = 0.2
+_held: list[Path] = []  # the data directories that this process writes into under a lease
 
 
 @contextmanager
@@ -64,6 +65,7 @@ def writing(project: Project) -> Generator[None]:
             notice=project.talk.notice,
         )  # fmt: skip
         lease.acquire(params.wait_seconds)
+        _held.append(project.settings.data_dir)
         try:
             _copy_down(project, store)
             try:
@@ -76,7 +78,17 @@ def writing(project: Project) -> Generator[None]:
                 raise
             _copy_up(project, url, lease)
         finally:
+            _held.remove(project.settings.data_dir)
             _hand_back(project, lease)
+
+
+def require_lease(project: Project) -> None:
+    """Raise `SettingsError` unless this process holds the library that a step would write into."""
+    if project.settings.data.url is not None and project.settings.data_dir not in _held:
+        raise SettingsError(
+            f"This run does not hold the library in {project.settings.data.url}. Its executor takes the lease: use "
+            "that of the project, and leave data.url out of the settings that only one run has."
+        )
 
 
 def bring_up(project: Project) -> bool:
@@ -137,6 +149,7 @@ def _copy_down(project: Project, store: SnapshotStore) -> bool:
     newest, url, here = store.newest(), store.url, project.settings.data_dir
     if newest is None or record(project).get(url) == newest.name:
         return False
+    slugs = read_slugs(project.layout)
     try:
         copied = copy_in(project, url, expendable=MADE_AGAIN)
     except DataCopyError as error:
@@ -145,13 +158,25 @@ def _copy_down(project: Project, store: SnapshotStore) -> bool:
             f"what is here: image-cluster data copy {url} {here} --replace. To put what is here in its place: "
             f"image-cluster data copy {here} {url} --replace."
         ) from error
+    _keep_new_categories(project, slugs)
     project.talk.notice(f"{_moved(copied)} copied from {url}.")
     return True
 
 
+def _keep_new_categories(project: Project, before: dict[str, str]) -> None:
+    """Names that were noted here for new folders stay: a run or a queue asks for the category by them."""
+    now = read_slugs(project.layout)
+    new = {slug: name for slug, name in before.items() if slug not in now and name not in now.values()}
+    if new:
+        write_slugs(project.layout, {**now, **new})
+
+
 def _copy_up(project: Project, url: str, lease: Lease) -> None:
-    if not project.layout.slugs.exists():  # nothing was ever run
+    made = project.store.slugs_with("manifest")
+    if not made and not project.layout.slugs.exists():  # nothing was ever run
         return
+    if not project.layout.slugs.exists():  # Dagster was given a partition by hand
+        write_slugs(project.layout, {slug: project.category_of(slug) for slug in made})
     try:
         lease.confirm()
         copied = copy_out(project, url, before_publishing=lease.confirm)
