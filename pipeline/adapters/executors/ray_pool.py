@@ -155,9 +155,11 @@ class RayPool:
                 tasks.done[task.number] = (task.keys, result)
 
     def _result(self, ref: Ref) -> TaskResult | None:
+        """The result of a task that ended; None if its worker is gone, or the machine on which the result was kept."""
+        gone = self._ray.exceptions
         try:
             result: TaskResult = self._ray.get(ref)
-        except self._ray.exceptions.RayActorError:
+        except (gone.RayActorError, gone.ObjectLostError):
             return None
         self.work.tasks += 1
         self.work.seconds += result.seconds
