@@ -113,18 +113,24 @@ def _exchange(process: "subprocess.Popen[bytes]", head: bytes, data: bytes) -> D
             return None
         answer: dict[str, Any] = json.loads(values)
         length = int(answer.pop("pixel_bytes"))
-        pixels = taken.read(length)
-        return _decoded(answer, pixels) if len(pixels) == length else None
-    except (OSError, ValueError, LookupError, TypeError):  # a pipe is gone, or what came through it is no answer
+        pixels = np.empty(length, np.uint8)  # torch warns of arrays that cannot be written to
+        return _decoded(answer, pixels) if taken.readinto(pixels.data) == length else None
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        MemoryError,
+    ):  # a pipe is gone, or what came through it is no answer
         return None
 
 
-def _decoded(values: dict[str, Any], pixels: bytes) -> Decoded | Rejected:
+def _decoded(values: dict[str, Any], pixels: np.ndarray) -> Decoded | Rejected:
     if "status" in values:
         return Rejected(**values)
     taken = values.pop("taken_at")
-    array = np.frombuffer(pixels, np.uint8).reshape(values.pop("shape"))
-    return Decoded(**values, taken_at=datetime.fromisoformat(taken) if taken else None, pixels=array)
+    shape = values.pop("shape")
+    return Decoded(**values, taken_at=datetime.fromisoformat(taken) if taken else None, pixels=pixels.reshape(shape))
 
 
 def _kill_after(process: "subprocess.Popen[bytes]", seconds: float, happened: threading.Event) -> threading.Timer:

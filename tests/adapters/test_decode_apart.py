@@ -23,6 +23,7 @@ def test_the_image_is_the_same() -> None:
     for field in fields(ImageInfo):
         assert getattr(apart, field.name) == getattr(here, field.name)
     np.testing.assert_array_equal(apart.pixels, here.pixels)
+    assert apart.pixels.flags.writeable  # torch warns people of arrays that are not
 
 
 def test_a_file_that_is_no_image_gets_its_reason() -> None:
