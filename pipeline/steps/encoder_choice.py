@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.adapters.encoders.shortlist import SHORTLIST, weights_here
 from pipeline.curation import decisions as d
 from pipeline.curation.events import Event
 from pipeline.errors import DecisionError, UnknownNameError
@@ -67,6 +66,8 @@ def choose_encoder(
 def encoders_here(project: Project, slug: str) -> list[str]:
     """The specs that a person may choose without fetching anything: recommended ones whose weights are here, and what
     this data directory was embedded with."""
+    from pipeline.adapters.encoders.shortlist import SHORTLIST
+
     rates = project.layout.embedding_rates
     used = [*json.loads(rates.read_text(encoding="utf-8"))] if rates.exists() else []
     known = [choice.spec for choice in SHORTLIST] + [project.settings.encoder.spec, embedded_spec(project, slug), *used]
@@ -84,6 +85,8 @@ def require_here(project: Project, slug: str, spec: str) -> None:
 
 
 def _is_here(spec: str, used: Iterable[str]) -> bool:
+    from pipeline.adapters.encoders.shortlist import weights_here  # brings numpy, which listing clusters does not need
+
     try:
         here = weights_here(spec)
     except UnknownNameError:  # used by a version that knew further families
