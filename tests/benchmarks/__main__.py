@@ -27,6 +27,7 @@ BENCHES: dict[str, list[str]] = {
     "embedding-vit": ["bench_embedding", "--encoder", "vit", "--images", "80"],
     "bucket": ["bench_bucket"],
     "first-run": ["bench_first_run"],
+    "driver": ["bench_driver"],
     "nights": ["bench_nights_cost"],
     "nights-large": ["bench_nights_cost", "--images", "100000"],
     "grouping": ["bench_clustering", "--sizes", "2500,10000"],
