@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.adopting import adopt
 from pipeline.commands.agent import mcp
 from pipeline.commands.clusters import clusters
 from pipeline.commands.common import (
@@ -356,7 +357,7 @@ def dev(host: str, port: int) -> None:
 main.add_command(backup)
 main.add_command(carry_over)
 main.add_command(changes)
-for _command in COMMANDS:
+for _command in (*COMMANDS, adopt):
     clusters.add_command(_command)
 main.add_command(clusters)
 main.add_command(data)

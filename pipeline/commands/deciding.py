@@ -1,11 +1,11 @@
 """`image-cluster clusters rename …`: the commands that record decisions.
 
 What belongs here: arguments and output. Not here: the effect of a decision (`curation/replay.py`), storing it
-(`steps/curation.py`), the commands that only look (`clusters.py`).
+(`steps/curation.py`), taking over what was sorted elsewhere (`adopting.py`), the commands that only look
+(`clusters.py`).
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -31,13 +31,14 @@ def store_and_print(
     project: "Project", slug: str, *decisions: "Decision", why: str | None, actor: str | None, as_json: bool
 ) -> None:
     """Store the decisions in one transaction, and print each."""
-    for event in _store(project, slug, decisions, why=why, actor=actor):
+    for event in store(project, slug, decisions, why=why, actor=actor):
         _print_event(project, slug, event, as_json=as_json)
 
 
-def _store(
+def store(
     project: "Project", slug: str, decisions: "Sequence[Decision]", *, why: str | None, actor: str | None
 ) -> "list[Event]":
+    """Store the decisions in one transaction."""
     from getpass import getuser
 
     return project.curation.decide_all({slug: decisions}, actor=actor or getuser(), why=why)[slug]
@@ -94,11 +95,21 @@ def _parse(kind: str, **values: Any) -> "Decision":
         raise DecisionError(f"Nothing was decided: {problems}.") from error
 
 
-def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        made = click.command(name)(options(*arguments, decision_options)(with_slug_to_decide(function)))
-        COMMANDS.append(made)
-        return made
+def deciding_command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command that records decisions about one category, from a function of project, slug, `arguments`, why, actor
+    and as_json."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        return click.command(name)(options(*arguments, decision_options)(with_slug_to_decide(function)))
+
+    return decorate
+
+
+def _command(name: str, *arguments: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        command = deciding_command(name, *arguments)(function)
+        COMMANDS.append(command)
+        return command
 
     return decorate
 
@@ -197,68 +208,6 @@ def create(
     store_and_print(project, slug, _parse("create", images=chosen, new_cluster=new, name=name), **given)
 
 
-@_command(
-    "adopt",
-    click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
-    click.option("--folders", is_flag=True, help="Every folder is a kind, and its name that of the cluster."),
-    click.option(
-        "--xmp", "sidecars", type=click.Path(path_type=Path, exists=True, file_okay=False),
-        help="Keywords of the XMP sidecars below this folder (Lightroom, digiKam, darktable).",
-    ),
-    click.option("--under", default="", help="With --xmp: keywords below this one are names. [the category]"),
-    click.option("--dry-run", is_flag=True, help="Only say what would be decided."),
-)  # fmt: skip
-def adopt(
-    project: "Project", slug: str, file: Path | None, folders: bool, sidecars: Path | None, under: str, dry_run: bool,
-    as_json: bool, **given: Any,
-) -> None:  # fmt: skip
-    """Take over kinds that you sorted elsewhere: from folders, a CSV file, or XMP sidecars.
-
-    FILE has a header and a row per image: a column `key` (or `image_id`, or `filename`), a column `cluster`, and, if
-    you like, `tags` separated by `;`. A computed cluster that is mostly one kind gets its name; otherwise the images
-    become a new cluster. All of it is stored, or nothing. Each decision can be undone.
-
-    \b
-    Examples:
-      image-cluster clusters adopt --folders --dry-run
-      image-cluster clusters adopt names.csv --why "from the old catalogue"
-      image-cluster clusters adopt --xmp photos/ --under Birds
-    """
-    from dataclasses import asdict
-
-    from pipeline.console import many, print_json, print_rows
-    from pipeline.steps.adopt import adopt_file, adopt_folders, adopt_sidecars
-
-    if sum((folders, file is not None, sidecars is not None)) != 1:
-        raise click.UsageError("Give one of: a CSV file, --folders, --xmp FOLDER.")
-    if sidecars is not None:
-        plan = adopt_sidecars(project, slug, sidecars, under)
-    else:
-        plan = adopt_folders(project, slug) if file is None else adopt_file(project, slug, file)
-    if not dry_run and plan.decisions:
-        _store(project, slug, plan.decisions, **given)
-    rows = [asdict(kind) for kind in plan.kinds]
-    if as_json:
-        unfit = {"unknown": plan.unknown, "contradicting": plan.contradicting, "unreadable": plan.unreadable}
-        found = {"clusters": rows, "losing": [asdict(one) for one in plan.losing], "tags": plan.tags, **unfit}
-        print_json({**found, "decisions": len(plan.decisions), "stored": not dry_run})
-    else:
-        print_rows(rows)
-    talk = console_of(project).notice
-    for images, what in ((plan.unknown, "are not here"), (plan.contradicting, "have two kinds; the first one holds")):
-        if images:
-            talk(f"{len(images)} of the given images {what}, for example {images[0]}.")
-    if plan.losing:
-        shown = ", ".join(map(str, plan.losing[:MOST_LOSING])) + (" …" if len(plan.losing) > MOST_LOSING else "")
-        talk(f"Of {many(len(plan.losing), 'named cluster')}, images go to other names: {shown}.")
-    if plan.unreadable:
-        talk(f"{len(plan.unreadable)} sidecars cannot be read, for example {plan.unreadable[0]}.")
-    done = "Would be stored" if dry_run else "Stored"
-    parts = ((len(plan.decisions), "decision"), (len(rows), "cluster"), (len(plan.tags), "tag"))
-    decisions, clusters, tags = (many(count, word) for count, word in parts)
-    talk(f"{done}: {decisions} about {clusters} and {tags}.")
-
-
 @_command("move", _images, click.option("--to", required=True, help="A cluster, or none to leave them unclustered."))
 def move(project: "Project", slug: str, images: tuple[str, ...], to: str, **given: Any) -> None:
     """Move images to another cluster, or to none.
@@ -293,7 +242,6 @@ def _about_images(kind: str, *extra: str) -> Callable[..., None]:
     return run
 
 
-MOST_LOSING = 10  # named clusters in a message
 _TEXTS = {
     "exclude": "Leave images out of the clustering, from the next run on.",
     "include": "Include excluded images again.",
