@@ -39,17 +39,10 @@ def duplicates(project: "Project", category: str | None, levels: tuple[str, ...]
       image-cluster duplicates bollards | awk -F'\\t' '$3 == "no" {print $4}'
     """
     from pipeline.console import many, print_json, print_rows
-    from pipeline.steps.duplicates import duplicates as find
-    from pipeline.steps.duplicates import duplicates_document, stored_counts
-    from pipeline.storage.full_disk import is_refused
+    from pipeline.steps.duplicates import duplicates_document
 
     slug = only_slug(project, category)
-    try:
-        counts = find(project, slug).counts
-    except OSError as error:
-        if not is_refused(error) or (counts := stored_counts(project, slug)) is None:
-            raise
-        project.talk.notice(f"{project.settings.data_dir} cannot be written, so these are the copies of the last run.")
+    counts = _search(project, slug)
     document = duplicates_document(project, slug, levels or ("exact", "near"))
     console_of(project).close()
     project.talk.notice(
@@ -68,3 +61,18 @@ def duplicates(project: "Project", category: str | None, levels: tuple[str, ...]
          "reason": image["reason"]}
         for group in document["groups"] for image in group["images"]
     ])  # fmt: skip
+
+
+def _search(project: "Project", slug: str) -> dict[str, int]:
+    """The counts of a search; where nothing can be written, those of the last one."""
+    from pipeline.steps.duplicates import duplicates as search
+    from pipeline.steps.duplicates import stored_counts
+    from pipeline.storage.full_disk import is_refused
+
+    try:
+        return search(project, slug).counts
+    except OSError as error:
+        if not is_refused(error) or (counts := stored_counts(project, slug)) is None:
+            raise
+        project.talk.notice(f"{project.settings.data_dir} cannot be written, so these are the copies of the last run.")
+        return counts

@@ -115,6 +115,14 @@ def _listen(host: str, port: int) -> "socket.socket":
     return made
 
 
+def _url(options: Any) -> str:
+    """The address to open on this machine."""
+    from pipeline.service.options import is_loopback
+
+    shown = options.host if is_loopback(options.host) or options.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
+
+
 def _run(project: "Project", options: Any, listening: "socket.socket", *, open_browser: bool, as_json: bool) -> None:
     import json
     import webbrowser
@@ -123,10 +131,8 @@ def _run(project: "Project", options: Any, listening: "socket.socket", *, open_b
     from uvicorn.config import LOGGING_CONFIG
 
     from pipeline.service.app import create_app
-    from pipeline.service.options import is_loopback
 
-    shown = options.host if is_loopback(options.host) or options.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
-    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
+    url = _url(options)
 
     class Server(uvicorn.Server):
         """A server that prints its address when it is ready, and ends event streams when it stops."""

@@ -90,16 +90,7 @@ def copy_out(
         else:
             there = set[str]() if drop else store.recent_objects()
         todo = list({entry.digest: path for path, entry in own.files.items() if entry.digest not in there}.values())
-
-        def send(path: str) -> None:
-            file = scratch / CURATION if path == CURATION else project.layout.root / path
-            if not store.store(own.files[path], file):
-                project.layout.copied_digests.unlink(missing_ok=True)  # it may know the digest of other bytes
-                raise DataCopyError(
-                    f"{file} changed while it was copied to {url}. Nothing was replaced there. Repeat the command."
-                )
-
-        _each(project, f"copy to {url}", todo, send)
+        _send(project, store, own, todo, scratch)
         before_publishing()
         done = _done(project, url, store.publish(own, before), own, todo)
     try:
@@ -116,8 +107,8 @@ def copy_in(
 
     Every file is verified before the first one is replaced; an interrupted copy goes on where it stopped. Decisions
     that are replaced are kept beside the copies of decisions. `expendable`: names at the top of the directory that may
-    differ, because they are made again. Raises `DataCopyError` if there is no copy, or if the
-    directory changed since it was last copied and `drop` is False.
+    differ, because they are made again. Raises `DataCopyError` if there is no copy, or if the directory changed since
+    it was last copied and `drop` is False.
     """
     require_place(project)
     store = open_copies(project, url)
@@ -134,14 +125,7 @@ def copy_in(
         todo = [path for path, entry in wanted.files.items() if own.files.get(path) != entry]
         if own.decisions == wanted.decisions and CURATION in todo:
             todo.remove(CURATION)
-
-        def fetch(path: str) -> None:
-            target = scratch / "in" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not (target.exists() and file_digest(target) == wanted.files[path].digest):
-                store.fetch(wanted.files[path], target)
-
-        _each(project, f"copy from {url}", todo, fetch)
+        _fetch(project, store, wanted, todo, scratch / "in")
         if not drop and _decided(project) != own.decisions:
             raise DataCopyError(
                 f"Somebody decided something in {project.settings.data_dir} while {url} was copied there. Nothing was "
@@ -163,6 +147,32 @@ def listed(project: Project, url: str) -> list[dict[str, Any]]:
          "decisions": sum(category.events for category in one.decisions.values())}
         for name, one in read
     ]  # fmt: skip
+
+
+def _send(project: Project, store: SnapshotStore, own: Snapshot, todo: Collection[str], scratch: Path) -> None:
+    """Store the files `todo`; decisions are read from their copy in `scratch`."""
+
+    def send(path: str) -> None:
+        file = scratch / CURATION if path == CURATION else project.layout.root / path
+        if not store.store(own.files[path], file):
+            project.layout.copied_digests.unlink(missing_ok=True)  # it may know the digest of other bytes
+            raise DataCopyError(
+                f"{file} changed while it was copied to {store.url}. Nothing was replaced there. Repeat the command."
+            )
+
+    _each(project, f"copy to {store.url}", todo, send)
+
+
+def _fetch(project: Project, store: SnapshotStore, wanted: Snapshot, todo: Collection[str], into: Path) -> None:
+    """Bring the files `todo` into a folder, but for those that an interrupted copy left there whole."""
+
+    def fetch(path: str) -> None:
+        target = into / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not (target.exists() and file_digest(target) == wanted.files[path].digest):
+            store.fetch(wanted.files[path], target)
+
+    _each(project, f"copy from {store.url}", todo, fetch)
 
 
 def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot, expendable: Expendable) -> None:
@@ -187,6 +197,7 @@ def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot, expen
 
 
 def _top(path: str) -> str:
+    """The name at the top of the data directory under which a file lies."""
     return path.partition("/")[0]
 
 

@@ -69,29 +69,38 @@ def group_communities(
     runs = leiden_runs(searched, USUAL, seed)
     strangers = partial(strangeness, data, neighbours, isolated=noise_ratio)
     if n_clusters is None:
-        found = _at_granularity(searched, runs, params, strangers)
+        cut = _at_granularity(searched, runs, params, strangers)
     else:
-        found = _of_number(searched, max(1, min(n_clusters, n)), seed, strangers)
-    groups = numbered_by_size(found.groups)
-    effective |= found.effective | {
-        "n_neighbors": nearest.indices.shape[1] + 1, "resolution": round(found.resolution, 6), "voters": voters(n),
-        "noise_ratio": found.strange.isolation_limit, **neighbours.search,
+        cut = _of_number(searched, max(1, min(n_clusters, n)), seed, strangers)
+    groups = numbered_by_size(cut.groups)
+    effective |= cut.effective | {
+        "n_neighbors": nearest.indices.shape[1] + 1, "resolution": round(cut.resolution, 6), "voters": voters(n),
+        "noise_ratio": cut.strange.isolation_limit, **neighbours.search,
     }  # fmt: skip
     if prior:
         effective |= {"memory": prior.weight, "remembered": prior.images}
-    # a member that the exact number of clusters had to keep is no stranger to its cluster
-    strange = found.strange.score
-    score = np.where(groups == NONE, np.maximum(strange, 0.5), np.minimum(strange, 0.499))
-    if found.resolution < USUAL:  # coarser than `auto`: compare with runs at this resolution
-        runs = leiden_runs(searched, found.resolution, seed)
+    score = _scores(groups, cut.strange)
+    if cut.resolution < USUAL:  # coarser than `auto`: compare with runs at this resolution
+        runs = leiden_runs(searched, cut.resolution, seed)
     probability = calibrated(membership(graph, groups), score, item_consensus(groups, runs))
-    parents = _parents(groups, found.above)
+    parents = _parents(groups, cut.above)
     if len(np.unique(parents)) == len(parents):
         parents = coarser(data, groups, seed)
     return Grouping(groups, probability, score.astype(np.float32), effective, parents)
 
 
-class _Found(NamedTuple):
+def _scores(groups: np.ndarray, strange: Strangeness) -> np.ndarray:
+    """Outlier scores [n], from 0.5 on exactly where `groups` is `NONE`.
+
+    A member that the exact number of clusters had to keep is no stranger to its cluster.
+    """
+    return np.where(groups == NONE, np.maximum(strange.score, 0.5), np.minimum(strange.score, 0.499))
+
+
+Strangers = Callable[[np.ndarray], Strangeness]  # groups int [n] → who fits nowhere
+
+
+class _Cut(NamedTuple):
     """`groups` int [n] with `NONE` for strangers, and the level `above` int [n] that holds each of them whole."""
 
     groups: np.ndarray
@@ -102,8 +111,8 @@ class _Found(NamedTuple):
 
 
 def _at_granularity(
-    graph: sparse.csr_matrix, runs: list[np.ndarray], params: ClusterParams, strangers: Callable[..., Strangeness]
-) -> _Found:
+    graph: sparse.csr_matrix, runs: list[np.ndarray], params: ClusterParams, strangers: Strangers
+) -> _Cut:
     """The level of `params.granularity` in the tree around the groups of `auto`; `strangers` tells who fits nowhere."""
     n = len(graph.indptr) - 1
     smallest = max(2, min(params.min_cluster_size, int(np.sqrt(n) / SMALLEST_SHARE)))
@@ -112,19 +121,19 @@ def _at_granularity(
     inside = _without_noise(usual, strange.score, min_members=0) != NONE
     value = value_of(params.granularity, granularity_of(USUAL))
     tree = [Level(granularity_of(USUAL), usual)]
-    cut = partial(level, graph, tree, smallest=smallest, counted=inside, seed=params.seed)
-    labels, above = cut(value), cut(max(0.0, value - STEP))
+    level_at = partial(level, graph, tree, smallest=smallest, counted=inside, seed=params.seed)
+    labels, above = level_at(value), level_at(max(0.0, value - STEP))
     effective = {"granularity": round(value, 4), "min_cluster_size": smallest}
-    return _Found(np.where(inside, labels, NONE), above, strange, resolution_of(value), effective)
+    return _Cut(np.where(inside, labels, NONE), above, strange, resolution_of(value), effective)
 
 
-def _of_number(graph: sparse.csr_matrix, wanted: int, seed: int, strangers: Callable[..., Strangeness]) -> _Found:
+def _of_number(graph: sparse.csr_matrix, wanted: int, seed: int, strangers: Strangers) -> _Cut:
     """Exactly `wanted` groups; each keeps two members, however strange."""
     exact, resolution = exactly(graph, wanted, seed)
     strange = strangers(exact)
     groups = _without_noise(exact, strange.score, min_members=2)
     above = merged_at(graph, exact, resolution_of(granularity_of(resolution) - STEP))
-    return _Found(groups, above, strange, resolution, {"n_clusters": wanted})
+    return _Cut(groups, above, strange, resolution, {"n_clusters": wanted})
 
 
 def _parents(groups: np.ndarray, above: np.ndarray) -> np.ndarray:
