@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from pipeline.stages.published.spreadsheet import as_text
+from pipeline.stages.published.spreadsheet import escape_formula
 
 FEW = 5  # steps that foretell nothing: the first ones wait for what is loaded
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
@@ -191,7 +191,8 @@ def print_csv(rows: list[dict[str, Any]]) -> None:
         table = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(
-            {name: as_text(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
+            {name: escape_formula(value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in rows
         )
 
 

@@ -18,7 +18,7 @@ from pipeline.curation.decisions import Decision
 from pipeline.curation.fields import Name, TagName
 from pipeline.errors import DecisionError
 from pipeline.stages.published.sidecar import as_level, keywords
-from pipeline.stages.published.spreadsheet import from_text
+from pipeline.stages.published.spreadsheet import unescape_formula
 from pipeline.steps.catalogue import read_catalogue
 from pipeline.steps.curation import new_cluster_id
 from pipeline.steps.library_view.listing import images_table
@@ -151,7 +151,7 @@ def _match(project: Project, slug: str, rows: Iterable[tuple[str, str, str]]) ->
     spelling: dict[str, str] = {}  # names differ by more than case
     tagged: dict[str, dict[str, None]] = {}
     for image, kind, tags in rows:
-        spellings = (image, from_text(image), image.strip(), image.strip().replace("\\", "/").removeprefix("./"))
+        spellings = (image, unescape_formula(image), image.strip(), image.strip().replace("\\", "/").removeprefix("./"))
         content = next((hashes[one] for one in spellings if one in hashes), None)
         if content is None or content in curated.excluded:
             result.unknown.append(image)

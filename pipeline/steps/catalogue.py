@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.errors import DecisionError
-from pipeline.stages.published.spreadsheet import from_text
+from pipeline.stages.published.spreadsheet import unescape_formula
 
 IMAGE_COLUMNS = ("key", "image_id", "content_hash", "file", "filename", "file_name", "path", "image")
 NAME_COLUMNS = ("cluster", "cluster_name", "name", "kind", "label", "class")
@@ -74,4 +74,4 @@ def _column(header: list[str], names: tuple[str, ...]) -> int | None:
 
 
 def _cell(row: list[str], column: int | None) -> str:
-    return from_text(row[column].strip()) if column is not None and column < len(row) else ""
+    return unescape_formula(row[column].strip()) if column is not None and column < len(row) else ""

@@ -23,10 +23,11 @@ from pipeline.steps.project import Project
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """The encoder in force for a category, a spec.
+    """The encoder in force for a category: its `spec`.
 
-    `event` is the decision behind it, None if it is that of the settings, which say `settings`. `embedded`: the spec
-    that made the stored vectors, None before the first run. `pending`: the next run embeds with another one.
+    `settings`: the spec of the settings. `event`: the decision behind `spec`, None if it is that of the settings.
+    `embedded`: the spec that made the stored vectors, None before the first run. `pending`: the next run embeds with
+    another encoder than `embedded`.
     """
 
     spec: str
@@ -68,10 +69,15 @@ def encoders_here(project: Project, slug: str) -> list[str]:
     this data directory was embedded with."""
     from pipeline.adapters.encoders.shortlist import SHORTLIST
 
-    rates = project.layout.embedding_rates
-    used = [*json.loads(rates.read_text(encoding="utf-8"))] if rates.exists() else []
+    used = list(measured_rates(project))
     known = [choice.spec for choice in SHORTLIST] + [project.settings.encoder.spec, embedded_spec(project, slug), *used]
     return [spec for spec in dict.fromkeys(known) if spec is not None and _is_here(spec, used)]
+
+
+def measured_rates(project: Project) -> dict[str, float]:
+    """Spec → images per second, of every encoder that this data directory was embedded with."""
+    path = project.layout.embedding_rates
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def require_here(project: Project, slug: str, spec: str) -> None:
@@ -101,7 +107,7 @@ def embedded_spec(project: Project, slug: str) -> str | None:
 
 
 def with_encoder(project: Project, spec: str) -> Project:
-    """The same data directory, bucket and decisions with another encoder; the project itself where it is the same one.
+    """The same data directory, bucket and decisions with another encoder; `project` itself if that has this encoder.
 
     Loaded encoders are shared between both.
     """
@@ -121,8 +127,8 @@ def for_category(project: Project, slug: str) -> Project:
 def for_search(project: Project, slugs: Iterable[str]) -> Project:
     """The project with the encoder that made the vectors of these categories.
 
-    Vectors of two encoders cannot be compared. If the categories do not agree, it is that of the settings where one of
-    them has it, else that of most; and always the one that a command was told (`--encoder`).
+    Vectors of two encoders cannot be compared. If the categories have different ones, the encoder of the settings wins
+    if one of them has it, else the most frequent one. An encoder given to the command (`--encoder`) always wins.
     """
     specs = Counter(spec for slug in slugs if (spec := embedded_spec(project, slug)) is not None)
     if project.encoder_given or not specs or project.settings.encoder.spec in specs:

@@ -26,7 +26,7 @@ from pipeline.stages.labels.contract import NONE
 from pipeline.stages.reduced.projection import reduce
 from pipeline.stages.tuning.agreement import PairScore, named_agreement, pair_score
 from pipeline.steps.decided import cluster_params
-from pipeline.steps.encoder_outlook import Rows, rows_of
+from pipeline.steps.encoder_outlook import ClusterChanges, cluster_changes
 from pipeline.steps.encoder_sample import Embedded, draw_sample, embed_sample
 from pipeline.steps.granularity import curated_then, decided_digest, group_members
 from pipeline.steps.pairs import pairs_of
@@ -48,7 +48,7 @@ class Side:
     `agreement`: with people's clusters (or, `without_decisions`, with the present ones), the mean of the draws;
     `per_draw` each. `names_kept` of the `names` that are in the sample keep their cluster, as `ids_kept` of `ids`.
     `to_embed`: images of the category without a vector of this encoder; `seconds`: what embedding them would take, None
-    if that is not known. `outlook`: what becomes of today's clusters, as far as they are in the sample.
+    if that is not known. `outlook`: what becomes of those clusters of today that are in the sample.
     """
 
     spec: str
@@ -67,7 +67,7 @@ class Side:
     images_per_second: float | None
     to_embed: int
     seconds: float | None
-    outlook: Rows = field(default_factory=Rows)
+    outlook: ClusterChanges = field(default_factory=ClusterChanges)
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class _Work:
         return {
             "ids": len(seen), "ids_kept": len(seen & outlook.kept), "names": len(names),
             "names_kept": len(names) - len(lost), "names_lost": lost,
-            "outlook": rows_of(self.project, self.slug, outlook, here),
+            "outlook": cluster_changes(self.project, self.slug, outlook, here),
         }  # fmt: skip
 
 

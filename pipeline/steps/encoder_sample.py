@@ -23,7 +23,7 @@ from pipeline.stages.objects import table as building
 from pipeline.stages.objects.contract import KNOWN_SCHEMA, OBJECTS_SCHEMA
 from pipeline.steps.crops import embed_objects, resolved_contents
 from pipeline.steps.embedded import vectors_fingerprint
-from pipeline.steps.encoder_choice import with_encoder
+from pipeline.steps.encoder_choice import measured_rates, with_encoder
 from pipeline.steps.project import Project
 from pipeline.steps.reading import read_among
 from pipeline.steps.stage import embedded_images
@@ -151,8 +151,7 @@ def _describe(other: Project, store: VectorStore, spec: str, embedded: int) -> N
 
 def _rate(other: Project, spec: str, embedded: int, seconds: float) -> float | None:
     """Images per second of this call, else of the last call with enough images."""
-    path = other.layout.embedding_rates
-    rates: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    path, rates = other.layout.embedding_rates, measured_rates(other)
     if embedded >= LEAST_TIMED and seconds > 0:
         rates[spec] = round(embedded / seconds, 1)
         path.parent.mkdir(parents=True, exist_ok=True)

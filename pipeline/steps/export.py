@@ -18,7 +18,7 @@ from pipeline.adapters.folder_entries import place_of
 from pipeline.errors import ExportError, UnknownNameError
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.published.sidecar import is_ours, sidecar
-from pipeline.stages.published.spreadsheet import FORMULA
+from pipeline.stages.published.spreadsheet import FORMULA_PATTERN
 from pipeline.steps.adopt import TAG_SEPARATOR
 from pipeline.steps.file_places import LONGEST, METADATA, UNCLUSTERED, file_places
 from pipeline.steps.library_view.snapshot import Snapshot
@@ -117,7 +117,7 @@ def _spreadsheet(images: pl.DataFrame) -> pl.DataFrame:
     """The rows for a CSV file, in which no text is a formula."""
     text = pl.col(pl.String)
     return images.with_columns(pl.col("tags").list.join(f"{TAG_SEPARATOR} ")).with_columns(
-        pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
+        pl.when(text.str.contains(FORMULA_PATTERN)).then(pl.lit("'") + text).otherwise(text).name.keep()
     )
 
 

@@ -12,7 +12,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from pipeline.curation.addressing import namesakes
 from pipeline.service.context import Service, Shared
 from pipeline.service.models import image_shapes
 from pipeline.service.page import members, walls
@@ -113,10 +112,9 @@ def cluster_page(
     revision = service.curation.log.revision(slug, cluster_id) if service.curation else 0
     decided = _has_decisions(service, snapshot)
     history = history_rows(service.project, slug, cluster_id, SHOWN_HISTORY) if decided else []
-    same = namesakes(cluster_id, {one: row["name"] for one, row in snapshot.clusters.items()})
     return show(
         service, snapshot, "cluster", tab="clusters", cluster=snapshot.clusters[cluster_id], order=order,
-        same_name=[snapshot.clusters[one] for one in same],
+        same_name=[snapshot.clusters[other] for other in snapshot.namesakes(cluster_id)],
         orders={**members.ORDERS, "country": "By {group}"},
         sections=members.under_headings(snapshot, ordered, page.items), sizes=ordered.sizes,
         page=page, since=members.since_review(snapshot, cluster_id), revision=revision, tags=list(snapshot.rows_by_tag),

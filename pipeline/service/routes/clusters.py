@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from pipeline.curation.addressing import namesakes
 from pipeline.service.context import Shared
 from pipeline.service.models import ClusterDetail, ClusterPage, ClusterShape, ImagePage
 from pipeline.service.paging import cut
@@ -101,11 +100,11 @@ def list_cluster_images(
 
 
 def detail(service: Any, snapshot: Snapshot, cluster: str) -> ClusterDetail:
-    """A cluster with its revision, and the clusters that are called as it is."""
+    """A cluster with its revision, and the other clusters of the same name."""
     curation = service.curation
     revision = curation.log.revision(snapshot.slug, cluster) if curation is not None else 0
-    same = namesakes(cluster, {one: row["name"] for one, row in snapshot.clusters.items()})
-    return ClusterDetail.model_validate({**snapshot.clusters[cluster], "revision": revision, "same_name": same})
+    same_name = snapshot.namesakes(cluster)
+    return ClusterDetail.model_validate({**snapshot.clusters[cluster], "revision": revision, "same_name": same_name})
 
 
 def _value(cluster: ClusterRow, key: str) -> Any:

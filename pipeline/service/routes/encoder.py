@@ -17,7 +17,7 @@ from pipeline.service.routes.common import Slug, category_of
 from pipeline.service.routes.curation import Actor, EventShape, Why, event_shape
 from pipeline.service.routes.runs import run_shape
 from pipeline.steps.encoder_choice import choose_encoder, encoder_choice, encoders_here, require_here
-from pipeline.steps.encoder_comparison import Comparison, stored_comparison
+from pipeline.steps.encoder_comparison import stored_comparison
 from pipeline.steps.encoders import list_encoders
 
 router = APIRouter(tags=["encoder"])
@@ -80,7 +80,7 @@ def get_encoder(service: Shared, category: Slug) -> EncoderShape:
     return EncoderShape(
         category=service.project.category_of(slug), spec=now.spec, settings=now.settings, embedded=now.embedded,
         decided=decided, pending=now.pending, encoders=encoder_rows(service, slug),
-        comparison=None if found is None else as_json(found),
+        comparison=None if found is None else asdict(found),
     )  # fmt: skip
 
 
@@ -122,8 +122,3 @@ def encoder_rows(service: Service, slug: str) -> list[EncoderRow]:
     here = encoders_here(project, slug)
     known = {row["spec"]: row for row in list_encoders(project.settings, project.talk, project.now(), further=here)}
     return [EncoderRow.model_validate({name: known[spec][name] for name in EncoderRow.model_fields}) for spec in here]
-
-
-def as_json(found: Comparison) -> dict[str, Any]:
-    """A comparison as the API and the command line give it."""
-    return asdict(found)

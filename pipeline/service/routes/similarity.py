@@ -21,7 +21,7 @@ from pipeline.service.routes.image_query import Moment
 from pipeline.service.search import Filters, Question
 from pipeline.settings import ServiceParams
 from pipeline.stages.objects.boxes import Box, fault
-from pipeline.stages.published.spreadsheet import as_text
+from pipeline.stages.published.spreadsheet import escape_formula
 from pipeline.steps.library_view.filters import Status
 
 MOST = 10_000
@@ -205,7 +205,7 @@ def _sent(found: HitList, options: FindOptions) -> HitList | Response:
     for rank, hit in enumerate(found.items, 1):
         image = hit.image
         texts = [image.key, image.image_id, image.group, image.cluster, image.cluster_name, "; ".join(image.tags)]
-        table.writerow([rank, hit.score, *(as_text(text) if text else text for text in texts)])
+        table.writerow([rank, hit.score, *(escape_formula(text) if text else text for text in texts)])
     return Response(file.getvalue(), media_type="text/csv; charset=utf-8")
 
 

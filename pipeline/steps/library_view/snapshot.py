@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 
 import polars as pl
 
+from pipeline.curation.addressing import namesakes
 from pipeline.curation.clusters import Curated
 from pipeline.stages.published.document import share
 from pipeline.steps.curation import Curation
@@ -158,8 +159,12 @@ class Snapshot:
             }
         return result
 
+    def namesakes(self, cluster: str) -> list[str]:
+        """The ids of the other clusters with the name of this one, sorted."""
+        return namesakes(cluster, {other: row["name"] for other, row in self.clusters.items()})
+
     def _groups_by_cluster(self) -> dict[str, list[tuple[str, int]]]:
-        """Cluster id → its groups with their numbers of images, the largest first."""
+        """Cluster id → its groups, each with its number of images, the largest first."""
         counted = (
             self.frame.lazy().filter((pl.col("state") == "clustered") & pl.col("group").is_not_null())
             .group_by("cluster_id", "group").len().sort("group").sort("len", descending=True, maintain_order=True)
