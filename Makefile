@@ -11,7 +11,7 @@ CORE := .venv/.core
 # where Python may not keep bytecode at its first import, each start would compile everything: twice the time
 BYTECODE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
-.PHONY: help install install-all demo test test-fast dev serve check lint types docs bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock settings clean
+.PHONY: help install install-all demo test test-fast dev serve check lint types docs bench bench-gpu bench-quality bench-encoders bench-identity nights bench-clustering lock helm settings clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -81,6 +81,9 @@ bench-clustering: $(READY) ## Measure seconds and memory of clustering by size, 
 lock: ## Compile both lock files again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --constraints requirements.lock pyproject.toml -o requirements-core.lock
+
+helm: $(READY) ## Bring Helm into .venv (38 MB), with which the tests check the chart for Kubernetes
+	$(BIN)/python -m tests.deploy.bring_helm
 
 docs: $(READY) ## Write the generated pages, and build the documentation as a site into site/
 	$(BIN)/python -m tests.manual.reference_pages
