@@ -182,7 +182,7 @@ def test_the_image_is_that_of_this_version_and_the_gpu_is_for_the_nightly_run_al
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     assert version is not None
     plain, gpu = render(NEEDED), render(NEEDED, FOLDER / "gpu-values.yaml")
-    for objects, tag in ((plain, version[1]), (gpu, f"{version[1]}-cuda")):
+    for objects, tag in ((plain, f"{version[1]}-cpu"), (gpu, f"{version[1]}-cuda")):
         for kind in POD_OWNERS:
             image = pod_of(one(objects, kind))["spec"]["containers"][0]["image"]
             assert image == f"registry.example.com/image-cluster:{tag}"

@@ -21,7 +21,7 @@ imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
 
 {{- define "image-cluster.container" -}}
-image: "{{ required "image.repository: where you pushed the image" .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
+image: "{{ required "image.repository: where you pushed the image" .Values.image.repository }}:{{ .Values.image.tag | default (printf "%s-cpu" .Chart.AppVersion) }}"
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
