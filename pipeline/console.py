@@ -15,9 +15,9 @@ import click
 
 from pipeline.stages.published.spreadsheet import escape_formula
 
-FEW = 5  # steps that foretell nothing: the first ones wait for what is loaded
+FEW = 5  # steps before the time left is told: the first ones also wait for models to be loaded
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
-SOON = 0.5  # seconds in which a rate says nothing yet: what was there already counts as done at once
+SOON = 0.5  # seconds before a rate is told: until then it counts what was done already
 PLAIN_INTERVAL = 5.0  # seconds between two progress lines where there is no terminal
 # The first words of the phases whose steps are images. Others count comparisons, clusterings or files.
 OF_IMAGES = frozenset({"boxes", "detect", "download", "draw", "embed", "export", "read"})

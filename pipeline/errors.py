@@ -28,11 +28,11 @@ class SettingsError(PermanentError):
 
 
 class DataDirectoryError(SettingsError):
-    """What is named as the data directory is no folder."""
+    """The data directory is a file, or a link to something that is no folder."""
 
 
 class NoImagesError(SettingsError):
-    """A source, or the categories that were asked for, hold no image and never did."""
+    """The source, or a category of it, holds no image and never did."""
 
 
 class UnknownNameError(SettingsError):

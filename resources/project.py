@@ -47,7 +47,7 @@ class ProjectResource(dg.ConfigurableResource[Any]):
     def open(self, log: logging.Logger, **overrides: Mapping[str, Any]) -> Project:
         """The project for a step, with a run's overrides of each section of the settings (`reduced={"seed": 1}`).
 
-        Raises `SettingsError` if the settings are invalid with the overrides, or if the library is in a bucket and the
+        Raises `SettingsError` if the settings are invalid with the overrides, or if the library is in a bucket and this
         run does not hold it (`run_lease.py`).
         """
         project = self.look(log, **overrides)
@@ -55,7 +55,7 @@ class ProjectResource(dg.ConfigurableResource[Any]):
         return project
 
     def look(self, log: logging.Logger, **overrides: Mapping[str, Any]) -> Project:
-        """The project for who only reads what is stored here, as a sensor. Raises `SettingsError`."""
+        """As `open`, without asking for the lease: for sensors, which only read, and runs that take it themselves."""
         return _Project(
             with_overrides(self.settings(), overrides), self.bucket, encoder=self.encoder_factory(),
             talk=self.talk(log), granularity_given=tells_how_fine(overrides.get("labels", {})),

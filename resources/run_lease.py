@@ -20,7 +20,7 @@ IN_PROCESS = dg.in_process_executor
 
 
 class LeasedExecutor(dg.Executor):
-    """Dagster's own executor `within` the lease. Without `data.url` it is nothing else."""
+    """Runs Dagster's own executor `within` while it holds the lease. Without `data.url` there is no lease."""
 
     def __init__(self, within: dg.Executor, project: ProjectResource) -> None:
         self._within, self._project = within, project

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def within(seconds: float, start: Callable[[], Awaitable[T]]) -> T:
-    """The result of `start()`. Raises `TimeoutError` after `seconds`; nothing of it goes on then."""
+    """The result of `start()`. After `seconds` it is cancelled, and `TimeoutError` is raised."""
 
     async def wait() -> T:
         return await asyncio.wait_for(start(), seconds)

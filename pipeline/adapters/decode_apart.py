@@ -25,6 +25,13 @@ from pipeline.stages.images.decode import Decoded, ImageInfo, Rejected, decode
 
 _MODULE = "pipeline.adapters.decode_apart"
 _DIED = "Its decoder "  # how the reasons begin
+_NO_ANSWER = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    MemoryError,
+)  # a pipe is gone, or gave anything but an answer
 START_SECONDS = 120.0  # a start on a busy machine; no file is judged by it
 
 
@@ -91,7 +98,7 @@ class DecodingProcess:
 
 
 def died(decoded: Decoded | Rejected) -> bool:
-    """Whether its decoder crashed, or had to be ended."""
+    """Whether the decoder of this file crashed or was ended because it took too long."""
     return isinstance(decoded, Rejected) and decoded.reason.startswith(_DIED)
 
 
@@ -115,13 +122,7 @@ def _exchange(process: "subprocess.Popen[bytes]", head: bytes, data: bytes) -> D
         length = int(answer.pop("pixel_bytes"))
         pixels = np.empty(length, np.uint8)  # torch warns of arrays that cannot be written to
         return _decoded(answer, pixels) if taken.readinto(pixels.data) == length else None
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        MemoryError,
-    ):  # a pipe is gone, or what came through it is no answer
+    except _NO_ANSWER:
         return None
 
 

@@ -51,8 +51,8 @@ class RetryPolicy:
     def ask(self, request: Callable[[], T], asked_pause: Callable[[], float] = lambda: 0.0) -> T:
         """The result of `request`. Raises its errors; `BucketUnreachableError` only after the retries.
 
-        Retries only `BucketUnreachableError`; other errors propagate at once. `asked_pause` says for how many seconds
-        a busy server wants no request; it is called when the first retry was refused too, and holds for all requests.
+        Retries only `BucketUnreachableError`; other errors propagate at once. `asked_pause` returns for how many
+        seconds a busy server wants no request. It is called once the first retry was refused too; all requests wait.
         """
         tries, since = 0, self._clock()
         while True:

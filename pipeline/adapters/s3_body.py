@@ -3,8 +3,8 @@
 What belongs here: reading what comes, and the least speed. Not here: silence (`s3_store.py` sets the time-out of a
 read), retries (`patience.py`), what is read (`s3_bucket.py`).
 
-A limit on the whole object would end every large file on a slow line, one on silence none of those that send a byte
-now and then. So within each `seconds` at least `LEAST_BYTES_A_SECOND` must come.
+A limit on the whole object would end every large file on a slow line. A limit on silence would not end a server that
+sends a byte now and then. So a least speed is required: `LEAST_BYTES_A_SECOND` on average, looked at every `seconds`.
 """
 
 import time

@@ -174,7 +174,7 @@ class ObstoreBucket:
     def _writing(self, key: str, size: int, call: "Callable[[S3Store], T]") -> T:
         """A request with a body of `size` bytes."""
         stores = self._requests.stores
-        return self._requests.ask(f"write {key!r}", call, store=stores.writing if size > LARGE else stores.whole)
+        return self._requests.ask(f"write {key!r}", call, store=stores.writing if size > LARGE else stores.usual)
 
     def unlisted(self, keys: Sequence[str]) -> list[str]:
         """Those of `keys`, which a listing left out, that are there all the same. Asks for some, spread over all."""

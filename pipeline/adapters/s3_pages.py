@@ -24,7 +24,7 @@ PAGE = 1000  # objects per request, the most that S3 returns
 REPEATS = 5  # times that a server may give a page again, for example after a retry behind it
 EMPTY_PAGES = 1000  # in a row: S3 sends them where objects were deleted, one for each 1,000 delete markers
 PAGE_SECONDS, LEVEL_SECONDS = 60.0, 300.0  # that obstore may take for a page, and for all pages of one level
-LAST = chr(0x10FFFF)  # sorts behind every key
+LAST = chr(0x10FFFF)  # sorts behind every character of a key
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class S3Pages:
             try:
                 response = self._requests.ask(
                     "list",
-                    lambda store: _ending(
+                    lambda store: _within_limit(
                         LEVEL_SECONDS, lambda: store.list_with_delimiter_async(folder.rstrip("/") or None)
                     ),
                 )
@@ -168,13 +168,16 @@ class S3Pages:
 def _next_page(stream: "ListStream[Sequence[ObjectMeta]]") -> "Sequence[ObjectMeta] | None":
     """The next objects of a listing, None after the last. Raises `BadKeyError` if pages come, but without keys."""
     try:
-        return _ending(PAGE_SECONDS, stream.__anext__)
+        return _within_limit(PAGE_SECONDS, stream.__anext__)
     except StopAsyncIteration:
         return None
 
 
-def _ending(seconds: float, start: Callable[[], Awaitable[T]]) -> T:
-    """The result of a listing, or `BadKeyError`: the exact listing sees every page, and so how far it comes."""
+def _within_limit(seconds: float, start: Callable[[], Awaitable[T]]) -> T:
+    """The result of a listing. Raises `BadKeyError` after `seconds`.
+
+    Then the exact listing takes over, which sees every page, also those without a key.
+    """
     try:
         return within(seconds, start)
     except TimeoutError:

@@ -42,12 +42,12 @@ class S3Requests:
     ) -> T:
         """The result of `call`, with retries. `doing` and `key` describe it in errors, which are ours.
 
-        `store`: another of the `stores` than `whole`.
+        `store`: which of the `stores`, by default `usual`.
         """
 
         def request() -> T:
             with self._explaining(doing, key):
-                return call(store or self.stores.whole)
+                return call(store or self.stores.usual)
 
         return self.patience.ask(request, lambda: self.exact.asked_pause(key))
 

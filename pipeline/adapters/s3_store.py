@@ -36,12 +36,13 @@ class Credentials:
 
 
 class Stores(NamedTuple):
-    """obstore's client for the objects below a prefix, with the limits of three kinds of requests.
+    """obstore's client for the objects below a prefix, three times, with different limits.
 
-    `whole`: each request within the time-out. `reading`: no silence may be longer. `writing`: of large bodies.
+    `usual`: the time-out limits a whole request. `reading`: it limits each silence of the body. `writing`: a whole
+    request with a large body may take `WRITING` times as long.
     """
 
-    whole: "S3Store"
+    usual: "S3Store"
     reading: "S3Store"
     writing: "S3Store"
 

@@ -54,7 +54,7 @@ def suggest(clusters: Mapping[str, Iterable[Carried]], category: str, *, words: 
 
 
 def _best(weights: Mapping[str, float], spelled: Mapping[str, str], words: int) -> list[str]:
-    """The heaviest words, in the order of `spelled`; none that is part of another, as `zoo` of `Zoo 2022`."""
+    """The heaviest words, in the order of `spelled`; none that is part of another one, as `zoo` of `Zoo 2022`."""
     chosen: list[str] = []
     for word in sorted(weights, key=lambda word: (-weights[word], word)):
         if len(chosen) < words and not any(word in _LETTERS.findall(other) for other in weights if other != word):
@@ -69,7 +69,7 @@ def _is_code(word: str) -> bool:
 
 
 def _count(images: Iterable[Carried], category: str) -> tuple[int, Counter[str], dict[str, str]]:
-    """The number of images, in how many each word occurs, and each word as the first image spells it, in its order."""
+    """The number of images; in how many each word occurs; each word as the first image spells it, in its order."""
     count: Counter[str] = Counter()
     spelled: dict[str, str] = {}
     own = set(re.findall(r"[a-z]+", category.casefold()))

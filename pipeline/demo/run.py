@@ -52,7 +52,7 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
 def _run_both_units(root: Path) -> tuple[Path, dict[str, Path]]:
     """Run whole pictures and objects, print how well both agree with the truth.
 
-    Returns the settings of objects, and in words what else was made, with its settings.
+    Returns the settings of objects, and those of the other results by what they are in words.
     """
     settings = {
         words: _write_settings(f"objects-{unit}", root, single=False, unit=unit) for words, unit in UNITS.items()
@@ -67,8 +67,10 @@ def _run_both_units(root: Path) -> tuple[Path, dict[str, Path]]:
 
 
 def next_steps(settings: Path, also: Mapping[str, Path] = MappingProxyType({})) -> str:
-    """The commands that show what a demo with these settings made, as they can be typed here; `also` in words what else
-    was made, with its settings."""
+    """The commands that show the result of a demo with these settings, as they can be typed here.
+
+    `also`: further results, each in words with its settings.
+    """
     command = own_command()
     given = "" if settings.parent == Path("data") else f" --settings {settings}"
     dagster = f"\nSee every step in Dagster, under Lineage: {command} dev" if Path(WORKSPACE).exists() else ""

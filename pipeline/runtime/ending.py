@@ -3,8 +3,8 @@
 What belongs here: ending at once in one line. Not here: ending a command that works on something
 (`commands/process.py`).
 
-Loading the program takes some tenths of a second, in which Python would answer Ctrl-C with a traceback. Imports little,
-because until then nothing can be done about that.
+Loading the program takes some tenths of a second. On Ctrl-C, Python would print a traceback meanwhile. This module
+imports little, because nothing can be done about that before it is loaded.
 """
 
 import os

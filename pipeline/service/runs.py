@@ -101,8 +101,10 @@ class Runs:
     def launch_comparison(
         self, kind: Comparing, category: str, slug: str, settings: Settings, further: dict[str, Any]
     ) -> Row:
-        """Compare granularities or encoders of a category; changes no cluster. `further` is what the worker is told.
-        A run of that kind that has not ended is returned instead."""
+        """Compare granularities or encoders of a category; changes no cluster.
+
+        `further`: values for the worker. If such a run has not ended yet, that one is returned.
+        """
         open_runs = [run for run in self.last(1000, OPEN) if run["slug"] == slug and run["kind"] == kind]
         return open_runs[0] if open_runs else self._launch_here(kind, category, slug, settings, {}, further)
 

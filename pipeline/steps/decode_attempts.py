@@ -19,8 +19,8 @@ CAREFUL = 1000  # files that are decoded apart because of another one: those of 
 class CarefulAttempts:
     """The `Attempts` of one category. With `every`, each file is decoded apart: this process must not die of one.
 
-    Until it is clear which file the last run died of, and after one that its decoder did die of, the next `CAREFUL`
-    files are decoded apart too, so that several such files cost one dead run and not one each.
+    After a dead run, `CAREFUL` files are decoded apart, fewer if all that it may have died of are sound. After each
+    file whose decoder dies, `CAREFUL` more are. So several such files cost one dead run together, and not one each.
     """
 
     def __init__(self, log: DecodingLog, params: ImageParams, *, every: bool = False) -> None:
@@ -28,14 +28,14 @@ class CarefulAttempts:
         self._process = DecodingProcess(params)
         self._one_at_a_time = threading.Lock()  # its memory is in no budget
         self._suspects, self._guilty = set(log.left), False
-        self._careful = CAREFUL if log.left else 0  # files
+        self._careful = CAREFUL if log.left else 0  # files that are still to be decoded apart
 
     def during(self, digest: str) -> AbstractContextManager[None]:
         """As of the log."""
         return self._log.during(digest)
 
     def failed(self, digest: str) -> bool:
-        """As of the log; every content where each file is decoded apart."""
+        """As of the log, and while files are decoded apart. Each call counts as one file."""
         self._careful -= self._careful > 0
         return self._every or self._careful > 0 or digest in self._log.failed
 

@@ -27,9 +27,9 @@ def file_places(images: pl.DataFrame) -> dict[str, str]:
     for key, image_id, cluster in images.select("key", "image_id", "cluster_id").iter_rows():
         folder, name = folders[cluster], _safe(key.rsplit("/", 1)[-1])
         place = f"{folder}/{name}"
-        if _same(place) in taken:
+        if _folded(place) in taken:
             place = f"{folder}/{_cut(f'{image_id}-{name}', LONGEST)}"
-        taken.add(_same(place))
+        taken.add(_folded(place))
         places[key] = place
     return places
 
@@ -40,16 +40,16 @@ def _folder_names(images: pl.DataFrame) -> Mapping[str | None, str]:
     for cluster, name in images.select("cluster_id", "cluster_name").unique(maintain_order=True).iter_rows():
         if cluster is not None:
             folder = _safe(name or cluster)
-            if _same(folder) in taken:
+            if _folded(folder) in taken:
                 after = f" ({cluster})"
                 folder = f"{_cut(folder, LONGEST - len(after))}{after}"
-            taken.add(_same(folder))
+            taken.add(_folded(folder))
             folders[cluster] = folder
     return folders
 
 
-def _same(name: str) -> str:
-    """A text that is equal for names that some file system takes for one: of other case, or with other accents."""
+def _folded(name: str) -> str:
+    """A name without what some file systems ignore: case, and how accents are written. Equal for names that clash."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 

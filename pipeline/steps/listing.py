@@ -23,7 +23,7 @@ LISTED_IN_MEMORY = 200_000  # objects kept until their digest is compared; a lon
 class Listing:
     """The objects of one category, and a digest of objects, category and settings.
 
-    `doubted`: the end of the listing is asked for again, since nothing tells whether the server left out the rest.
+    `doubted`: what follows the last key is asked for once more, because nothing tells whether the server left it out.
     """
 
     def __init__(self, project: Project, category: str, *, doubted: bool = False) -> None:

@@ -164,7 +164,7 @@ def _copy_down(project: Project, store: SnapshotStore) -> bool:
 
 
 def _keep_new_categories(project: Project, before: dict[str, str]) -> None:
-    """Names that were noted here for new folders stay: a run or a queue asks for the category by them."""
+    """Keep the names that were noted here for new folders: a run or a queue names the category by them."""
     now = read_slugs(project.layout)
     new = {slug: name for slug, name in before.items() if slug not in now and name not in now.values()}
     if new:

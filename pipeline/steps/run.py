@@ -27,7 +27,7 @@ from pipeline.storage.integrity import remove_part
 from pipeline.storage.layout import DOCUMENT, PAGE
 from pipeline.storage.source_record import SourceRecord, read_source, record_of, write_source
 
-_WHERE = (
+_WHAT_TO_CHECK = (
     "Nothing was done. Is it the right folder or prefix? `image-cluster check SOURCE` says what it holds, and the "
     "setting source.skip_names what is skipped."
 )
@@ -111,7 +111,7 @@ def _run_category(project: Project, slug: str, *, sample: int | None) -> Categor
     project.curation.checked(slug)  # first of all: a result without lost decisions would be wrong
     listed = manifest(project, slug, sample=sample)
     if not listed.counts["images"] and not _was_published_with_images(project, slug):
-        raise NoImagesError(f"{project.bucket.url} holds no image of category {done.category}. {_WHERE}")
+        raise NoImagesError(f"{project.bucket.url} holds no image of category {done.category}. {_WHAT_TO_CHECK}")
     done.add(listed)
     for report in ingest(project, slug):
         done.add(report)
@@ -121,8 +121,8 @@ def _run_category(project: Project, slug: str, *, sample: int | None) -> Categor
     return done
 
 
-def _take_source(project: Project) -> None:
-    """Record the source for commands that are not told one; say so if results of another one are stored."""
+def _record_source(project: Project) -> None:
+    """Record the source for commands that are not told one. Gives a notice if stored results are of another source."""
     source = project.settings.source
     before, now = read_source(project.layout), record_of(source.url, source.categories)
     was, reads = (_address(record) for record in (before or now, now))
@@ -174,14 +174,16 @@ def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = No
     """All steps of the named categories, or of every category of the source.
 
     A failing category does not stop the others: the caller must look at `failures` (`raise_failures`). A folder that
-    never held an image is no failure beside others. Raises `NoImagesError` if there is nothing else, and what listing
-    the categories raises.
+    never held an image is no failure beside others. Raises `NoImagesError` if no folder holds any, and what listing the
+    categories raises.
     """
     slugs = select_categories(project, wanted)
     source = project.settings.source
     if not slugs:
-        raise NoImagesError(f"{source.url} holds no images: no folder at its top and no image beside one. {_WHERE}")
-    _take_source(project)
+        raise NoImagesError(
+            f"{source.url} holds no images: no folder at its top and no image beside one. {_WHAT_TO_CHECK}"
+        )
+    _record_source(project)
     if not wanted and len(slugs) > 1 and not project.store.slugs_with("identities"):
         names = [project.category_of(slug) for slug in slugs]
         project.talk.notice(f"{len(slugs)} categories, one for each top folder: {some(names)}. "
@@ -190,7 +192,7 @@ def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = No
     empty = [failure for failure in failures if isinstance(failure.error, NoImagesError)]
     if len(empty) > 1 and len(empty) == len(slugs):
         names = some([failure.category for failure in empty])
-        raise NoImagesError(f"{source.url} holds no images; these folders have none: {names}. {_WHERE}")
+        raise NoImagesError(f"{source.url} holds no images; these folders have none: {names}. {_WHAT_TO_CHECK}")
     if len(empty) < len(slugs):
         failures = [failure for failure in failures if failure not in empty]
     return Run(finished, failures)

@@ -33,7 +33,7 @@ def is_full(error: OSError) -> bool:
 
 
 def is_refused(error: OSError) -> bool:
-    """Whether this user may not, or nobody may, write there."""
+    """Whether a write failed because this user, or nobody, may write there."""
     return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -101,7 +101,7 @@ def _space(file: Path | None) -> float:
 
 
 def _owner(path: str) -> str:
-    """In brackets whom the nearest existing folder belongs to, if not to this user."""
+    """In brackets the owner of the nearest existing folder; empty if that is this user."""
     if not hasattr(os, "geteuid"):
         return ""
     here = Path(path)

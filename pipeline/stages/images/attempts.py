@@ -18,7 +18,7 @@ class Attempts(Protocol):
         ...
 
     def failed(self, digest: str, /) -> bool:
-        """Whether a process died while it decoded this content."""
+        """Whether to decode this content apart: a process died of it, or of files before it. Asked once a file."""
         ...
 
     def apart(self, data: bytes, digest: str, name: str, /) -> Decoded | Rejected:

@@ -31,7 +31,7 @@ def decoded_bytes(image: Image.Image) -> int:
     """The peak memory, in bytes, of decoding an opened image, estimated without decoding it."""
     stored = _STORED.get(image.mode, 4)
     further = _DECODER.get(image.format or "", 0)
-    if image.format == "WEBP" and not has_torch():  # Pillow keeps two canvases for playing
+    if image.format == "WEBP" and not has_torch():  # Pillow keeps two canvases, as for an animation
         further = 8
     if image.info.get("progressive"):  # libjpeg keeps the coefficients of the whole picture
         further = 2 * len(image.getbands())
@@ -62,7 +62,7 @@ class PixelBudget:
             self._take(needed)
             taken += needed
             if needed >= LARGE:
-                trim()  # what smaller images freed is not to count beside this one
+                trim()  # hands back what smaller images freed, which would add to the peak of this one
 
         try:
             yield admit

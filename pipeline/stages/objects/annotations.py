@@ -153,7 +153,7 @@ def _coco_box(row: Mapping[str, Any], image: Mapping[str, Any] | None, names: Ma
         return bad(f"{where} is about image {row.get('image_id')}, which the file does not list", label=label)
     if row.get("iscrowd") == 1:
         return bad(f"{where} marks a crowd (iscrowd), not one object", label=label)
-    size, values = _size(image), _numbers(row.get("bbox")) or _around(row.get("segmentation"))
+    size, values = _size(image), _numbers(row.get("bbox")) or _box_around(row.get("segmentation"))
     if len(values) != 4:
         return bad(f"{where} has no bbox of four numbers", label=label)
     if size is None:
@@ -162,7 +162,7 @@ def _coco_box(row: Mapping[str, Any], image: Mapping[str, Any] | None, names: Ma
     return Found(Box(x / size[0], y / size[1], w / size[0], h / size[1]), label, number(row.get("score")))
 
 
-def _around(outline: Any) -> list[float]:
+def _box_around(outline: Any) -> list[float]:
     """The box around COCO's polygons, each x and y in turn; empty if they are none."""
     polygons = cast("list[Any]", outline) if isinstance(outline, list) else []
     points = [_numbers(polygon) for polygon in polygons]

@@ -22,7 +22,9 @@ NAMESPACES = {
 HIERARCHIES = (("lr:hierarchicalSubject", "Bag", "|"), ("digiKam:TagsList", "Seq", "/"))
 
 
-_NO_TEXT = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # not in XML, or breaks a line
+_NO_TEXT = re.compile(
+    "[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # characters that XML cannot hold, or that break a line
 TOOLKIT = "image-cluster"  # the mark by which a sidecar of ours is known
 
 

@@ -9,7 +9,10 @@ import numpy as np
 
 from pipeline.settings import RepresentativeParams
 
-DECIMALS, ROUNDED_AWAY = 5, 2e-5  # of similarities that are compared; at least as far as rounding moves two apart
+DECIMALS, ROUNDED_AWAY = (
+    5,
+    2e-5,
+)  # of compared similarities; two that differ by more than the second are not equal when rounded
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ BUSY_SECONDS = 60.0
 def open_to_read(file: Path) -> sqlite3.Connection:
     """A connection in a transaction that reads, so that all queries see the same state.
 
-    To share the file with writers SQLite needs a little space beside it, also to read. On a full disk or in a folder
-    that may not be written, a file that nobody left open is read without.
+    To share the file with writers, SQLite needs a little space beside it, even to read. Where it gets none (a full
+    disk, a folder that may not be written), the file is read without sharing, unless a writer left it open.
     """
     address = file.resolve().as_uri()
     try:
