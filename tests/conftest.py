@@ -5,6 +5,7 @@ here: how the servers are started (`tests/servers.py`).
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,12 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["IMAGE_CLUSTER_CACHE"]
     else:
         os.environ["IMAGE_CLUSTER_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ray_token() -> None:
+    """One token for every Ray of this process: Ray remembers its first, and seeks it in the home of a later test."""
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ def test_the_name_can_be_taken_back_and_an_undo_elsewhere_ends_the_question(show
     expect(shown.locator("#alerts")).to_be_empty()
     toast(shown, "Undone: Named “red post”.")
     assert clusters(served)[two]["name"] is None
+    expect(shown.locator(f".card[data-id={two}] .name")).to_have_value("")  # the wall follows a moment later
     name_on_the_wall(shown, two, "Red post")
     expect(shown.locator("#alerts")).to_contain_text("is called")
     shown.keyboard.press("Escape")

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 EARLY = """
 import os, signal, sys
 number, module = int(sys.argv[1]), sys.argv[2]
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for other in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(other, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class WhileLoading:

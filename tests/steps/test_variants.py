@@ -122,5 +122,5 @@ def test_a_file_that_an_earlier_run_died_of_is_decoded_apart_here_too(
 
     monkeypatch.setattr(decode_apart.DecodingProcess, "decode", refuse)
     assert listed(bench) == ["flood-1000w.jpg"]
-    assert apart == [data]
+    assert data in apart  # others are too, until it is clear which of them the run died of
     assert content_hash(data) in marker.with_name("undecodable.json").read_text()

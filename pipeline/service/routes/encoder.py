@@ -54,8 +54,10 @@ class EncoderShape(Shape):
 
 class EncoderComparisonRequest(Shape):
     spec: str = Spec
-    sample: int | None = Field(default=None, ge=8, le=100_000, description="Images at most. [encoder.compare_sample]")
-    seed: int = Field(default=0, ge=0, le=2**31, description="Draws another sample.")
+    sample: int | None = Field(
+        default=None, ge=8, le=100_000, strict=True, description="Images at most. [encoder.compare_sample]"
+    )
+    seed: int = Field(default=0, ge=0, le=2**31, strict=True, description="Draws another sample.")
 
 
 class EncoderRequest(Shape):
