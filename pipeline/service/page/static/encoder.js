@@ -2,7 +2,7 @@
 // Another encoder: comparing one with the one in force, using it, and taking that back.
 
 import { actor, alertOf, api, base, done, onRefresh, Refused, the, toast, undoEvents } from "./common.js";
-import { followRun, trouble } from "./run_progress.js";
+import { followed, followRun, trouble } from "./run_progress.js";
 import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "list"];
@@ -58,13 +58,6 @@ async function compare() {
 /** Every step: the other vectors may not be there yet. */
 async function run() {
   await followed((await api("/api/v1/cluster/run", { method: "POST", json: { category: document.body.dataset.category } })).id);
-}
-
-/** @param {string} id @returns {Promise<boolean>} whether it succeeded */
-async function followed(id) {
-  const run = await followRun(id);
-  if (run.state !== "succeeded") { alertOf(new Refused(trouble(run), 0)); return false; }
-  return true;
 }
 
 /** @param {string} spec */

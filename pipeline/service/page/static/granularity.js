@@ -2,8 +2,8 @@
 // Coarser or finer: the slider over the compared settings, using one, and taking that back.
 
 import { actor, alertOf, api, base, done, onRefresh, Refused, the, toast, undoEvents } from "./common.js";
-import { followRun, trouble } from "./run_progress.js";
-import { said, t } from "./words.js";
+import { followed, followRun, trouble } from "./run_progress.js";
+import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "list"];
 const WAIT_MS = 120; // while the slider moves
@@ -90,15 +90,6 @@ async function compare() {
 async function cluster() {
   const started = await api("/api/v1/cluster/run", { method: "POST", json: { category: document.body.dataset.category, only: "clusters" } });
   await followed(started.id);
-}
-
-/** @param {string} id @returns {Promise<boolean>} whether it succeeded */
-async function followed(id) {
-  const run = await followRun(id);
-  if (run.state !== "succeeded") { alertOf(new Refused(trouble(run), 0)); return false; }
-  const held = run.result?.held ?? [];
-  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.map(said).join("; ") }), { link: { text: t("Runs"), href: `${location.pathname.replace(/granularity$/, "runs")}` } });
-  return true;
 }
 
 /** @param {string} setting */

@@ -1,7 +1,7 @@
 // @ts-check
 // A run as it goes, in the place that a page has for it: #progress with #phase, #bar and #said.
 
-import { the } from "./common.js";
+import { alertOf, Refused, slug, the, toast } from "./common.js";
 import { many, said, t } from "./words.js";
 
 /** @typedef {{ id?: string, kind?: string, state: string, error?: string | null, result?: any }} Run */
@@ -40,3 +40,16 @@ export function followRun(id) {
 /** What to say of a run that did not succeed. @param {Run} run */
 export const trouble = (run) =>
   run.state === "cancelled" ? t("The run was stopped; finished work is kept.") : run.error ?? t("The connection to the run was lost. Reload the page.");
+
+/**
+ * Follow a run that clusters, and say how it ended if it failed, or if its result waits for approval.
+ * @param {string} id
+ * @returns {Promise<boolean>} whether it succeeded
+ */
+export async function followed(id) {
+  const run = await followRun(id);
+  if (run.state !== "succeeded") { alertOf(new Refused(trouble(run), 0)); return false; }
+  const held = run.result?.held ?? [];
+  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.map(said).join("; ") }), { link: { text: t("Runs"), href: `/c/${slug}/runs` } });
+  return true;
+}
