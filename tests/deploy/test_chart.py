@@ -1,7 +1,7 @@
 """`deploy/kubernetes`: the chart renders, every object is valid, and what it names exists in the product.
 
-Needs Helm (`make helm`). Without it these tests are skipped by hand; `.ci/run` brings it, or fails. Nothing is installed anywhere: `test_chart_runs.py` starts
-the command lines as processes.
+Needs Helm (`make helm`). Without it these tests are skipped by hand; `.ci/run` brings it, or fails. Nothing is
+installed anywhere: `test_chart_runs.py` starts the command lines as processes.
 """
 
 import re
