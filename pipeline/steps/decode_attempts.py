@@ -31,12 +31,12 @@ class CarefulAttempts:
         self._careful = CAREFUL if log.left else 0  # files that are still to be decoded apart
 
     def during(self, digest: str) -> AbstractContextManager[None]:
-        """As of the log."""
+        """As of the log; counts one of the files that are decoded apart."""
+        self._careful -= self._careful > 0
         return self._log.during(digest)
 
-    def failed(self, digest: str) -> bool:
-        """As of the log, and while files are decoded apart. Each call counts as one file."""
-        self._careful -= self._careful > 0
+    def is_suspect(self, digest: str) -> bool:
+        """Whether a process died of this content, or of others so recently that this one is decoded apart too."""
         return self._every or self._careful > 0 or digest in self._log.failed
 
     def apart(self, data: bytes, digest: str, name: str) -> Decoded | Rejected:

@@ -82,4 +82,6 @@ def _decoded(data: bytes, params: ImageParams, attempts: Attempts) -> Decoded | 
     """The picture; in a process of its own if an earlier run did not survive it."""
     digest = content_hash(data)
     with attempts.during(digest):
-        return attempts.apart(data, digest, digest) if attempts.failed(digest) else decode(data, params, digest=digest)
+        if attempts.is_suspect(digest):
+            return attempts.apart(data, digest, digest)
+        return decode(data, params, digest=digest)

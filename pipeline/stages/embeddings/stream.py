@@ -206,7 +206,7 @@ class _Stream(Generic[T]):
     def _decode(self, row: _Row[T], data: bytes) -> None:
         digest = row.digest or content_hash(data)
         with self.budget.turn() as admit, self.attempts.during(digest):
-            if self.attempts.failed(digest):
+            if self.attempts.is_suspect(digest):
                 decoded = self.attempts.apart(data, digest, row.name or digest)
             elif (row.vector_known and not row.look_again) or row.repeated:
                 decoded = inspect(data, self.params, digest=row.name, admit=admit)

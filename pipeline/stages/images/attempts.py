@@ -14,11 +14,14 @@ class Attempts(Protocol):
     """Called from several threads at once."""
 
     def during(self, digest: str, /) -> AbstractContextManager[None]:
-        """Record that the content with this hash is being decoded, in case the process dies meanwhile."""
+        """Record that the content with this hash is being decoded, in case the process dies meanwhile.
+
+        Entered once a file, before `is_suspect`.
+        """
         ...
 
-    def failed(self, digest: str, /) -> bool:
-        """Whether to decode this content apart: a process died of it, or of files before it. Asked once a file."""
+    def is_suspect(self, digest: str, /) -> bool:
+        """Whether to decode this content apart: a process died of it, or of files before it."""
         ...
 
     def apart(self, data: bytes, digest: str, name: str, /) -> Decoded | Rejected:
@@ -33,10 +36,10 @@ class Untracked:
         """Do nothing."""
         return nullcontext()
 
-    def failed(self, _digest: str) -> bool:
-        """No attempt failed."""
+    def is_suspect(self, _digest: str) -> bool:
+        """Nothing is suspected."""
         return False
 
     def apart(self, data: bytes, digest: str, name: str) -> Decoded | Rejected:
-        """Never called, because nothing failed."""
+        """Never called, because nothing is suspected."""
         raise NotImplementedError

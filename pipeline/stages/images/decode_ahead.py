@@ -40,9 +40,9 @@ def decode_ahead(
     def one(token: T, data: bytes) -> R | Rejected:
         digest = content_hash(data)
         with budget.turn() as admit, tracked.during(digest):
-            failed = tracked.failed(digest)
+            apart = tracked.is_suspect(digest)
             decoded = (
-                tracked.apart(data, digest, digest) if failed else decode(data, params, digest=digest, admit=admit)
+                tracked.apart(data, digest, digest) if apart else decode(data, params, digest=digest, admit=admit)
             )
             return decoded if isinstance(decoded, Rejected) else work(token, decoded)
 

@@ -25,7 +25,7 @@ class Suspicious:
         self.seen.append(digest)
         return nullcontext()
 
-    def failed(self, digest: str) -> bool:
+    def is_suspect(self, digest: str) -> bool:
         return digest == self.suspect
 
     def apart(self, _data: bytes, digest: str, _name: str) -> Decoded | Rejected:
@@ -72,6 +72,6 @@ def test_without_a_memory_nothing_is_suspected() -> None:
     assert statuses(None) == ["ok"] * 4
     untracked = Untracked()
     with untracked.during("a"):
-        assert not untracked.failed("a")
+        assert not untracked.is_suspect("a")
     with pytest.raises(NotImplementedError):
         untracked.apart(b"", "a", "a")

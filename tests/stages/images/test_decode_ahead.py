@@ -47,7 +47,7 @@ def test_an_error_of_the_reader_comes_after_what_was_read_before() -> None:
 
 def test_a_file_that_an_earlier_run_died_of_is_decoded_apart() -> None:
     class Suspicious(Untracked):
-        def failed(self, _digest: str) -> bool:
+        def is_suspect(self, _digest: str) -> bool:
             return True
 
         def apart(self, data: bytes, digest: str, name: str) -> Decoded | Rejected:
