@@ -14,7 +14,7 @@ from pipeline.adapters.folder_bucket import FolderBucket
 from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.adapters.s3_store import Credentials
 from pipeline.errors import BucketError, SettingsError
-from pipeline.settings import CONCURRENCY, RETRIES, SKIP_NAMES, TIMEOUT_SECONDS, SourceSettings
+from pipeline.settings import CONCURRENCY, RETRIES, SKIP_NAMES, TIMEOUT_SECONDS, SourceSettings, without_secrets
 
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _R2 = ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "R2_SESSION_TOKEN")
@@ -54,13 +54,16 @@ def open_bucket(
         )
     if scheme not in ("s3", "r2"):
         raise SettingsError(
-            f"{url!r} cannot be used as a source. Give a folder, s3://bucket/prefix or r2://bucket/prefix."
+            f"{without_secrets(url)!r} is neither a folder nor a bucket. Give a folder, s3://bucket/prefix or "
+            "r2://bucket/prefix."
         )
     bucket, _, prefix = rest.partition("/")
     if not bucket or "@" in bucket:
         raise SettingsError(
             f"{scheme}:// needs the name of a bucket and nothing else, as in {scheme}://images/library."
         )
+    if without_secrets(url) != url:  # every message and record that names the bucket would show it
+        raise SettingsError(f"The URL of {scheme}://{bucket} must not hold secrets; they come from the environment.")
     if scheme == "r2" and not endpoint_url:
         raise SettingsError(
             f"{url} needs an endpoint: set endpoint_url to https://ACCOUNT_ID.r2.cloudflarestorage.com "
@@ -125,10 +128,10 @@ def _endpoint(endpoint_url: str | None) -> str | None:
     if not endpoint_url:
         return None
     parts = urlsplit(endpoint_url)
+    if "@" in endpoint_url or without_secrets(endpoint_url) != endpoint_url:
+        raise SettingsError("endpoint_url must not hold credentials; they come from the environment.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(f"endpoint_url {endpoint_url!r} must begin with https:// (or http://) and name a host.")
-    if parts.username or parts.password:
-        raise SettingsError("endpoint_url must not hold credentials; they come from the environment.")
     return endpoint_url.rstrip("/")
 
 
@@ -144,7 +147,7 @@ def _region(url: str, region: str, endpoint_url: str | None, environment: Mappin
 def _path_of(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
-        raise SettingsError(f"{url!r} names a host. A file URL has three slashes: file:///srv/images.")
+        raise SettingsError(f"{without_secrets(url)!r} names a host. A file URL has three slashes: file:///srv/images.")
     # A bare # or ? in the path belongs to the folder's name, not to a fragment or a query.
     path = url.removeprefix("file://").removeprefix("localhost")
     return Path(unquote(path))

@@ -470,6 +470,25 @@ def test_an_endpoint_that_cannot_be_is_refused(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        (f"https://key:{SECRET}@example.org/library", None),
+        (f"S3://key:{SECRET}@bucket/library", None),
+        (f"s3://key:{SECRET}@bucket/library", None),
+        (f"s3://bucket/library?X-Amz-Security-Token={SECRET}", None),
+        (f"file://key:{SECRET}@host/library", None),
+        ("s3://bucket/library", f"ftp://key:{SECRET}@example.org"),
+        ("s3://bucket/library", f"key:{SECRET}@example.org"),
+        ("s3://bucket/library", f"https://example.org/?token={SECRET}"),
+    ],
+)
+def test_an_address_that_holds_a_secret_is_refused_without_showing_it(url: str, endpoint: str | None) -> None:
+    with pytest.raises(SettingsError) as told:
+        open_bucket(url, endpoint_url=endpoint, region="eu-west-1", environment=ENVIRONMENT)
+    assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize(
     ("url", "environment", "named"),
     [
         ("s3://b", {}, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
