@@ -41,9 +41,7 @@ def decode_ahead(
         digest = content_hash(data)
         with budget.turn() as admit, tracked.during(digest):
             apart = tracked.is_suspect(digest)
-            decoded = (
-                tracked.apart(data, digest, digest) if apart else decode(data, params, digest=digest, admit=admit)
-            )
+            decoded = tracked.apart(data, digest, digest) if apart else decode(data, params, digest=digest, admit=admit)
             return decoded if isinstance(decoded, Rejected) else work(token, decoded)
 
     count = threads or usable_cores()
