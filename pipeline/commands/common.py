@@ -43,8 +43,9 @@ def _folder(_: click.Context, __: click.Parameter, source: str | None) -> str | 
     raise click.UsageError(f"The folder {source} {what}. SOURCE is a folder, s3://bucket/prefix or r2://bucket/prefix.")
 
 
+endpoint_option = click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one.")
 _bucket_options = options(
-    click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
+    endpoint_option,
     click.option("--single", is_flag=True, help="All folders as one library, not one for each top folder."),
 )
 source_options = options(click.argument("source", required=False, callback=_folder), _bucket_options)
@@ -53,12 +54,15 @@ data_url_option = click.option(
     "--data-url", envvar="IMAGE_CLUSTER_DATA_URL", metavar="BUCKET",
     help="The library in a bucket that --out is a working copy of: s3://… or r2://…; '' for none.",
 )  # fmt: skip
-where_options = options(
-    click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
-    data_url_option,
+settings_and_output_options = options(
     click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
     click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+)
+where_options = options(
+    click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
+    data_url_option,
+    settings_and_output_options,
 )
 log_options = click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,

@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.common import CONTEXT, with_project
+from pipeline.commands.common import CONTEXT, endpoint_option, options, settings_and_output_options, with_project
 from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project
 
 _BUCKET = ("s3://", "r2://")
-_bucket_options = (
-    click.option("--endpoint-url", help="S3 endpoint of the bucket; R2 needs one."),
-    click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]"),
-    click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-)
-
-
-def _options(function: Any) -> Any:
-    for option in reversed(_bucket_options):
-        function = option(function)
-    return function
+_copy_options = options(endpoint_option, settings_and_output_options)
 
 
 @click.group(cls=Group, context_settings=CONTEXT)
@@ -51,7 +40,7 @@ def data() -> None:
 @click.option(
     "--replace", "drop", is_flag=True, help="Also if TO has something that FROM lacks, which is dropped, or is damaged."
 )
-@_options
+@_copy_options
 def copy(origin: str, target: str, **given: Any) -> None:
     """Copy a data directory to a bucket, or a copy from a bucket into a data directory.
 
@@ -96,8 +85,8 @@ def _copy(project: "Project", url: str, *, into_bucket: bool, snapshot: str | No
 
 @data.command("list")
 @click.argument("url", metavar="BUCKET")
-@_options
-def list_copies(url: str, **given: Any) -> None:
+@_copy_options
+def show_copies(url: str, **given: Any) -> None:
     """List the copies in a bucket, newest first: time, files, size and decisions.
 
     The ten newest and those of the last seven days are kept.
@@ -111,15 +100,17 @@ def list_copies(url: str, **given: Any) -> None:
 
 @with_project("none")
 def _list(project: "Project", url: str, as_json: bool) -> None:
-    from pipeline.console import print_json
-    from pipeline.steps.data_copy import listed
+    from dataclasses import asdict
 
-    rows = listed(project, url.rstrip("/"))
+    from pipeline.console import print_json
+    from pipeline.steps.stored_copies import list_copies
+
+    copies = list_copies(project, url.rstrip("/"))
     if as_json:
-        print_json(rows)
+        print_json([asdict(stored) for stored in copies])
         return
-    if not rows:
+    if not copies:
         click.echo(f"There is no library in {url}.", err=True)
-    for row in rows:
-        click.echo(f"{row['snapshot']}  {row['at']}  {row['files']:>9,} files  {row['size'] / 1e6:>10,.1f} MB  "
-                   f"{row['decisions']:>7,} decisions")  # fmt: skip
+    for stored in copies:
+        click.echo(f"{stored.snapshot}  {stored.at}  {stored.files:>9,} files  {stored.size / 1e6:>10,.1f} MB  "
+                   f"{stored.decisions:>7,} decisions")  # fmt: skip

@@ -11,12 +11,12 @@ from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.manifest.keys import slug_map
 from pipeline.stages.manifest.variants import different
 from pipeline.steps.categories import category_names
-from pipeline.steps.data_copy import open_copies
 from pipeline.steps.detected import uses_model
 from pipeline.steps.distributed import workers_of
 from pipeline.steps.each import some
 from pipeline.steps.manifest import preview, stored_answers
 from pipeline.steps.project import Project
+from pipeline.steps.stored_copies import open_copies
 from pipeline.storage.artifacts import ArtifactStore
 from pipeline.storage.layout import Layout, read_slugs
 

@@ -1,8 +1,9 @@
 """A whole library → a copy in a bucket, and back: into a new folder, or onto another machine.
 
 What belongs here: what may replace what, the order of copying, and locks. Not here: which folders may be copied, and
-the record of the last copy (`copy_guards.py`), which files a library consists of (`storage/snapshot.py`), the objects
-in the bucket (`adapters/snapshot_store.py`), decisions alone (`backup.py`).
+the record of the last copy (`copy_guards.py`), opening and listing the copies (`stored_copies.py`), which files a
+library consists of (`storage/snapshot.py`), the objects in the bucket (`adapters/snapshot_store.py`), decisions alone
+(`backup.py`).
 
 A directory remembers which copy it was last equal to. It may replace the newest copy only if that is the one, and may
 be replaced only if nothing in it changed since. So two machines that take turns never lose each other's work.
@@ -14,15 +15,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pipeline.adapters.buckets import open_bucket
-from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.adapters.snapshot_store import SnapshotStore
-from pipeline.errors import DataCopyError, ImageClusterError, SettingsError
+from pipeline.errors import DataCopyError, ImageClusterError
 from pipeline.steps.copy_guards import PARTLY, record, require_library, require_place, write_record
 from pipeline.steps.curation import database_of
 from pipeline.steps.project import Project
+from pipeline.steps.stored_copies import open_copies
 from pipeline.storage import snapshot as snapshots
 from pipeline.storage.curation.copies import CategoryEvents, contents, make_copy
 from pipeline.storage.curation.reading import SqliteFile
@@ -47,20 +46,6 @@ class Copied:
     moved_size: int
 
 
-def open_copies(project: Project, url: str) -> SnapshotStore:
-    """The copies at `url`, with endpoint, time-out and retries of the source. Raises `SettingsError`."""
-    source, data = project.settings.source, project.settings.data
-    endpoint = data.endpoint_url if url == data.url else None
-    bucket = open_bucket(
-        url, endpoint_url=endpoint or source.endpoint_url, region=source.region, concurrency=source.concurrency,
-        timeout_seconds=source.timeout_seconds, retries=source.retries, retry_seconds=source.retry_seconds,
-        notice=project.talk.notice,
-    )  # fmt: skip
-    if not isinstance(bucket, ObstoreBucket):
-        raise SettingsError(f"{url} is no bucket. Give s3://bucket/prefix or r2://bucket/prefix.")
-    return SnapshotStore(bucket)
-
-
 def copy_out(
     project: Project, url: str, *, drop: bool = False, before_publishing: Callable[[], None] = lambda: None
 ) -> Copied:
@@ -81,10 +66,10 @@ def copy_out(
         )
     store.require_conditions()
     with _locked(project, read_slugs(project.layout)), _scratch(project) as scratch:
-        own = _taken(project, scratch)
+        own = _take_snapshot(project, scratch)
         last = store.read(before.name) if before is not None and not drop else None
         if before is not None and last is not None and not own.differs(last):
-            return _done(project, url, before.name, own, [])
+            return _record_copy(project, url, before.name, own, [])
         if last is not None:
             there = {entry.digest for entry in last.files.values()}
         else:
@@ -92,7 +77,7 @@ def copy_out(
         todo = list({entry.digest: path for path, entry in own.files.items() if entry.digest not in there}.values())
         _send(project, store, own, todo, scratch)
         before_publishing()
-        done = _done(project, url, store.publish(own, before), own, todo)
+        done = _record_copy(project, url, store.publish(own, before), own, todo)
     try:
         store.remove_old()
     except ImageClusterError as error:  # the copy is whole; some credentials may neither list nor delete
@@ -119,34 +104,21 @@ def copy_in(
     wanted = _own_part(project, store.read(name))
     slugs = {path.split("/")[1] for path in wanted.files if path.startswith("categories/")}
     with _locked(project, slugs | set(read_slugs(project.layout))), _scratch(project) as scratch:
-        own = _taken(project, scratch)
+        own = _take_snapshot(project, scratch)
         if not drop:
             _refuse_to_lose(project, store, own, expendable)
         todo = [path for path, entry in wanted.files.items() if own.files.get(path) != entry]
         if own.decisions == wanted.decisions and CURATION in todo:
             todo.remove(CURATION)
         _fetch(project, store, wanted, todo, scratch / "in")
-        if not drop and _decided(project) != own.decisions:
+        if not drop and _events_now(project) != own.decisions:
             raise DataCopyError(
                 f"Somebody decided something in {project.settings.data_dir} while {url} was copied there. Nothing was "
                 "replaced. Copy it to the bucket first, or drop it with --replace."
             )
         write_record(project, url, PARTLY + name)
         _replace(project, scratch / "in", own, wanted, todo)
-        return _done(project, url, name, wanted, todo)
-
-
-def listed(project: Project, url: str) -> list[dict[str, Any]]:
-    """The copies in a bucket, newest first: `snapshot`, `at`, `files`, `size`, `decisions`. Empty if there is none."""
-    store = open_copies(project, url)
-    if store.newest() is None:
-        return []
-    read = ((name, store.read(name)) for name in reversed(store.names()))
-    return [
-        {"snapshot": name, "at": one.at, "files": len(one.files), "size": one.size,
-         "decisions": sum(category.events for category in one.decisions.values())}
-        for name, one in read
-    ]  # fmt: skip
+        return _record_copy(project, url, name, wanted, todo)
 
 
 def _send(project: Project, store: SnapshotStore, own: Snapshot, todo: Collection[str], scratch: Path) -> None:
@@ -160,7 +132,7 @@ def _send(project: Project, store: SnapshotStore, own: Snapshot, todo: Collectio
                 f"{file} changed while it was copied to {store.url}. Nothing was replaced there. Repeat the command."
             )
 
-    _each(project, f"copy to {store.url}", todo, send)
+    _move_each(project, f"copy to {store.url}", todo, send)
 
 
 def _fetch(project: Project, store: SnapshotStore, wanted: Snapshot, todo: Collection[str], into: Path) -> None:
@@ -172,7 +144,7 @@ def _fetch(project: Project, store: SnapshotStore, wanted: Snapshot, todo: Colle
         if not (target.exists() and file_digest(target) == wanted.files[path].digest):
             store.fetch(wanted.files[path], target)
 
-    _each(project, f"copy from {store.url}", todo, fetch)
+    _move_each(project, f"copy from {store.url}", todo, fetch)
 
 
 def _refuse_to_lose(project: Project, store: SnapshotStore, own: Snapshot, expendable: Expendable) -> None:
@@ -237,7 +209,7 @@ def _remove_empty(folder: Path, root: Path) -> None:
         folder = folder.parent
 
 
-def _taken(project: Project, scratch: Path) -> Snapshot:
+def _take_snapshot(project: Project, scratch: Path) -> Snapshot:
     """The library as it is, with a copy of its decisions in `scratch`."""
     own = snapshots.take(project.layout, project.now(), lambda done, total: project.talk.progress("list", done, total))
     _, database = database_of(project)
@@ -249,7 +221,7 @@ def _taken(project: Project, scratch: Path) -> Snapshot:
     return snapshots.with_decisions(own, Entry(file_digest(made.file), made.bytes), made.categories)
 
 
-def _decided(project: Project) -> dict[str, CategoryEvents]:
+def _events_now(project: Project) -> dict[str, CategoryEvents]:
     """The events of each category as they are now; empty where another database than SQLite holds them."""
     _, database = database_of(project)
     return contents(SqliteFile(database)) if database is not None and database.exists() else {}
@@ -264,7 +236,7 @@ def _own_part(project: Project, library: Snapshot) -> Snapshot:
     return replace(library, files=files, decisions={})
 
 
-def _each(project: Project, phase: str, paths: Collection[str], move: Callable[[str], None]) -> None:
+def _move_each(project: Project, phase: str, paths: Collection[str], move: Callable[[str], None]) -> None:
     with ThreadPoolExecutor(project.settings.source.concurrency, thread_name_prefix="copy") as pool:
         waiting = [pool.submit(move, path) for path in paths]
         try:
@@ -293,7 +265,7 @@ def _scratch(project: Project) -> Generator[Path]:
     shutil.rmtree(folder)
 
 
-def _done(project: Project, url: str, name: str, library: Snapshot, moved: Collection[str]) -> Copied:
+def _record_copy(project: Project, url: str, name: str, library: Snapshot, moved: Collection[str]) -> Copied:
     write_record(project, url, name)
     moved_size = sum(library.files[path].size for path in moved)
     return Copied(url, name, len(library.files), library.size, len(moved), moved_size)

@@ -21,8 +21,9 @@ from pipeline.adapters.snapshot_store import SnapshotStore
 from pipeline.errors import DataCopyError, ImageClusterError, LeaseHeldError, LeaseLostError, SettingsError
 from pipeline.steps.copy_guards import PARTLY, record
 from pipeline.steps.curation import DATABASE_VARIABLE, database_of
-from pipeline.steps.data_copy import Copied, copy_in, copy_out, open_copies
+from pipeline.steps.data_copy import Copied, copy_in, copy_out
 from pipeline.steps.project import Project
+from pipeline.steps.stored_copies import open_copies
 from pipeline.storage.layout import MADE_AGAIN, read_slugs, write_slugs
 
 Access = Literal["none", "read", "decide", "write"]

@@ -11,8 +11,9 @@ from pipeline.adapters import snapshot_store
 from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.cli import main
 from pipeline.errors import BucketError, DamagedFileError, DataCopyError
-from pipeline.steps.data_copy import copy_in, copy_out, listed
+from pipeline.steps.data_copy import copy_in, copy_out
 from pipeline.steps.doctor.checkup import examine
+from pipeline.steps.stored_copies import list_copies
 from pipeline.storage.snapshot import Snapshot
 from tests.servers import S3Server, make_bucket, s3_client
 from tests.steps.named_library import Bench, name_all, names, published_library
@@ -115,7 +116,7 @@ def test_two_machines_that_both_worked_do_not_overwrite_each_other(here: Bench, 
     assert names(here) == ["Theirs 0", "Theirs 1", "Theirs 2"]
     kept = list((here.data / "backups" / "decisions").glob("replaced-*.sqlite3"))
     assert len(kept) == 1, "the decisions that were dropped are kept aside"
-    assert [row["snapshot"] for row in listed(here.project(), url)] == [newer, first]
+    assert [stored.snapshot for stored in list_copies(here.project(), url)] == [newer, first]
 
 
 def test_of_two_that_copy_at_the_same_moment_one_is_refused(
@@ -228,7 +229,7 @@ def test_old_copies_and_their_objects_are_removed_and_the_newest_stay_whole(
     for number in range(4):
         name_all(here, f"Round {number} ")
         copy_out(here.project(), url)
-    assert len(listed(here.project(), url)) == 2
+    assert len(list_copies(here.project(), url)) == 2
     copy_in(there.project(), url)
     assert state(there) == state(here)
 

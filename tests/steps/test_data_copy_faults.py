@@ -141,13 +141,13 @@ def test_what_somebody_decides_while_a_copy_comes_in_is_not_lost(
     copy_in(there.project(), url)
     name_all(here, "Later")
     copy_out(here.project(), url)
-    each = data_copy._each  # pyright: ignore[reportPrivateUsage]
+    each = data_copy._move_each  # pyright: ignore[reportPrivateUsage]
 
     def and_meanwhile(*given: Any) -> None:
         each(*given)
         name_all(there, "Meanwhile")
 
-    monkeypatch.setattr(data_copy, "_each", and_meanwhile)
+    monkeypatch.setattr(data_copy, "_move_each", and_meanwhile)
     with pytest.raises(DataCopyError, match="Somebody decided something"):
         copy_in(there.project(), url)
     clusters = there.project().curation.curated("posts").clusters.values()

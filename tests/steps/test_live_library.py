@@ -10,8 +10,9 @@ from pipeline.errors import DataCopyError, LeaseHeldError, LeaseLostError, Setti
 from pipeline.steps import live_library
 from pipeline.steps.categories import categories
 from pipeline.steps.copy_guards import record
-from pipeline.steps.data_copy import copy_out, listed
+from pipeline.steps.data_copy import copy_out
 from pipeline.steps.live_library import bring_up, opened, require_shared_decisions, writing
+from pipeline.steps.stored_copies import list_copies
 from pipeline.storage.source_record import record_of, write_source
 from tests.steps.named_library import name_all, names
 from tests.steps.test_data_copy import state
@@ -42,11 +43,11 @@ def test_what_one_machine_does_the_next_one_goes_on_from(anna: Machine, ben: Mac
 def test_a_command_that_changes_nothing_makes_no_copy(anna: Machine, ben: Machine, url: str) -> None:
     anna.run_here()
     anna.run_here()  # which no longer says of each image that it is new
-    before = len(listed(anna.project(), url))
+    before = len(list_copies(anna.project(), url))
     anna.run_here()
     ben.read()
     ben.run_here()
-    assert len(listed(anna.project(), url)) == before
+    assert len(list_copies(anna.project(), url)) == before
 
 
 def test_who_reads_sees_what_was_copied_up_and_copies_only_what_changed(anna: Machine, ben: Machine) -> None:
@@ -85,7 +86,7 @@ def test_a_lease_lost_in_the_middle_copies_nothing_up_and_names_the_way_on(
     anna: Machine, ben: Machine, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna.run_here()
-    before = [row["snapshot"] for row in listed(anna.project(), url)]
+    before = [stored.snapshot for stored in list_copies(anna.project(), url)]
     monkeypatch.setattr(Lease, "_renew_often", lambda _: None)  # as on a machine that sleeps
 
     def takes_over_and_changes_nothing() -> None:
@@ -94,7 +95,7 @@ def test_a_lease_lost_in_the_middle_copies_nothing_up_and_names_the_way_on(
 
     with pytest.raises(LeaseLostError, match=r"took it over.*Nothing was replaced.*Repeat the command"):
         _slept(anna, takes_over_and_changes_nothing)
-    assert [row["snapshot"] for row in listed(anna.project(), url)] == before
+    assert [stored.snapshot for stored in list_copies(anna.project(), url)] == before
     anna.run_here()
     ben.read()
     assert names(ben) == ["Mine 0", "Mine 1", "Mine 2"]
@@ -113,11 +114,11 @@ def test_where_both_worked_nothing_is_overwritten_and_the_ways_on_are_named(
 
     with pytest.raises(LeaseLostError):
         _slept(anna, works)
-    theirs = listed(ben.project(), url)
+    theirs = list_copies(ben.project(), url)
     for again in (anna.run_here, anna.read):
         with pytest.raises(DataCopyError, match=rf"changed since it was copied.*\n.*data copy {url} .* --replace"):
             again()
-    assert listed(ben.project(), url) == theirs
+    assert list_copies(ben.project(), url) == theirs
     assert names(ben) == ["Theirs 0", "Theirs 1", "Theirs 2"]
 
 
@@ -193,7 +194,7 @@ def test_without_a_bucket_nothing_is_asked(anna: Machine, url: str) -> None:
         anna.run()
     assert not bring_up(anna.project())
     require_shared_decisions(anna.project(), read_only=False)
-    assert listed(anna.project(), url) == []
+    assert list_copies(anna.project(), url) == []
 
 
 def test_what_a_service_notes_without_the_lease_does_not_stand_in_the_way_of_a_newer_library(
@@ -233,7 +234,7 @@ def test_a_machine_with_a_clock_that_is_an_hour_off_takes_its_turn_like_any_othe
     anna.read()
     ben.read()
     assert state(ben) == state(anna)
-    assert listed(anna.project(), url)[0]["snapshot"] == record(anna.project())[url]
+    assert list_copies(anna.project(), url)[0].snapshot == record(anna.project())[url]
 
 
 def test_a_library_of_more_than_a_thousand_files_goes_on_after_an_interruption_without_sending_them_again(
