@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from pipeline.steps.live_library import Access
     from pipeline.steps.project import Project, Report
 
+# an option → section and name of the setting that it overrides
+_SETTING_OF = {
+    "source": ("source", "url"), "endpoint_url": ("source", "endpoint_url"), "variant": ("source", "variant"),
+    "encoder": ("encoder", "spec"), "device": ("encoder", "device"), "reducer": ("reduced", "method"),
+    "clusterer": ("labels", "method"), "min_cluster_size": ("labels", "min_cluster_size"),
+    "clusters": ("labels", "n_clusters"), "granularity": ("labels", "granularity"),
+}  # fmt: skip
+_FURTHER = ("seed", "recluster", "single", "out", "data_url")  # options that override settings in another way
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -103,24 +111,7 @@ def with_project(
         @wraps(function)
         def wrapper(*, settings_file: Path | None, quiet: bool, log_format: str = "text", **given: Any) -> Any:
             console = _console(log_format, quiet=quiet)
-            names = (
-                "source",
-                "endpoint_url",
-                "out",
-                "data_url",
-                "variant",
-                "encoder",
-                "device",
-                "reducer",
-                "clusterer",
-                "min_cluster_size",
-                "granularity",
-                "clusters",
-                "seed",
-                "recluster",
-                "single",
-            )
-            chosen = {name: given.pop(name, None) for name in names}
+            chosen = {name: given.pop(name, None) for name in (*_SETTING_OF, *_FURTHER)}
             wanted = access(given) if callable(access) else access
             try:
                 with _project(settings_file, chosen, console, wanted) as project:
@@ -185,15 +176,9 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
 
     from pipeline.settings import Settings, invalid_text, load_settings
 
-    places = {
-        "source": ("source", "url"), "endpoint_url": ("source", "endpoint_url"), "variant": ("source", "variant"),
-        "encoder": ("encoder", "spec"), "device": ("encoder", "device"), "reducer": ("reduced", "method"),
-        "clusterer": ("labels", "method"), "min_cluster_size": ("labels", "min_cluster_size"),
-        "clusters": ("labels", "n_clusters"), "granularity": ("labels", "granularity"),
-    }  # fmt: skip
     read = load_settings(file)
     values = read.model_dump()
-    for name, (section, knob) in places.items():
+    for name, (section, knob) in _SETTING_OF.items():
         if given.get(name) is not None:
             values[section][knob] = given[name]
     if given.get("seed") is not None:
