@@ -1,7 +1,7 @@
 """A local folder as a bucket.
 
-What belongs here: walking, reading and atomic writing of files, and explaining their errors. Not here: the entries of
-one folder (`folder_entries.py`), which files are hidden or no images (`stages/manifest/keys.py`), choosing this class
+What belongs here: walking, reading and writing files, and explaining their errors. Not here: the entries of one folder
+(`folder_entries.py`), which files are hidden or no images (`stages/manifest/keys.py`), choosing this class
 (`buckets.py`).
 
 Does not use obstore's LocalStore: that refuses a whole listing for one control character in a name, and its listings
@@ -38,7 +38,7 @@ from pipeline.errors import (
 from pipeline.settings import CONCURRENCY, SKIP_NAMES
 from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.keys import skipped_part
-from pipeline.storage.files import temporary_beside
+from pipeline.storage.files import sync_directory, write_atomically
 
 PAGE = 1000  # objects per page, as S3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -197,15 +197,9 @@ class FolderBucket:
     def write(self, key: str, data: bytes, *, content_type: str) -> None:  # noqa: ARG002 a folder keeps no types
         """Create or replace one file atomically; creates missing folders."""
         path = self._path(key)
-        unfinished = temporary_beside(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                _write_durably(unfinished, data)
-                unfinished.replace(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            write_atomically(path, data)
+            sync_directory(path.parent)
         except OSError as error:
             raise self._explain(error, f"write {key!r}") from None
 
@@ -294,18 +288,3 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
     # No inode in the ETag: FUSE mounts (sshfs, rclone) change it, and every file would always look changed.
     etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
     return ObjectInfo(key, etag, status.st_size, _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
