@@ -7,7 +7,7 @@ interface of buckets (`stages/manifest/bucket.py`), S3 (`s3_bucket.py`), folders
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pipeline.adapters.folder_bucket import FolderBucket
@@ -43,39 +43,23 @@ def open_bucket(
     left out of `folders`; `notice` receives messages for people. Raises `SettingsError` for an invalid URL or endpoint,
     `BucketError` if there are no credentials.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        path: Path | None = Path(url)
-    else:
-        path = _path_of(url) if scheme == "file" else None
-    if path is not None:
+    place = _place_of(url)
+    if isinstance(place, Path):
         return FolderBucket(
-            path, concurrency=concurrency, skip_names=skip_names, follow_links=follow_links, notice=notice
+            place, concurrency=concurrency, skip_names=skip_names, follow_links=follow_links, notice=notice
         )
-    if scheme not in ("s3", "r2"):
-        raise SettingsError(
-            f"{without_secrets(url)!r} is neither a folder nor a bucket. Give a folder, s3://bucket/prefix or "
-            "r2://bucket/prefix."
-        )
-    bucket, _, prefix = rest.partition("/")
-    if not bucket or "@" in bucket:
-        raise SettingsError(
-            f"{scheme}:// needs the name of a bucket and nothing else, as in {scheme}://images/library."
-        )
-    if without_secrets(url) != url:  # every message and record that names the bucket would show it
-        raise SettingsError(f"The URL of {scheme}://{bucket} must not hold secrets; they come from the environment.")
-    if scheme == "r2" and not endpoint_url:
+    if place.scheme == "r2" and not endpoint_url:
         raise SettingsError(
             f"{url} needs an endpoint: set endpoint_url to https://ACCOUNT_ID.r2.cloudflarestorage.com "
             "(the account id is on the R2 page of the Cloudflare dashboard)."
         )
     return ObstoreBucket(
-        bucket,
-        prefix.strip("/"),
+        place.bucket,
+        place.prefix,
         url=url.rstrip("/"),
         endpoint_url=_endpoint(endpoint_url),
         region=_region(url, region, endpoint_url, environment),
-        credentials=credentials or _credentials(url, scheme, environment),
+        credentials=credentials or _credentials(url, place.scheme, environment),
         concurrency=concurrency,
         timeout_seconds=timeout_seconds,
         retries=retries,
@@ -109,6 +93,36 @@ def open_source(
         follow_links=source.follow_links,
         notice=notice,
     )
+
+
+class _S3Place(NamedTuple):
+    """What an s3:// or r2:// URL names; `prefix` without slashes around it."""
+
+    scheme: str
+    bucket: str
+    prefix: str
+
+
+def _place_of(url: str) -> Path | _S3Place:
+    """The folder or bucket that a URL names. Raises `SettingsError` if it names neither, or holds a secret."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return Path(url)
+    if scheme == "file":
+        return _path_of(url)
+    if scheme not in ("s3", "r2"):
+        raise SettingsError(
+            f"{without_secrets(url)!r} is neither a folder nor a bucket. Give a folder, s3://bucket/prefix or "
+            "r2://bucket/prefix."
+        )
+    bucket, _, prefix = rest.partition("/")
+    if not bucket or "@" in bucket:
+        raise SettingsError(
+            f"{scheme}:// needs the name of a bucket and nothing else, as in {scheme}://images/library."
+        )
+    if without_secrets(url) != url:  # every message and record that names the bucket would show it
+        raise SettingsError(f"The URL of {scheme}://{bucket} must not hold secrets; they come from the environment.")
+    return _S3Place(scheme, bucket, prefix.strip("/"))
 
 
 def _credentials(url: str, scheme: str, environment: Mapping[str, str]) -> Credentials:
