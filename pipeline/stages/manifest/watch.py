@@ -215,40 +215,34 @@ def decide(
     published; no partition is ever removed.
     """
     every = slug_map(observed, slugs)
-    pending, requested = dict[str, Pending](), dict[str, str]()
+    digests = {slug: observed.get(category, EMPTY_DIGEST).digest for slug, category in sorted(every.items())}
+    settled = dict.fromkeys(slugs, EMPTY_DIGEST.digest) | dict(stored)
+    changed = {slug: digest for slug, digest in digests.items() if digest != settled.get(slug)}
+    running = {slug for slug, digest in changed.items() if state.requested.get(slug) == digest}
+    since = {
+        slug: _unchanged_since(state.pending.get(slug), digest, now)
+        for slug, digest in changed.items() if slug not in running
+    }  # fmt: skip
+    waiting = {slug: start for slug, start in since.items() if now - start < quiet_seconds}
+    ready = [slug for slug in since if slug not in waiting]
     # After a reset of the cursor, run keys must not repeat: Dagster would silently drop the run.
     sequence = state.sequence or int(now)
-    requests: list[tuple[str, str]] = []
-    waiting: list[str] = []
-    for slug, category in sorted(every.items()):
-        digest = observed.get(category, EMPTY_DIGEST).digest
-        settled = stored.get(slug, EMPTY_DIGEST.digest if slug in slugs else None)
-        if digest == settled:
-            continue
-        if state.requested.get(slug) == digest:
-            requested[slug] = digest
-            continue
-        before = state.pending.get(slug)
-        since = min(before.since, now) if before is not None and before.digest == digest else now
-        if now - since < quiet_seconds:
-            pending[slug] = Pending(digest=digest, since=since)
-            waiting.append(f"{category} for another {quiet_seconds - (now - since):.0f} s")
-            continue
-        sequence += 1
-        requests.append((slug, f"{slug}:{digest}:{sequence}"))
-        requested[slug] = digest
-    newly_requested = {slug for slug, _ in requests}
-    kept = state.model_copy(update={"pending": pending, "requested": requested, "sequence": sequence})
+    update = {
+        "pending": {slug: Pending(digest=changed[slug], since=start) for slug, start in waiting.items()},
+        "requested": {slug: digest for slug, digest in changed.items() if slug not in waiting},
+        "sequence": sequence + len(ready),
+    }
+    still = [f"{every[slug]} for another {quiet_seconds - (now - start):.0f} s" for slug, start in waiting.items()]
     return Decision(
-        run_requests=requests,
-        state=kept,
-        reason=_reason(
-            [every[slug] for slug in sorted(newly_requested)],
-            waiting,
-            sorted(set(requested) - newly_requested),
-            len(every),
-        ),
+        run_requests=[(slug, f"{slug}:{changed[slug]}:{number}") for number, slug in enumerate(ready, sequence + 1)],
+        state=state.model_copy(update=update),
+        reason=_reason([every[slug] for slug in ready], still, sorted(running), len(every)),
     )
+
+
+def _unchanged_since(before: Pending | None, digest: str, now: float) -> float:
+    """Since when a category has this digest; `now` where it had another one. The clock may have been set back."""
+    return min(before.since, now) if before is not None and before.digest == digest else now
 
 
 def _look_at_entries(bucket: Bucket, state: WatchState, etag: str, settings: SourceSettings) -> Look:
