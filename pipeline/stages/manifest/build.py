@@ -1,15 +1,14 @@
 """The images of a category, and what changed since the last run.
 
-What belongs here: sorting a listing, one variant per image, the diff. Not here: the interface of a bucket
-(`stages/manifest/bucket.py`), the meaning of a key (`stages/manifest/keys.py`), the bucket's own manifest.json
-(`stages/manifest/bucket_manifest.py`), when to look (`stages/manifest/watch.py`).
+What belongs here: sorting a listing, and an account of every object. Not here: the interface of a bucket (`bucket.py`),
+the meaning of a key (`keys.py`), one variant per image (`selection.py`), what changed (`diff.py`), the bucket's own
+manifest.json (`bucket_manifest.py`), when to look (`watch.py`).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import polars as pl
 
@@ -17,13 +16,12 @@ from pipeline.errors import SettingsError
 from pipeline.settings import SourceSettings
 from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import Entry, entry_category, entry_objects, entry_time
-from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
+from pipeline.stages.manifest.diff import diff, rows_in_places
 from pipeline.stages.manifest.digest import CategoryDigest, Tally
 from pipeline.stages.manifest.keys import (
     ParsedKey,
     compile_pattern,
     extension_of,
-    image_id,
     is_doubtful,
     parse_key,
     parse_name,
@@ -31,9 +29,9 @@ from pipeline.stages.manifest.keys import (
     sample,
     skipped_part,
     sort_of,
-    variant_order,
     within_category,
 )
+from pipeline.stages.manifest.selection import Candidate, Selection
 from pipeline.stages.manifest.variants import ImageName, Several
 
 
@@ -71,14 +69,6 @@ class Manifest:
         return self.content.digest
 
 
-class _Candidate(NamedTuple):
-    """One variant of an image."""
-
-    info: ObjectInfo
-    parsed: ParsedKey
-    source_url: str | None
-
-
 def build_manifest(
     objects: Iterable[ObjectInfo],
     *,
@@ -107,7 +97,7 @@ def build_manifest_from_entries(
     The group is the country code in lower case, else the country. Missing sizes are `UNKNOWN_SIZE`. Entries without a
     variant count as unmatched.
     """
-    selection, tally, unmatched = _Selection(settings.variant), Tally(), 0
+    selection, tally, unmatched = Selection(settings.variant), Tally(), 0
     for entry in entries:
         if entry_category(entry, settings.categories) != category:
             continue
@@ -118,53 +108,9 @@ def build_manifest_from_entries(
         for variant, key, etag, size in objects:
             tally.add(key, size, etag)
             parsed = ParsedKey(category, group, identifier, variant, extension_of(key))
-            selection.add(_Candidate(ObjectInfo(key, etag, size, entry_time(entry)), parsed, entry.source_url))
+            selection.add(Candidate(ObjectInfo(key, etag, size, entry_time(entry)), parsed, entry.source_url))
         unmatched += not objects
     return _assemble(selection, tally.result(), category=category, previous=previous, unmatched=unmatched)
-
-
-class _Selection:
-    """Chooses the one object to read per image, as objects are offered."""
-
-    def __init__(self, wanted: str) -> None:
-        self._wanted = wanted
-        self._best: dict[tuple[str | None, str], tuple[tuple[tuple[int, int], str], _Candidate]] = {}
-        self._doubtful: dict[tuple[str | None, str], list[tuple[_Candidate, _Candidate]]] = {}
-        self.offered = 0
-
-    def add(self, candidate: _Candidate) -> None:
-        """Offer one object. Among objects with the same variant, the lower key wins."""
-        self.offered += 1
-        parsed = candidate.parsed
-        rank = (variant_order(parsed.variant, self._wanted), candidate.info.key)
-        best = self._best.get((parsed.group, parsed.identifier))
-        if best is None or rank < best[0]:
-            self._best[parsed.group, parsed.identifier] = (rank, candidate)
-
-    def add_doubtful(self, sized: _Candidate, named: _Candidate) -> None:
-        """Offer an object whose name may end in a width (`sized`), or may be an identifier as a whole (`named`).
-
-        It is a width if the image has another variant that certainly is one, or no other variant at all.
-        """
-        self._doubtful.setdefault((sized.parsed.group, sized.parsed.identifier), []).append((sized, named))
-
-    def settle(self) -> None:
-        """Decide the doubtful objects, after all objects were offered."""
-        for image, candidates in self._doubtful.items():
-            several = len({sized.parsed.variant for sized, _ in candidates}) > 1
-            own_names = several and image not in self._best
-            for sized, named in candidates:
-                self.add(named if own_names else sized)
-        self._doubtful = {}
-
-    def frame(self, category: str) -> pl.DataFrame:
-        """The chosen objects with `MANIFEST_SCHEMA`, `change` still null."""
-        rows = [
-            (image_id(category, parsed.group, parsed.identifier), *info[:4], category, parsed.group, parsed.identifier,
-             parsed.variant, source_url, None)
-            for _, (info, parsed, source_url) in self._best.values()
-        ]  # fmt: skip
-        return pl.DataFrame(rows, schema=MANIFEST_SCHEMA, orient="row")
 
 
 class _Sorting:
@@ -174,7 +120,7 @@ class _Sorting:
         self._category, self._settings, self._different = category, settings, different
         self._written = pattern_of(category, settings.patterns)
         self._pattern = compile_pattern(category, self._written) if self._written is not None else None
-        self._selection, self._tally, self._several = _Selection(settings.variant), Tally(), Several()
+        self._selection, self._tally, self._several = Selection(settings.variant), Tally(), Several()
         self._seen = {"image": 0, "hidden": 0, "other": 0}
         self._skipped, self._unseen = Counter[str](), list[str]()
         self._unmatched, self._unmatched_sample = 0, list[str]()
@@ -202,12 +148,12 @@ class _Sorting:
             self._unmatched += 1
             self._unmatched_sample += [rest] if len(self._unmatched_sample) < 6 else []
             return
-        candidate = _Candidate(info, parsed, None)
+        candidate = Candidate(info, parsed, None)
         if self._pattern is not None or parsed.variant is None:
             self._selection.add(candidate)
             return
         self._several.add(parsed, info.key, info.etag, info.size)
-        named = _Candidate(info, parse_name(rest, self._category), None)
+        named = Candidate(info, parse_name(rest, self._category), None)
         if (parsed.group, parsed.identifier) in self._different:
             self._selection.add(named)
         elif is_doubtful(parsed.variant, self._settings.variant):
@@ -232,7 +178,7 @@ class _Sorting:
 
 
 def _assemble(
-    selection: _Selection,
+    selection: Selection,
     content: CategoryDigest,
     *,
     category: str,
@@ -247,7 +193,7 @@ def _assemble(
     """A manifest from chosen objects: the diff against `previous`, and the counts. Rows of `unseen` places are kept."""
     selection.settle()
     current = selection.frame(category)
-    kept = _rows_in_places(previous, unseen).join(current, on="image_id", how="anti")
+    kept = rows_in_places(previous, unseen).join(current, on="image_id", how="anti")
     frame = diff(pl.concat([current, kept]), previous)
     counts: dict[str, int] = dict(frame.group_by("change").len().iter_rows())
     images = frame.height - counts.get("removed", 0)
@@ -269,34 +215,3 @@ def _assemble(
         skipped=dict(skipped or {}),
         several=several or Several(),
     )
-
-
-def _rows_in_places(previous: pl.DataFrame | None, places: Sequence[str]) -> pl.DataFrame:
-    """The rows of `previous` in one of `places`: a key, or a folder with a closing slash ("/" is everything)."""
-    if previous is None or not places:
-        return MANIFEST_SCHEMA.to_frame()
-    key = pl.col("key")
-    inside = pl.any_horizontal(
-        pl.lit(value=True) if place == "/" else key.str.starts_with(place) if place.endswith("/") else key == place
-        for place in places
-    )
-    kept = previous.filter(inside & (pl.col("change") != "removed"))
-    return kept.with_columns(change=pl.lit(None, pl.String)).select(MANIFEST_SCHEMA.names())
-
-
-def diff(current: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
-    """Fill `change`, joined on image_id: added (not in `previous`), changed (key, size or ETag differ), same, removed.
-
-    Rows that are already marked as removed in `previous` are dropped. Sorted by key.
-    """
-    before = (previous if previous is not None else MANIFEST_SCHEMA.to_frame()).filter(pl.col("change") != "removed")
-    compared = ("key", "size", "etag")
-    earlier = before.select("image_id", *(pl.col(name).alias(f"known_{name}") for name in compared))
-    unchanged = pl.all_horizontal(pl.col(name) == pl.col(f"known_{name}") for name in compared)
-    change = pl.when(pl.col("known_key").is_null()).then(pl.lit("added"))
-    change = change.when(unchanged).then(pl.lit("same")).otherwise(pl.lit("changed"))
-    present = (
-        current.join(earlier, on="image_id", how="left").with_columns(change=change).select(MANIFEST_SCHEMA.names())
-    )
-    gone = before.join(current, on="image_id", how="anti").with_columns(change=pl.lit("removed"))
-    return pl.concat([present, gone.select(MANIFEST_SCHEMA.names())]).sort("key", "change", "image_id")

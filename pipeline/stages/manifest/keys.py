@@ -1,8 +1,7 @@
 """What an object's key means: whether it is an image, and its category, group, identifier and variant.
 
 What belongs here: rules that look at one key, the variant order, image ids, partition slugs. Not here: the objects of a
-category and what changed (`stages/manifest/build.py`), the bucket's own manifest.json
-(`stages/manifest/bucket_manifest.py`).
+category (`build.py`), what changed (`diff.py`), the bucket's own manifest.json (`bucket_manifest.py`).
 """
 
 import hashlib
