@@ -74,7 +74,8 @@ class Curation:
     @cached_property
     def store(self) -> "CurationStore":
         """Where decisions are written. Opened at the first use; creates or migrates the database if needed."""
-        from pipeline.storage.curation.store import CurationStore, database_url
+        from pipeline.storage.curation.engine import database_url
+        from pipeline.storage.curation.store import CurationStore
 
         with self._recovery_hint():
             return CurationStore(database_url(self._data.layout.curation, self._configured), read_only=self.read_only)
@@ -248,7 +249,7 @@ def database_of(data: DataDirectory) -> tuple[str, Path | None]:
     """The address of the database of decisions, and its file if it is SQLite. Opens nothing."""
     from sqlalchemy.engine import make_url
 
-    from pipeline.storage.curation.store import database_url
+    from pipeline.storage.curation.engine import database_url
 
     configured = os.environ.get(DATABASE_VARIABLE) or data.settings.curation.database_url
     url = database_url(data.layout.curation, configured)

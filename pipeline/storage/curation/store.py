@@ -1,7 +1,8 @@
 """The curation store: creates and migrates the database, appends events, keeps flags. Safe for many processes.
 
-What belongs here: connections, transactions, events → rows. Not here: rows → events (`reading.py`), the meaning of
-events (`curation/`), checking ids and recording the state of clusters (`steps/curation.py`).
+What belongs here: transactions, events → rows, migrating. Not here: the address of the database and its connections
+(`engine.py`), rows → events (`reading.py`), the meaning of events (`curation/`), checking ids and recording the state
+of clusters (`steps/curation.py`).
 
 The database is SQLite in the data directory unless the settings name PostgreSQL. Writers of a category wait for each
 other (SQLite: one writer at a time; PostgreSQL: a lock on the category's row). So the numbers of events have no gaps,
@@ -17,17 +18,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, insert, select, text, update
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy import event as listen
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 
 from pipeline.curation.decisions import Decision, Undo
 from pipeline.curation.events import ClusterState, Event, is_undone
 from pipeline.curation.review import Flag
-from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, SettingsError
+from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError
 from pipeline.storage.curation import tables as t
-from pipeline.storage.curation.opening import BUSY_SECONDS, check_file
+from pipeline.storage.curation.engine import open_engine, parse_url
+from pipeline.storage.curation.opening import check_file
 from pipeline.storage.curation.reading import HEAD, READABLE, Ask, Reader, with_undos
 from pipeline.storage.full_disk import raise_if_full
 
@@ -41,12 +42,12 @@ class CurationStore(Reader):
         Raises `CurationDatabaseError`, `DamagedDatabaseError`, `SettingsError`.
         """
         super().__init__()
-        self.url = _parse(url)
+        self.url = parse_url(url)
         self.read_only = read_only
         if self.url.get_backend_name() == "sqlite" and self.url.database and self.url.database != ":memory:":
             self.file = Path(self.url.database)
             check_file(self.file)
-        self.engine = _engine(self.url)
+        self.engine = open_engine(self.url)
         if self.file is not None:
             listen.listen(self.engine, "checkout", self._check_same_file)
         try:
@@ -246,56 +247,6 @@ def migrate(connection: Connection, revision: str) -> None:
     config.attributes["connection"] = connection
     step = command.downgrade if (_version(connection) or "") > revision else command.upgrade
     step(config, revision)
-
-
-def database_url(file: Path, configured: str | None) -> str:
-    """The address of the database: the configured one, else the SQLite file."""
-    return configured or URL.create("sqlite", database=str(file)).render_as_string()
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except Exception as error:  # noqa: BLE001  # the text of make_url's error may hold the password
-        raise SettingsError(
-            f"curation.database_url is not an address of a database ({type(error).__name__}). "
-            "Write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE."
-        ) from None
-    backend = parsed.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise SettingsError(f"curation.database_url names {backend}; decisions are kept in sqlite or postgresql.")
-    return parsed.set(drivername="postgresql+pg8000") if parsed.drivername == "postgresql" else parsed
-
-
-def _engine(url: URL) -> Engine:
-    try:
-        if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True)
-        if url.database and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise SettingsError(
-            f"The driver of {url.render_as_string(hide_password=True)} is not installed ({error}). "
-            "Install image-cluster[postgres]."
-        ) from error
-    listen.listen(engine, "connect", _sqlite_connected)
-    listen.listen(engine, "begin", _sqlite_begin)
-    return engine
-
-
-def _sqlite_connected(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # the driver starts no transactions by itself; `_sqlite_begin` does
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    # a transaction that reads first and writes later would fail when another one wrote in between
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _ask_through(connection: Connection) -> Ask:

@@ -9,7 +9,8 @@ import pytest
 from pipeline.curation import decisions as d
 from pipeline.errors import BackupError
 from pipeline.storage.curation import copies
-from pipeline.storage.curation.store import CurationStore, database_url
+from pipeline.storage.curation.engine import database_url
+from pipeline.storage.curation.store import CurationStore
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ from pipeline.curation import decisions as d
 from pipeline.curation.events import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.storage.curation.copying import common_events, copy_events
-from pipeline.storage.curation.store import CurationStore, database_url
+from pipeline.storage.curation.engine import database_url
+from pipeline.storage.curation.store import CurationStore
 
 NOW = "2026-11-21T00:00:00Z"
 STATE = {"c-1": ClusterState("White", "active", frozenset({"a1", "b2"}), "All white")}

@@ -9,8 +9,9 @@ from pipeline.curation import decisions as d
 from pipeline.curation.events import ClusterState
 from pipeline.curation.review import Flag
 from pipeline.errors import CurationDatabaseError, DamagedDatabaseError
+from pipeline.storage.curation.engine import database_url
 from pipeline.storage.curation.reading import SqliteFile
-from pipeline.storage.curation.store import CurationStore, database_url
+from pipeline.storage.curation.store import CurationStore
 
 NOW = "2026-11-21T10:00:00Z"
 STATE = {"c-1": ClusterState("White", "active", frozenset({"a1", "b2"}), "All white")}

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pipeline.curation import decisions as d
 from pipeline.storage.curation import copies, restoring
-from pipeline.storage.curation.store import CurationStore, database_url
+from pipeline.storage.curation.engine import database_url
+from pipeline.storage.curation.store import CurationStore
 
 
 def test_a_store_that_is_open_reads_and_writes_the_file_that_took_its_place(tmp_path: Path) -> None:
