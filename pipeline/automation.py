@@ -25,7 +25,7 @@ from pipeline.stages.manifest.watch import WatchState, decide, look
 from pipeline.steps.categories import categories, slugs_with
 from pipeline.steps.project import Project
 from pipeline.steps.published_sets import accept, changes_since, markdown
-from pipeline.storage.layout import read_slugs, write_slugs
+from pipeline.storage.categories import read_slugs, write_slugs
 from resources.project import ProjectResource
 
 JOB_NAME = "refresh"

@@ -29,7 +29,7 @@ from pipeline.steps.data_directory import Talk
 from pipeline.steps.live_library import writing
 from pipeline.steps.project import Project, Report
 from pipeline.steps.run import CategoryRun
-from pipeline.storage.layout import goes_on_as
+from pipeline.storage.categories import goes_on_as
 from resources.bucket import BucketResource
 from resources.project import ProjectResource
 

@@ -222,7 +222,7 @@ def console_of(project: "Project") -> "Console":
 def stored_slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:
     """Slugs of the named categories, by default of all stored ones. Raises `MissingArtifactError` if there are none."""
     from pipeline.errors import MissingArtifactError
-    from pipeline.storage.layout import read_slugs
+    from pipeline.storage.categories import read_slugs
 
     if categories:
         return [project.slug_of(name) for name in categories]

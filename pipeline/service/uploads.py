@@ -17,7 +17,7 @@ from pipeline.stages.images.decode import Decoded, content_hash
 from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY
 from pipeline.stages.manifest.keys import compile_pattern, folder_of, image_id, parse_key, pattern_of
 from pipeline.steps.project import Project
-from pipeline.storage.layout import read_slugs
+from pipeline.storage.categories import read_slugs
 
 # Pillow's name of a format → extension and media type
 FORMATS = {

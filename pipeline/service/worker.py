@@ -76,7 +76,7 @@ def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     from pipeline.steps.each import raise_failures
     from pipeline.steps.live_library import writing
     from pipeline.steps.run import run
-    from pipeline.storage.layout import read_slugs
+    from pipeline.storage.categories import read_slugs
 
     talk.progress("categories", 0, len(job["categories"]))
     project = _project(job, talk)

@@ -13,7 +13,8 @@ from pipeline.stages.manifest.keys import ROOT_CATEGORY, SINGLE_CATEGORY, catego
 from pipeline.steps.listing import bucket_entries
 from pipeline.steps.outlet_in_source import holds_only_published
 from pipeline.steps.project import Project
-from pipeline.storage.layout import Layout, read_renames, read_slugs, write_slugs
+from pipeline.storage.categories import read_renames, read_slugs, write_slugs
+from pipeline.storage.layout import Layout
 
 
 def categories(project: Project) -> dict[str, str]:

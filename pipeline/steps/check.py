@@ -18,7 +18,8 @@ from pipeline.steps.manifest import preview, stored_answers
 from pipeline.steps.project import Project
 from pipeline.steps.stored_copies import open_copies
 from pipeline.storage.artifacts import ArtifactStore
-from pipeline.storage.layout import Layout, read_slugs
+from pipeline.storage.categories import read_slugs
+from pipeline.storage.layout import Layout
 
 EMPTY = "it holds no image. Is it the right folder or prefix?"
 

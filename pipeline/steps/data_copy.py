@@ -23,11 +23,12 @@ from pipeline.steps.curation import database_of
 from pipeline.steps.project import Project
 from pipeline.steps.stored_copies import open_copies
 from pipeline.storage import snapshot as snapshots
+from pipeline.storage.categories import read_slugs
 from pipeline.storage.curation.copies import CategoryEvents, contents, make_copy
 from pipeline.storage.curation.reading import SqliteFile
 from pipeline.storage.curation.restoring import BESIDE, replace_file, set_aside
 from pipeline.storage.files import file_digest
-from pipeline.storage.layout import CURATION, MARKER, read_slugs
+from pipeline.storage.layout import CURATION, MARKER
 from pipeline.storage.snapshot import Entry, Snapshot
 
 Expendable = frozenset[str]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.curation.addressing import choose_category
 from pipeline.errors import TransientError, UnknownNameError
 from pipeline.settings import Settings
-from pipeline.storage.layout import Layout, goes_on_as, open_layout, read_renames, read_slugs
+from pipeline.storage.categories import goes_on_as, read_renames, read_slugs
+from pipeline.storage.layout import Layout, open_layout
 
 if TYPE_CHECKING:
     from pipeline.storage.artifacts import ArtifactStore

@@ -16,8 +16,8 @@ from pipeline.errors import (
     TransientError,
 )
 from pipeline.steps.project import Project
+from pipeline.storage.categories import goes_on_as
 from pipeline.storage.full_disk import trouble_text
-from pipeline.storage.layout import goes_on_as
 
 T = TypeVar("T")
 

@@ -24,8 +24,8 @@ from pipeline.steps.file_places import LONGEST, METADATA, UNCLUSTERED, file_plac
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
 from pipeline.steps.reading import images_read_before, read_among
+from pipeline.storage.categories import read_slugs
 from pipeline.storage.files import write_atomically
-from pipeline.storage.layout import read_slugs
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -24,7 +24,8 @@ from pipeline.steps.curation import DATABASE_VARIABLE, database_of
 from pipeline.steps.data_copy import Copied, copy_in, copy_out
 from pipeline.steps.project import Project
 from pipeline.steps.stored_copies import open_copies
-from pipeline.storage.layout import MADE_AGAIN, read_slugs, write_slugs
+from pipeline.storage.categories import read_slugs, write_slugs
+from pipeline.storage.layout import MADE_AGAIN
 
 Access = Literal["none", "read", "decide", "write"]
 LOOK_SECONDS = 0.2

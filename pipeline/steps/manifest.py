@@ -30,7 +30,7 @@ from pipeline.steps.listing import Listing, bucket_entries, list_objects
 from pipeline.steps.project import Project, Report, timed
 from pipeline.steps.variants import compared
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.layout import goes_on_as
+from pipeline.storage.categories import goes_on_as
 
 CHANGES = ("added", "changed", "removed")
 COUNTS = ("objects", "images", *CHANGES, "same", "hidden", "other", "other_variants", "unmatched", "kept")

@@ -13,6 +13,7 @@ from pipeline.stages.published import news
 from pipeline.stages.published.canonical import decode
 from pipeline.steps.group_label import label_in_news
 from pipeline.steps.project import Project
+from pipeline.storage.categories import read_slugs
 from pipeline.storage.history import (
     Candidate,
     Event,
@@ -23,7 +24,7 @@ from pipeline.storage.history import (
     read_history,
     write_history,
 )
-from pipeline.storage.layout import CHANGES, published_set, read_slugs
+from pipeline.storage.layout import CHANGES, published_set
 from pipeline.storage.publications import drop_old_sets, swing
 
 

@@ -22,7 +22,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.layout import Rename, read_renames, read_slugs, write_renames, write_slugs
+from pipeline.storage.categories import Rename, read_renames, read_slugs, write_renames, write_slugs
 
 SURE = 0.9  # least share of the old category's images at which it is the new one …
 SURE_OF_ALL = 0.5  # … and least share of common images (Jaccard): a folder may be renamed and added to

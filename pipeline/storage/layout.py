@@ -1,7 +1,7 @@
 """All paths below the data directory. No other module knows one.
 
-What belongs here: paths and the data directory's schema version. Not here: reading or writing tables (`artifacts.py`,
-`vectors.py`, `thumbnails.py`, `publications.py`).
+What belongs here: paths and the data directory's schema version. Not here: reading or writing what lies there
+(`categories.py`, `artifacts.py`, `vectors.py`, `thumbnails.py`, `publications.py`).
 
     data/
       image-cluster.json                             schema version of the directory
@@ -34,14 +34,14 @@ What belongs here: paths and the data directory's schema version. Not here: read
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DataDirectoryError, NewerSchemaError
 from pipeline.storage.files import read_json, write_atomically
 
 SCHEMA_VERSION = 1
-_REMOVE = "Bring it back from a backup of the data directory, or remove it: the next run writes it anew."
+REMEDY = "Bring it back from a backup of the data directory, or remove it: the next run writes it anew."
 MARKER = "image-cluster.json"
 TABLE_SUFFIX = ".parquet"
 NAMES_MARK = "-"  # between the fingerprint of vectors and the digest of their names
@@ -265,15 +265,6 @@ def published_record(published: Path, slug: str) -> Path:
     return published / ".history" / f"{slug}.json"
 
 
-@dataclass(frozen=True)
-class Rename:
-    """A renamed category: its former name, its present slug, and the time of the change."""
-
-    category: str
-    to: str
-    at: str
-
-
 def open_layout(root: Path) -> Layout:
     """The layout of a data directory; creates it if it does not exist.
 
@@ -284,7 +275,7 @@ def open_layout(root: Path) -> Layout:
         what = f"is a link to {root.readlink()}, which is no folder" if root.is_symlink() else "is no folder"
         raise DataDirectoryError(f"{root} {what}. Name another data directory with --out, or make the folder.")
     if layout.marker.exists():
-        version = int(read_json(layout.marker, _REMOVE).get("schemaVersion", 0))
+        version = int(read_json(layout.marker, REMEDY).get("schemaVersion", 0))
         if version > SCHEMA_VERSION:
             raise NewerSchemaError(
                 f"{root} was written in schema version {version}; this program reads up to version {SCHEMA_VERSION}. "
@@ -294,40 +285,3 @@ def open_layout(root: Path) -> Layout:
         root.mkdir(parents=True, exist_ok=True)
         write_atomically(layout.marker, json.dumps({"schemaVersion": SCHEMA_VERSION}).encode() + b"\n")
     return layout
-
-
-def read_slugs(layout: Layout) -> dict[str, str]:
-    """The stored map of slug → category; empty before the first manifest."""
-    if not layout.slugs.exists():
-        return {}
-    return {str(slug): str(name) for slug, name in read_json(layout.slugs, _REMOVE).items()}
-
-
-def write_slugs(layout: Layout, slugs: dict[str, str]) -> None:
-    """Store the map of slug → category; does nothing if it is unchanged."""
-    if slugs != read_slugs(layout):
-        write_atomically(layout.slugs, json.dumps(slugs, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-
-
-def read_renames(layout: Layout) -> dict[str, Rename]:
-    """The renamed categories, by their former slug."""
-    if not layout.renames.exists():
-        return {}
-    stored: dict[str, dict[str, str]] = read_json(layout.renames, _REMOVE)
-    return {slug: Rename(**values) for slug, values in stored.items()}
-
-
-def write_renames(layout: Layout, renames: dict[str, Rename]) -> None:
-    """Store the renamed categories."""
-    values = {slug: asdict(rename) for slug, rename in renames.items()}
-    write_atomically(layout.renames, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-
-
-def goes_on_as(layout: Layout, slug: str) -> str | None:
-    """The present slug of a renamed category; None if it was not renamed, or came back under its old name."""
-    renames, current = read_renames(layout), read_slugs(layout)
-    seen: set[str] = set()
-    while slug not in current and slug in renames and slug not in seen:
-        seen.add(slug)
-        slug = renames[slug].to
-    return slug if seen and slug in current else None

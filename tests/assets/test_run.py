@@ -181,7 +181,7 @@ def test_a_category_of_any_name_is_a_partition_by_its_slug(bench: Bench, categor
 
 
 def known(bench: Bench) -> dict[str, str]:
-    from pipeline.storage.layout import read_slugs
+    from pipeline.storage.categories import read_slugs
 
     return read_slugs(bench.project().layout)
 

@@ -31,7 +31,7 @@ from pipeline.stages.representatives import contract as representing
 from pipeline.stages.similarity import contract as similarity
 from pipeline.stages.similarity import index as searching
 from pipeline.steps.project import Project
-from pipeline.storage.layout import write_slugs
+from pipeline.storage.categories import write_slugs
 from tests.benchmarks.rows import Row, row, show
 
 BAR = 0.050

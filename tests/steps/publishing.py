@@ -17,8 +17,8 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.document import ClusterView, LibraryView, Unclustered
 from pipeline.steps import publish as publishing
 from pipeline.steps.project import Project, Report
+from pipeline.storage.categories import write_slugs
 from pipeline.storage.history import History, read_history
-from pipeline.storage.layout import write_slugs
 from tests.stages.published.library import cluster, image, library
 
 START = datetime(2026, 11, 21, 3, tzinfo=UTC)

@@ -12,7 +12,7 @@ from pipeline.steps.doctor.checkup import examine
 from pipeline.steps.manifest import manifest
 from pipeline.steps.renamed import carry_over, carry_over_by_name
 from pipeline.steps.run import run
-from pipeline.storage.layout import read_slugs
+from pipeline.storage.categories import read_slugs
 from tests.steps.test_run import Bench, add, picture
 
 # colours that are far apart, because cluster ids go on in images that look alike

@@ -1,4 +1,4 @@
-"""The data directory: its schema version, and the names that categories have and had."""
+"""The data directory: its schema version, its own names, and where models are kept."""
 
 import json
 from pathlib import Path
@@ -6,19 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DataDirectoryError, NewerSchemaError
-from pipeline.storage.layout import (
-    OWN_NAMES,
-    SCHEMA_VERSION,
-    Layout,
-    Rename,
-    goes_on_as,
-    model_cache,
-    open_layout,
-    read_renames,
-    read_slugs,
-    write_renames,
-    write_slugs,
-)
+from pipeline.storage.layout import OWN_NAMES, SCHEMA_VERSION, Layout, model_cache, open_layout
 
 
 def test_a_data_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -26,12 +14,6 @@ def test_a_data_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     layout.marker.write_text(json.dumps({"schemaVersion": 99}))
     with pytest.raises(NewerSchemaError, match="99"):
         open_layout(tmp_path)
-
-
-def test_slugs_are_kept(tmp_path: Path) -> None:
-    layout: Layout = open_layout(tmp_path)
-    write_slugs(layout, {"strassen": "Straßen"})
-    assert read_slugs(layout) == {"strassen": "Straßen"}
 
 
 def test_a_data_directory_is_made_with_its_version_and_opens_again(tmp_path: Path) -> None:
@@ -47,30 +29,6 @@ def test_every_path_at_the_top_is_one_of_our_own_names(tmp_path: Path) -> None:
     tops = {path.relative_to(tmp_path).parts[0] for path in paths}
     assert len(tops) >= 9
     assert tops <= OWN_NAMES
-
-
-def test_slugs_that_did_not_change_are_not_written_again(tmp_path: Path) -> None:
-    layout = open_layout(tmp_path)
-    write_slugs(layout, {"cars": "Cars"})
-    before = layout.slugs.stat().st_ino
-    write_slugs(layout, {"cars": "Cars"})
-    assert layout.slugs.stat().st_ino == before
-    assert read_slugs(open_layout(tmp_path / "new")) == {}
-
-
-def test_a_renamed_category_is_followed_to_the_name_that_it_has_now(tmp_path: Path) -> None:
-    layout = open_layout(tmp_path)
-    write_slugs(layout, {"c": "C", "back": "Back"})
-    renames = {"a": Rename("A", "b", "t"), "b": Rename("B", "c", "t"), "back": Rename("Back", "c", "t")}
-    write_renames(layout, renames)
-    assert read_renames(layout) == renames
-    assert [goes_on_as(layout, slug) for slug in ("a", "b", "c", "back", "never")] == ["c", "c", None, None, None]
-
-
-def test_renames_that_go_round_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
-    layout = open_layout(tmp_path)
-    write_renames(layout, {"a": Rename("A", "b", "t"), "b": Rename("B", "a", "t")})
-    assert goes_on_as(layout, "a") is None
 
 
 def test_converted_models_are_shared_by_all_data_directories_of_a_user(

@@ -27,7 +27,7 @@ from pipeline.service.options import EVENTS_VARIABLE
 from pipeline.service.problems import Problem
 from pipeline.stages.manifest.keys import category_of, sort_of
 from pipeline.steps.categories import slugs_with
-from pipeline.storage.layout import write_slugs
+from pipeline.storage.categories import write_slugs
 
 router = APIRouter(tags=["uploads"])
 MOST_EVENTS = 10_000

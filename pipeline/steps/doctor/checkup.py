@@ -14,7 +14,8 @@ from pipeline.errors import DamagedArtifactError, DamagedFileError, ImageCluster
 from pipeline.steps.doctor import category, record, whole
 from pipeline.steps.doctor.finding import Finding
 from pipeline.steps.project import Project
-from pipeline.storage.layout import Layout, read_slugs
+from pipeline.storage.categories import read_slugs
+from pipeline.storage.layout import Layout
 
 Question = Callable[[Project, str], Iterable[Finding]]
 OF_A_CATEGORY: dict[str, Question] = {

@@ -20,9 +20,10 @@ from pipeline.steps.project import Project
 from pipeline.steps.units import current_units
 from pipeline.storage import integrity
 from pipeline.storage import leftovers as left
+from pipeline.storage.categories import read_renames, read_slugs
 from pipeline.storage.curation import copies, marker
 from pipeline.storage.healing import heal
-from pipeline.storage.layout import Layout, open_layout, read_renames, read_slugs
+from pipeline.storage.layout import Layout, open_layout
 from pipeline.storage.thumbnails import is_whole
 
 DECODED = 1000  # thumbnails that one check decodes

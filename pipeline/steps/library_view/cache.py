@@ -11,7 +11,7 @@ from pipeline.steps.curation import Curation
 from pipeline.steps.library_view.snapshot import Snapshot, make_snapshot
 from pipeline.steps.library_view.tables import read_base, versions_of
 from pipeline.steps.project import Project
-from pipeline.storage.layout import read_slugs
+from pipeline.storage.categories import read_slugs
 
 LOOK_SECONDS = 0.5  # longest time that a change by another process stays unseen
 

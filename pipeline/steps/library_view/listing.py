@@ -23,7 +23,7 @@ from pipeline.steps.library_view.snapshot import ClusterRow, Snapshot, make_snap
 from pipeline.steps.library_view.tables import read_base
 from pipeline.steps.project import Project
 from pipeline.steps.units import source_ids, units
-from pipeline.storage.layout import read_slugs
+from pipeline.storage.categories import read_slugs
 
 if TYPE_CHECKING:
     from pipeline.steps.library_view.visual_words import VisualWord

@@ -10,7 +10,7 @@ from pipeline.curation.events import active_events
 from pipeline.errors import AmbiguousNameError, DecisionError, ImageClusterError, MissingArtifactError, UnknownNameError
 from pipeline.steps.library_view.listing import content_hashes
 from pipeline.steps.project import Project
-from pipeline.storage.layout import read_slugs
+from pipeline.storage.categories import read_slugs
 
 MOST_HINTS = 3
 
