@@ -62,22 +62,21 @@ def published(
     """
     with expected_errors(context):
         report = publish(project.open(context.log, published=chosen(config)), context.partition_key)
-    headline = str(report.facts.get("headline", ""))
-    quiet = report.unchanged and "held" not in report.facts
+    quiet = report.unchanged and report.held is None
     shown: dict[str, dg.MetadataValue] = {
-        "headline": dg.MetadataValue.text(f"Nothing new. Last change: {headline}" if quiet else headline),
-        "changes": dg.MetadataValue.md(str(report.facts.get("changes", ""))),
+        "headline": dg.MetadataValue.text(f"Nothing new. Last change: {report.headline}" if quiet else report.headline),
+        "changes": dg.MetadataValue.md(report.changes),
     }
     folder = report.path
-    if report.facts.get("warning"):
-        shown["warning"] = dg.MetadataValue.text(str(report.facts["warning"]))
-    if "held" in report.facts:
+    if report.warning:
+        shown["warning"] = dg.MetadataValue.text(report.warning)
+    if report.held is not None:
         shown |= {
-            "candidate": dg.MetadataValue.text(str(report.facts["candidate"])),
-            "candidate_html": dg.MetadataValue.path(str(report.facts["candidate_page"])),
+            "candidate": dg.MetadataValue.text(report.held.candidate),
+            "candidate_html": dg.MetadataValue.path(str(report.held.page)),
         }
-    if "version" in report.facts:
-        shown["version"] = dg.MetadataValue.text(str(report.facts["version"]))
+    if report.version:
+        shown["version"] = dg.MetadataValue.text(report.version)
     places = {} if folder is None else {
         "clusters_json": dg.MetadataValue.path(str(folder / DOCUMENT)),
         "clusters_html": dg.MetadataValue.path(str(folder / PAGE)),

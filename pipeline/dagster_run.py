@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,6 +28,7 @@ from pipeline.steps.categories import select_categories
 from pipeline.steps.data_directory import Talk
 from pipeline.steps.live_library import writing
 from pipeline.steps.project import Project, Report
+from pipeline.steps.publish import PublishReport
 from pipeline.steps.run import CategoryRun
 from pipeline.storage.categories import goes_on_as
 from resources.bucket import BucketResource
@@ -101,12 +102,15 @@ def _run_each(resource: ProjectResource, opened: Project, wanted: Sequence[str])
 
 def category_run(result: dg.ExecuteInProcessResult, slug: str, category: str) -> CategoryRun:
     """The reports of a run, from the metadata that Dagster recorded for each asset."""
-    done = CategoryRun(slug, category)
+    recorded: dict[str, Mapping[str, Any]] = {}
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
         name = materialization.asset_key.to_user_string()
-        done.add(_report("manifest" if name == "image_manifest" else name, category, materialization.metadata))
-    return done
+        recorded["manifest" if name == "image_manifest" else name] = materialization.metadata
+    metadata = recorded.pop("published")
+    published = PublishReport(**_fields("published", category, metadata), headline=str(metadata["headline"].value))
+    before = {artifact: Report(**_fields(artifact, category, values)) for artifact, values in recorded.items()}
+    return CategoryRun(slug, category, before, published)
 
 
 def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -127,20 +131,21 @@ def failures_of(result: dg.ExecuteInProcessResult) -> list[str]:
     return texts
 
 
-def _report(artifact: str, category: str, metadata: Any) -> Report:
+def _fields(artifact: str, category: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a `Report` that are recorded in the metadata of an asset."""
     counts = {name: value.value for name, value in metadata.items()
               if isinstance(value, dg.IntMetadataValue) and name != "bytes" and value.value is not None}  # fmt: skip
     plain = {name: value.value for name, value in metadata.items()}
-    return Report(
-        artifact,
-        category,
-        counts=counts,
-        facts={name: plain[name] for name in ("headline", "mode", "why") if name in plain},
-        effective=plain.get("effective") or {},
-        seconds=plain["seconds"],
-        unchanged=str(plain["state"]).startswith(UNCHANGED),
-        path=Path(plain["path"]) if "path" in plain else None,
-    )
+    return {
+        "artifact": artifact,
+        "category": category,
+        "counts": counts,
+        "facts": {name: plain[name] for name in ("mode", "why") if name in plain},
+        "effective": plain.get("effective") or {},
+        "seconds": plain["seconds"],
+        "unchanged": str(plain["state"]).startswith(UNCHANGED),
+        "path": Path(plain["path"]) if "path" in plain else None,
+    }
 
 
 if __name__ == "__main__":

@@ -16,30 +16,30 @@ from pipeline.errors import MissingArtifactError, PublishHeldError
 
 if TYPE_CHECKING:
     from pipeline.steps.each import Failure
-    from pipeline.steps.project import Project, Report
+    from pipeline.steps.project import Project
+    from pipeline.steps.publish import Held, PublishReport
 
 
-def stop_where_held(reports: Iterable["Report"], failures: "Sequence[Failure]" = ()) -> None:
+def stop_where_held(reports: Iterable["PublishReport"], failures: "Sequence[Failure]" = ()) -> None:
     """Report results that were held back, and why. Raises `PublishHeldError` (exit code 3) if there are any.
 
     If other categories failed it only prints: `raise_failures` then decides the exit code.
     """
-    texts = [_held_text(report) for report in reports if "held" in report.facts]
+    texts = [_held_text(report, report.held) for report in reports if report.held is not None]
     if texts and failures:
         click.echo("\n".join(texts), err=True)
     elif texts:
         raise PublishHeldError("\n".join(texts))
 
 
-def _held_text(report: "Report") -> str:
-    facts, folder = report.facts, report.path
-    data = folder.parent.parent if folder else Path("data")
+def _held_text(report: "PublishReport", held: "Held") -> str:
+    data = report.path.parent.parent if report.path else Path("data")
     place = "" if data == Path("data") else f" --out {data}"
-    reasons = "".join(f"\n  - {text}" for text in facts["held"])
+    reasons = "".join(f"\n  - {text}" for text in held.reasons)
     return (
         f"{report.category} is not published. It waits for your approval:{reasons}\n"
-        f"  Still published: {facts['version']}. New result: {facts['candidate_page']}\n"
-        f"  To publish it: image-cluster publish --accept {facts['candidate']} --category {report.category}{place}"
+        f"  Still published: {report.version}. New result: {held.page}\n"
+        f"  To publish it: image-cluster publish --accept {held.candidate} --category {report.category}{place}"
     )
 
 
@@ -237,13 +237,13 @@ def _history_rows(project: "Project", slugs: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _report_row(report: "Report") -> dict[str, Any]:
-    state = "held" if "held" in report.facts else "unchanged" if report.unchanged else "published"
+def _report_row(report: "PublishReport") -> dict[str, Any]:
+    state = "held" if report.held else "unchanged" if report.unchanged else "published"
     return {
         "category": report.category,
         "state": state,
-        "version": report.facts.get("candidate", report.facts.get("version", "")),
-        "headline": report.facts.get("headline", ""),
+        "version": report.held.candidate if report.held else report.version,
+        "headline": report.headline,
         "folder": str(report.path or ""),
     }
 

@@ -67,7 +67,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
             print_summary(summary)
     if any(not category_run.nothing_new for category_run in done.finished):
         project.talk.notice(f"\nLook at the clusters and name them: {own_command()} serve --open{project.where}")
-    stop_where_held([category_run.reports["published"] for category_run in done.finished], done.failures)
+    stop_where_held([category_run.published for category_run in done.finished], done.failures)
     raise_failures(done.failures, len(done.finished))
 
 
@@ -138,7 +138,7 @@ def visualize(project: "Project", categories: tuple[str, ...], as_json: bool) ->
         print_json([{"category": report.category, **report.counts, "folder": str(report.path)} for report in reports])
     for report in reports:
         if not as_json and report.path is not None:
-            click.echo(str(report.facts.get("candidate_page", report.path / PAGE)))
+            click.echo(str(report.held.page if report.held else report.path / PAGE))
     stop_where_held(reports, failures)
     raise_failures(failures, len(reports))
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.runtime.versions import version_of
@@ -38,13 +39,36 @@ CODE = 2  # increase when the same inputs give another result
 GATHERED = ("images", "embeddings", "duplicates", "reduced", "labels", "identities", "representatives")
 
 
-def publish(project: Project, slug: str) -> Report:
+@dataclass(frozen=True)
+class Held:
+    """A result that waits for a person: its version, its page, and why it was not published."""
+
+    candidate: str
+    page: Path
+    reasons: tuple[str, ...]
+
+
+@dataclass
+class PublishReport(Report):
+    """`version` is what readers see; `headline` and `changes` (Markdown) tell what the last result changed.
+
+    `warning`: about the clusters, for a person. `held`: the result, if readers do not see it yet.
+    """
+
+    headline: str = ""
+    changes: str = ""
+    version: str = ""
+    warning: str = ""
+    held: Held | None = None
+
+
+def publish(project: Project, slug: str) -> PublishReport:
     """Publish one category; does nothing if only the time would change.
 
-    A result that the guard holds back, or that follows a rollback, becomes a candidate: `facts["held"]` gives the
-    reasons, and readers keep the current publication. Raises `PublishRefusedError` for an invalid document.
+    A result that the guard holds back, or that follows a rollback, becomes a candidate (`held`), and readers keep the
+    current publication. Raises `PublishRefusedError` for an invalid document.
     """
-    report = Report("published", project.category_of(slug))
+    report = PublishReport("published", project.category_of(slug))
     with project.lock(slug), timed(report):
         history = read_history(project.layout.published, slug)
         decisions_changed = _keep_decisions(project, slug, history)
@@ -68,7 +92,7 @@ def publish(project: Project, slug: str) -> Report:
             _remember(project, slug, made)
     _describe(report, project, slug, history)
     report.counts = dict(summary["counts"])
-    report.facts["warning"] = _warning(project, slug, summary["counts"], project.where)
+    report.warning = _warning(project, slug, summary["counts"], project.where)
     report.effective = summary["settings"]
     return report
 
@@ -222,7 +246,7 @@ def _has_digest(version_name: str, digest: str) -> bool:
     return version_name.endswith(f"-{digest[:DIGEST_LETTERS]}")
 
 
-def _describe(report: Report, project: Project, slug: str, history: History) -> None:
+def _describe(report: PublishReport, project: Project, slug: str, history: History) -> None:
     """Fill in the report: headline and table of the last changes, and the reasons if it was held back."""
     root, current, waiting = project.layout.published, history.current, history.candidate
     shown = waiting or current
@@ -232,22 +256,17 @@ def _describe(report: Report, project: Project, slug: str, history: History) -> 
     changes = canonical.decode((folder / CHANGES).read_bytes())
     report.path = root / slug
     report.data_version = current.digest
-    report.facts = {
-        "headline": news.headline(changes),
-        "changes": news.markdown(changes, label_in_news(project, slug, changes)),
-        "bytes": sum(path.stat().st_size for path in folder.iterdir()),
-        "version": current.version,
-    }
+    report.facts = {"bytes": sum(path.stat().st_size for path in folder.iterdir())}
+    report.version = current.version
+    report.changes = news.markdown(changes, label_in_news(project, slug, changes))
+    report.headline = news.headline(changes)
     if changes["previousGeneratedAt"] is None and (document := read_document(root, slug, shown.version)):
         levels = news.other_levels(document, compare_command(project, slug, project.where))
-        report.facts["headline"] = f"{report.facts['headline']} {levels}".strip()
+        report.headline = f"{report.headline} {levels}".strip()
     if waiting is not None:
-        report.facts |= {
-            "headline": f"Not published: {'; '.join(concern['text'] for concern in waiting.concerns)}.",
-            "held": [concern["text"] for concern in waiting.concerns],
-            "candidate": waiting.version,
-            "candidate_page": str(folder / PAGE),
-        }
+        reasons = tuple(concern["text"] for concern in waiting.concerns)
+        report.headline = f"Not published: {'; '.join(reasons)}."
+        report.held = Held(waiting.version, folder / PAGE, reasons)
 
 
 def _files(project: Project, slug: str, made: _Result, changes: dict[str, Any]) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ beside this one).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import DamagedArtifactError, DamagedVectorsError, NoImagesError
@@ -17,7 +17,7 @@ from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
-from pipeline.steps.publish import publish, usable_counts
+from pipeline.steps.publish import PublishReport, publish, usable_counts
 from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
@@ -34,16 +34,19 @@ _WHAT_TO_CHECK = (
 CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
 
-@dataclass
+@dataclass(frozen=True)
 class CategoryRun:
-    """The reports of one category's steps, by artefact."""
+    """The reports of one category's steps: those before publishing by artefact, and `published`."""
 
     slug: str
     category: str
-    reports: dict[str, Report] = field(default_factory=dict[str, Report])
+    before: dict[str, Report]
+    published: PublishReport
 
-    def add(self, report: Report) -> None:
-        self.reports[report.artifact] = report
+    @property
+    def reports(self) -> dict[str, Report]:
+        """All reports by artefact, in the order of the steps."""
+        return {**self.before, self.published.artifact: self.published}
 
     @property
     def nothing_new(self) -> bool:
@@ -51,7 +54,7 @@ class CategoryRun:
 
     def summary(self) -> dict[str, Any]:
         """The figures to show at the end, with the paths of the publication."""
-        published, images = self.reports["published"], self.reports["images"]
+        published, images = self.published, self.before["images"]
         counts = published.counts
         total = counts["images"]
         reasons = {name: number for name, number in images.counts.items()
@@ -70,10 +73,10 @@ class CategoryRun:
             "set_aside_reasons": reasons,
             "largest_cluster_share": round(counts["largest"] / usable, 4) if usable else 0.0,
             "read": images.counts.get("read", 0),
-            "embedded": self.reports["embeddings"].counts["embedded"],
+            "embedded": self.before["embeddings"].counts["embedded"],
             "nothing_new": self.nothing_new,
-            "headline": published.facts.get("headline", ""),
-            "warning": published.facts.get("warning", ""),
+            "headline": published.headline,
+            "warning": published.warning,
             "clustering": self._clustering(),
             "seconds": {name: round(report.seconds, 2) for name, report in self.reports.items()},
             "settings": published.effective,
@@ -83,7 +86,7 @@ class CategoryRun:
 
     def _clustering(self) -> str:
         """Whether all images were clustered again or only new ones placed, and why; empty if nothing was done."""
-        report = self.reports["labels"]
+        report = self.before["labels"]
         if report.unchanged or "mode" not in report.facts:
             return ""
         return f"{report.facts['mode']}: {report.facts['why']}"
@@ -107,18 +110,13 @@ def run_category(project: Project, slug: str, *, sample: int | None = None) -> C
 
 
 def _run_category(project: Project, slug: str, *, sample: int | None) -> CategoryRun:
-    done = CategoryRun(slug, project.category_of(slug))
+    category = project.category_of(slug)
     project.curation.checked(slug)  # first of all: a result without lost decisions would be wrong
     listed = manifest(project, slug, sample=sample)
     if not listed.counts["images"] and not _was_published_with_images(project, slug):
-        raise NoImagesError(f"{project.bucket.url} holds no image of category {done.category}. {_WHAT_TO_CHECK}")
-    done.add(listed)
-    for report in ingest(project, slug):
-        done.add(report)
-    for step in CLUSTER_STEPS:
-        done.add(step(project, slug))
-    done.add(publish(project, slug))
-    return done
+        raise NoImagesError(f"{project.bucket.url} holds no image of category {category}. {_WHAT_TO_CHECK}")
+    reports = [listed, *ingest(project, slug), *(step(project, slug) for step in CLUSTER_STEPS)]
+    return CategoryRun(slug, category, {report.artifact: report for report in reports}, publish(project, slug))
 
 
 def _record_source(project: Project) -> None:
@@ -154,8 +152,9 @@ def cluster_again(project: Project, slug: str) -> dict[str, Any]:
     published = publish(project, slug)
     counts = reports["identities"].counts
     return {"category": project.category_of(slug), "clusters": counts["clusters"], "unclustered": counts["unclustered"],
-            "images": counts["images"], "headline": published.facts.get("headline", ""),
-            "held": published.facts.get("held", []), "candidate": published.facts.get("candidate", "")}  # fmt: skip
+            "images": counts["images"], "headline": published.headline,
+            "held": list(published.held.reasons) if published.held else [],
+            "candidate": published.held.candidate if published.held else ""}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -90,13 +90,13 @@ def test_publishing_accepting_and_rolling_back_reach_the_database(
     bench.publish()
     assert ask(server, database, sizes) == [[6], [5], [4]]
     bench.view = view_of([15])
-    report = bench.publish()
+    waiting = bench.publish_held()
     assert ask(server, database, sizes) == [[6], [5], [4]]
-    accept(bench.project(), "bollards", report.facts["candidate"])
+    accept(bench.project(), "bollards", waiting.candidate)
     assert ask(server, database, sizes) == [[15]]
     rollback(bench.project(), "bollards")
     assert ask(server, database, sizes) == [[6], [5], [4]]
-    told = [*bench.notices, str(report), str(bench.history()), *(
+    told = [*bench.notices, str(waiting), str(bench.history()), *(
         path.read_text(errors="replace") for path in bench.data.rglob("*") if path.is_file()
     )]  # fmt: skip
     assert any("postgresql://tester:***@127.0.0.1" in text for text in told)

@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.document import ClusterView, LibraryView, Unclustered
 from pipeline.steps import publish as publishing
-from pipeline.steps.project import Project, Report
+from pipeline.steps.project import Project
 from pipeline.storage.categories import write_slugs
 from pipeline.storage.history import History, read_history
 from tests.stages.published.library import cluster, image, library
@@ -62,11 +62,17 @@ class PublishingBench:
                 project.store.write(slug, "images", {"images": (empty, IMAGES_SCHEMA)}, fingerprint="", created_at="")
         return project
 
-    def publish(self, slug: str = "bollards") -> Report:
+    def publish(self, slug: str = "bollards") -> publishing.PublishReport:
         self.days += 1
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(publishing, "gather", lambda project, slug: self.view)
             return publishing.publish(self.project(), slug)
+
+    def publish_held(self) -> publishing.Held:
+        """Publish a result that has to wait."""
+        report = self.publish()
+        assert report.held is not None
+        return report.held
 
     def history(self, slug: str = "bollards") -> History:
         return read_history(self.data / "published", slug)

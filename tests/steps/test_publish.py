@@ -19,13 +19,13 @@ def test_the_same_result_is_published_once(bench: PublishingBench) -> None:
     before = bench.read()
     again = bench.publish()
     assert again.unchanged
-    assert (again.facts["headline"], again.data_version) == (first.facts["headline"], first.data_version)
+    assert (again.headline, again.data_version) == (first.headline, first.data_version)
     assert bench.read() == before
     assert len(bench.history().publications) == 1
 
 
 def test_the_command_that_a_first_publication_suggests_finds_the_data_directory(bench: PublishingBench) -> None:
-    headline = str(bench.publish().facts["headline"])
+    headline = bench.publish().headline
     assert headline.endswith(f"side by side: image-cluster tune bollards --out {bench.data}")
 
 
@@ -34,8 +34,9 @@ def test_a_result_that_loses_most_clusters_waits_and_nothing_else_moves(bench: P
     before = bench.read()
     bench.view = view_of([15])
     report = bench.publish()
-    assert report.facts["held"] == ["the clusters would fall from 3 to 1, by more than 50%"]
-    assert report.facts["headline"] == "Not published: the clusters would fall from 3 to 1, by more than 50%."
+    assert report.held is not None
+    assert report.held.reasons == ("the clusters would fall from 3 to 1, by more than 50%",)
+    assert report.headline == "Not published: the clusters would fall from 3 to 1, by more than 50%."
     assert bench.read() == bench.read(root=tmp_path / "outlet") == before
     waiting = bench.history().candidate
     assert waiting is not None
@@ -47,7 +48,7 @@ def test_a_result_that_loses_most_clusters_waits_and_nothing_else_moves(bench: P
     # the same result the next night: still waiting, nothing written anew
     again = bench.publish()
     assert again.unchanged
-    assert again.facts["held"] == report.facts["held"]
+    assert again.held == report.held
     assert bench.history().candidate == waiting
 
 
@@ -56,15 +57,15 @@ def test_another_strange_result_replaces_the_candidate_and_a_fine_one_supersedes
 ) -> None:
     bench.publish()
     bench.view = view_of([15])
-    first = bench.publish().facts["candidate"]
+    first = bench.publish_held().candidate
     bench.view = view_of([14])
-    second = bench.publish().facts["candidate"]
+    second = bench.publish_held().candidate
     assert first != second
     sets = bench.data / "published" / ".versions" / "bollards"
     assert not (sets / first).exists()
     bench.view = view_of([6, 5, 3])
     report = bench.publish()
-    assert "held" not in report.facts
+    assert report.held is None
     assert bench.sizes() == bench.sizes(root=tmp_path / "outlet") == [6, 5, 3]
     assert bench.history().candidate is None
     assert not (sets / second).exists()
@@ -76,7 +77,7 @@ def test_the_published_result_computed_again_drops_the_candidate(bench: Publishi
     bench.view = view_of([15])
     bench.publish()
     bench.view = fine
-    assert "held" not in bench.publish().facts
+    assert bench.publish().held is None
     assert bench.history().candidate is None
 
 

@@ -19,7 +19,7 @@ def held(bench: PublishingBench) -> str:
     """The version of a candidate that the guard held back."""
     bench.publish()
     bench.view = view_of([15])
-    return str(bench.publish().facts["candidate"])
+    return bench.publish_held().candidate
 
 
 def test_an_accepted_candidate_goes_everywhere_and_stays(bench: PublishingBench, tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_an_accepted_candidate_goes_everywhere_and_stays(bench: PublishingBench,
     assert not again.changed
     report = bench.publish()
     assert report.unchanged
-    assert "held" not in report.facts
+    assert report.held is None
     assert len(bench.history().publications) == 2
 
 
@@ -69,18 +69,18 @@ def test_what_was_rolled_back_does_not_come_back_until_a_person_accepts(bench: P
     bench.view = view_of([7, 5, 4])
     bench.publish()
     rollback(bench.project(), "bollards")
-    assert "rolled bollards back from 000002-" in bench.publish().facts["held"][0]
+    assert "rolled bollards back from 000002-" in bench.publish_held().reasons[0]
     assert bench.sizes() == [6, 5, 4]
     # the next night brings one image more: it waits as well
     bench.view = view_of([7, 5, 5])
-    report = bench.publish()
-    assert "rolled bollards back" in report.facts["held"][0]
+    waiting = bench.publish_held()
+    assert "rolled bollards back" in waiting.reasons[0]
     assert bench.sizes() == [6, 5, 4]
-    accept(bench.project(), "bollards", report.facts["candidate"])
+    accept(bench.project(), "bollards", waiting.candidate)
     assert bench.sizes() == [7, 5, 5]
     # and from then on results go out by themselves again
     bench.view = view_of([7, 6, 5])
-    assert "held" not in bench.publish().facts
+    assert bench.publish().held is None
     assert bench.sizes() == [7, 6, 5]
 
 
@@ -102,7 +102,7 @@ def test_a_pipeline_that_computes_what_readers_see_ends_the_hold(bench: Publishi
     bench.publish()
     rollback(bench.project(), "bollards")
     bench.view = fine
-    assert "held" not in bench.publish().facts
+    assert bench.publish().held is None
     assert bench.history().held is None
 
 

@@ -188,7 +188,8 @@ def test_names_that_were_not_published_yet_are_not_lost_when_two_folders_swap(tm
     (bench.library / "b").rename(bench.library / "a")
     (bench.library / "c").rename(bench.library / "b")
     for one in run(bench.project()).finished:
-        assert "named clusters would vanish" in one.reports["published"].facts["held"][0]
+        assert one.published.held is not None
+        assert "named clusters would vanish" in one.published.held.reasons[0]
     (bench.library / "a").rename(bench.library / "c")
     (bench.library / "b").rename(bench.library / "a")
     (bench.library / "c").rename(bench.library / "b")
