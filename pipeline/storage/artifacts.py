@@ -1,16 +1,15 @@
 """Artefacts: the stored result of one stage for one category, as one or more Parquet tables that change together.
 
-What belongs here: versions, the pointer to the current one, schema checks on write and read. Not here: the meaning of
-columns (`stages/*/contract.py`), vectors (`vectors.py`), published documents (`publications.py`).
+What belongs here: the pointer to the current version, schema checks on write and read. Not here: the folders of
+versions (`versions.py`), the meaning of columns (`stages/*/contract.py`), vectors (`vectors.py`), published documents
+(`publications.py`).
 
-A version is a folder that never changes once `current.json` names it. So readers see a consistent set
-while one writer per category (which holds the lock) writes, and a crash at any point leaves the last complete version
-current. The last five versions are kept.
+A version is a folder that never changes once `current.json` names it. So readers see a consistent set while one writer
+per category (which holds the lock) writes, and a crash at any point leaves the last complete version current.
 """
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -22,13 +21,13 @@ from pydantic import ValidationError
 
 from pipeline.errors import DamagedArtifactError, FactsMismatchError, MissingArtifactError, NewerSchemaError
 from pipeline.stages.contract import SEEN, StageFacts
-from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
+from pipeline.storage.files import file_digest, write_atomically
 from pipeline.storage.full_disk import writing
 from pipeline.storage.layout import SCHEMA_VERSION, TABLE_SUFFIX, Layout
 from pipeline.storage.verified import is_as_written
+from pipeline.storage.versions import new_version, sync_version
 
 F = TypeVar("F", bound=StageFacts)
-VERSIONS_KEPT = 5
 PRODUCERS = {
     "manifest": "run", "images": "embed", "objects": "embed", "embeddings": "embed",
     "duplicates": "duplicates", "reduced": "cluster",
@@ -158,17 +157,13 @@ class ArtifactStore:
         files: Mapping[str, bytes] | None = None,
     ) -> Artifact:
         """Store a new version and make it current. On any error the old version stays current."""
-        folder = self.layout.artifact(slug, name)
-        folder.mkdir(parents=True, exist_ok=True)
-        target = _new_version(folder)
-        try:
+        with new_version(self.layout.artifact(slug, name)) as target:
             for table, (frame, schema) in tables.items():
                 checked = check_schema(frame.select(list(schema)), schema, f"{name}.{table}")
                 _write_table(checked, target / f"{table}{TABLE_SUFFIX}")
             for file, data in (files or {}).items():
                 with writing(target / file):
                     (target / file).write_bytes(data)
-            _sync_all(target)
             provenance = Provenance(
                 version=target.name,
                 fingerprint=fingerprint,
@@ -176,15 +171,16 @@ class ArtifactStore:
                 params=dict(params or {}),
                 facts=facts.stored() if facts else {},
                 rows={table: frame.height for table, (frame, _) in tables.items()},
-                digests=_digests(target),
-                order=self._next_order(slug),
             )
-            write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
-        except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
-            shutil.rmtree(target, ignore_errors=True)
-            raise
-        _drop_old_versions(folder, keep=target.name)
-        return Artifact(slug, name, target, provenance)
+            return self._make_current(slug, name, target, provenance)
+
+    def _make_current(self, slug: str, name: str, target: Path, provenance: Provenance) -> Artifact:
+        """Let the pointer name a version whose files are complete."""
+        sync_version(target)
+        digests = {path.name: file_digest(path) for path in sorted(target.iterdir())}
+        written = replace(provenance, digests=digests, order=self._next_order(slug))
+        _write_pointer(target.parent, written)
+        return Artifact(slug, name, target, written)
 
     def earlier(self, slug: str, name: str) -> Iterator[Artifact]:
         """The kept versions before the current one, newest first; their provenance is empty."""
@@ -208,33 +204,24 @@ class ArtifactStore:
 
         Drops the fact `seen`, because the inputs of `slug` are different.
         """
-        folder = self.layout.artifact(slug, source.name)
-        folder.mkdir(parents=True, exist_ok=True)
-        target = _new_version(folder)
-        try:
+        with new_version(self.layout.artifact(slug, source.name)) as target:
             for path in source.folder.iterdir():
                 write_atomically(target / path.name, path.read_bytes())
             for table, (frame, schema) in tables.items():
                 checked = check_schema(frame, schema, f"{source.name}.{table}")
                 _write_table(checked, target / f"{table}{TABLE_SUFFIX}")
-            _sync_all(target)
             rows = {**source.provenance.rows, **{table: frame.height for table, (frame, _) in tables.items()}}
             facts = {name: value for name, value in source.provenance.facts.items() if name != SEEN}
             provenance = replace(
                 source.provenance, version=target.name, fingerprint=fingerprint, created_at=created_at, facts=facts,
-                rows=rows, digests=_digests(target), order=self._next_order(slug),
+                rows=rows,
             )  # fmt: skip
-            write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
-        except BaseException:  # also Ctrl-C: a version that never became current must not stay behind
-            shutil.rmtree(target, ignore_errors=True)
-            raise
-        _drop_old_versions(folder, keep=target.name)
-        return Artifact(slug, source.name, target, provenance)
+            return self._make_current(slug, source.name, target, provenance)
 
     def update_facts(self, artifact: Artifact, facts: StageFacts) -> Artifact:
         """Set the fields of `facts` in the record of the current version; its tables do not change."""
         provenance = replace(artifact.provenance, facts={**artifact.provenance.facts, **facts.stored()})
-        write_atomically(artifact.folder.parent / "current.json", json.dumps(asdict(provenance), indent=1).encode())
+        _write_pointer(artifact.folder.parent, provenance)
         return replace(artifact, provenance=provenance)
 
     def records(self, slug: str) -> list[Provenance]:
@@ -252,6 +239,10 @@ class ArtifactStore:
         """Slugs of the categories that have this artefact, sorted."""
         pointers = (self.layout.root / "categories").glob(f"*/{name}/current.json")
         return sorted(path.parent.parent.name for path in pointers)
+
+
+def _write_pointer(folder: Path, provenance: Provenance) -> None:
+    write_atomically(folder / "current.json", json.dumps(asdict(provenance), indent=1).encode())
 
 
 def _write_table(frame: pl.DataFrame, path: Path) -> None:
@@ -298,36 +289,3 @@ def _damaged(slug: str, name: str, what: str, error: Exception) -> DamagedArtifa
         "restores the previous version of the cluster ids.",
         slug=slug, name=name,
     )  # fmt: skip
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    return {path.name: file_digest(path) for path in sorted(folder.iterdir())}
-
-
-def _sync_all(folder: Path) -> None:
-    """Make a version survive a power cut before anything points at it."""
-    for path in folder.iterdir():
-        with writing(path):
-            sync_file(path)
-    sync_directory(folder)
-    sync_directory(folder.parent)
-
-
-def _new_version(folder: Path) -> Path:
-    numbers = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
-    number = max(numbers, default=0) + 1
-    while True:
-        target = folder / f"{number:06d}"
-        try:
-            target.mkdir()
-        except FileExistsError:  # another process took this number between the look and the mkdir
-            number += 1
-        else:
-            return target
-
-
-def _drop_old_versions(folder: Path, keep: str) -> None:
-    versions = sorted(path.name for path in folder.iterdir() if path.name.isdigit())
-    for name in versions[:-VERSIONS_KEPT]:
-        if name != keep:
-            shutil.rmtree(folder / name, ignore_errors=True)

@@ -9,8 +9,9 @@ import pytest
 from pipeline.errors import FactsMismatchError, MissingArtifactError, NewerSchemaError
 from pipeline.stages.contract import StageFacts
 from pipeline.stages.labels.contract import Facts
-from pipeline.storage.artifacts import VERSIONS_KEPT, ArtifactStore, digest
+from pipeline.storage.artifacts import ArtifactStore, digest
 from pipeline.storage.layout import open_layout
+from pipeline.storage.versions import VERSIONS_KEPT
 
 SCHEMA = pl.Schema({"name": pl.String(), "size": pl.Int64()})
 
