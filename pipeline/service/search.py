@@ -33,7 +33,7 @@ from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.library_view.words import Texts
 from pipeline.steps.project import Project
 from pipeline.steps.search import Found, Indexes, OpenIndex, search_indexes
-from pipeline.storage.vectors import comparable
+from pipeline.storage.vector_names import comparable
 
 WAITING_PER_THREAD = 4  # uploads that may wait for one decoding thread
 

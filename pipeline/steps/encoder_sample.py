@@ -30,7 +30,8 @@ from pipeline.steps.stage import embedded_images
 from pipeline.steps.units import unit_of
 from pipeline.storage.artifacts import digest
 from pipeline.storage.files import write_atomically
-from pipeline.storage.vectors import VectorStore, with_names
+from pipeline.storage.vector_names import with_names
+from pipeline.storage.vectors import VectorStore
 
 LEAST = 8  # images; with fewer, every encoder gives the same two or three groups
 LEAST_TIMED = 32  # newly embedded images from which on the time says something

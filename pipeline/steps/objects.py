@@ -23,7 +23,7 @@ from pipeline.steps.detected import UNREAD, uses_model
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
-from pipeline.storage.vectors import with_names
+from pipeline.storage.vector_names import with_names
 
 CODE = 2  # increase when the same inputs give other objects
 CHOOSING = {"min_score", "labels", "max_per_image", "min_side", "nms", "detector"}  # settings that change the tables

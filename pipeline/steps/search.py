@@ -25,7 +25,7 @@ from pipeline.steps.encoder_choice import for_search
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import Artifact
 from pipeline.storage.categories import read_slugs
-from pipeline.storage.vectors import comparable
+from pipeline.storage.vector_names import comparable
 
 SAME = 0.99999  # least score of a copy; float16 rounds the last digits
 

@@ -1,20 +1,19 @@
 """Vectors by content hash: append-only parts, each a plain array and the hashes of its rows.
 
 What belongs here: storing and reading L2-normalised float16 vectors. Not here: computing them
-(`stages/embeddings/stream.py`).
+(`stages/embeddings/stream.py`), vectors under another name (`vector_names.py`).
 
 A part is `PART.npy` (float16 [n, d], memory-mapped on read), `PART.hashes.npy` and `PART.parquet` (both with its
 hashes, sorted, in row order). A part exists once its Parquet file does, which is written last; a crash leaves at most
 arrays that nobody reads. The name of a part holds the beginning of the digest of its Parquet file, which holds those of
-the arrays; they are compared when the part is read (`verified.py`). Reading many vectors joins the Parquet files;
-reading a few bisects the mapped hashes, which touches a few pages of a million. Parts lie in one folder per category,
-but hashes are looked up in all of them, so copying or moving images to another category embeds nothing. The vector of
-an object that kept its id while its box changed is stored under the name of its crop: a table of names (`NAMES_SCHEMA`)
-belongs to the fingerprint then, so that what was made of other vectors is made again. Reading a Parquet list column
-takes 30 times as long, a fixed-size binary column 9 times (200,000 × 512).
+the arrays; they are compared when the part is read (`verified.py`).
+
+Parts lie in one folder per category, but hashes are looked up in all of them, so copying or moving images to another
+category embeds nothing. Reading many vectors joins the Parquet files; reading a few bisects the mapped hashes, which
+touches a few pages of a million. Vectors in a Parquet list column would take 30 times as long to read, in a fixed-size
+binary column 9 times (200,000 × 512).
 """
 
-import io
 import json
 import re
 import secrets
@@ -33,14 +32,14 @@ from pipeline.errors import DamagedFileError, DamagedVectorsError, MissingArtifa
 from pipeline.runtime.cpu import MOST_READERS, usable_cores
 from pipeline.storage.files import file_digest, sync_directory, sync_file, write_atomically
 from pipeline.storage.full_disk import writing
-from pipeline.storage.layout import NAMES_MARK, Layout
+from pipeline.storage.layout import Layout
+from pipeline.storage.vector_names import read_names
 from pipeline.storage.verified import Remembered
 
 SMALL_PARTS_KEPT = 16
 CHUNK = 16_384  # rows copied at a time, so that reading all does not double the memory
 FEW = 1 / 16  # share of the stored rows up to which bisection is faster than reading all hashes
 Place = tuple[str, np.ndarray, np.ndarray]  # a part, positions among the wanted hashes, and their rows in the part
-NAMES_SCHEMA = pl.Schema({"content_hash": pl.String(), "crop": pl.String()})
 ARRAYS = (".npy", ".hashes.npy")
 DIGEST_LETTERS = 16
 _NAMED = re.compile(r"-([0-9a-f]{16})$")
@@ -52,27 +51,6 @@ def open_vectors(layout: Layout, fingerprint: str) -> "VectorStore":
     return VectorStore(
         layout.vectors(fingerprint), layout.vector_names(fingerprint), compared=layout.compared_vectors(fingerprint)
     )
-
-
-def with_names(layout: Layout, fingerprint: str, names: pl.DataFrame, digest: str) -> str:
-    """Store a table of names (`NAMES_SCHEMA`) for a fingerprint; returns the fingerprint that reads by them.
-
-    `digest` is one of `names`. Without any, it is the fingerprint itself.
-    """
-    if not names.height:
-        return fingerprint
-    named = f"{fingerprint}{NAMES_MARK}{digest}"
-    path = layout.vector_names(named)
-    if path is not None and not path.exists():
-        encoded = io.BytesIO()
-        names.select(list(NAMES_SCHEMA)).write_parquet(encoded)
-        write_atomically(path, encoded.getvalue())
-    return named
-
-
-def comparable(fingerprint: str, other: str) -> bool:
-    """Whether vectors of two fingerprints can be compared."""
-    return fingerprint.partition(NAMES_MARK)[0] == other.partition(NAMES_MARK)[0]
 
 
 class VectorStore:
@@ -191,7 +169,7 @@ class VectorStore:
         if self._names_file is None:
             return {}
         with self._explaining_damage():
-            return dict(pl.read_parquet(self._names_file, glob=False).select(list(NAMES_SCHEMA)).iter_rows())
+            return read_names(self._names_file)
 
     def holding(self, hashes: pl.Series) -> list[str]:
         """Names of the parts that hold these hashes."""

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.errors import MissingArtifactError
 from pipeline.storage.layout import Layout
-from pipeline.storage.vectors import NAMES_SCHEMA, SMALL_PARTS_KEPT, VectorStore, comparable, open_vectors, with_names
+from pipeline.storage.vector_names import NAMES_SCHEMA, with_names
+from pipeline.storage.vectors import SMALL_PARTS_KEPT, VectorStore, open_vectors
 
 
 def test_rows_come_back_in_the_order_asked_for_from_any_category(tmp_path: Path) -> None:
@@ -66,23 +67,6 @@ def test_a_few_of_many_come_back_the_same_by_bisection_as_by_a_join(tmp_path: Pa
 def test_names_and_vectors_must_be_as_many(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 hashes but 3"):
         VectorStore(tmp_path).append("cars", ["a", "b"], np.ones((3, 4)))
-
-
-def test_an_id_may_have_its_vector_under_another_name_and_older_readers_see_what_they_saw(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    open_vectors(layout, "f").append("posts", ["a", "b", "new"], np.arange(6).reshape(3, 2))
-    names = pl.DataFrame([("a", "new"), ("gone", "nowhere")], schema=NAMES_SCHEMA, orient="row")
-    named = with_names(layout, "f", names, "d")
-    assert open_vectors(layout, named).read(["b", "a"]).tolist() == [[2, 3], [4, 5]]
-    assert open_vectors(layout, named).known() == {"a", "b", "new"}
-    assert open_vectors(layout, "f").read(["a"]).tolist() == [[0, 1]]
-    assert comparable(named, "f")
-    assert not comparable(named, "g")
-
-
-def test_without_other_names_the_fingerprint_is_itself(tmp_path: Path) -> None:
-    assert with_names(Layout(tmp_path), "f", NAMES_SCHEMA.to_frame(), "d") == "f"
-    assert not list(tmp_path.rglob("*"))
 
 
 def test_merging_parts_moves_no_vector_to_another_name(tmp_path: Path) -> None:
