@@ -38,34 +38,36 @@ class _Decision(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _OfCluster(_Decision):
+class _WithoutClusters(_Decision):
+    """A decision in the history of no cluster."""
+
+    def clusters_touched(self) -> tuple[str, ...]:
+        return ()
+
+
+class _WithoutImages(_Decision):
+    """A decision in the history of no image."""
+
+    def images_touched(self) -> tuple[str, ...]:
+        return ()
+
+
+class _OfCluster(_WithoutImages):
     cluster: ClusterId
 
     def clusters_touched(self) -> tuple[str, ...]:
         return (self.cluster,)
 
-    def images_touched(self) -> tuple[str, ...]:
-        return ()
 
-
-class _OfImages(_Decision):
+class _OfImages(_WithoutClusters):
     images: Images
-
-    def clusters_touched(self) -> tuple[str, ...]:
-        return ()
 
     def images_touched(self) -> tuple[str, ...]:
         return self.images
 
 
-class _OfNeither(_Decision):
+class _OfNeither(_WithoutClusters, _WithoutImages):
     """A decision in the history of no cluster and of no image."""
-
-    def clusters_touched(self) -> tuple[str, ...]:
-        return ()
-
-    def images_touched(self) -> tuple[str, ...]:
-        return ()
 
 
 class Rename(_OfCluster):
@@ -95,7 +97,7 @@ class Review(_OfCluster):
     kind: Literal["review"] = "review"
 
 
-class Merge(_Decision):
+class Merge(_WithoutImages):
     """Merge these clusters into `into`, now and in later runs."""
 
     kind: Literal["merge"] = "merge"
@@ -104,9 +106,6 @@ class Merge(_Decision):
 
     def clusters_touched(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.into, *self.clusters)))
-
-    def images_touched(self) -> tuple[str, ...]:
-        return ()
 
 
 class Split(_OfCluster):
@@ -200,16 +199,13 @@ class Note(_OfCluster):
     text: Text
 
 
-class Pair(_Decision):
+class Pair(_WithoutClusters):
     """Rate whether two images belong together."""
 
     kind: Literal["pair"] = "pair"
     a: ContentHash
     b: ContentHash
     same: bool
-
-    def clusters_touched(self) -> tuple[str, ...]:
-        return ()
 
     def images_touched(self) -> tuple[str, ...]:
         return (self.a, self.b)
@@ -260,16 +256,13 @@ class WrongBox(_Decision):
         return (self.image, self.source)
 
 
-class AddBox(_Decision):
+class AddBox(_WithoutClusters):
     """Draw the box of an object that was not found, or another box for one that was. The next run embeds it."""
 
     kind: Literal["add_box"] = "add_box"
     source: SourceHash
     box: Region
     label: TagName | None = None
-
-    def clusters_touched(self) -> tuple[str, ...]:
-        return ()
 
     def images_touched(self) -> tuple[str, ...]:
         return (self.source,)
