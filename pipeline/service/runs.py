@@ -1,7 +1,7 @@
 """Runs: rows in a table, each executed by a separate process or by Dagster.
 
 What belongs here: starting, following and cancelling runs, and the fate of a run whose server died. Not here: the work
-(`worker.py`), talking to Dagster (`dagster_client.py`), HTTP (`routes/runs.py`).
+(`worker.py`), the files of a run (`run_folder.py`), talking to Dagster (`dagster_client.py`), HTTP (`routes/runs.py`).
 
 A worker has its own session, so it outlives the service; a restarted service follows it again. A run whose process
 disappeared without a result is marked as died.
@@ -20,7 +20,6 @@ from pathlib import Path
 from time import time
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
 from sqlalchemy import insert, select, update
 
 from pipeline.errors import ImageClusterError
@@ -28,6 +27,7 @@ from pipeline.service.dagster_client import DagsterClient
 from pipeline.service.database import ServiceDatabase, run_table
 from pipeline.service.options import EVENTS_VARIABLE, TOKEN_VARIABLE
 from pipeline.service.problems import Problem, unknown
+from pipeline.service.run_folder import RunFolder
 from pipeline.settings import Settings
 from pipeline.steps.decided import tells_how_fine
 
@@ -37,7 +37,6 @@ IDLE_SECONDS = 5.0
 ALL = 10_000
 GRACE_SECONDS = 15.0  # from its start until a worker must hold its lock
 OPEN = ("queued", "running")
-LINES_AT_ONCE = 1 << 20
 Row = dict[str, Any]
 Comparing = Literal["tuning", "encoders"]
 
@@ -46,7 +45,7 @@ class Runs:
     """The runs of one data directory; a thread follows those that have not ended."""
 
     def __init__(self, settings: Settings, database: ServiceDatabase, folder: Path) -> None:
-        self._settings, self._database, self._folder = settings, database, folder
+        self._settings, self._database, self._folders = settings, database, folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._offsets: dict[str, int] = {}
         self._wake, self._stop = threading.Event(), threading.Event()
@@ -95,7 +94,9 @@ class Runs:
         if open_runs:
             return open_runs[0]
         row = self._row("pipeline", None, None, {})
-        self._write_job(row["id"], {"kind": "pipeline", "categories": [], "settings": settings.model_dump(mode="json")})
+        self._folder(row).write_job(
+            {"kind": "pipeline", "categories": [], "settings": settings.model_dump(mode="json")}
+        )
         return self._add(row)
 
     def launch_comparison(
@@ -113,14 +114,15 @@ class Runs:
     ) -> Row:
         row = self._row(kind, category, slug, changed)
         job = {"kind": kind, "categories": [category], "slug": slug, "settings": settings.model_dump(mode="json")}
-        self._write_job(row["id"], job | further)
+        self._folder(row).write_job(job | further)
         return self._add(row)
 
     def launch_vectors(self, arrays: bytes, parameters: dict[str, Any]) -> Row:
         """Cluster posted vectors in a separate process; `arrays` is the .npz that it reads."""
         row = self._row("vectors", None, None, parameters)
-        folder = self._write_job(row["id"], {"kind": "vectors", "parameters": parameters})
-        (folder / "vectors.npz").write_bytes(arrays)
+        folder = self._folder(row)
+        folder.write_job({"kind": "vectors", "parameters": parameters})
+        folder.vectors.write_bytes(arrays)
         return self._add(row)
 
     def get(self, run_id: str) -> Row:
@@ -143,7 +145,7 @@ class Runs:
     def result(self, run_id: str) -> bytes:
         """The result of a run as JSON. Raises `Problem` if there is none."""
         row = self.get(run_id)
-        path = self._folder / row["id"] / "result.json"
+        path = self._folder(row).result
         if row["state"] != "succeeded" or not path.exists():
             raise Problem(409, "no-result", f"The run {run_id} is {row['state']} and has no result.")
         return path.read_bytes()
@@ -164,30 +166,15 @@ class Runs:
 
     def lines(self, run_id: str, offset: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
         """Progress lines after byte `offset`, each with the offset after it; and the last such offset."""
-        path = self._folder / run_id / "progress.jsonl"
-        if not path.exists():
-            return [], offset
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(LINES_AT_ONCE)
-        events: list[tuple[int, dict[str, Any]]] = []
-        for line in data.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            offset += len(line)
-            events.append((offset, json.loads(line)))
-        return events, offset
+        return RunFolder(self._folders / run_id).lines(offset)
+
+    def _folder(self, row: Row) -> RunFolder:
+        return RunFolder(self._folders / row["id"])
 
     def _row(self, kind: str, category: str | None, slug: str | None, settings: dict[str, Any]) -> Row:
         row: Row = dict.fromkeys(run_table.c.keys())
         return row | {"id": secrets.token_hex(8), "kind": kind, "category": category, "slug": slug,
                       "state": "queued", "created_at": time(), "settings": settings}  # fmt: skip
-
-    def _write_job(self, run_id: str, job: dict[str, Any]) -> Path:
-        folder = self._folder / run_id
-        folder.mkdir(parents=True)
-        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        return folder
 
     def _add(self, row: Row) -> Row:
         with self._database.begin() as connection:
@@ -220,12 +207,12 @@ class Runs:
         return bool(running or queued)
 
     def _begin(self, row: Row) -> None:
-        folder = self._folder / row["id"]
+        folder = self._folder(row)
         secret = (TOKEN_VARIABLE, EVENTS_VARIABLE)
         environment = {name: value for name, value in os.environ.items() if name not in secret}
-        with (folder / "log.txt").open("ab") as log:
+        with folder.open_log() as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.service.worker", str(folder.resolve())],
+                [sys.executable, "-m", "pipeline.service.worker", str(folder.path.resolve())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
             )  # fmt: skip
         self._children[row["id"]] = child
@@ -241,12 +228,12 @@ class Runs:
         for _, line in events:
             changes |= _change_of(line)
         if not alive and "state" not in changes:
-            changes |= {"state": "died", "error": self._log_tail(row["id"])}
+            changes |= {"state": "died", "error": _without_a_message(self._folder(row).log_tail())}
         if changes.get("state"):
             changes["ended_at"] = time()
             self._children.pop(row["id"], None)
             if changes["state"] == "succeeded" and row["kind"] != "vectors":
-                changes["result"] = json.loads((self._folder / row["id"] / "result.json").read_bytes())
+                changes["result"] = json.loads(self._folder(row).result.read_bytes())
         if changes:
             self._change(row["id"], **changes)
 
@@ -254,16 +241,9 @@ class Runs:
         child = self._children.get(row["id"])
         if child is not None:
             return child.poll() is None
-        try:
-            with FileLock(self._folder / row["id"] / "alive", timeout=0):
-                return time() - (row["started_at"] or 0) < GRACE_SECONDS and _process_exists(row["pid"])
-        except Timeout:
+        if self._folder(row).is_locked():
             return True
-
-    def _log_tail(self, run_id: str) -> str:
-        log = self._folder / run_id / "log.txt"
-        text = log.read_text(encoding="utf-8", errors="replace")[-1000:].strip() if log.exists() else ""
-        return "The process ended without a message. Finished work is kept: run again." + (f" {text}" if text else "")
+        return time() - (row["started_at"] or 0) < GRACE_SECONDS and _process_exists(row["pid"])
 
     def _check_dagster_run(self, row: Row) -> None:
         if self._dagster is None or time() - self._dagster_checked_at < DAGSTER_SECONDS:
@@ -292,6 +272,10 @@ def _change_of(line: dict[str, Any]) -> Row:
             return {"state": "failed", "error": line["error"]}
         case _:
             return {}
+
+
+def _without_a_message(log: str) -> str:
+    return f"The process ended without a message. Finished work is kept: run again. {log}".strip()
 
 
 def _process_exists(pid: int | None) -> bool:

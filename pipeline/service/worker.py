@@ -1,10 +1,7 @@
 """One run in a separate process: `python -m pipeline.service.worker FOLDER`.
 
-What belongs here: reading the job, doing it, and reporting progress as JSON lines. Not here: starting it and reading
-its progress (`runs.py`).
-
-The folder has `job.json` (kind, settings, categories), `progress.jsonl`, `result.json`, and `alive`, a file that is
-locked while this process lives, so that a restarted service can tell.
+What belongs here: doing the job, and reporting progress as JSON lines. Not here: the files of the folder
+(`run_folder.py`), starting the process and reading its progress (`runs.py`).
 """
 
 import json
@@ -15,11 +12,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
-from filelock import FileLock
-
 from pipeline.errors import ImageClusterError
+from pipeline.service.run_folder import RunFolder
 from pipeline.settings import Settings
-from pipeline.storage.files import write_atomically
 
 if TYPE_CHECKING:
     from pipeline.steps.project import Project
@@ -51,11 +46,12 @@ class JsonTalk:
 def main(folder: Path) -> int:
     """Do the job in `folder`; returns the exit code."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background parent passes on "ignore"
-    job: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    with FileLock(folder / "alive"), (folder / "progress.jsonl").open("a", encoding="utf-8") as out:
+    files = RunFolder(folder)
+    job = files.read_job()
+    with files.lock(), files.open_progress() as out:
         talk = JsonTalk(out)
         try:
-            result = KINDS[job["kind"]](folder, job, talk)
+            result = KINDS[job["kind"]](files, job, talk)
         except ImageClusterError as error:
             talk.say("failed", error=str(error))
             return error.exit_code
@@ -65,12 +61,12 @@ def main(folder: Path) -> int:
         except BaseException as error:  # a bug, or no memory: clients that wait for this run must learn of it
             talk.say("failed", error=f"{type(error).__name__}: {error}")
             raise
-        write_atomically(folder / "result.json", json.dumps(result, ensure_ascii=False, default=str).encode())
+        files.write_result(result)
         talk.say("done")
     return 0
 
 
-def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+def _pipeline(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
     """All steps of the categories, as `image-cluster run`."""
     from pipeline.curation.addressing import unmistakable
     from pipeline.steps.each import raise_failures
@@ -89,7 +85,7 @@ def _pipeline(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     return done.summaries()
 
 
-def _clustering(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+def _clustering(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
     """The steps after reading, for one category."""
     from pipeline.steps.live_library import writing
     from pipeline.steps.run import cluster_again
@@ -102,7 +98,7 @@ def _clustering(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     return figures
 
 
-def _tuning(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+def _tuning(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
     """The comparison of granularities, as `image-cluster tune`."""
     from pipeline.steps.live_library import writing
     from pipeline.steps.tune import tune
@@ -114,7 +110,7 @@ def _tuning(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
     return {"category": report.category, "best": report.facts["best"], "current": report.facts["current"]}
 
 
-def _encoders(_: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+def _encoders(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
     """The comparison of two encoders, as `image-cluster encoders compare`."""
     from pipeline.steps.encoder_comparison import compare
     from pipeline.steps.live_library import writing
@@ -134,18 +130,18 @@ def _project(job: dict[str, Any], talk: JsonTalk) -> "Project":
     return Project(settings, talk=talk, granularity_given=job.get("granularity_given", False))
 
 
-def _vectors(folder: Path, job: dict[str, Any], talk: JsonTalk) -> Any:
+def _vectors(folder: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
     """Cluster posted vectors."""
     from pipeline.service.vectors import VectorParams, group_posted, read_posted
 
     talk.progress("cluster", 0, 1)
-    posted = read_posted(folder / "vectors.npz")
+    posted = read_posted(folder.vectors)
     answer = group_posted(posted, VectorParams.model_validate(job["parameters"]))
     talk.progress("cluster", 1, 1)
     return answer
 
 
-KINDS: dict[str, Callable[[Path, dict[str, Any], JsonTalk], Any]] = {
+KINDS: dict[str, Callable[[RunFolder, dict[str, Any], JsonTalk], Any]] = {
     "pipeline": _pipeline, "clustering": _clustering, "tuning": _tuning, "encoders": _encoders,
     "vectors": _vectors,
 }  # fmt: skip
