@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters.outlets import database
+from pipeline.adapters.outlets import database, database_address
 from pipeline.adapters.outlets.database import DatabaseOutlet
 from pipeline.adapters.outlets.registry import open_outlet
 from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
@@ -111,7 +111,7 @@ def test_tables_of_these_names_that_are_not_ours_are_refused(outlet: DatabaseOut
 def test_a_database_that_another_program_holds_is_worth_another_try(
     outlet: DatabaseOutlet, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database_address, "BUSY_SECONDS", 0.05)
     waiting = DatabaseOutlet(f"sqlite:///{path}")
     outlet.place("bollards", "000001-aa", files())
     with sqlite3.connect(path) as other:

@@ -1,32 +1,23 @@
 """The database outlet: clusters and images as rows in SQLite or PostgreSQL, replaced per category in one transaction.
 
-What belongs here: the tables, parsing a database address, and writing a published document as rows. Not here: which
-version is published (`steps/publish.py`), the database of decisions (`storage/curation/`).
+What belongs here: writing the rows of a published document in one transaction. Not here: the tables and their rows
+(`tables.py`), the address (`database_address.py`), which version is published (`steps/publish.py`), the database of
+decisions (`storage/curation/`).
 
 Rows come from clusters.json, so database and file always agree. Readers see the old rows of a category or the new ones;
 a failure at any row leaves the old ones. Passwords never appear in a message: driver messages are cleaned first.
 """
 
 import json
-import os
-import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
     Connection,
     Engine,
-    Float,
-    ForeignKey,
-    Index,
     Inspector,
-    Integer,
     MetaData,
-    String,
     Table,
     TextClause,
     create_engine,
@@ -36,19 +27,23 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pipeline.errors import OutletError, OutletUnreachableError, SettingsError
+from pipeline.adapters.outlets.database_address import parse_address
+from pipeline.adapters.outlets.tables import (
+    Row,
+    box_rows,
+    box_table,
+    cluster_rows,
+    image_rows,
+    publication_row,
+    storable,
+    tables,
+)
+from pipeline.errors import OutletError, OutletUnreachableError
 from pipeline.settings import without_secrets
-from pipeline.stages.published.entries import image_name
 
 ROWS_PER_INSERT = 1000
-ANSWER_SECONDS = 60
-SUMMARY = ("images", "clustered", "unclustered", "rejected", "clusters")
-BUSY_SECONDS = 30  # how long SQLite waits for another writer
-
-Row = dict[str, Any]
 
 
 class DatabaseOutlet:
@@ -57,7 +52,7 @@ class DatabaseOutlet:
     def __init__(self, url: str, *, prefix: str = "") -> None:
         """Raises `SettingsError` for an invalid address. Does not connect yet."""
         self.shown = without_secrets(url)
-        self._url, self._arguments = _connection(url, self.shown)
+        self._url, self._arguments = parse_address(url, self.shown)
         self._metadata = MetaData()
         self._clusters, self._images, self._publications = tables(self._metadata, prefix)
         self._boxes = box_table(MetaData(), prefix)
@@ -118,7 +113,7 @@ class DatabaseOutlet:
         }
 
     def _replace(self, connection: Connection, document: Mapping[str, Any], version: str, *, with_boxes: bool) -> None:
-        category = _text(document["category"])
+        category = storable(document["category"])
         publications = self._publications
         mine = publications.c.category == category
         if connection.execute(publications.select().where(mine, publications.c.version == version)).first():
@@ -139,121 +134,6 @@ class DatabaseOutlet:
         if isinstance(error, DBAPIError) and _is_transient(error):
             return OutletUnreachableError(f"{self.shown} does not answer: {message}. Nothing in it was changed.")
         return OutletError(f"{self.shown} refused the rows: {message}. Its previous content is unchanged.")
-
-
-def tables(metadata: MetaData, prefix: str) -> tuple[Table, Table, Table]:
-    """The tables clusters, images and publications; every image of a category has one row in `images`."""
-    clusters = Table(
-        f"{prefix}clusters",
-        metadata,
-        Column("id", String, primary_key=True),
-        Column("category", String, nullable=False, index=True),
-        Column("slug", String, nullable=False),
-        Column("aliases", JSON, nullable=False),
-        Column("name", String),
-        Column("description", String),
-        Column("status", String, nullable=False),
-        Column("needs_review", Boolean, nullable=False),
-        Column("images_count", Integer, nullable=False),
-        Column("cohesion", Float, nullable=False),
-        Column("representative_key", String, nullable=False),
-        Index(f"ux_{prefix}clusters_slug", "category", "slug", unique=True),
-    )
-    images = Table(
-        f"{prefix}images",
-        metadata,
-        Column("category", String, primary_key=True),
-        Column("key", String, primary_key=True),
-        Column("country", String),
-        Column("identifier", String),
-        Column("status", String, nullable=False),  # clustered, unclustered or rejected
-        Column("reason", String),
-        Column("cluster_id", String, ForeignKey(f"{prefix}clusters.id"), index=True),
-        Column("probability", Float),
-        Column("position", Integer),  # 0 is the most typical of its cluster
-        Column("nearest_cluster_id", String, ForeignKey(f"{prefix}clusters.id"), index=True),
-        Column("distance", Float),
-    )
-    publications = Table(
-        f"{prefix}publications",
-        metadata,
-        Column("category", String, primary_key=True),
-        Column("version", String, nullable=False),
-        Column("generated_at", String, nullable=False),
-        Column("encoder", String, nullable=False),
-        *(Column(name, Integer, nullable=False) for name in SUMMARY),
-    )
-    return clusters, images, publications
-
-
-def box_table(metadata: MetaData, prefix: str) -> Table:
-    """The table boxes: x, y, w and h of every object as shares of its image. Made for categories with objects only."""
-    return Table(
-        f"{prefix}boxes",
-        metadata,
-        Column("category", String, primary_key=True),
-        Column("key", String, primary_key=True),  # as in `images`
-        Column("image_key", String, nullable=False),  # of the image in the bucket
-        *(Column(side, Float, nullable=False) for side in "xywh"),
-    )
-
-
-def cluster_rows(document: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of `clusters`, in the document's order."""
-    for cluster in document["clusters"]:
-        yield {
-            "id": cluster["id"], "category": _text(document["category"]), "slug": cluster["slug"],
-            "aliases": cluster.get("aliases", []), "name": _text(cluster["name"]),
-            "description": _text(cluster["description"]), "status": cluster["status"],
-            "needs_review": cluster["needsReview"], "images_count": cluster["size"], "cohesion": cluster["cohesion"],
-            "representative_key": _text(image_name(cluster["representativeImage"])),
-        }  # fmt: skip
-
-
-def image_rows(document: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of `images`: those in clusters, then the unclustered, then the rejected."""
-    empty: Row = dict.fromkeys(
-        ("country", "identifier", "reason", "cluster_id", "probability", "position", "nearest_cluster_id", "distance")
-    )
-    common = {**empty, "category": _text(document["category"])}
-    for cluster in document["clusters"]:
-        for position, image in enumerate(cluster["images"]):
-            yield {**common, **_image(image), "status": "clustered", "cluster_id": cluster["id"],
-                   "probability": image["probability"], "position": position}  # fmt: skip
-    for image in document["unclustered"]:
-        yield {**common, **_image(image), "status": "unclustered", "nearest_cluster_id": image["nearestCluster"],
-               "distance": image["distance"]}  # fmt: skip
-    for image in document["rejected"]:
-        yield {**common, "key": _text(image_name(image)), "status": "rejected", "reason": _text(image["reason"])}
-
-
-def publication_row(document: Mapping[str, Any], version: str) -> Row:
-    """The row of this category in `publications`: version, time and summary of the rows in the other tables."""
-    summary = {name: document["summary"][name] for name in SUMMARY}
-    return {"category": _text(document["category"]), "version": version, "generated_at": document["generatedAt"],
-            "encoder": document["model"]["encoder"], **summary}  # fmt: skip
-
-
-def box_rows(document: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of `boxes`: one per object, under the key of its row in `images`."""
-    clustered = (image for cluster in document["clusters"] for image in cluster["images"])
-    for image in [*clustered, *document["unclustered"], *document["rejected"]]:
-        if "box" in image:
-            yield {"category": _text(document["category"]), "key": _text(image_name(image)),
-                   "image_key": _text(image["key"]), **image["box"]}  # fmt: skip
-
-
-def _image(image: Mapping[str, Any]) -> Row:
-    return {
-        "key": _text(image_name(image)),
-        "country": _text(image["country"]),
-        "identifier": _text(image["identifier"]),
-    }
-
-
-def _text(value: str | None) -> str | None:
-    r"""Text that a database accepts: NUL and lone surrogates (from keys that are not UTF-8) as \x00 and \\udcXX."""
-    return None if value is None else value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _insert(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
@@ -277,53 +157,6 @@ def _rows_from_json(connection: Connection, table: Table) -> TextClause:
     return text(  # contains only our own names, quoted
         f"INSERT INTO {name} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))"  # noqa: S608
     )
-
-
-def _connection(url: str, shown: str) -> tuple[URL, dict[str, Any]]:
-    """The address for SQLAlchemy, and the arguments for the driver."""
-    try:
-        made = make_url(url)
-        if made.get_backend_name() in ("postgres", "postgresql"):
-            return _postgresql(made, shown)
-        made.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise SettingsError(
-            f"{shown!r} is not a database address. Write sqlite:///file.db or postgresql://user@host/database "
-            "(a password with @ : / or # in it needs percent escapes, or the variable PGPASSWORD)."
-        ) from None
-    if not made.database:
-        raise SettingsError(f"{shown!r} names no file. Three slashes and a path, as in sqlite:///library.db.")
-    return made, {"timeout": BUSY_SECONDS}
-
-
-def _postgresql(made: URL, shown: str) -> tuple[URL, dict[str, Any]]:
-    if made.drivername not in ("postgres", "postgresql", "postgresql+pg8000"):
-        raise SettingsError(f"{shown!r} asks for a driver that is not included. Write postgresql://.")
-    try:
-        import pg8000  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        raise SettingsError(f"{shown!r} needs the PostgreSQL driver: pip install 'image-cluster[postgres]'.") from None
-    query = dict(made.query)
-    arguments: dict[str, Any] = {"timeout": ANSWER_SECONDS, "application_name": "image-cluster"}
-    mode = str(query.pop("sslmode", "prefer"))
-    if mode in ("require", "verify-ca", "verify-full"):
-        arguments["ssl_context"] = _tls(verify=mode != "require", host=mode == "verify-full")
-    query.pop("channel_binding", None)
-    folder = str(query.pop("host", ""))
-    if folder.startswith("/"):
-        arguments["unix_sock"] = f"{folder}/.s.PGSQL.{made.port or 5432}"
-    if query:
-        raise SettingsError(f"{shown!r} has unknown query values: {', '.join(sorted(query))}. Known: sslmode, host.")
-    password = made.password or os.environ.get("PGPASSWORD")
-    return made.set(drivername="postgresql+pg8000", query={}, password=password), arguments
-
-
-def _tls(*, verify: bool, host: bool) -> ssl.SSLContext:
-    """The TLS context for libpq's sslmode: require does not check certificates, verify-ca and verify-full do."""
-    context = ssl.create_default_context()
-    context.check_hostname = host
-    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-    return context
 
 
 def _is_transient(error: DBAPIError) -> bool:
