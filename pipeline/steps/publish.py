@@ -1,38 +1,30 @@
 """All results → the published documents, in the data directory and at the outlets.
 
-What belongs here: refusing invalid documents, holding back results that a person should see first, skipping results
-that cannot have changed. Not here: the view that is published (`library_view/published.py`), the documents and the
-rules of the guard (`stages/published/`), accepting, rolling back and comparing publications (`published_sets.py`).
+What belongs here: holding back results that a person should see first, skipping results that cannot have changed. Not
+here: the files of a result (`published_result.py`), the rules of the guard (`stages/published/guard.py`), accepting,
+rolling back and comparing publications (`published_sets.py`).
 """
 
 import json
-from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.runtime.versions import version_of
-from pipeline.stages.images.contract import IMAGES_SCHEMA
-from pipeline.stages.published import canonical, guard, news, page, schema, website
+from pipeline.stages.published import canonical, guard, news, schema
 from pipeline.stages.published import changes as change_report
-from pipeline.stages.published import document as documents
-from pipeline.stages.published import duplicates as twins
-from pipeline.stages.published.entries import with_fragment
-from pipeline.stages.published.group_words import group_word
 from pipeline.steps.decision_guard import keep_copy
-from pipeline.steps.duplicates import published_duplicates
 from pipeline.steps.group_label import label_in_news
-from pipeline.steps.labels import compare_command, warning_about_groups
-from pipeline.steps.library_view.published import PACKAGES, gather
+from pipeline.steps.labels import compare_command
+from pipeline.steps.library_view.published import PACKAGES
 from pipeline.steps.project import Project, Report, timed
+from pipeline.steps.published_result import Result, Summary, build_result, files_of, warning_of
 from pipeline.steps.published_sets import place_at_outlets, show_readers
-from pipeline.steps.thumbnails import ThumbnailMaker
-from pipeline.steps.units import boxes, current_units, units
+from pipeline.steps.units import current_units
 from pipeline.storage.artifacts import digest as digest_of
 from pipeline.storage.files import file_digest, write_atomically
 from pipeline.storage.history import DIGEST_LETTERS, Candidate, History, read_document, read_history, write_history
-from pipeline.storage.layout import CHANGES, DOCUMENT, PAGE, published_set
+from pipeline.storage.layout import CHANGES, PAGE, published_set
 from pipeline.storage.publications import drop_old_sets, linked_version, stage_set, swing
 
 CODE = 2  # increase when the same inputs give another result
@@ -72,12 +64,12 @@ def publish(project: Project, slug: str) -> PublishReport:
     with project.lock(slug), timed(report):
         history = read_history(project.layout.published, slug)
         decisions_changed = _keep_decisions(project, slug, history)
-        made: _Result | None = None
+        made: Result | None = None
         summary = _last_summary(project, slug, history)
         if summary is None:
-            made = _build_result(project, slug)
+            made = build_result(project, slug)
             summary = made.summary
-        digest = summary["digest"]
+        digest = summary.digest
         if history.current is not None and _has_digest(history.current.version, digest):
             report.unchanged = True
             _clear_candidate(project, slug, history)
@@ -91,9 +83,9 @@ def publish(project: Project, slug: str) -> PublishReport:
         if made is not None:
             _remember(project, slug, made)
     _describe(report, project, slug, history)
-    report.counts = dict(summary["counts"])
-    report.warning = _warning(project, slug, summary["counts"], project.where)
-    report.effective = summary["settings"]
+    report.counts = dict(summary.counts)
+    report.warning = warning_of(project, slug, summary.counts, project.where)
+    report.effective = summary.settings
     return report
 
 
@@ -109,33 +101,6 @@ def _keep_decisions(project: Project, slug: str, history: History) -> bool:
         return False
     history.decisions = record
     return True
-
-
-@dataclass(frozen=True)
-class _Result:
-    """A complete result, and the summary that is kept of it: content digest, counts and effective settings.
-
-    `data` are the bytes of `document`; `duplicates` and their bytes are None if they were never computed.
-    """
-
-    view: documents.LibraryView
-    document: dict[str, Any]
-    data: bytes
-    duplicates: dict[str, Any] | None
-    duplicates_data: bytes | None
-    summary: dict[str, Any]
-
-
-def _build_result(project: Project, slug: str) -> _Result:
-    view = gather(project, slug)
-    document = documents.build_document(view, generated_at=project.now())
-    schema.validate(document)
-    encoded, alike = canonical.encoded(document), published_duplicates(project, slug)
-    alike_encoded = canonical.encoded(alike) if alike is not None else None
-    digest = twins.digest_with(encoded.digest, alike, alike_encoded.digest if alike_encoded is not None else None)
-    summary = {"digest": digest, "counts": _counts(document), "settings": document["settings"]}
-    alike_data = alike_encoded.data if alike_encoded is not None else None
-    return _Result(view, document, encoded.data, alike, alike_data, summary)
 
 
 def _inputs_digest(project: Project, slug: str) -> str:
@@ -158,31 +123,31 @@ def _inputs_digest(project: Project, slug: str) -> str:
     return digest_of(CODE, project.category_of(slug), versions, len(log.events(slug)), flags, packages, settings)
 
 
-def _last_summary(project: Project, slug: str, history: History) -> Mapping[str, Any] | None:
+def _last_summary(project: Project, slug: str, history: History) -> Summary | None:
     """The summary of the last result, if its inputs are unchanged and it still exists; else None."""
     path = project.layout.last_published(slug)
     if not path.exists():
         return None
     try:
-        summary: dict[str, Any] = json.loads(path.read_bytes())
-        summary = {name: summary[name] for name in ("counts", "settings", "made_of", "digest")}
+        values: dict[str, Any] = json.loads(path.read_bytes())
+        made_of, summary = values["made_of"], Summary(values["digest"], values["counts"], values["settings"])
     except (ValueError, KeyError, TypeError):  # a damaged cache counts as none
         return None
     there = [publication.version for publication in (history.current, history.candidate) if publication is not None]
-    still_there = any(_has_digest(name, summary["digest"]) for name in there)
-    return summary if still_there and summary["made_of"] == _inputs_digest(project, slug) else None
+    still_there = any(_has_digest(name, summary.digest) for name in there)
+    return summary if still_there and made_of == _inputs_digest(project, slug) else None
 
 
-def _remember(project: Project, slug: str, made: _Result) -> None:
+def _remember(project: Project, slug: str, made: Result) -> None:
     """Store the summary for the next run. It is a cache: without it, the result is built once more."""
     if made_of := _inputs_digest(project, slug):
-        data = json.dumps({"made_of": made_of, **made.summary}, indent=1).encode()
+        data = json.dumps({"made_of": made_of, **asdict(made.summary)}, indent=1).encode()
         write_atomically(project.layout.last_published(slug), data)
 
 
-def _new_result(project: Project, slug: str, history: History, made: _Result) -> None:
+def _new_result(project: Project, slug: str, history: History, made: Result) -> None:
     """Write the complete set; show it to readers, or keep it as a candidate if the guard has concerns."""
-    root, view, document, digest = project.layout.published, made.view, made.document, made.summary["digest"]
+    root, view, document, digest = project.layout.published, made.view, made.document, made.summary.digest
     previous = read_document(root, slug, history.current.version) if history.current else None
     changes = change_report.build_changes(previous, document, change_report.fates_of(view))
     schema.validate_changes(changes)
@@ -197,7 +162,7 @@ def _new_result(project: Project, slug: str, history: History, made: _Result) ->
     if history.held is not None:
         concerns.append(guard.Concern("rolled_back", history.held, {}))
     name = history.next_version(digest)
-    folder = stage_set(root, slug, name, _files(project, slug, made, changes))
+    folder = stage_set(root, slug, name, files_of(project, slug, made, changes))
     history.files[name] = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     headline, summary = news.headline(changes), dict(document["summary"])
     if concerns:
@@ -208,27 +173,6 @@ def _new_result(project: Project, slug: str, history: History, made: _Result) ->
         drop_old_sets(root, slug, {*history.versions(), name})
     else:
         show_readers(project, slug, history, name, "published", digest, headline, summary)
-
-
-def _counts(document: Mapping[str, Any]) -> dict[str, int]:
-    """The summary of a document, and the size of its largest cluster."""
-    summary = dict(document["summary"])
-    objects = {f"objects_{name}": number for name, number in summary.pop("objects", {}).items()}
-    return {**summary, **objects, "largest": max((cluster["size"] for cluster in document["clusters"]), default=0)}
-
-
-def usable_counts(counts: Mapping[str, int]) -> int:
-    """How many images, or objects, are clustered or unclustered by such counts."""
-    unit = "objects_" if "objects_found" in counts else ""
-    return counts[f"{unit}clustered"] + counts[f"{unit}unclustered"]
-
-
-def _warning(project: Project, slug: str, counts: Mapping[str, int], where: str) -> str:
-    """`where` as of `Project`; empty on a page that is published, which names no path of this machine."""
-    images = usable_counts(counts)
-    limit = project.settings.published.max_cluster_share
-    large = guard.holds_most(counts["largest"], images, limit, compare_command(project, slug, where))
-    return " ".join(filter(None, [large, warning_about_groups(project, slug)]))
 
 
 def _clear_candidate(project: Project, slug: str, history: History) -> None:
@@ -267,40 +211,3 @@ def _describe(report: PublishReport, project: Project, slug: str, history: Histo
         reasons = tuple(concern["text"] for concern in waiting.concerns)
         report.headline = f"Not published: {'; '.join(reasons)}."
         report.held = Held(waiting.version, folder / PAGE, reasons)
-
-
-def _files(project: Project, slug: str, made: _Result, changes: dict[str, Any]) -> dict[str, bytes]:
-    document = made.document
-    images = project.store.require(slug, "images").table("images", IMAGES_SCHEMA, ["key", "content_hash"])
-    hashes = dict(images.iter_rows())
-    if document.get("unit") == "object":
-        crops = units(project.store, slug).table("images", IMAGES_SCHEMA, ["image_id", "key", "content_hash"])
-        rows = crops.join(boxes(project.store, slug).drop("image_id"), left_on="image_id", right_on="object_id")
-        hashes |= {
-            with_fragment(key, box): value
-            for _, key, value, *box in rows.select("image_id", "key", "content_hash", "x", "y", "w", "h").iter_rows()
-        }
-    labels = project.settings.source.group_label
-    with closing(ThumbnailMaker(project)) as maker:
-
-        def thumbnail(key: str) -> bytes | None:
-            value = hashes.get(key)
-            return maker.read(value, key) if value else None
-
-        rendered = "".join(page.render_page(
-            document, thumbnail, page_images=project.settings.published.page_images, changes=changes,
-            duplicates=made.duplicates,
-            warning=_warning(project, slug, _counts(document), ""),
-            group_label=group_word(document["index"]["countries"], slug, project.category_of(slug), labels),
-        ))  # fmt: skip
-    alike = made.duplicates_data
-    companions = {twins.FILE: alike, twins.DUPLICATES_SCHEMA: twins.schema_bytes()} if alike is not None else {}
-    return {
-        **companions,
-        DOCUMENT: made.data,
-        "clusters.schema.json": schema.schema_bytes(schema.CLUSTERS_SCHEMA),
-        CHANGES: canonical.encode(changes),
-        "changes.schema.json": schema.schema_bytes(schema.CHANGES_SCHEMA),
-        PAGE: rendered.encode(),
-        website.file_name(slug): website.render_website(document).encode(),
-    }

@@ -17,7 +17,8 @@ from pipeline.steps.ingest import ingest
 from pipeline.steps.labels import labels
 from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
-from pipeline.steps.publish import PublishReport, publish, usable_counts
+from pipeline.steps.publish import PublishReport, publish
+from pipeline.steps.published_result import usable_counts
 from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from pipeline.curation import decisions as d
-from pipeline.steps import publish as publishing
+from pipeline.steps import published_result
 from pipeline.storage.curation.store import CurationStore
 from tests.fakes import MeanColourEncoder
 from tests.steps.publishing import PublishingBench, view_of
@@ -24,7 +24,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishingBench:
     made.publish()
     made.view = view_of([7, 5, 4])
     made.publish()
-    monkeypatch.setattr(publishing, "gather", lambda project, slug: made.view)
+    monkeypatch.setattr(published_result, "gather", lambda project, slug: made.view)
     return made
 
 

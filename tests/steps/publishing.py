@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.published.document import ClusterView, LibraryView, Unclustered
 from pipeline.steps import publish as publishing
+from pipeline.steps import published_result
 from pipeline.steps.project import Project
 from pipeline.storage.categories import write_slugs
 from pipeline.storage.history import History, read_history
@@ -65,7 +66,7 @@ class PublishingBench:
     def publish(self, slug: str = "bollards") -> publishing.PublishReport:
         self.days += 1
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(publishing, "gather", lambda project, slug: self.view)
+            patch.setattr(published_result, "gather", lambda project, slug: self.view)
             return publishing.publish(self.project(), slug)
 
     def publish_held(self) -> publishing.Held:

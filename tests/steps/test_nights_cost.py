@@ -13,7 +13,7 @@ from pipeline.stages.duplicates.contract import DUPLICATES_SCHEMA
 from pipeline.stages.identities.contract import CLUSTERS_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.representatives.contract import MEMBERS_SCHEMA, Facts, clusters_schema
-from pipeline.steps import listing
+from pipeline.steps import listing, published_result
 from pipeline.steps import publish as publish_step
 from pipeline.steps import representatives as representatives_step
 from pipeline.steps.manifest import preview
@@ -54,7 +54,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counting(Artifact, "table", "table")
     counting(VectorStore, "read", "vectors read")
     counting(VectorStore, "index", "vectors looked up")
-    counting(publish_step, "gather", "gathered")
+    counting(published_result, "gather", "gathered")
     return counted
 
 
