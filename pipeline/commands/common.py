@@ -68,7 +68,9 @@ settings_and_output_options = options(
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
 )
 where_options = options(
-    click.option("--out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"),
+    click.option(
+        "--out", "--data", "out", type=click.Path(path_type=Path), help="Data directory, shared by all commands. [data]"
+    ),
     data_url_option,
     settings_and_output_options,
 )

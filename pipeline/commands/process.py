@@ -54,6 +54,42 @@ class Group(click.Group):
                     [(str(command.name).ljust(width), command.get_short_help_str(limit=1000)) for command in commands]
                 )
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but a wrong word is told with the command that was probably meant."""
+        word, root, groups = args[0], _root_group(ctx), _groups(ctx)
+        command = self.get_command(ctx, word)
+        if ctx.resilient_parsing or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        if command is None:
+            from pipeline.commands.wrong_words import command_text
+
+            raise click.UsageError(command_text(root, [*groups, word]), ctx)
+        takes_words = isinstance(command, click.Group) or any(
+            isinstance(parameter, click.Argument) for parameter in command.params
+        )
+        if not takes_words and len(args) > 1 and not args[1].startswith("-"):
+            from pipeline.commands.wrong_words import stray_word_text
+
+            text = stray_word_text(root, [*groups, word], command, args[1])
+            if text is not None:
+                raise click.UsageError(text, ctx)
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's, but an option that stands before its command is told where to stand."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from pipeline.commands.wrong_words import option_text
+
+            text = option_text(_root_group(ctx), _groups(ctx), typed, error.option_name)
+            if text is None:
+                raise
+            raise click.UsageError(text, ctx) from None
+
     def main(self, *args: Any, **extra: Any) -> Any:
         prepare_outputs()
         try:
@@ -75,6 +111,20 @@ class Group(click.Group):
             with suppress(OSError):  # with SIGHUP the terminal is gone
                 say(STOPPED)
             ctx.exit(BY_SIGNAL + number)
+
+
+def _root_group(context: click.Context) -> click.Group:
+    command = context.find_root().command
+    return command if isinstance(command, click.Group) else click.Group()
+
+
+def _groups(context: click.Context) -> list[str]:
+    """The names of the groups that were typed after the program."""
+    names: list[str] = []
+    while context.parent is not None:
+        names.insert(0, str(context.command.name))
+        context = context.parent
+    return names
 
 
 def say(text: str) -> None:
