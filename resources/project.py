@@ -23,6 +23,7 @@ from pipeline.steps.data_directory import Talk
 from pipeline.steps.decided import tells_how_fine
 from pipeline.steps.live_library import require_lease
 from pipeline.steps.project import Project
+from pipeline.steps.recorded_source import with_recorded_source
 from resources.bucket import BucketResource
 
 EncoderFactory = Callable[[], Encoder]
@@ -39,8 +40,11 @@ class ProjectResource(dg.ConfigurableResource[Any]):
     bucket: BucketResource = Field(description="Where the images are.")
 
     def settings(self) -> Settings:
-        """The settings, read from the file now, with the library that the environment names. Raises `SettingsError`."""
-        read = load_settings(Path(self.settings_file) if self.settings_file else None)
+        """The settings, read from the file now, with the library that the environment names.
+
+        Where the file names no source, that of the last run. Raises `SettingsError`.
+        """
+        read = with_recorded_source(load_settings(Path(self.settings_file) if self.settings_file else None))
         url = os.environ.get(DATA_VARIABLE)
         return with_overrides(read, {"data": {"url": url}}) if url else read
 

@@ -142,6 +142,8 @@ def _project(
         encoder_given=chosen["encoder"] is not None,
         where=where_text(chosen["out"], settings_file),
     )
+    if access == "write" and chosen["source"] is not None and not chosen["single"]:
+        _tell_one_library(settings, settings_file, console)
     if settings.data.url is None or access == "none":
         yield project
         return
@@ -150,6 +152,17 @@ def _project(
     with opened(project, access):
         project.settings = settings_from(settings_file, chosen)  # the library may say which source it is of
         yield project
+
+
+def _tell_one_library(settings: "Settings", file: Path | None, console: "Console") -> None:
+    """Say that a folder is read as one library only because the last run did."""
+    from pipeline.settings import load_settings
+
+    if settings.source.categories == "single" and "categories" not in load_settings(file).source.model_fields_set:
+        console.notice(
+            f"{settings.source.url} is read as one library, as in the last run of {settings.data_dir}. For a category "
+            "for each top folder, use a data directory of its own (--out)."
+        )
 
 
 def _console(log_format: str, *, quiet: bool) -> "Console":
@@ -193,8 +206,14 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
         values["data_dir"] = given["out"]
     if given.get("data_url") is not None:
         values["data"]["url"] = given["data_url"] or None
-    if given.get("source") is None and "url" not in read.source.model_fields_set:
-        _take_recorded_source(values, given, read.source.model_fields_set)
+    from pipeline.steps.recorded_source import take_recorded
+
+    written = read.source.model_fields_set
+    take_recorded(
+        values,
+        url_given=given.get("source") is not None or "url" in written,
+        categories_given=bool(given.get("single")) or "categories" in written,
+    )
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -202,19 +221,6 @@ def settings_from(file: Path | None, given: dict[str, Any]) -> "Settings":
             f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {invalid_text(p)}" for p in error.errors()
         )
         raise SettingsError(f"Invalid options: {problems}.") from error
-
-
-def _take_recorded_source(values: dict[str, Any], given: dict[str, Any], written: "set[str]") -> None:
-    """Where neither the command nor the settings name a source: that of the last run of this data directory."""
-    from pipeline.storage.layout import Layout
-    from pipeline.storage.source_record import read_source
-
-    recorded = read_source(Layout(Path(values["data_dir"])))
-    if recorded is None:
-        return
-    values["source"]["url"] = recorded.url
-    if not given.get("single") and "categories" not in written:
-        values["source"]["categories"] = recorded.categories
 
 
 def console_of(project: "Project") -> "Console":

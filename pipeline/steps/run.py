@@ -19,6 +19,7 @@ from pipeline.steps.manifest import manifest
 from pipeline.steps.project import Project, Report
 from pipeline.steps.publish import PublishReport, publish
 from pipeline.steps.published_result import usable_counts
+from pipeline.steps.recorded_source import require_same_way
 from pipeline.steps.reduced import reduced
 from pipeline.steps.representatives import representatives
 from pipeline.steps.similarity import similarity
@@ -183,6 +184,8 @@ def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = No
         raise NoImagesError(
             f"{source.url} holds no images: no folder at its top and no image beside one. {_WHAT_TO_CHECK}"
         )
+    if not wanted:
+        require_same_way(project)
     _record_source(project)
     if not wanted and len(slugs) > 1 and not project.store.slugs_with("identities"):
         names = [project.category_of(slug) for slug in slugs]
