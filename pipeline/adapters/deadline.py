@@ -9,10 +9,10 @@ thread is abandoned. While it hangs, no further call is made to the same place: 
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from time import monotonic
 from typing import TypeVar
 
+from pipeline.adapters.bounded import on_a_thread
 from pipeline.adapters.read_ahead import Outcome
 from pipeline.errors import BucketUnreachableError
 from pipeline.stages.manifest.bucket import Bucket, ObjectInfo
@@ -90,16 +90,7 @@ class DeadlineBucket:
         before = _hanging.get(self.url)
         if before is not None and before.is_alive():
             raise BucketUnreachableError(f"{self.url} has not answered an earlier question yet. Is it still connected?")
-        answer: Future[T] = Future()
-
-        def work() -> None:
-            try:
-                answer.set_result(call(self._open()))
-            except BaseException as error:  # noqa: BLE001 handed to the caller, whatever it is
-                answer.set_exception(error)
-
-        thread = threading.Thread(target=work, name="bucket-deadline", daemon=True)
-        thread.start()
+        thread, answer = on_a_thread(lambda: call(self._open()), "bucket-deadline")
         try:
             return answer.result(timeout=max(0.0, self._until - self._clock()))
         except TimeoutError:

@@ -38,6 +38,15 @@ _TRANSIENT_CODES = frozenset(
     }
 )  # fmt: skip
 _PERMANENT_STATUS = frozenset({501, 505})
+# what obstore and boto3 say of a certificate that they refuse → what is wrong with it, and the remedy
+_CERTIFICATES = {
+    r"UnknownIssuer|self.signed certificate|unable to get (local )?issuer": "is not trusted. Correct the endpoint, or "
+    "let this machine trust it: set SSL_CERT_FILE to a file with the certificate of its authority.",
+    r"NotValidForName|doesn't match|mismatch": "is for another host. Name the host in the endpoint as it does.",
+    r"Expired|has expired": f"has expired. Renew it on the server. {_CLOCK.replace('is wrong:', 'may be wrong too:')}",
+    r"NotValidYet|not yet valid": f"is not valid yet. {_CLOCK}",
+    "CaUsedAsEndEntity": "is that of an authority (CA:TRUE), which no server may use. Give it one that it signed.",
+}
 # errors of one object: archived, or encrypted with a key that we do not have
 _UNUSABLE = re.compile(
     r"<Code>(InvalidObjectState|KMS\.\w+|InvalidEncryption\w*)</Code>|[Ss]erver [Ss]ide [Ee]ncryption"
@@ -104,9 +113,10 @@ def meaning(text: str, first: str, *, one_object: bool, region: str) -> tuple[ty
         return BucketError, f"that is no S3 answer ({first}). Check the endpoint and the region ({region})."
     if "ETag Header missing" in first:
         return BucketError, "that is no S3 server, its answer has no ETag. Check the endpoint and the network."
-    if "certificate" in text:
-        remedy = "Correct the endpoint, or let this machine trust the server's certificate."
-        return BucketError, f"the server's certificate is not trusted. {remedy}"
+    if "certificate" in text.lower():
+        other = "was refused. Correct the endpoint, or give the server another one."
+        said = next((said for sign, said in _CERTIFICATES.items() if re.search(sign, text)), other)
+        return BucketError, f"the server's certificate {said}"
     reason = _network_reason(text)
     slow = " Where the server is slow, raise source.timeout_seconds." if reason == "timed out" else ""
     return BucketUnreachableError, f"no answer ({reason}). Check the network and the endpoint, or try later.{slow}"

@@ -8,17 +8,22 @@ another object. boto3 lists such keys but is slower, so it is used only if neede
 """
 
 import logging
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
+from pipeline.adapters.bounded import on_a_thread
 from pipeline.stages.manifest.bucket import ObjectInfo
 from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE
 
 PAGE = 1000
+PAGE_SECONDS = 60.0  # for a whole page, since boto3 limits only each silence; longer if `timeout_seconds` is
+BUNDLE = "ca-certificates.crt"  # of Debian, Ubuntu and Alpine, where Python knows only the folder
 
 
 class ListedPage(NamedTuple):
@@ -85,7 +90,7 @@ class ExactListing:
 
         try:
             if key is None:
-                self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+                self._listed(Bucket=self._bucket, MaxKeys=1)
             else:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._base + key, Range="bytes=0-0")
                 answer["Body"].close()
@@ -93,7 +98,7 @@ class ExactListing:
             metadata: Any = error.response.get("ResponseMetadata", {})
             if metadata.get("HTTPStatusCode") in _BUSY:
                 return seconds_until(metadata.get("HTTPHeaders", {}).get("retry-after", ""), datetime.now(UTC))
-        except (BotoCoreError, ValueError):
+        except (BotoCoreError, ValueError, ListingRefusedError):
             return 0.0
         return 0.0
 
@@ -106,7 +111,7 @@ class ExactListing:
         from botocore.exceptions import ClientError
         from botocore.parsers import ResponseParserError
 
-        coded = self._client.list_objects_v2(**request, EncodingType="url")
+        coded = self._listed(**request, EncodingType="url")
         if not _OF_A_LISTING & set(coded):  # boto3 reads any well-formed page as an empty listing
             raise ListingRefusedError("invalid list response: it is no ListBucketResult")
         if coded.get("EncodingType") == "url":
@@ -114,12 +119,23 @@ class ExactListing:
         if not any("%" in key for key in _names(coded)):
             return _page(coded, len(self._base), str)
         try:
-            return _page(self._client.list_objects_v2(**request), len(self._base), str)
+            return _page(self._listed(**request), len(self._base), str)
         except (
             ResponseParserError,
             ClientError,
         ):  # the plain keys are not valid XML, which boto3 reports as status 500
             return _page(coded, len(self._base), unquote)
+
+    def _listed(self, **request: Any) -> Any:
+        """One answer. Raises `ListingRefusedError` if it drips, and boto3's errors."""
+        seconds, client = max(PAGE_SECONDS, self._timeout_seconds), self._client
+        _, answer = on_a_thread(lambda: client.list_objects_v2(**request), "exact-listing")
+        try:
+            return answer.result(timeout=seconds)
+        except TimeoutError:
+            if answer.done():
+                raise
+            raise ListingRefusedError(f"timed out: no whole page within {seconds:g} s") from None
 
     @cached_property
     def _client(self) -> Any:
@@ -142,10 +158,21 @@ class ExactListing:
             aws_secret_access_key=self._credentials.secret,
             aws_session_token=self._credentials.token,
             config=config,
+            verify=trusted_certificates() or True,
         )
         client.meta.events.unregister("before-parameter-build.s3.ListObjectsV2", set_list_objects_encoding_type_url)
         client.meta.events.register_last("before-parameter-build.s3", _stay_in_region)
         return client
+
+
+def trusted_certificates() -> str | None:
+    """The file of certificates that this machine trusts, which obstore reads; boto3 would take its own.
+
+    `SSL_CERT_FILE` or that of the system; None where there is none.
+    """
+    paths = ssl.get_default_verify_paths()
+    files = (paths.cafile, f"{paths.capath}/{BUNDLE}", f"/etc/ssl/certs/{BUNDLE}")
+    return next((file for file in files if file and Path(file).is_file()), None)
 
 
 def seconds_until(retry_after: str, now: datetime) -> float:

@@ -1,11 +1,12 @@
 """Requests that may never end."""
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.adapters.bounded import within
+from pipeline.adapters.bounded import on_a_thread, within
 
 
 async def answer() -> int:
@@ -34,3 +35,18 @@ def test_it_works_on_a_thread_that_runs_an_event_loop_too() -> None:
 
     with ThreadPoolExecutor(1) as thread:  # of its own: that of the tests may run the loop of a browser
         assert thread.submit(asyncio.run, inside()).result() == 7
+
+
+def test_a_call_on_a_thread_is_waited_for_as_long_as_the_caller_likes() -> None:
+    _, answer = on_a_thread(lambda: 7, "quick")
+    assert answer.result(timeout=60) == 7
+    ends = threading.Event()
+    thread, never = on_a_thread(ends.wait, "slow")
+    with pytest.raises(TimeoutError):
+        never.result(timeout=0.01)
+    assert thread.daemon, "it does not keep the process"
+    ends.set()
+    thread.join(60)
+    _, failed = on_a_thread(lambda: int("seven"), "failing")
+    with pytest.raises(ValueError, match="seven"):
+        failed.result(timeout=60)

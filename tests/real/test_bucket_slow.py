@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters import s3_pages
+from pipeline.adapters import s3_listing, s3_pages
 from pipeline.adapters.buckets import open_bucket
 from pipeline.adapters.s3_bucket import ObstoreBucket
 from pipeline.errors import BucketUnreachableError
@@ -140,6 +140,17 @@ def test_a_listing_of_pages_without_a_new_key_ends_in_words(
     for look in (lambda: bucket_on(s3).folders(), lambda: list(bucket_on(s3).pages("posts"))):
         with pytest.raises(BucketUnreachableError, match=r"does not end.*Nothing was taken for gone"):
             look()
+
+
+@pytest.mark.parametrize("dripping", [2, 3], ids=["at once", "on its second page"])
+def test_a_page_of_the_slower_listing_that_drips_is_given_up(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch, dripping: int
+) -> None:
+    monkeypatch.setattr(s3_listing, "PAGE_SECONDS", 1.0)
+    s3.page, s3.objects["posts//odd.png"] = 5, b"x"
+    s3.fault = lambda kind, count: Drip(0.2) if kind == "list" and count >= dripping else None
+    with pytest.raises(BucketUnreachableError, match=r"no answer \(timed out\)"):
+        list(bucket_on(s3).pages())
 
 
 def without_token(s3: FakeS3) -> None:
