@@ -68,7 +68,22 @@ def select_images(
     cluster, rank and key.
     Raises `UnknownNameError` for a cluster or a tag that is not there.
     """
-    wanted = [_cluster_id(snapshot, cluster) for cluster in clusters]
+    wanted, chosen, kept = [_cluster_id(snapshot, cluster) for cluster in clusters], list(tags), list(states)
+    table = _all_images(snapshot)
+    if rows is not None:
+        table = table[list(rows)]
+    if wanted:
+        table = table.filter(pl.col("cluster_id").is_in(wanted))
+    if chosen:
+        _require_tags(snapshot, chosen)
+        table = table.filter(pl.col("tags").list.eval(pl.element().is_in(chosen)).list.any())
+    if kept:
+        table = table.filter(pl.col("state").is_in(kept))
+    return table.sort("cluster_id", "rank", "key", nulls_last=True)
+
+
+def _all_images(snapshot: Snapshot) -> pl.DataFrame:
+    """The rows of the snapshot's frame with the columns of an export, in their order."""
     frame = snapshot.frame
     names = {cluster: row["name"] for cluster, row in snapshot.clusters.items() if row["name"] is not None}
     faces = [row["representative"] for row in snapshot.clusters.values()]
@@ -86,19 +101,14 @@ def select_images(
     if frame["box"].null_count() < frame.height:
         sides = (frame["box"].list.get(place, null_on_oob=True).alias(side) for place, side in enumerate("xywh"))
         table = table.with_columns(*sides)
-    if rows is not None:
-        table = table[list(rows)]
-    if wanted:
-        table = table.filter(pl.col("cluster_id").is_in(wanted))
-    if chosen := list(tags):
-        for tag in chosen:
-            if tag not in snapshot.rows_by_tag:
-                there = ", ".join(snapshot.rows_by_tag) or "none yet"
-                raise UnknownNameError(f"No image of {snapshot.base.category} has the tag {tag!r}. Tags: {there}.")
-        table = table.filter(pl.col("tags").list.eval(pl.element().is_in(chosen)).list.any())
-    if kept := list(states):
-        table = table.filter(pl.col("state").is_in(kept))
-    return table.sort("cluster_id", "rank", "key", nulls_last=True)
+    return table
+
+
+def _require_tags(snapshot: Snapshot, tags: Sequence[str]) -> None:
+    for tag in tags:
+        if tag not in snapshot.rows_by_tag:
+            there = ", ".join(snapshot.rows_by_tag) or "none yet"
+            raise UnknownNameError(f"No image of {snapshot.base.category} has the tag {tag!r}. Tags: {there}.")
 
 
 def write_table(images: pl.DataFrame, form: TableFormat, file: IO[bytes]) -> None:
