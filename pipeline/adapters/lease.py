@@ -5,9 +5,9 @@ What belongs here: taking, renewing, handing back and losing a lease. Not here: 
 
       URL/lease.json    the holder, or that nobody is; created once, and replaced only by its ETag
 
-No clock is compared with another one. Who waits looks whether the ETag changes: each renewal changes it. If it stayed
-the same for as long as the lease lasts, by the own monotonic clock, its holder is dead, and it is taken over by that
-very ETag. So a holder learns from its next renewal, whenever that is, whether it lost the lease.
+Clocks of two machines are never compared. Each renewal changes the ETag. A machine that waits watches it: if it stays
+the same for the duration of the lease, by that machine's own monotonic clock, the holder is dead, and the lease is
+taken over by that ETag. A holder that was only slow learns at its next renewal that it lost the lease.
 """
 
 import json

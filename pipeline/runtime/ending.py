@@ -1,4 +1,4 @@
-"""A signal that arrives before a command has begun, or after it has ended: there is nothing to put away.
+"""A signal that arrives before a command has begun, or after it has ended: there is nothing to clean up.
 
 What belongs here: ending at once in one line. Not here: ending a command that works on something
 (`commands/process.py`).

@@ -1,4 +1,4 @@
-"""A service on a library in a bucket follows it: its working copy is brought up to date when the bucket's changed.
+"""Keeps the working copy of a service up to date with its library in a bucket.
 
 What belongs here: when to look. Not here: bringing the working copy up to date (`steps/live_library.py`), noticing
 that stored versions changed (`steps/library_view/cache.py`).

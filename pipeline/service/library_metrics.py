@@ -4,8 +4,7 @@ What belongs here: reading that state at a scrape. Not here: requests (`metrics.
 (`steps/library_view/`). Imports prometheus-client: only `metrics.py` imports this module, and only where it is wanted.
 
 At most `MOST_CATEGORIES` categories have labels of their own, and the rest are summed, so a library of thousands of
-folders does not flood Prometheus. A part that cannot be read is told by `image_cluster_readable` and costs the others
-nothing.
+folders does not flood Prometheus. If a part cannot be read, `image_cluster_readable` says so, and the others are shown.
 """
 
 from collections.abc import Callable, Iterator

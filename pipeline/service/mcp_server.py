@@ -2,8 +2,8 @@
 
 What belongs here: the tools with their descriptions, as an agent reads them. Not here: what they do (`agent.py`).
 
-Read-only unless it was started to write: then the tools that decide exist, too. A failure that was expected reaches the
-agent in words; anything else only as its tool's name.
+Read-only unless it was started to write: then the tools that decide exist, too. The text of an expected failure reaches
+the agent. Of any other, it learns only which tool failed.
 """
 
 import json

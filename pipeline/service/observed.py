@@ -1,4 +1,4 @@
-"""What an operator sees of each request: its route, status and duration, told to whoever listens.
+"""Route, status and duration of each request, for metrics and logs.
 
 What belongs here: one ASGI layer outside of all others, so that refused requests count too. Not here: what listeners
 make of it (`metrics.py`, `pipeline/json_log.py`).

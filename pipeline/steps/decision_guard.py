@@ -6,7 +6,7 @@ keeps, and the error text with its remedies. Not here: copies themselves (`stora
 
 The record of a publication holds the number of its events, their digest and the database's identity. It therefore
 detects a database that is empty, missing, an older copy or a different one, even after new decisions were made in it.
-Of decisions that were never published, a mark beside the database tells (`storage/curation/marker.py`).
+A mark beside the database tells whether decisions were made that no publication used (`storage/curation/marker.py`).
 """
 
 import json

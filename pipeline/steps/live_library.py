@@ -4,9 +4,9 @@ What belongs here: bringing the working copy up to date before a command, copyin
 Not here: the lease (`adapters/lease.py`), copying (`data_copy.py`), a service that follows the bucket
 (`service/following.py`).
 
-Who writes holds two things: a lock on the directory, against other commands of this machine, and the lease in the
-bucket, against other machines. If all else fails, the pointer in the bucket is replaced only by its ETag.
-Who reads waits for neither: a directory in which a command of this machine works is read as it is.
+A writer holds a lock on the directory, against other commands of this machine, and the lease in the bucket, against
+other machines. Even if both fail, the pointer in the bucket is replaced only by its ETag. A reader waits for neither. It
+reads the directory as it is, even while another command of this machine works in it.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A part of the resolved contents that is gone or damaged is made again: the pixels of its images are read once more.
+"""Makes a lost or damaged part of the resolved contents again: reads the pixels of its images once more.
 
 What belongs here: noticing the loss and reading the images. Not here: storing (`storage/contents.py`), the rule
 (`stages/images/identity.py`).

@@ -1,4 +1,4 @@
-"""A place that we publish to and that lies in the source: it is no category.
+"""Places inside the source that we publish to. They are no categories.
 
 What belongs here: asking the bucket. Not here: what published files look like (`storage/publications.py`), the data
 directory among the photos (`adapters/folder_entries.py`).

@@ -5,8 +5,8 @@ What belongs here: which images show the same picture, and which of them is the 
 this product deletes an image.
 
 exact: the same bytes or pixels. near: perceptual hash and embedding agree, and no part of the two pictures differs
-when they are overlaid. similar: only the embedding agrees. That is not called a duplicate: it is searched for among
-what exact and near leave, and none of it is proposed to go.
+when they are overlaid. similar: only the embedding agrees. Similar images are no duplicates: they are searched for
+among the images that are neither exact nor near, and none of them is proposed to go.
 
 A group is never a chain. Contents are taken from best to worst; each one either agrees with a better one that is kept,
 or is kept itself. So every image of a group agrees with its centre (the medoid), which is the image that would stay.

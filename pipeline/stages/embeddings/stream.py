@@ -1,6 +1,6 @@
 """Images → vectors, with decoding and the forward pass in parallel. Each result carries the token of its image.
 
-What belongs here: the interface of an encoder, and the stream that feeds it. Not here: encoders
+What belongs here: the stream, and copies of one content in it. Not here: the forward pass (`encoder.py`), encoders
 (`adapters/encoders/`), decoding (`stages/images/decode.py`), reading objects and storing vectors (`steps/ingest.py`).
 
 A pool of threads decodes, one thread runs the forward pass, and the caller's thread reads ahead. Short queues connect
