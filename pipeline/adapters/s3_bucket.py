@@ -177,7 +177,7 @@ class ObstoreBucket:
         return self._requests.ask(f"write {key!r}", call, store=stores.writing if size > LARGE else stores.usual)
 
     def unlisted(self, keys: Sequence[str]) -> list[str]:
-        """Those of `keys`, which a listing left out, that are there all the same. Asks for some, spread over all."""
+        """The objects that exist although a listing left out their keys. Asks for some of `keys`, spread over all."""
         step = max(1, len(keys) // ASKED)
         return [key for key in keys[::step][:ASKED] if is_addressable(key) and self.head(key) is not None]
 

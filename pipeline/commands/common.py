@@ -44,7 +44,7 @@ def options(*wrappers: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
 
 
 def _folder(_: click.Context, __: click.Parameter, source: str | None) -> str | None:
-    """A mistyped folder is told at once, before anything is loaded."""
+    """Refuse a mistyped folder before anything is loaded."""
     if source is None or "://" in source or Path(source).expanduser().is_dir():
         return source
     what = "is a file, not a folder" if Path(source).expanduser().exists() else "does not exist"

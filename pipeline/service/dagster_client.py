@@ -108,7 +108,7 @@ class DagsterClient:
         return cast("dict[str, dict[str, Any]]", document)["data"]
 
     def _opener(self) -> urllib.request.OpenerDirector:
-        """One of its own: urllib's shared opener keeps the proxies of whoever used it first in this process."""
+        """An opener for this client alone: urllib's shared one keeps the proxies of its first user in this process."""
         if is_loopback(urlsplit(self.url).hostname or ""):
             return urllib.request.build_opener(urllib.request.ProxyHandler({}))
         return urllib.request.build_opener()

@@ -29,7 +29,7 @@ from pipeline.service.options import EVENTS_VARIABLE, TOKEN_VARIABLE
 from pipeline.service.problems import Problem, unknown
 from pipeline.service.run_folder import RunFolder
 from pipeline.settings import Settings
-from pipeline.steps.decided import tells_how_fine
+from pipeline.steps.decided import sets_granularity
 
 LOOK_SECONDS = 0.3
 DAGSTER_SECONDS = 2.0
@@ -85,7 +85,7 @@ class Runs:
         same = next((run for run in waiting if (run["kind"], run["settings"]) == (kind, changed)), None)
         if same is not None:
             return same  # it has not begun, so it will see the same images
-        further = {"granularity_given": tells_how_fine(changed.get("labels", {}))}
+        further = {"granularity_given": sets_granularity(changed.get("labels", {}))}
         return self._launch_here(kind, category, slug, settings, changed, further)
 
     def launch_all(self, settings: Settings) -> Row:

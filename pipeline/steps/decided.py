@@ -66,8 +66,8 @@ def encoder_spec(project: Project, slug: str) -> str:
     return decided or project.settings.encoder.spec
 
 
-def tells_how_fine(label_settings: Collection[str]) -> bool:
-    """Whether a run that is given these settings of `labels` is told how fine to cluster: then no decision counts."""
+def sets_granularity(label_settings: Collection[str]) -> bool:
+    """Whether these settings of `labels` say how fine to cluster. In such a run no decision about it counts."""
     return not set(HOW_FINE).isdisjoint(label_settings)
 
 

@@ -206,7 +206,7 @@ class _Work:
         return labelling.group(points, self.params).groups
 
     def _survival(self, groups: np.ndarray, fingerprint: str) -> dict[str, Any]:
-        """What becomes of the clusters of which the sample has `SEEN` images, by the rules of identity."""
+        """What becomes of the clusters with `SEEN` images or more in the sample, by the rules of identity."""
         here = frozenset(self.hashes)
         then, _ = curated_then(self.project, self.slug, group_members(self.hashes, groups), here, fingerprint)
         outlook = Outlook(self.project.curation.curated(self.slug), then)

@@ -5,8 +5,8 @@ Not here: the lease (`adapters/lease.py`), copying (`data_copy.py`), a service t
 (`service/following.py`).
 
 A writer holds a lock on the directory, against other commands of this machine, and the lease in the bucket, against
-other machines. Even if both fail, the pointer in the bucket is replaced only by its ETag. A reader waits for neither. It
-reads the directory as it is, even while another command of this machine works in it.
+other machines. Even if both fail, the pointer in the bucket is replaced only by its ETag. A reader waits for neither:
+it reads the directory as it is, even while another command of this machine works in it.
 """
 
 import sys

@@ -18,7 +18,7 @@ from pipeline.steps.reading import read_among
 
 
 def take_out_lost(project: Project, slug: str) -> Sequence[Path]:
-    """The recorded parts of a category that are lost; what is left of them is removed, and the loss is told."""
+    """The recorded parts of a category that are lost. Removes what is left of them, and gives a notice of each."""
     current = project.store.current(slug, "images")
     lost = project.contents.lost(slug, current.facts(Facts).contents) if current is not None else []
     for path in lost:

@@ -64,8 +64,8 @@ class Project(DataDirectory):
         decode_apart: bool = False,
         where: str | None = None,
     ) -> None:
-        """`granularity_given`: this run was told how fine to cluster, so what people decided does not count for it;
-        `encoder_given`: nor does what they decided about the encoder.
+        """`granularity_given`: the settings say how fine to cluster for this run, instead of what people decided;
+        `encoder_given`: the same for the encoder.
 
         With `decode_apart`, no picture is decoded in this process: a codec that crashes must not end it. `where`: the
         options that a command needs to find this data directory, by default `--out` if it is not the usual one.

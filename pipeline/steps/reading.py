@@ -45,7 +45,9 @@ def read_objects(
 def read_among(
     bucket: Bucket, keys: Sequence[str], images: pl.DataFrame, *, most: int | None = None
 ) -> Iterator[tuple[str, bytes | ObjectMissingError]]:
-    """As `read_objects`, for some of the images that were read before: the others tell whose trouble one is.
+    """Like `read_objects`, for some of the images that were read before.
+
+    The others show whether an error concerns one object or the whole bucket.
 
     `images` has the columns `key` and `status` of `IMAGES_SCHEMA`.
     """

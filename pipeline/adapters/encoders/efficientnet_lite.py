@@ -192,8 +192,8 @@ class TorchOperations:
 def pooled(features: Any, pooling: Pooling) -> Any:
     """A feature map of values from 0 on, float32 [n, channels, rows, columns] → float32 [n, channels].
 
-    `gem` is the generalised mean with the exponent `GEM_EXPONENT`. `where` says not what is seen but where: the sum of
-    all channels, float32 [n, rows x columns].
+    `gem` is the generalised mean with the exponent `GEM_EXPONENT`. `where` keeps the places instead: the sum of all
+    channels at each, float32 [n, rows x columns].
     """
     if pooling == "where":
         return features.sum(1).flatten(1)

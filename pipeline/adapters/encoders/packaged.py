@@ -32,7 +32,7 @@ def source(spec: str, name: str) -> Source:
 
 
 def lite_source(spec: str, name: str, feature: str, preprocessing: Preprocessing, pooling: Pooling) -> Source:
-    """The network `name`, one of `SIZES`, whatever its input and its pooling. It needs torch on a GPU alone.
+    """The network `name`, one of `SIZES`, with any input and pooling. It needs torch only on a GPU.
 
     Raises `EncoderError` if its package is not installed.
     """

@@ -129,22 +129,22 @@ class _Stored:
         )
 
     def of_bytes(self, digest: str) -> str:
-        """As of earlier runs."""
+        """As earlier runs resolved it."""
         return self._known.of_bytes(digest)
 
     def resolve(self, _key: str, digest: str, _pixels: str, _thumbnail: bytes | None) -> str:
-        """As of earlier runs; a new content is itself."""
+        """As earlier runs resolved it; a new content is itself."""
         return self._known.of_bytes(digest)
 
     def may_be_turned(self, image: str) -> bool:
-        """As of earlier runs."""
+        """As earlier runs resolved it."""
         return self._known.may_be_turned(image)
 
 
 class _EndOfWorker(Untracked):
     """Ends this process if a file is decoded for longer than `seconds`, since a thread cannot be stopped.
 
-    To whoever gave the task, that is a crash. Waiting for memory counts too.
+    The driver sees a crash. Waiting for memory counts too.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -106,7 +106,7 @@ class DatabaseOutlet:
         return bool(boxes)
 
     def _has_boxes(self, database: Inspector) -> bool:
-        """Whether there is a table of boxes of ours; one of another program is left alone."""
+        """Whether our table of boxes exists. A table of another program with that name is left alone."""
         name = self._boxes.name
         return database.has_table(name) and {column["name"] for column in database.get_columns(name)} >= {
             column.name for column in self._boxes.columns

@@ -42,7 +42,7 @@ _OF_CLUSTERS: dict[Order, Callable[[ClusterRow], Any]] = {
 
 @dataclass(frozen=True)
 class Wanted(Narrowing):
-    """Filters and order of the wall. `q`: words of clusters; the rest is about images, of which a cluster needs one."""
+    """Filters and order of the wall. `q`: words of clusters. The others fit a cluster if they fit one of its images."""
 
     which: Annotated[Which, Query()] = "all"
     order: Annotated[Order, Query()] = "review"

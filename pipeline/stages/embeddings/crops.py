@@ -33,7 +33,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Image:
-    """An image of which crops are wanted."""
+    """An image, and the crops to cut from it."""
 
     key: str
     content_hash: str

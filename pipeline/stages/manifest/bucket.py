@@ -60,7 +60,7 @@ class Bucket(Protocol):
         ...
 
     def unlisted(self, keys: Sequence[str]) -> list[str]:
-        """Those of `keys`, which a listing left out, that are there all the same; some are asked for."""
+        """The objects that exist although a listing left out their keys. Asks for some of `keys`."""
         ...
 
     def probe(self, key: str) -> None:

@@ -69,7 +69,7 @@ class Several:
         }  # fmt: skip
 
     def _shared(self, variants: frozenset[str]) -> frozenset[str]:
-        """The same object for equal sets of widths, of which a library has few."""
+        """The same object for equal sets of widths. A library has few different ones."""
         return self._sets.setdefault(variants, variants)
 
 

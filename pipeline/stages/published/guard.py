@@ -132,7 +132,7 @@ def copies_only(groups: int, clusters: int) -> str:
 
 
 def no_clear_kinds(images: int, unclustered: int, median_probability: float | None) -> str:
-    """What people are told where a library's images look like one blob: its clusters divide what has no borders."""
+    """The notice for a library whose images form one blob, so that its clusters divide what has no borders."""
     sure = "" if median_probability is None else f"membership probability: median {median_probability:.2f}; "
     return (f"No clear kinds: these {images:,} images fall into clusters hardly better than images without kinds do "
             f"({sure}{unclustered / max(images, 1):.0%} unclustered).")  # fmt: skip

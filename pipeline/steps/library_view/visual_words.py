@@ -38,7 +38,7 @@ class VisualWord:
 def visual_words(project: Project, snapshot: Snapshot) -> dict[str, VisualWord]:
     """Cluster id → the word that sets it apart; empty where the encoder sees pictures only.
 
-    A text side that cannot be loaded is told as a notice. Raises `SettingsError` for an unusable file of words.
+    Gives a notice if the text tower cannot be loaded. Raises `SettingsError` for an unusable file of words.
     """
     spec = project.settings.encoder.spec
     stored = project.store.current(snapshot.slug, "embeddings")
