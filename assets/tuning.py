@@ -12,6 +12,7 @@ from pydantic import Field
 
 from assets.checks import Finding, category_check
 from assets.common import CATEGORY, GROUP, OWNERS, columns, expected_errors, markdown_table, materialized
+from pipeline.stages.tuning.contract import TrialRow
 from pipeline.stages.tuning.trials import RUNS
 from pipeline.steps import tune as step
 from pipeline.steps.project import Project
@@ -53,30 +54,30 @@ def tuning(
     with expected_errors(context):
         opened = project.open(context.log)
         report = step.tune(opened, context.partition_key, runs=config.runs)
-        rows = step.trials_of(opened, context.partition_key)
-        stored = opened.store.require(context.partition_key, "tuning")
-    drawn = base64.b64encode(stored.file(step.PICTURE).read_bytes()).decode()
+        sweep = step.stored_sweep(opened, context.partition_key)
+    rows = [_table_row(trial) for trial in sweep.trials]
+    drawn = base64.b64encode(sweep.picture.read_bytes()).decode()
     return materialized(
         report,
-        settings=dg.MetadataValue.md(markdown_table([_table_row(row) for row in rows], most=len(rows))),
+        settings=dg.MetadataValue.md(markdown_table(rows, most=len(rows))),
         curves=dg.MetadataValue.md(f"![curves over granularity](data:image/svg+xml;base64,{drawn})"),
-        best=dg.MetadataValue.text(report.facts["best"] or "none: no setting gives two clusters"),
-        current=dg.MetadataValue.text(report.facts["current"]),
-        report_file=dg.MetadataValue.path(str(stored.file(step.PAGE))),
+        best=dg.MetadataValue.text(sweep.facts.best or "none: no setting gives two clusters"),
+        current=dg.MetadataValue.text(sweep.facts.current),
+        report_file=dg.MetadataValue.path(str(sweep.page)),
     )
 
 
-def _table_row(row: dict[str, Any]) -> dict[str, Any]:
-    marks = [mark for mark, holds in (("now", row["current"]), ("best", row["best"])) if holds]
+def _table_row(trial: TrialRow) -> dict[str, Any]:
+    marks = [mark for mark, holds in (("now", trial.current), ("best", trial.best)) if holds]
     return {
-        "setting": row["setting"],
-        "clusters": row["clusters"],
-        "unclustered": f"{row['unclustered']:.1%}",
-        "largest": f"{row['largest']:.1%}",
-        "validity": "" if row["validity"] is None else f"{row['validity']:.3f}",
-        "stability": "" if row["stability"] is None else f"{row['stability']:.3f}",
-        "ids kept": f"{row['ids_kept']} of {row['ids']}",
-        "names kept": f"{row['names_kept']} of {row['names']}",
+        "setting": trial.setting,
+        "clusters": trial.clusters,
+        "unclustered": f"{trial.unclustered:.1%}",
+        "largest": f"{trial.largest:.1%}",
+        "validity": "" if trial.validity is None else f"{trial.validity:.3f}",
+        "stability": "" if trial.stability is None else f"{trial.stability:.3f}",
+        "ids kept": f"{trial.ids_kept} of {trial.ids}",
+        "names kept": f"{trial.names_kept} of {trial.names}",
         "": ", ".join(marks),
     }
 
@@ -84,15 +85,15 @@ def _table_row(row: dict[str, Any]) -> dict[str, Any]:
 @category_check("tuning")
 def the_figures_hold_together(project: Project, slug: str) -> Finding:
     """Shares lie between 0 and 1, no more ids survive than there are, and at most one setting is in force or best."""
-    rows = step.trials_of(project, slug)
+    trials = step.stored_sweep(project, slug).trials
     wrong = [
-        row["setting"] for row in rows
-        if not 0 <= row["unclustered"] <= 1 or not 0 <= row["largest"] <= 1 - row["unclustered"] + 1e-9
-        or row["ids_kept"] > row["ids"] or row["names_kept"] > row["names"]
+        trial.setting for trial in trials
+        if not 0 <= trial.unclustered <= 1 or not 0 <= trial.largest <= 1 - trial.unclustered + 1e-9
+        or trial.ids_kept > trial.ids or trial.names_kept > trial.names
     ]  # fmt: skip
-    current, best = (sum(row[name] for row in rows) for name in ("current", "best"))
+    current, best = sum(trial.current for trial in trials), sum(trial.best for trial in trials)
     return Finding(
         passed=not wrong and current <= 1 and best <= 1,
-        text=f"{len(rows)} settings, {len(wrong)} with figures that cannot be; {current} in force, {best} best",
-        figures={"settings": len(rows), "wrong": len(wrong), "current": current, "best": best},
+        text=f"{len(trials)} settings, {len(wrong)} with figures that cannot be; {current} in force, {best} best",
+        figures={"settings": len(trials), "wrong": len(wrong), "current": current, "best": best},
     )

@@ -13,7 +13,9 @@ import click
 from pipeline.commands.common import console_of, only_slug, where_options, with_project
 
 if TYPE_CHECKING:
-    from pipeline.steps.project import Project, Report
+    from pipeline.stages.tuning.contract import TrialRow
+    from pipeline.steps.project import Project
+    from pipeline.steps.tune import StoredSweep
 
 
 class Steps(click.ParamType[tuple[float, ...]]):
@@ -80,34 +82,32 @@ def tune(
     if value is not None and value != "best" and not (html or show or as_json):
         _apply(project, slug, value)
         return
-    report, rows = _sweep(project, slug, steps, runs)
+    sweep = _sweep(project, slug, steps, runs)
     if as_json:
-        _print_json(report, rows)
+        _print_json(project, slug, sweep)
     else:
-        _print_table(rows)
-    _print_notices(project, report, rows, html)
+        _print_table(sweep.trials)
+    _print_notices(project, slug, sweep, html)
     if value is not None:
-        best = str(report.facts["best"] or report.facts["current"])
+        best = sweep.facts.best or sweep.facts.current
         _apply(project, slug, best if value == "best" else value)
     if show:
-        click.launch((html or _page(report)).resolve().as_uri())
+        click.launch((html or sweep.page).resolve().as_uri())
 
 
-def _sweep(
-    project: "Project", slug: str, steps: tuple[float, ...] | None, runs: int
-) -> tuple["Report", list[dict[str, Any]]]:
+def _sweep(project: "Project", slug: str, steps: tuple[float, ...] | None, runs: int) -> "StoredSweep":
     from pipeline.stages.tuning.trials import STEPS
-    from pipeline.steps.tune import trials_of
+    from pipeline.steps.tune import stored_sweep
     from pipeline.steps.tune import tune as sweep
 
-    report = sweep(project, slug, steps=steps or STEPS, runs=runs)
+    sweep(project, slug, steps=steps or STEPS, runs=runs)
     console_of(project).close()
-    return report, trials_of(project, slug)
+    return stored_sweep(project, slug)
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(trials: "list[TrialRow]") -> None:
     head = ("setting", "clusters", "unclustered", "largest", "validity", "stability", "ids kept", "names kept", "")
-    lines = [head, *(_cells(row) for row in rows)]
+    lines = [head, *(_cells(trial) for trial in trials)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         cells = [text.ljust(width) if column in (0, len(head) - 1) else text.rjust(width)
@@ -115,49 +115,51 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    worded = row["setting"] in ("auto", "coarse", "fine")
-    marks = [mark for mark, holds in (("now", row["current"]), ("best", row["best"])) if holds]
-    lost = f"loses {', '.join(row['names_lost'][:3])}{' …' if len(row['names_lost']) > 3 else ''}"
+def _cells(trial: "TrialRow") -> tuple[str, ...]:
+    worded = trial.setting in ("auto", "coarse", "fine")
+    marks = [mark for mark, holds in (("now", trial.current), ("best", trial.best)) if holds]
+    lost = f"loses {', '.join(trial.names_lost[:3])}{' …' if len(trial.names_lost) > 3 else ''}"
     return (
-        f"{row['setting']} = {row['granularity']:.2f}" if worded else row["setting"],
-        f"{row['clusters']:,}",
-        f"{row['unclustered']:.1%}",
-        f"{row['largest']:.1%}",
-        "-" if row["validity"] is None else f"{row['validity']:.3f}",
-        "-" if row["stability"] is None else f"{row['stability']:.3f}",
-        f"{row['ids_kept']} of {row['ids']}" if row["ids"] else "-",
-        f"{row['names_kept']} of {row['names']}" if row["names"] else "-",
-        ", ".join([*marks, *([lost] if row["names_lost"] else [])]),
+        f"{trial.setting} = {trial.granularity:.2f}" if worded else trial.setting,
+        f"{trial.clusters:,}",
+        f"{trial.unclustered:.1%}",
+        f"{trial.largest:.1%}",
+        "-" if trial.validity is None else f"{trial.validity:.3f}",
+        "-" if trial.stability is None else f"{trial.stability:.3f}",
+        f"{trial.ids_kept} of {trial.ids}" if trial.ids else "-",
+        f"{trial.names_kept} of {trial.names}" if trial.names else "-",
+        ", ".join([*marks, *([lost] if trial.names_lost else [])]),
     )
 
 
-def _print_json(report: "Report", rows: list[dict[str, Any]]) -> None:
+def _print_json(project: "Project", slug: str, sweep: "StoredSweep") -> None:
+    from dataclasses import asdict
+
     from pipeline.console import print_json
 
-    facts = {name: report.facts[name] for name in ("images", "current", "best", "notes")}
-    print_json({"category": report.category, **facts, "report": str(_page(report)), "settings": rows})
+    facts = {name: getattr(sweep.facts, name) for name in ("images", "current", "best", "notes")}
+    settings = [asdict(trial) for trial in sweep.trials]
+    print_json({"category": project.category_of(slug), **facts, "report": str(sweep.page), "settings": settings})
 
 
-def _print_notices(project: "Project", report: "Report", rows: list[dict[str, Any]], html: Path | None) -> None:
-    for note in report.facts["notes"]:
+def _print_notices(project: "Project", slug: str, sweep: "StoredSweep", html: Path | None) -> None:
+    for note in sweep.facts.notes:
         project.talk.notice(note)
-    best = next((row for row in rows if row["best"]), None)
+    best = next((trial for trial in sweep.trials if trial.best), None)
     if best is None:
         project.talk.notice("No setting gives two clusters or more.")
-    elif best["current"]:
-        project.talk.notice(f"{best['setting']} is the current setting, and by the figures none is clearly better.")
+    elif best.current:
+        project.talk.notice(f"{best.setting} is the current setting, and by the figures none is clearly better.")
     else:
+        again = f"image-cluster tune {shlex.quote(project.category_of(slug))}{project.where}"
         project.talk.notice(
-            f"By the figures {best['setting']} is best. Look at the report, then: {_again(project, report.category)} "
-            f"--apply {best['setting']}"
+            f"By the figures {best.setting} is best. Look at the report, then: {again} --apply {best.setting}"
         )
-    page = _page(report)
     if html is not None:
         from pipeline.storage.files import write_atomically
 
-        write_atomically(html, page.read_bytes())
-    project.talk.notice(f"Report: {html or page}")
+        write_atomically(html, sweep.page.read_bytes())
+    project.talk.notice(f"Report: {html or sweep.page}")
 
 
 def _apply(project: "Project", slug: str, value: str) -> None:
@@ -187,15 +189,3 @@ def _apply(project: "Project", slug: str, value: str) -> None:
     project.talk.notice(
         f"Next: image-cluster cluster --category {name}{where} && image-cluster visualize --category {name}{where}"
     )
-
-
-def _again(project: "Project", category: str) -> str:
-    return f"image-cluster tune {shlex.quote(category)}{project.where}"
-
-
-def _page(report: "Report") -> Path:
-    from pipeline.steps.tune import PAGE
-
-    if report.path is None:
-        raise RuntimeError("A stored artefact has a path.")
-    return report.path / PAGE

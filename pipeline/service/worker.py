@@ -101,13 +101,14 @@ def _clustering(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
 def _tuning(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
     """The comparison of granularities, as `image-cluster tune`."""
     from pipeline.steps.live_library import writing
-    from pipeline.steps.tune import tune
+    from pipeline.steps.tune import stored_sweep, tune
 
     talk.progress("comparing", 0, 1)
     project = _project(job, talk)
     with writing(project):
-        report = tune(project, job["slug"], runs=job["runs"])
-    return {"category": report.category, "best": report.facts["best"], "current": report.facts["current"]}
+        tune(project, job["slug"], runs=job["runs"])
+    facts = stored_sweep(project, job["slug"]).facts
+    return {"category": project.category_of(job["slug"]), "best": facts.best, "current": facts.current}
 
 
 def _encoders(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:

@@ -9,7 +9,8 @@ A sweep of the same vectors is not computed again when only names or clusters ch
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.errors import TooFewImagesError
 from pipeline.settings import ClusterParams
 from pipeline.stages.tuning import page
 from pipeline.stages.tuning.chart import picture
-from pipeline.stages.tuning.contract import GROUPS_SCHEMA, PAGE, PICTURE, PLACES_SCHEMA, TRIALS_SCHEMA, Facts
+from pipeline.stages.tuning.contract import GROUPS_SCHEMA, PAGE, PICTURE, PLACES_SCHEMA, TRIALS_SCHEMA, Facts, TrialRow
 from pipeline.stages.tuning.sheets import sheets, side_by_side
 from pipeline.stages.tuning.trials import (
     RUNS,
@@ -50,7 +51,7 @@ THUMBNAIL = 96  # pixels, twice the size in the report, for high-density screens
 def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: int = RUNS) -> Report:
     """Sweep the granularity of one category and store figures, picture and report as the artefact `tuning`.
 
-    `facts` hold the current and the best setting. Raises `TooFewImagesError` below `LEAST` pictures.
+    `stored_sweep` reads it. Raises `TooFewImagesError` below `LEAST` pictures.
     """
     params = cluster_params(project, slug)
     source = project.store.require(slug, "reduced")
@@ -93,9 +94,21 @@ def tune(project: Project, slug: str, *, steps: Sequence[float] = STEPS, runs: i
     return report
 
 
-def trials_of(project: Project, slug: str) -> list[dict[str, Any]]:
-    """The rows of the stored sweep, from coarse to fine, `TRIALS_SCHEMA`."""
-    return project.store.require(slug, "tuning").table("trials", TRIALS_SCHEMA).to_dicts()
+@dataclass(frozen=True)
+class StoredSweep:
+    """The last sweep of a category: its trials from coarse to fine, and the files of its report and its curves."""
+
+    facts: Facts
+    trials: list[TrialRow]
+    page: Path
+    picture: Path
+
+
+def stored_sweep(project: Project, slug: str) -> StoredSweep:
+    """The last sweep. Raises `MissingArtifactError` if there is none."""
+    stored = project.store.require(slug, "tuning")
+    trials = [TrialRow(**row) for row in stored.table("trials", TRIALS_SCHEMA).to_dicts()]
+    return StoredSweep(stored.facts(Facts), trials, stored.file(PAGE), stored.file(PICTURE))
 
 
 def _cloud(points: Points, params: ClusterParams) -> Cloud:

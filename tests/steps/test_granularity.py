@@ -11,7 +11,7 @@ from pipeline.steps.decided import cluster_params
 from pipeline.steps.granularity import choice, choose, normal, preview, sweep_is_current
 from pipeline.steps.project import Project
 from pipeline.steps.run import cluster_again
-from pipeline.steps.tune import trials_of, tune
+from pipeline.steps.tune import stored_sweep, tune
 from tests.steps.test_run import Bench, add
 
 SHADES = [(200, 30, 30), (230, 90, 30), (30, 40, 200), (30, 110, 230), (30, 180, 40), (110, 210, 40)]
@@ -36,9 +36,9 @@ def clusters(project: Project) -> dict[str, tuple[str | None, frozenset[str]]]:
 
 def another(project: Project) -> str:
     """A tried setting with another number of clusters than today's."""
-    rows = trials_of(project, "bollards")
-    now = next(row["clusters"] for row in rows if row["current"])
-    return next(row["setting"] for row in reversed(rows) if row["clusters"] != now)
+    rows = stored_sweep(project, "bollards").trials
+    now = next(row.clusters for row in rows if row.current)
+    return next(row.setting for row in reversed(rows) if row.clusters != now)
 
 
 def test_what_the_preview_says_is_what_clustering_gives_and_undo_brings_ids_and_names_back(bench: Bench) -> None:
@@ -81,11 +81,11 @@ def test_the_table_counts_what_the_preview_shows(bench: Bench) -> None:
     project.curation.decide("bollards", d.Merge(clusters=tuple(ids[:2]), into=ids[0]), actor="ann")
     assert sweep_is_current(project, "bollards")
     tune(project, "bollards", steps=STEPS, runs=0)
-    for row in trials_of(project, "bollards"):
-        outlook = preview(project, "bollards", row["setting"]).outlook
-        assert row["clusters"] == len(outlook.then.clusters)
-        assert (row["ids"], row["ids_kept"]) == (len(ids) - 1, len(outlook.kept))
-        assert row["names_lost"] == list(outlook.lost)
+    for row in stored_sweep(project, "bollards").trials:
+        outlook = preview(project, "bollards", row.setting).outlook
+        assert row.clusters == len(outlook.then.clusters)
+        assert (row.ids, row.ids_kept) == (len(ids) - 1, len(outlook.kept))
+        assert row.names_lost == list(outlook.lost)
 
 
 def test_a_decision_overrides_the_settings_and_a_run_that_was_told_a_granularity_overrides_both(bench: Bench) -> None:

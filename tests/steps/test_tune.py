@@ -1,5 +1,6 @@
 """Choosing a granularity on a real library: nothing changes but what is asked for, and little is done twice."""
 
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipeline.steps.families import family_of
 from pipeline.steps.identities import identities
 from pipeline.steps.labels import labels
 from pipeline.steps.reduced import reduced
-from pipeline.steps.tune import trials_of, tune
+from pipeline.steps.tune import stored_sweep, tune
 from pipeline.storage.views import query
 from tests.steps.searches import counted_searches
 from tests.steps.test_run import KINDS, Bench, add
@@ -45,11 +46,11 @@ def test_a_sweep_tells_what_each_setting_gives_and_changes_nothing_else(bench: B
     before = stored(bench)
     project = bench.project()
     report = tune(project, "bollards", steps=STEPS, runs=1)
-    rows = trials_of(project, "bollards")
-    assert [row["setting"] for row in rows if row["current"]] == ["auto"]
-    assert sum(row["best"] for row in rows) == 1
-    now = next(row for row in rows if row["current"])
-    assert (now["clusters"], now["ids_kept"], now["ids"], now["unclustered"]) == (3, 3, 3, 0.0)
+    rows = stored_sweep(project, "bollards").trials
+    assert [row.setting for row in rows if row.current] == ["auto"]
+    assert sum(row.best for row in rows) == 1
+    now = next(row for row in rows if row.current)
+    assert (now.clusters, now.ids_kept, now.ids, now.unclustered) == (3, 3, 3, 0.0)
     assert report.path is not None
     html = (report.path / PAGE).read_text()
     assert html.count("data:image/webp") > 6
@@ -74,13 +75,13 @@ def test_after_a_name_only_what_it_changes_is_computed_again(bench: Bench, monke
         raise AssertionError("clustered again")
 
     monkeypatch.setattr(labelling, "group", refused)
-    before = trials_of(project, "bollards")
+    before = stored_sweep(project, "bollards").trials
     assert not tune(bench.project(), "bollards", steps=STEPS, runs=1).unchanged
-    after = trials_of(project, "bollards")
-    now = next(row for row in after if row["current"])
-    assert (now["names"], now["names_kept"]) == (1, 1)
-    figures = ("setting", "clusters", "validity", "stability", "largest", "ids_kept", "best", "current")
-    assert [[row[name] for name in figures] for row in after] == [[row[name] for name in figures] for row in before]
+    after = stored_sweep(project, "bollards").trials
+    now = next(row for row in after if row.current)
+    assert (now.names, now.names_kept) == (1, 1)
+    figures = attrgetter("setting", "clusters", "validity", "stability", "largest", "ids_kept", "best", "current")
+    assert [figures(row) for row in after] == [figures(row) for row in before]
     project.curation.undo("bollards", None, actor="ann")
 
 

@@ -5,6 +5,7 @@ What belongs here: HTTP. Not here: comparing and choosing (`steps/granularity.py
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -17,10 +18,9 @@ from pipeline.service.models import RunShape, Shape
 from pipeline.service.routes.common import Slug, category_of
 from pipeline.service.routes.curation import Actor, EventShape, Why, event_shape
 from pipeline.service.routes.runs import run_shape
-from pipeline.stages.tuning.contract import Facts
 from pipeline.stages.tuning.trials import same_setting
 from pipeline.steps.granularity import Preview, choice, choose, decided_digest, faces, preview, sweep_is_current
-from pipeline.steps.tune import trials_of
+from pipeline.steps.tune import stored_sweep
 
 router = APIRouter(tags=["granularity"])
 FACES = 6
@@ -170,14 +170,13 @@ def comparison(service: Service, slug: str, value: str) -> ComparisonShape | Non
     stored = project.store.current(slug, "tuning")
     if stored is None or not sweep_is_current(project, slug):
         return None
-    facts = stored.facts(Facts)
+    sweep = stored_sweep(project, slug)
     rows = [
-        SettingShape.model_validate(row | {"current": same_setting(row["setting"], value)})
-        for row in trials_of(project, slug)
+        SettingShape(**asdict(replace(trial, current=same_setting(trial.setting, value)))) for trial in sweep.trials
     ]
     return ComparisonShape(
-        at=stored.provenance.created_at, decided_since=facts.decided != decided_digest(project, slug), best=facts.best,
-        notes=facts.notes, settings=rows,
+        at=stored.provenance.created_at, decided_since=sweep.facts.decided != decided_digest(project, slug),
+        best=sweep.facts.best, notes=sweep.facts.notes, settings=rows,
     )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ What belongs here: the schema, the file names and the `Facts` that the report an
 (`trials.py`), the report (`page.py`).
 """
 
+from dataclasses import dataclass
+
 import polars as pl
 from pydantic import Field
 
@@ -27,6 +29,32 @@ TRIALS_SCHEMA = pl.Schema(
         "names_lost": pl.List(pl.String()),
     }
 )
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One row of `TRIALS_SCHEMA`: what a setting gives.
+
+    `unclustered` and `largest` are shares of the images. `ids` and `names` count the clusters and names of today; the
+    setting would keep `ids_kept` and `names_kept` of them.
+    """
+
+    setting: str
+    granularity: float
+    current: bool
+    best: bool
+    clusters: int
+    unclustered: float
+    largest: float
+    validity: float | None
+    stability: float | None
+    ids: int
+    ids_kept: int
+    names: int
+    names_kept: int
+    names_lost: list[str]
+
+
 # one row per distinct picture, and per setting the group of each of these rows, −1 for none
 PLACES_SCHEMA = pl.Schema({"content_hash": pl.String(), "images": pl.Int64()})
 GROUPS_SCHEMA = pl.Schema({"setting": pl.String(), "groups": pl.List(pl.Int32())})
