@@ -49,6 +49,7 @@ from pipeline.service.routes import (
 )
 from pipeline.service.security import Security
 from pipeline.service.telemetry import telemetry
+from pipeline.settings import ServiceParams
 from pipeline.steps.project import Project
 
 API = "/api/v1"
@@ -111,20 +112,20 @@ def create_app(project: Project, options: Options, listeners: Sequence[Listener]
     app.state.service = service = Service(project, options)
     app.listeners = [*listeners, *([service.metrics.request] if service.metrics else [])]
     problems.install(app)
-    params = project.settings.service
+    _include_routes(app, project.settings.service)
+    return app
+
+
+def _include_routes(app: FastAPI, params: ServiceParams) -> None:
+    """The API below its version and below /api, what is not versioned at the root, and the pages."""
     for router in (
         health.router, categories.router, clusters.router, images.router, originals.router, objects.router,
-        map_points.router,
-        tagging.router, curation.router, granularity.router, encoder.router, runs.router, events.router, export.router,
-        comparison.router, similarity.router(params), source.router, stream.router, vectors.router(params),
-        uploads.router(params), imports.router(params), views.router, words.router,
+        map_points.router, tagging.router, curation.router, granularity.router, encoder.router, runs.router,
+        events.router, export.router, comparison.router, similarity.router(params), source.router, stream.router,
+        vectors.router(params), uploads.router(params), imports.router(params), views.router, words.router,
     ):  # fmt: skip
         app.include_router(router, prefix=API, responses=PROBLEMS)
         app.include_router(router, prefix="/api", include_in_schema=False)
-    app.include_router(health.router, include_in_schema=False)
-    app.include_router(probes.router, include_in_schema=False)
-    app.include_router(login.router, include_in_schema=False)
-    app.include_router(documentation.router, include_in_schema=False)
-    app.include_router(manual.router, include_in_schema=False)
+    for module in (health, probes, login, documentation, manual):
+        app.include_router(module.router, include_in_schema=False)
     app.include_router(pages)
-    return app
