@@ -87,7 +87,7 @@ class Lease:
 
         Raises `LeaseHeldError`, which names the holder.
         """
-        started, told, alive = self._clock(), float("-inf"), False
+        started, noticed, alive = self._clock(), float("-inf"), False
         seen, unchanged_since = self._see(), started
         while not self._take(seen, since=unchanged_since):
             now = self._clock()
@@ -96,8 +96,8 @@ class Lease:
                     f"The library in {self._bucket.url} is being worked on by {seen.holder}. Nothing was done here. "
                     "Wait for it to end, or stop it."
                 )
-            if seen is not None and now - told >= TOLD:
-                told = now
+            if seen is not None and now - noticed >= TOLD:
+                noticed = now
                 self._notice(f"Waiting for the library in {self._bucket.url}: {seen.holder} works on it …")
             self._wait(min(LONGEST_LOOK, (seen.seconds if seen else self._seconds) / LOOKS))
             before, seen = seen, self._see()

@@ -140,7 +140,7 @@ class S3Pages:
 
     def _exact_pages(self, folder: str, after: str | None, *, recursive: bool) -> Iterator[ListedPage]:
         token: str | None = None
-        asked: Counter[str] = Counter()
+        visits: Counter[str] = Counter()
         before, nothing_new = set[str](), 0
         while True:
             page = self._requests.exact_page(folder, after, token, recursive=recursive)
@@ -156,11 +156,11 @@ class S3Pages:
                 )
             token = page.token
             place = token or f"after {after}"
-            asked[place] += 1
-            if asked[place] > REPEATS or nothing_new > EMPTY_PAGES or (token is None and after is None):
+            visits[place] += 1
+            if visits[place] > REPEATS or nothing_new > EMPTY_PAGES or (token is None and after is None):
                 raise BucketUnreachableError(
                     f"The listing of {folder or 'all keys'} in {self._requests.url} does not end: the server gave "
-                    f"{max(nothing_new, asked[place]):,} pages without a new key and says that more follow. "
+                    f"{max(nothing_new, visits[place]):,} pages without a new key and says that more follow. "
                     "Nothing was taken for gone. Try again, or ask those who run it."
                 )
 

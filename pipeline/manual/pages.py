@@ -66,9 +66,9 @@ def titles() -> dict[str, str]:
 @cache
 def names() -> tuple[str, ...]:
     """Every page: those of the navigation in its order, then those that only other pages lead to."""
-    told = titles()
+    in_navigation = titles()
     others = (path.relative_to(folder()).with_suffix("").as_posix() for path in folder().rglob("*.md"))
-    return (*told, *sorted(name for name in others if name not in told))
+    return (*in_navigation, *sorted(name for name in others if name not in in_navigation))
 
 
 def text_of(name: str) -> str:

@@ -34,10 +34,10 @@ def find(words: str) -> list[Found]:
         if all(word in f"{section.title}\n{section.text}".lower() for word in wanted)
     ]
     hits.sort(key=lambda hit: -hit[0])
-    told = titles()
+    title_of = titles()
     return [
         Found(
-            told.get(name, render(name).sections[0].title),
+            title_of.get(name, render(name).sections[0].title),
             section.title,
             f"{address(name)}#{section.anchor}",
             _excerpt(section.text, wanted),

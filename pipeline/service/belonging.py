@@ -1,6 +1,6 @@
 """What else belongs to a kind that people make from some images: the nearest unclustered and edge images.
 
-What belongs here: which images are asked, and their scores. Not here: the search (`search.py`), HTTP
+What belongs here: which images are candidates, and their scores. Not here: the search (`search.py`), HTTP
 (`routes/similarity.py`), making the cluster (`curation/decisions.py`).
 """
 
@@ -53,8 +53,8 @@ def belonging(searcher: Searcher, snapshot: Snapshot, image_ids: Sequence[str], 
     if index is None or index.index is None:
         raise Problem(409, "nothing-to-search", "Nothing is embedded yet. Run `image-cluster run` first.")
     names, given = snapshot.frame["image_id"], set(image_ids)
-    asked = sorted({*snapshot.rows_by_state.get("unclustered", []), *edge_rows(snapshot)})
-    mask = index.mask([names[row] for row in asked if names[row] not in given])
+    candidates = sorted({*snapshot.rows_by_state.get("unclustered", []), *edge_rows(snapshot)})
+    mask = index.mask([names[row] for row in candidates if names[row] not in given])
     hits = search_indexes([index], centre, top_k=limit, min_score=-1.0, allowed=lambda _: mask, own=None)
     rows = [(snapshot.base.row_of[hit.image_id], hit.score) for hit in hits if hit.image_id in snapshot.base.row_of]
     return Belonging(rows, float(own.mean() - own.std()) if len(own) > 1 else None)

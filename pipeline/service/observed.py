@@ -43,19 +43,19 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, told = perf_counter(), False
+        started, answered = perf_counter(), False
 
         async def answer(message: Message) -> None:
-            nonlocal told
-            if message["type"] == "http.response.start" and not told:
-                told = True
+            nonlocal answered
+            if message["type"] == "http.response.start" and not answered:
+                answered = True
                 self._tell(scope, message["status"], perf_counter() - started)
             await send(message)
 
         try:
             await self.app(scope, receive, answer)
         finally:
-            if not told:  # the client went, or the application failed before any answer
+            if not answered:  # the client went, or the application failed before any answer
                 self._tell(scope, 500, perf_counter() - started)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:

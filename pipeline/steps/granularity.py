@@ -60,8 +60,8 @@ def choice(project: Project, slug: str) -> Choice:
     pending = False
     if labels is not None and source is not None and (full := labels.facts(LabelFacts).full) is not None:
         pending = full.made_of != made_of(project, source, params, labels_step.CODE)
-    asked = project.settings.labels
-    return Choice(params.granularity, asked.granularity, event, pending, asked.n_clusters)
+    configured = project.settings.labels
+    return Choice(params.granularity, configured.granularity, event, pending, configured.n_clusters)
 
 
 def choose(project: Project, slug: str, value: str | None, *, actor: str, why: str | None = None) -> Event | None:

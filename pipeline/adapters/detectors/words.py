@@ -42,7 +42,7 @@ def nearest_word(phrase: str, words: Sequence[str]) -> str:
     """
     if phrase in words:
         return phrase
-    said = set(phrase.casefold().split())
-    shared = {word: len(said & set(word.casefold().split())) for word in words}
+    parts = set(phrase.casefold().split())
+    shared = {word: len(parts & set(word.casefold().split())) for word in words}
     best = max(shared, key=lambda word: shared[word], default="")
     return best if best and shared[best] else phrase

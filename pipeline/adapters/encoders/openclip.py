@@ -28,19 +28,19 @@ def source(spec: str, model: str, pretrained: str) -> Source:
     weights = path if path.is_file() else None
     if weights is None and (path.is_absolute() or path.suffix in (".pt", ".pth", ".bin", ".safetensors")):
         raise EncoderError(f"{spec} names the checkpoint {path}, and there is no such file.")
-    beside = "" if weights is None else _said_beside(spec, weights)
+    beside = "" if weights is None else _described_beside(spec, weights)
     load = partial(_load, spec, model, str(weights) if weights else pretrained, beside, local=weights is not None)
     return Source(spec, model, FEATURE, weights, ("open_clip_torch", "timm", "torch"), load, beside)
 
 
-def _said_beside(spec: str, weights: Path) -> str:
+def _described_beside(spec: str, weights: Path) -> str:
     """The preprocessing, as JSON, that the description beside a checkpoint gives; "" where there is none."""
     path = weights.parent / DESCRIPTION
     if not path.is_file():
         return ""
     try:
-        told: Any = json.loads(path.read_text(encoding="utf-8"))
-        return json.dumps(told.get("preprocess_cfg") or {}, sort_keys=True)
+        description: Any = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps(description.get("preprocess_cfg") or {}, sort_keys=True)
     except (OSError, ValueError, AttributeError) as error:
         raise EncoderError(
             f"{spec}: {path} says how images are prepared for these weights, and cannot be read: {error}."
@@ -60,11 +60,11 @@ def _load(spec: str, model: str, pretrained: str, beside: str, *, local: bool) -
     except (OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
         detail = " ".join(str(error).split())[:300]
         raise EncoderError(f"The checkpoint {pretrained} does not fit {model}: {detail}") from error
-    told = _told_of_checkpoint(model, beside) if local else {}
-    return Loaded(_image_tower(loaded.eval()), _preprocessing(spec, loaded.visual.preprocess_cfg | told))
+    preparation = _preparation_of_checkpoint(model, beside) if local else {}
+    return Loaded(_image_tower(loaded.eval()), _preprocessing(spec, loaded.visual.preprocess_cfg | preparation))
 
 
-def _told_of_checkpoint(model: str, beside: str) -> dict[str, Any]:
+def _preparation_of_checkpoint(model: str, beside: str) -> dict[str, Any]:
     """How images are prepared for a checkpoint: as said beside it, else as for all published weights of its model.
 
     open_clip gives CLIP's own preprocessing to every checkpoint that is a file. SigLIP and MobileCLIP were trained with
@@ -77,8 +77,8 @@ def _told_of_checkpoint(model: str, beside: str) -> dict[str, Any]:
     else:
         tags: list[str] = open_clip.list_pretrained_tags_by_model(model)
         described = [open_clip.get_pretrained_cfg(model, tag) for tag in tags]
-    told = [{name: config[name] for name in PREPARED if config.get(name) is not None} for config in described]
-    return told[0] if told and all(config == told[0] for config in told) else {}
+    preparations = [{name: config[name] for name in PREPARED if config.get(name) is not None} for config in described]
+    return preparations[0] if preparations and all(each == preparations[0] for each in preparations) else {}
 
 
 def _check(spec: str, model: str, tag: str | None) -> None:

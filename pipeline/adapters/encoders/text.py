@@ -69,16 +69,16 @@ def _tokenizer(spec: str, model: str, folder: Path | None) -> Any:
     import open_clip
 
     config: Any = open_clip.get_model_config(model)
-    told: dict[str, Any] = (config or {}).get("text_cfg") or {}
-    repository = told.get("hf_tokenizer_name")
+    tower: dict[str, Any] = (config or {}).get("text_cfg") or {}
+    repository = tower.get("hf_tokenizer_name")
     if not repository:
         return open_clip.get_tokenizer(model)  # CLIP's own, which open_clip carries
     if not is_installed("transformers"):
         raise EncoderError(f"{spec} reads texts with the library transformers. {INSTALL}")
     if folder is not None and any((folder / name).is_file() for name in TOKENIZER_FILES):
         return open_clip.tokenizer.HFTokenizer(
-            str(folder), context_length=told.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH),
-            tokenizer_mode=told.get("tokenizer_mode"), **(told.get("tokenizer_kwargs") or {}),
+            str(folder), context_length=tower.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH),
+            tokenizer_mode=tower.get("tokenizer_mode"), **(tower.get("tokenizer_kwargs") or {}),
         )  # fmt: skip
     instead = f"or put the tokenizer.json of {repository} into {folder}" if folder else INSTEAD
     with hub(f"{spec} (its tokenizer)", instead):

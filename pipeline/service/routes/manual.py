@@ -39,8 +39,8 @@ def show_page(name: str) -> Response:
 
 
 def _page(name: str | None, words: str) -> HTMLResponse:
-    told = list(titles())
-    here = told.index(name) if name in told else -1
+    pages = list(titles())
+    here = pages.index(name) if name in pages else -1
     shown = render(name) if name is not None else None
     text = environment().get_template("help.html.j2").render(
         static=f"/static/{static_version()}",
@@ -51,11 +51,11 @@ def _page(name: str | None, words: str) -> HTMLResponse:
         words=words,
         here=name,
         chapters=[(c.title, [(title, address(one), one) for title, one in c.pages]) for c in chapters()],
-        before=_neighbour(told, here - 1) if here > 0 else None,
-        after=_neighbour(told, here + 1) if 0 <= here < len(told) - 1 else None,
+        before=_neighbour(pages, here - 1) if here > 0 else None,
+        after=_neighbour(pages, here + 1) if 0 <= here < len(pages) - 1 else None,
     )  # fmt: skip
     return HTMLResponse(text)
 
 
-def _neighbour(told: list[str], number: int) -> tuple[str, str]:
-    return titles()[told[number]], address(told[number])
+def _neighbour(pages: list[str], number: int) -> tuple[str, str]:
+    return titles()[pages[number]], address(pages[number])

@@ -125,8 +125,8 @@ class _Data:
 
     def distance(self, row: int, others: np.ndarray) -> np.ndarray:
         """Cosine distances, float32, 0 to 2. Each depends on its pair alone, to the last bit."""
-        mine = self.vectors[row].astype(np.float32)
-        product = np.einsum("nd,d->n", self.vectors[others].astype(np.float32), mine)
+        own = self.vectors[row].astype(np.float32)
+        product = np.einsum("nd,d->n", self.vectors[others].astype(np.float32), own)
         return np.clip(1.0 - product, 0.0, 2.0)
 
     def cover(
