@@ -12,6 +12,8 @@ from pipeline.curation import decisions as d
 from pipeline.curation.clusters import Computed, CuratedCluster, Waiting
 from pipeline.curation.fold import Fold
 
+Where = Callable[[], Mapping[str, str]]  # the cluster of every image of the library
+
 
 def find_waiting(
     folded: Fold, computed: Computed, clusters: Mapping[str, CuratedCluster], placed: Mapping[str, str | None]
@@ -22,32 +24,11 @@ def find_waiting(
     """
 
     @cache
-    def where() -> dict[str, str]:  # of every image of the library: only built for a decision that may wait
+    def where() -> dict[str, str]:  # only built for a decision that may wait
         return {image: cluster.id for cluster in clusters.values() for image in cluster.members}
 
-    result: list[Waiting] = []
-
-    def gone(number: int, cluster: str, what: str) -> None:
-        now = Counter(where()[image] for image in computed.former.get(cluster, ()) if image in where()).most_common(3)
-        text = ", ".join(f"{count} in {name}" for name, count in now)
-        tail = f"; of its images {text} now" if now else ""
-        result.append(Waiting(number, f"{what}: cluster {cluster} is not there{tail}", now[0][0] if now else None))
-
-    settings = [
-        *((n, c, f"the name “{v}”") for c, (n, v) in folded.name.items() if v is not None),
-        *((n, c, "the description") for c, (n, v) in folded.description.items() if v is not None),
-        *((n, c, f"the status {v}") for c, (n, v) in folded.status.items() if v != "active"),
-    ]
-    for number, cluster, what in settings:
-        if cluster not in clusters and cluster not in folded.redirect:
-            gone(number, cluster, what)
-    for cluster, (number, image) in folded.representative.items():
-        if image is None or cluster in folded.redirect:
-            continue
-        if cluster not in clusters:
-            gone(number, cluster, "the chosen representative")
-        elif image not in clusters[cluster].members:
-            result.append(Waiting(number, f"the chosen representative {image} is not in {cluster} now", cluster))
+    result = _settings_wait(folded, computed, clusters, where)
+    result += _representatives_wait(folded, computed, clusters, where)
     for number, merge in folded.merges:
         result += _merge_waits(number, merge, folded, computed, where)
     result += _made_waits(folded, computed)
@@ -56,9 +37,46 @@ def find_waiting(
     return sorted(result, key=lambda decision: decision.number)
 
 
-def _merge_waits(
-    number: int, merge: d.Merge, folded: Fold, computed: Computed, where: Callable[[], Mapping[str, str]]
+def _settings_wait(
+    folded: Fold, computed: Computed, clusters: Mapping[str, CuratedCluster], where: Where
 ) -> list[Waiting]:
+    """A name, a description and a status wait while their cluster is not there."""
+    settings = [
+        *((n, c, f"the name “{v}”") for c, (n, v) in folded.name.items() if v is not None),
+        *((n, c, "the description") for c, (n, v) in folded.description.items() if v is not None),
+        *((n, c, f"the status {v}") for c, (n, v) in folded.status.items() if v != "active"),
+    ]
+    return [
+        _cluster_is_gone(number, cluster, what, computed, where)
+        for number, cluster, what in settings
+        if cluster not in clusters and cluster not in folded.redirect
+    ]
+
+
+def _representatives_wait(
+    folded: Fold, computed: Computed, clusters: Mapping[str, CuratedCluster], where: Where
+) -> list[Waiting]:
+    """A chosen representative waits while its cluster is not there, or while it is in another one."""
+    result: list[Waiting] = []
+    for cluster, (number, image) in folded.representative.items():
+        if image is None or cluster in folded.redirect:
+            continue
+        if cluster not in clusters:
+            result.append(_cluster_is_gone(number, cluster, "the chosen representative", computed, where))
+        elif image not in clusters[cluster].members:
+            result.append(Waiting(number, f"the chosen representative {image} is not in {cluster} now", cluster))
+    return result
+
+
+def _cluster_is_gone(number: int, cluster: str, what: str, computed: Computed, where: Where) -> Waiting:
+    """Says where most of the images of a cluster are that is not there any more."""
+    now = Counter(where()[image] for image in computed.former.get(cluster, ()) if image in where()).most_common(3)
+    text = ", ".join(f"{count} in {name}" for name, count in now)
+    tail = f"; of its images {text} now" if now else ""
+    return Waiting(number, f"{what}: cluster {cluster} is not there{tail}", now[0][0] if now else None)
+
+
+def _merge_waits(number: int, merge: d.Merge, folded: Fold, computed: Computed, where: Where) -> list[Waiting]:
     """A merge waits if none of its other clusters exists, unless the clustering itself merged them."""
     others = [cluster for cluster in merge.clusters if cluster != merge.into]
     if any(cluster in computed.clusters or cluster in folded.made for cluster in others):
