@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.stages.neighbours.knn import Neighbours, most_similar, nearest_neighbours
+from pipeline.stages.reduced.projection import with_fixed_signs
 
 FEW = 30  # below this, the neighbours of an image are most of the library, and the principal plane is no worse
 GROWTH = 0.2  # share of new images from which the map is computed again, starting from the old positions
@@ -85,9 +86,7 @@ def principal_plane(data: np.ndarray) -> np.ndarray:
     with threadpool_limits(1, "blas"):
         axes = eigh(sample.T @ sample, subset_by_index=[max(0, d - 2), d - 1])[1][:, ::-1]
         positions = data @ axes - mean @ axes
-    # a component's sign is arbitrary; it is fixed so that the same images give the same map on every machine
-    signs = np.sign(positions[np.abs(positions).argmax(axis=0), np.arange(positions.shape[1])])
-    positions = np.ascontiguousarray(positions * np.where(signs == 0, 1, signs), dtype=np.float32)
+    positions = with_fixed_signs(positions)
     return np.pad(positions, ((0, 0), (0, 2 - positions.shape[1])))
 
 

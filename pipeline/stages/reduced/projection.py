@@ -54,9 +54,16 @@ def _pca(data: np.ndarray, k: int) -> np.ndarray:
 
     solver = "full" if data.shape[0] <= 2000 and data.shape[1] <= 2000 else "covariance_eigh"
     result: np.ndarray = PCA(n_components=k, svd_solver=solver).fit_transform(data)
-    # a component's sign is arbitrary; it is fixed so that the same images give the same result on every machine
-    signs = np.sign(result[np.abs(result).argmax(axis=0), np.arange(k)])
-    return np.ascontiguousarray(result * np.where(signs == 0, 1, signs), dtype=np.float32)
+    return with_fixed_signs(result)
+
+
+def with_fixed_signs(components: np.ndarray) -> np.ndarray:
+    """`components` float [n, k] as float32, each column turned so that its largest absolute value is positive.
+
+    The sign of a component is arbitrary. Fixed, the same images give the same result on every machine.
+    """
+    signs = np.sign(components[np.abs(components).argmax(axis=0), np.arange(components.shape[1])])
+    return np.ascontiguousarray(components * np.where(signs == 0, 1, signs), dtype=np.float32)
 
 
 def _umap(data: np.ndarray, k: int, neighbors: int, params: ReductionParams) -> np.ndarray:
