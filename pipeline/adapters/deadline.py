@@ -37,53 +37,53 @@ class DeadlineBucket:
         self._until = clock() + seconds
 
     def folders(self) -> list[str]:
-        """Like that of the bucket."""
+        """As of the bucket."""
         return self._within(lambda bucket: bucket.folders())
 
     def pages(
         self, prefix: str = "", *, after: str | None = None, recursive: bool = True
     ) -> Iterator[list[ObjectInfo]]:
-        """Like that of the bucket; waits for each page until the deadline."""
+        """As of the bucket; waits for each page until the deadline."""
         pages = self._within(lambda bucket: bucket.pages(prefix, after=after, recursive=recursive))
         while (page := self._within(lambda _: next(pages, None))) is not None:
             yield page
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Like that of the bucket."""
+        """As of the bucket."""
         return self._within(lambda bucket: bucket.head(key))
 
     def read(self, key: str) -> bytes:
-        """Like that of the bucket."""
+        """As of the bucket."""
         return self._within(lambda bucket: bucket.read(key))
 
     def read_part(self, key: str, start: int, length: int) -> bytes:
-        """Like that of the bucket."""
+        """As of the bucket."""
         return self._within(lambda bucket: bucket.read_part(key, start, length))
 
     def unlisted(self, keys: Sequence[str]) -> list[str]:
-        """Like that of the bucket."""
+        """As of the bucket."""
         return self._within(lambda bucket: bucket.unlisted(keys))
 
     def probe(self, key: str) -> None:
-        """Like that of the bucket."""
+        """As of the bucket."""
         self._within(lambda bucket: bucket.probe(key))
 
     def read_many(self, keys: Iterable[str], *, most: int | None = None) -> Iterator[tuple[str, Outcome]]:
-        """Like that of the bucket; waits for each object until the deadline."""
+        """As of the bucket; waits for each object until the deadline."""
         outcomes = self._within(lambda bucket: bucket.read_many(keys, most=most))
         while (item := self._within(lambda _: next(outcomes, None))) is not None:
             yield item
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
-        """Like that of the bucket. After the deadline the object may still be written."""
+        """As of the bucket. After the deadline the object may still be written."""
         self._within(lambda bucket: bucket.write(key, data, content_type=content_type))
 
     def delete(self, key: str) -> None:
-        """Like that of the bucket. After the deadline the object may still be deleted."""
+        """As of the bucket. After the deadline the object may still be deleted."""
         self._within(lambda bucket: bucket.delete(key))
 
     def check(self) -> None:
-        """Like that of the bucket."""
+        """As of the bucket."""
         self._within(lambda bucket: bucket.check())
 
     def _within(self, call: Callable[[Bucket], T]) -> T:
