@@ -244,12 +244,6 @@ class QueueList(Shape):
     items: list[QueueItem]
 
 
-class Decided(Shape):
-    """The events that a request stored, one per category."""
-
-    events: list[dict[str, Any]]
-
-
 def image_shapes(snapshot: Snapshot, rows: Sequence[int]) -> list[ImageShape]:
     """The images of these rows, in that order."""
     clusters = snapshot.clusters

@@ -118,7 +118,7 @@ def undo_decision(service: Shared, category: Slug, body: UndoRequest) -> EventSh
     slug = category_of(service, category).slug
     made = service.decisions().undo(slug, body.number, actor=body.actor, why=body.why)
     service.library.forget(slug)
-    return EventShape(**event_shape(service, slug, made))
+    return event_shape(service, slug, made)
 
 
 @router.get("/categories/{category}/history")
@@ -175,31 +175,16 @@ def change_cluster(service: Shared, cluster: Cluster, body: ClusterChange) -> Cl
     return detail(service, snapshot, cluster_id)
 
 
-def decide(
-    service: Service,
-    slug: str,
-    decision: Decision,
-    *,
-    actor: str,
-    why: str | None = None,
-    key: str | None = None,
-    expected: dict[str, int] | None = None,
-) -> dict[str, Any]:
-    """Store a decision and refresh the library; returns the event as shown."""
-    return decide_all(service, {slug: [decision]}, actor=actor, why=why, key=key, expected=expected)[0]
-
-
 def decide_all(
     service: Service,
     decisions: Mapping[str, Sequence[Decision]],
     *,
     actor: str,
     why: str | None = None,
-    key: str | None = None,
     expected: dict[str, int] | None = None,
-) -> list[dict[str, Any]]:
-    """As `decide`, for decisions of one or several categories. All are stored, or none."""
-    made = _stored(service, decisions, actor=actor, why=why, key=key, expected=expected)
+) -> list[EventShape]:
+    """Store decisions of one or several categories, all or none, and refresh the library."""
+    made = _stored(service, decisions, actor=actor, why=why, key=None, expected=expected)
     return [event_shape(service, slug, event) for slug, events in made.items() for event in events]
 
 
@@ -229,20 +214,20 @@ def _made(service: Service, slug: str, body: DecisionRequest | DecisionsRequest,
     made = _stored(service, {slug: decisions}, actor=body.actor, why=body.why, key=key, expected=body.if_revision)
     curation = service.decisions()
     return [
-        MadeEvent(**event_shape(service, slug, event), same_name=curation.namesakes(slug, event))
+        MadeEvent(**dict(event_shape(service, slug, event)), same_name=curation.namesakes(slug, event))
         for event in made[slug]
     ]
 
 
-def event_shape(service: Service, slug: str, event: Event, *, undone: bool = False) -> dict[str, Any]:
+def event_shape(service: Service, slug: str, event: Event, *, undone: bool = False) -> EventShape:
     """An event as shown: a list of more than `SHOWN_IMAGES` images is cut, and counted."""
     value = event.decision.model_dump(mode="json")
     images = value.get("images")
     if isinstance(images, list) and len(images) > SHOWN_IMAGES:
         value["images_in_all"] = len(images)
         value["images"] = images[:SHOWN_IMAGES]
-    return {"category": service.project.category_of(slug), "number": event.number, "at": event.at,
-            "actor": event.actor, "why": event.why, "decision": value, "undone": undone}  # fmt: skip
+    return EventShape(category=service.project.category_of(slug), number=event.number, at=event.at,
+                      actor=event.actor, why=event.why, decision=value, undone=undone)  # fmt: skip
 
 
 def _history(
@@ -256,8 +241,7 @@ def _history(
     events = store.touching(slug, cluster=cluster, image=image, limit=most)
     events = [event for event in events if before is None or event.number < before][:limit]
     return History(items=[
-        EventShape(**event_shape(service, slug, event, undone=event.number not in holding
-                                 and not isinstance(event.decision, Undo)))
+        event_shape(service, slug, event, undone=event.number not in holding and not isinstance(event.decision, Undo))
         for event in events
     ])  # fmt: skip
 

@@ -77,7 +77,7 @@ def get_encoder(service: Shared, category: Slug) -> EncoderShape:
     """The encoder in force, those that are here, and the last comparison."""
     slug = category_of(service, category).slug
     now = encoder_choice(service.project, slug)
-    decided = None if now.event is None else EventShape(**event_shape(service, slug, now.event))
+    decided = None if now.event is None else event_shape(service, slug, now.event)
     found = stored_comparison(service.project, slug)
     return EncoderShape(
         category=service.project.category_of(slug), spec=now.spec, settings=now.settings, embedded=now.embedded,
@@ -115,7 +115,7 @@ def choose(service: Shared, category: Slug, body: EncoderRequest) -> EncoderChos
     if body.run and (event is not None or encoder_choice(project, slug).pending):
         run = run_shape(service.runs.launch(snapshot.base.category, slug, {}, project.settings))
     service.library.forget(slug)
-    return EncoderChosen(event=None if event is None else EventShape(**event_shape(service, slug, event)), run=run)
+    return EncoderChosen(event=None if event is None else event_shape(service, slug, event), run=run)
 
 
 def encoder_rows(service: Service, slug: str) -> list[EncoderRow]:

@@ -125,7 +125,7 @@ def get_granularity(service: Shared, category: Slug) -> GranularityShape:
     """The granularity in force, and the stored comparison of others."""
     slug = category_of(service, category).slug
     now = choice(service.project, slug)
-    decided = None if now.event is None else EventShape(**event_shape(service, slug, now.event))
+    decided = None if now.event is None else event_shape(service, slug, now.event)
     return GranularityShape(
         category=service.project.category_of(slug), value=now.value, settings=now.settings, n_clusters=now.n_clusters,
         decided=decided, pending=now.pending, comparison=comparison(service, slug, now.value),
@@ -161,7 +161,7 @@ def choose_granularity(service: Shared, category: Slug, body: ChoiceRequest) -> 
     if body.run and (event is not None or choice(project, slug).pending):
         run = run_shape(service.runs.launch(snapshot.base.category, slug, {}, project.settings, kind="clustering"))
     service.library.forget(slug)
-    return ChoiceMade(event=None if event is None else EventShape(**event_shape(service, slug, event)), run=run)
+    return ChoiceMade(event=None if event is None else event_shape(service, slug, event), run=run)
 
 
 def comparison(service: Service, slug: str, value: str) -> ComparisonShape | None:

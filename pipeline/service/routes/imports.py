@@ -99,7 +99,7 @@ def import_names(
     events: list[int] = []
     if apply and plan.decisions:
         made = decide_all(service, {snapshot.slug: plan.decisions}, actor=actor, why=f"imported from {source}")
-        events = [event["number"] for event in made]
+        events = [event.number for event in made]
     return ImportReport(
         kinds=[ImportedKind(name=one.name, cluster=one.cluster, how=one.how, images=one.images, moved=one.moved)
                for one in plan.kinds[:SHOWN]],

@@ -11,10 +11,10 @@ from pydantic import Field
 from pipeline.curation.decisions import Tag, Undo, Untag
 from pipeline.curation.fields import TagName
 from pipeline.service.context import Service, Shared
-from pipeline.service.models import Decided, Shape
+from pipeline.service.models import Shape
 from pipeline.service.problems import Problem
 from pipeline.service.routes.common import image_of
-from pipeline.service.routes.curation import Actor, Why, decide_all
+from pipeline.service.routes.curation import Actor, EventShape, Why, decide_all
 
 router = APIRouter(tags=["decisions"])
 MOST_IMAGES = 100_000
@@ -27,6 +27,12 @@ class TagRequest(Shape):
     tag: TagName = Field(examples=["style_001"])
     actor: Actor = "api"
     why: Why = None
+
+
+class Decided(Shape):
+    """The events that a request stored, one per category."""
+
+    events: list[EventShape]
 
 
 class EventName(Shape):

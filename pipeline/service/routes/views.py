@@ -16,7 +16,7 @@ from pipeline.service.context import Service, Shared
 from pipeline.service.models import Shape
 from pipeline.service.problems import Problem, unknown
 from pipeline.service.routes.common import Slug, category_of
-from pipeline.service.routes.curation import Actor, EventShape, decide
+from pipeline.service.routes.curation import Actor, EventShape, decide_all
 
 router = APIRouter(tags=["views"])
 ViewName = Annotated[str, Path(max_length=TAG_LENGTH)]
@@ -62,7 +62,7 @@ def save_view(service: Shared, category: Slug, body: ViewRequest) -> EventShape:
             422, "invalid-view", f"{body.name[:60]!r} with the address {body.address[:200]!r} is no view of this page: "
             "the address is what follows the category, such as find?tag=wet.",
         ) from error  # fmt: skip
-    return EventShape(**decide(service, slug, view, actor=body.actor))
+    return decide_all(service, {slug: [view]}, actor=body.actor)[0]
 
 
 @router.delete("/categories/{category}/views/{name:path}", status_code=201)
@@ -74,7 +74,7 @@ def remove_view(
     there = [view.name for view in views_of(service, slug)]
     if name not in there:
         raise unknown("view", name, there)
-    return EventShape(**decide(service, slug, SaveView(name=name, address=None), actor=actor))
+    return decide_all(service, {slug: [SaveView(name=name, address=None)]}, actor=actor)[0]
 
 
 def views_of(service: Service, slug: str) -> list[ViewShape]:
