@@ -20,7 +20,7 @@ from pipeline.settings import DATA_VARIABLE, Settings, load_settings
 from pipeline.stages.embeddings.encoder import Encoder
 from pipeline.stages.manifest.bucket import Bucket
 from pipeline.steps.data_directory import Talk
-from pipeline.steps.decided import tells_how_fine
+from pipeline.steps.decided import sets_granularity
 from pipeline.steps.live_library import require_lease
 from pipeline.steps.project import Project
 from pipeline.steps.recorded_source import with_recorded_source
@@ -62,7 +62,7 @@ class ProjectResource(dg.ConfigurableResource[Any]):
         """As `open`, without asking for the lease: for sensors, which only read, and runs that take it themselves."""
         return _Project(
             with_overrides(self.settings(), overrides), self.bucket, encoder=self.encoder_factory(),
-            talk=self.talk(log), granularity_given=tells_how_fine(overrides.get("labels", {})),
+            talk=self.talk(log), granularity_given=sets_granularity(overrides.get("labels", {})),
             encoder_given="spec" in overrides.get("encoder", {}),
         )  # fmt: skip
 
