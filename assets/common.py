@@ -88,9 +88,24 @@ def markdown_table(rows: list[dict[str, Any]], most: int = SAMPLE) -> str:
     return "\n".join(lines)
 
 
+# Columns that mean the same in every table.
+COLUMN_TEXTS = {
+    "cluster_id": "lasting id of the cluster; never given twice",
+    "content_hash": "hash of the image's bytes; empty if they were never read",
+    "etag": "the bucket's version of the object",
+    "group": "folder or country of the image, within its category",
+    "identifier": "name of the image within its group, the same for all its widths",
+    "image_id": "lasting id of the image, from its category, group and identifier",
+    "key": "path of the object in the bucket or folder",
+    "raw_group": "number of the cluster since the last full clustering; empty where none fits",
+    "reason": "why the image does not count; empty where it does",
+    "size": "bytes of the object",
+}
+
+
 def columns(schema: pl.Schema, descriptions: Mapping[str, str] | None = None) -> dict[str, dg.TableSchema]:
     """The metadata for the Columns tab of the UI, from the stage's own schema."""
-    texts = descriptions or {}
+    texts = {**COLUMN_TEXTS, **(descriptions or {})}
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[dg.TableColumn(name, str(kind), texts.get(name)) for name, kind in schema.items()]

@@ -36,6 +36,7 @@ class DuplicateOverrides(overrides(DuplicateParams, without={"collapse"})):
     metadata=columns(
         DUPLICATES_SCHEMA,
         {"level": "exact: same bytes; near: hash and embedding agree; similar: the embedding alone, no duplicate",
+         "group_id": "the pictures that are the same", "reason": "why it is kept, or of which it is a copy",
          "kept": "false: proposed to go", "distance": "cosine distance to the first image of the group",
          "hamming": "bits of the perceptual hash that differ from that image's, of 64"},
     ),

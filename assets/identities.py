@@ -36,7 +36,7 @@ class IdentityOverrides(overrides(IdentityParams)):
     tags={"holds": "clusters"},
     metadata=columns(
         CLUSTERS_SCHEMA,
-        {"cluster_id": "never given twice", "fate": "kept, grown, shrunk, split, merged, born or revived",
+        {"size": "images of the cluster", "fate": "kept, grown, shrunk, split, merged, born or revived",
          "parents": "the clusters that its images come from", "into": "of a split, all ids that have its images now",
          "overlap": "share of common members", "similarity": "of its centroid to its previous centroid",
          "previous_size": "images of the cluster in the previous run"},

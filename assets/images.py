@@ -52,7 +52,16 @@ IMAGES = dg.AssetSpec(
     tags={"holds": "images"},
     metadata=columns(
         IMAGES_SCHEMA,
-        {"status": "ok, broken, missing, too_large, not_an_image or unreadable", "reason": "why it is not ok"},
+        {
+            "status": "ok, broken, missing, too_large, not_an_image or unreadable",
+            "reason": "why it is not ok",
+            "width": "pixels, upright",
+            "height": "pixels, upright",
+            "format": "of the file, as it was decoded",
+            "taken_at": "when, by the camera's clock, without a time zone",
+            "latitude": "degrees, from the camera",
+            "longitude": "degrees, from the camera",
+        },
     ),
     code_version=str(CODE),
 )

@@ -34,7 +34,7 @@ class ClusterOverrides(overrides(ClusterParams, without=SPACE_KNOBS)):
     tags={"holds": "groups"},
     metadata=columns(
         LABELS_SCHEMA,
-        {"raw_group": "number since the last full clustering; empty where none fits", "probability": "0 to 1",
+        {"parent_group": "number of the cluster one level coarser", "probability": "0 to 1",
          "outlier_score": "0 to 1; high is odd"},
     ),
     code_version=str(step.CODE),

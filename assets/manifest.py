@@ -37,8 +37,10 @@ class ManifestConfig(dg.Config):
     metadata=columns(
         MANIFEST_SCHEMA,
         {
-            "image_id": "lasting id of the image, from its category, group and identifier",
-            "group": "for this library the country",
+            "etag": "the bucket's version of the object that is read",
+            "last_modified": "when that object was written, UTC",
+            "category": "top folder of the image; all for a library of one",
+            "source_url": "where the image came from, if manifest.json says so",
             "variant": "the width that is read, if an image has several",
             "change": "since the previous run: added, changed, same or removed",
         },

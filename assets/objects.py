@@ -38,8 +38,14 @@ OBJECTS = dg.AssetSpec(
     tags={"holds": "objects"},
     metadata=columns(
         OBJECTS_SCHEMA,
-        {"content_hash": "the lasting id", "x": "left, as a share of the upright image's width",
-         "source": "the detector, or the file", "reason": "why it does not count"},
+        {"object_id": "id of the object in this run; empty if it was refused", "content_hash": "its lasting id",
+         "image_id": "lasting id of its image", "key": "path of its image in the bucket or folder",
+         "x": "left, as a share of the upright image's width", "y": "top, as a share of the height",
+         "w": "width, as a share of the image's", "h": "height, as a share of the image's",
+         "label": "what the detector or the file calls it",
+         "score": "how sure the detector is; empty where a person drew it",
+         "source": "the detector, or the file", "status": "ok, or why it was refused in a word",
+         "reason": "why it does not count"},
     ),
     code_version=str(CODE),
 )  # fmt: skip

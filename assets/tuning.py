@@ -38,7 +38,12 @@ class TuningConfig(dg.Config):
         step.TRIALS_SCHEMA,
         {"setting": "value of labels.granularity", "granularity": "0 (coarse) to 1 (fine), as used",
          "validity": "-1 to 1; an unclustered image counts 0", "stability": "agreement of random subsamples, up to 1",
-         "ids_kept": "clusters of today that would keep their id"},
+         "ids_kept": "clusters of today that would keep their id", "ids": "clusters of today",
+         "names": "clusters of today that have a name", "names_kept": "of these, those that would keep it",
+         "names_lost": "the names that would be lost", "clusters": "how many it gives",
+         "unclustered": "share of the images, 0 to 1",
+         "largest": "share of the images in the largest cluster, 0 to 1",
+         "current": "whether it is in force", "best": "whether the figures are best"},
     ),
     code_version=str(step.CODE),
 )  # fmt: skip

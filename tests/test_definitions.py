@@ -50,6 +50,14 @@ def test_the_definitions_can_be_loaded() -> None:
     dg.Definitions.validate_loadable(build_defs())
 
 
+def test_every_column_of_every_table_is_described(graph: Any) -> None:
+    tables = {key.to_user_string(): graph.get(key).metadata.get("dagster/column_schema")
+              for key in graph.get_all_asset_keys()}  # fmt: skip
+    missing = [f"{asset}.{column.name}" for asset, table in tables.items() if table is not None
+               for column in table.columns if not column.description]  # fmt: skip
+    assert missing == []
+
+
 def test_the_assets_hang_together_as_the_design_says(graph: Any) -> None:
     found = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
