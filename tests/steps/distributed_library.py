@@ -43,9 +43,10 @@ class Library:
         picture(2).save(self.folder / "b-same-pixels.png", compress_level=0)
         (self.folder / "b-damaged.png").write_bytes((self.folder / "a-3.png").read_bytes()[:900])
 
-    def project(self, engine: str, data: str | None = None, **ray: Any) -> Project:
+    def project(self, engine: str, data: str | None = None, *, chunk_size: int = 512, **ray: Any) -> Project:
         values = {
             "data_dir": self.root / (data or engine), "source": {"url": str(self.root / "library")},
+            "encoder": {"chunk_size": chunk_size},
             "execution": {"engine": engine, "ray": {"keys_per_task": KEYS_PER_TASK, **ray}},
         }  # fmt: skip
         return Project(Settings.model_validate(values), clock=lambda: datetime(2026, 11, 2, tzinfo=UTC))
@@ -74,6 +75,29 @@ def stored(project: Project) -> dict[str, str]:
         "-".join(name[:2]): hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in zip(names, files, strict=True)
     }
+
+
+def results(project: Project) -> dict[str, dict[str, str]]:
+    """The row, vector, thumbnail and content of each image, however the files are cut. None may be there twice."""
+    root, vectors = project.settings.data_dir, list[tuple[str, str]]()
+    for part in sorted((root / "vectors").rglob("part-*.parquet")):
+        rows = np.load(part.with_suffix(".npy"))
+        vectors += [
+            (name, row.tobytes().hex()) for name, row in zip(pl.read_parquet(part)["content_hash"], rows, strict=True)
+        ]
+    assert len(dict(vectors)) == len(vectors), "a vector is there twice"
+    current = project.store.current(SLUG, "images")
+    frame = pl.DataFrame(schema=IMAGES_SCHEMA) if current is None else current.table("images", IMAGES_SCHEMA)
+    assert frame["key"].is_unique().all(), "a row is there twice"
+    return {
+        "rows": {row["key"]: repr(row) for row in frame.iter_rows(named=True)},
+        "vectors": dict(vectors),
+        "contents": {row[0]: repr(row) for row in project.contents.read(lambda _damaged: None).iter_rows()},
+        "thumbnails": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (root / "thumbnails").rglob("*.webp") if not path.name.startswith(".")
+        },
+    }  # fmt: skip
 
 
 def status(project: Project) -> dict[str, str]:

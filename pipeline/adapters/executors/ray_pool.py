@@ -247,12 +247,28 @@ def _connect(ray: Any, params: RayParams) -> bool:
     }  # fmt: skip
     try:
         ray.init(log_to_driver=False, configure_logging=False, **where)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.AuthenticationError) as error:
+        if _wants_token(error):
+            raise ExecutionError(
+                f"The Ray cluster at {params.address or 'this machine'} wants its token. Set RAY_AUTH_MODE=token here, "
+                "and put the token of its machines into RAY_AUTH_TOKEN or ~/.ray/auth_token (`ray get-auth-token` "
+                "shows it there)."
+            ) from error
         raise ExecutionError(
             f"No Ray cluster answers at {params.address or 'this machine'}: {error}. Start one with "
             "`ray start --head`, or correct execution.ray.address."
         ) from error
     return True
+
+
+def _wants_token(error: BaseException) -> bool:
+    """Whether a cluster was refused for its token; Ray says so only in what an error was raised from."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if "AuthenticationError" in type(chain).__name__ or "InvalidAuthToken" in str(chain):
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
 
 
 def _workers_that_fit(ray: Any, params: RayParams) -> int:
