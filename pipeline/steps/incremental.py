@@ -6,6 +6,9 @@ for placing (`stages/labels/incremental.py`), the full clustering itself (`label
 Every version of `labels` keeps the rows of the last full clustering (`base`) and its figures (`ranges`, `library`). The
 result of an incremental run therefore depends on that clustering and on the images added and removed since, not on the
 order of runs. An image that comes back gets its old group; a placed image keeps its group while it exists.
+
+When the encoder or a setting is changed and then changed back, the clustering of before goes on, if its version is
+still kept: an undo brings back the clusters that people named, not similar ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.errors import DamagedArtifactError
 from pipeline.settings import ClusterParams
 from pipeline.stages.labels import incremental as placement
-from pipeline.stages.labels.contract import BASE_SCHEMA, LABELS_SCHEMA, LIBRARY_SCHEMA, NONE, RANGES_SCHEMA, Base, Facts
+from pipeline.stages.labels.contract import (
+    BASE_SCHEMA,
+    LABELS_SCHEMA,
+    LIBRARY_SCHEMA,
+    NONE,
+    RANGES_SCHEMA,
+    Base,
+    Facts,
+    Former,
+)
 from pipeline.stages.labels.incremental import Decision, Members, Placement, Ranges
 from pipeline.stages.reduced.contract import Facts as ReducedFacts
 from pipeline.steps.features import stored_space
@@ -29,24 +42,35 @@ from pipeline.storage.artifacts import Artifact, digest
 WHEN = {"recluster", "recluster_share", "recluster_days", "memory"}
 READ_AT_ONCE = 8192  # vectors of members in memory
 PLACED_AT_ONCE = 1024
+FORMERS = 4  # as many as the store keeps versions beside the current one
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of `labels` will do; `inputs` is a digest of all its inputs except the mode."""
+    """What a run of `labels` will do; `inputs` is a digest of all its inputs except the mode.
+
+    `held` is what the run goes on from; `formers`: the clusterings of other settings that the next version remembers.
+    """
 
     decision: Decision
     inputs: str
     made_of: str
     fingerprint: str
-    base: Base | None
+    held: "Held"
+    formers: list[Former]
+
+    @property
+    def base(self) -> Base | None:
+        """The last full clustering of what the run goes on from."""
+        return self.held.base
 
     @property
     def facts(self) -> dict[str, Any]:
         """The fields of `Facts` that record this plan."""
         decision = self.decision
         return {"mode": decision.mode, "reason": decision.reason, "why": decision.why, "inputs": self.inputs,
-                "came_since_full": decision.added, "went_since_full": decision.removed}  # fmt: skip
+                "came_since_full": decision.added, "went_since_full": decision.removed,
+                **({"formers": self.formers} if self.formers else {})}  # fmt: skip
 
 
 def clustering(params: ClusterParams) -> dict[str, Any]:
@@ -60,20 +84,72 @@ def make_plan(
     """The plan for `labels`; `hashes` returns the points, and is called only if they may have changed."""
     current = project.store.current(source.slug, "labels")
     facts = current.facts(Facts) if current is not None else None
-    base = facts.full if facts is not None else None
     made = made_of(project, source, params, code)
+    formers = _formers(current, facts, made)
+    held = _held(project, current, facts, made)
+    base = held.base
     same = facts is not None and facts.inputs == inputs
     added, removed = (facts.came_since_full, facts.went_since_full) if facts is not None else (0, 0)
-    if current is not None and base is not None and not same:
-        then = set(current.table("base", BASE_SCHEMA, ["content_hash"])["content_hash"])
+    if held.version is not None and base is not None and not same:
+        then = set(held.version.table("base", BASE_SCHEMA, ["content_hash"])["content_hash"])
         now = set(hashes())
         added, removed = len(now - then), len(then - now)
     decision = placement.decide(base, added, removed, params, made_of=made, now=project.now())
     if current is not None and facts is not None and same and (not decision.full or facts.mode == "full"):
         # the same images as before: a full clustering would find the same groups
-        return Plan(decision, inputs, made, current.provenance.fingerprint, base)
+        return Plan(decision, inputs, made, current.provenance.fingerprint, held, formers)
     since = base.at if base is not None and not decision.full else ""
-    return Plan(decision, inputs, made, digest(inputs, decision.mode, since), base)
+    return Plan(decision, inputs, made, digest(inputs, decision.mode, since), held, formers)
+
+
+def _formers(current: Artifact | None, facts: Facts | None, made: str) -> list[Former]:
+    """The clusterings of other settings that the next version remembers, the newest first."""
+    if current is None or facts is None:
+        return []
+    kept = list(facts.formers or [])
+    if facts.full is not None:
+        own = current.provenance
+        kept.insert(0, Former(full=facts.full, version=own.version, params=own.params, digests=own.digests,
+                              modularity_ratio=facts.modularity_ratio))  # fmt: skip
+    by_settings: dict[str, Former] = {}
+    for former in kept:
+        by_settings.setdefault(former.full.made_of, former)
+    by_settings.pop(made, None)
+    return list(by_settings.values())[:FORMERS]
+
+
+class Held(NamedTuple):
+    """A version of `labels`, its last full clustering, and the modularity ratio of that."""
+
+    version: Artifact | None
+    base: Base | None = None
+    modularity_ratio: float | None = None
+
+
+def _held(project: Project, current: Artifact | None, facts: Facts | None, made: str) -> Held:
+    """What the next clustering goes on from: a version with the present settings if there is one, else the current."""
+    if current is None or facts is None:
+        return Held(current)
+    now = Held(current, facts.full, facts.modularity_ratio)
+    if facts.full is None or facts.full.made_of == made:
+        return now
+    for former in facts.formers or []:
+        if former.full.made_of == made:
+            found = project.store.kept(current, former.version, params=former.params, digests=former.digests)
+            if found is not None and _is_whole(found):
+                return Held(found, former.full, former.modularity_ratio)
+    return now
+
+
+def _is_whole(version: Artifact) -> bool:
+    """Whether all that an incremental run reads is there; else the images are clustered afresh."""
+    schemas = {"base": BASE_SCHEMA, "labels": LABELS_SCHEMA, "ranges": RANGES_SCHEMA, "library": LIBRARY_SCHEMA}
+    try:
+        for name, schema in schemas.items():
+            version.table(name, schema)
+    except DamagedArtifactError:
+        return False
+    return True
 
 
 def made_of(project: Project, source: Artifact, params: ClusterParams, code: int) -> str:
@@ -154,7 +230,7 @@ def place_new(project: Project, source: Artifact, current: Artifact, plan: Plan,
     fresh = rows.join(base, on="content_hash", how="anti")
     facts = {
         **plan.facts,
-        "full": current.facts(Facts).full,
+        "full": plan.base,
         "placed": fresh["raw_group"].count(),
         "new_unclustered": fresh["raw_group"].null_count(),
         "compared": arrivals.compared,

@@ -101,11 +101,11 @@ def labels(project: Project, slug: str) -> Report:
     inputs = digest(source.provenance.fingerprint, incremental.clustering(params), CODE, *collapsed(project, slug))
     plan = incremental.make_plan(project, source, params, inputs, CODE, lambda: read_points(project, source).hashes)
 
-    def compute(current: Artifact | None) -> StageResult:
+    def compute(_: Artifact | None) -> StageResult:
         points = read_points(project, source)
-        if current is not None and not plan.decision.full:
-            return _place_new_images(project, points, current, plan)
-        return _cluster_all_images(points, params, current, plan)
+        if plan.held.version is not None and not plan.decision.full:
+            return _place_new_images(project, points, plan.held.version, plan)
+        return _cluster_all_images(points, params, plan)
 
     report = run_stage(project, slug, "labels", Facts, plan.fingerprint, compute)
     names = ("images", "groups", "families", "unclustered", "largest")
@@ -124,12 +124,10 @@ def _figures(joined: pl.DataFrame) -> dict[str, Any]:
             "families": joined["parent_group"].drop_nulls().n_unique()}  # fmt: skip
 
 
-def _cluster_all_images(
-    points: Points, params: ClusterParams, current: Artifact | None, plan: incremental.Plan
-) -> StageResult:
+def _cluster_all_images(points: Points, params: ClusterParams, plan: incremental.Plan) -> StageResult:
     """The result of a full clustering."""
     project, slug, reduced_facts = points.project, points.source.slug, points.source.facts(ReducedFacts)
-    history = _history(current, plan, points.hashes, params.memory)
+    history = _history(plan, points.hashes, params.memory)
     grouping, suggested = with_suggestions(points, grouped(points, params, history), params)
     rows = _rows_of_points(points, grouping, families_of(points, grouping, params.seed))
     joined = _rows_of_images(points, rows, LABELS_SCHEMA)
@@ -171,22 +169,22 @@ def _rows_of_images(points: Points, rows: pl.DataFrame, schema: pl.Schema) -> pl
     return counted.join(table, on="counts_as", maintain_order="left").select(list(schema))
 
 
-def _place_new_images(project: Project, points: Points, current: Artifact, plan: incremental.Plan) -> StageResult:
-    """The result of a run without clustering: the stored groups, with new images placed among them."""
-    placed = incremental.place_new(project, points.source, current, plan, points.hashes)
+def _place_new_images(project: Project, points: Points, held: Artifact, plan: incremental.Plan) -> StageResult:
+    """The result of a run without clustering: the groups of the version `held`, with new images placed among them."""
+    placed = incremental.place_new(project, points.source, held, plan, points.hashes)
     joined = _rows_of_images(points, placed.rows, LABELS_SCHEMA)
     tables = {"labels": (joined, LABELS_SCHEMA), **placed.tables}
     facts = _figures(joined) | placed.facts
-    facts["modularity_ratio"] = current.facts(Facts).modularity_ratio
+    facts["modularity_ratio"] = plan.held.modularity_ratio
     facts["copies_only"] = groups_of_copies(project, points.source.slug, joined)
-    if "suggestions" in current.provenance.rows:
-        rows = current.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
+    if held.has_table("suggestions"):
+        rows = held.table("suggestions", SUGGESTIONS_SCHEMA).join(joined, on="image_id", how="semi")
         tables["suggestions"] = (rows, SUGGESTIONS_SCHEMA)
         facts["accepted"] = int(rows["accepted"].sum())
     pairs = points.source.facts(ReducedFacts).pairs
     if pairs is not None:
         facts["pairs_kept"] = kept_pairs(joined, pairs)
-    return StageResult(tables, current.provenance.params, Facts(**facts))
+    return StageResult(tables, held.provenance.params, Facts(**facts))
 
 
 def compare_command(project: Project, slug: str, where: str) -> str:
@@ -205,8 +203,9 @@ def warning_about_groups(project: Project, slug: str) -> str:
     return " ".join(filter(None, [copies_only(facts.copies_only, facts.groups), unclear]))
 
 
-def _history(current: Artifact | None, plan: incremental.Plan, hashes: list[str], weight: float) -> History | None:
-    """The groups of the last version, or None if it had another encoder or other settings."""
+def _history(plan: incremental.Plan, hashes: list[str], weight: float) -> History | None:
+    """The groups of the last version with this encoder and these settings, or None if there is none."""
+    current = plan.held.version
     if current is None or plan.base is None or plan.base.made_of != plan.made_of or not weight:
         return None
     rows = current.table("labels", LABELS_SCHEMA, ["content_hash", "raw_group"]).drop_nulls()

@@ -191,6 +191,15 @@ class ArtifactStore:
             if current is None or version != current.provenance.version:
                 yield Artifact(slug, name, folder / version, Provenance(version, "", ""))
 
+    def kept(
+        self, current: Artifact, version: str, *, params: dict[str, Any], digests: dict[str, str]
+    ) -> Artifact | None:
+        """An earlier version of an artefact, with what was recorded of it; None if it is kept no more."""
+        folder = current.folder.parent / version
+        if not folder.is_dir():
+            return None
+        return Artifact(current.slug, current.name, folder, Provenance(version, "", "", params=params, digests=digests))
+
     def adopt(
         self,
         source: Artifact,

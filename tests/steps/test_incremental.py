@@ -1,5 +1,6 @@
 """Nights that change little cluster nothing again: new images are placed, ids stay, and cost follows what is new."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,46 @@ def test_another_setting_clusters_in_full_and_one_that_says_when_does_not(night:
     night.labels["granularity"] = "coarse"
     changed = night.run()["labels"]
     assert (changed.facts["mode"], changed.facts["reason"]) == ("full", "settings")
+
+
+def test_a_setting_that_is_changed_back_goes_on_with_the_clustering_that_it_had(night: Night) -> None:
+    """A named cluster of 135 stamps fell apart when a granularity was tried and undone: they were clustered afresh."""
+    night.run()
+    night.add("red", 20)
+    night.remove("green", 0)
+    night.run()
+    before, placed = night.cluster_of(), night.project().store.require(SLUG, "labels")
+    night.labels["granularity"] = "0.9"
+    night.add("blue", 20)
+    finer = night.run()["labels"]
+    assert (finer.facts["mode"], finer.facts["reason"]) == ("full", "settings")
+    del night.labels["granularity"]
+    back = night.run()["labels"]
+    assert (back.facts["mode"], back.facts["reason"]) == ("incremental", "few")
+    assert (back.counts["came_since_full"], back.counts["went_since_full"]) == (2, 1)
+    assert back.effective == placed.provenance.params
+    after = night.cluster_of()
+    assert {image: after[image] for image in before} == before
+    assert after["blue-020"] == before["blue-000"]
+    assert night.run()["labels"].unchanged
+    night.labels["granularity"] = "0.9"
+    assert night.run()["labels"].facts["mode"] == "incremental"  # and there again
+
+
+@pytest.mark.parametrize("damage", ["gone", "unreadable"])
+def test_a_clustering_of_before_that_is_kept_no_more_is_made_afresh(night: Night, damage: str) -> None:
+    night.run()
+    before = night.cluster_of()
+    first = night.project().store.require(SLUG, "labels").folder
+    night.labels["granularity"] = "0.9"
+    night.run()
+    del night.labels["granularity"]
+    if damage == "gone":
+        shutil.rmtree(first)
+    else:
+        (first / "base.parquet").write_bytes(b"nothing")
+    assert night.run()["labels"].facts["mode"] == "full"
+    assert night.cluster_of() == before
 
 
 def test_another_encoder_clusters_in_full_and_ids_stay(night: Night) -> None:

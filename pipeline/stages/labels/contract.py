@@ -4,7 +4,7 @@ What belongs here: the schemas and the `Facts` that other links read. Not here: 
 clustering is due (`incremental.py`).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -47,13 +47,26 @@ class Base(Part):
     made_of: str
 
 
+class Former(Part):
+    """A full clustering by an encoder or settings that are no longer in force, to go on with if they come back.
+
+    `version` of `labels` holds it and all that was placed in it; the rest are the parameters and facts of that version.
+    """
+
+    full: Base
+    version: str
+    params: dict[str, Any]
+    digests: dict[str, str]
+    modularity_ratio: float | None = None
+
+
 class Facts(StageFacts):
     """Counts of images and groups; how this version was made and why; what changed since the last full clustering.
 
     `inputs` is a digest of all that the version is made from but the mode. `accepted` and `pairs_kept` are there where
     suggestions are accepted and pairs are rated. `modularity_ratio`: see `community/null_model.py`, of the last full
     clustering. `median_probability`: of the clustered images. `copies_only`: groups that hold only near copies of one
-    picture.
+    picture. `formers`: the newest first; there where the encoder or a setting was changed.
     """
 
     groups: int
@@ -76,3 +89,4 @@ class Facts(StageFacts):
     modularity_ratio: float | None = None
     median_probability: float | None = None
     copies_only: int = 0
+    formers: list[Former] | None = None
