@@ -2,6 +2,7 @@
 // What every view shares: talking to the API, toasts with undo, keys. Text from the library only ever becomes
 // text (textContent, value), never markup.
 
+import "./bar.js";
 import { language, many, said as saidIn, t } from "./words.js";
 
 /** @typedef {{ category: string, number: number }} StoredEvent */
@@ -318,7 +319,6 @@ document.getElementById("category")?.addEventListener("change", (event) => {
   const here = document.querySelector("nav a[aria-current]")?.getAttribute("href")?.split("/").slice(3).join("/") ?? "";
   location.href = `/c/${/** @type {HTMLSelectElement} */ (event.target).value}${here ? `/${here}` : ""}`;
 });
-document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 /** Country codes get the country's name as a title, and in lists beside them. @param {ParentNode} root */
 export function nameCountries(root) {
