@@ -153,3 +153,30 @@ def test_over_two_runs_keys_decide_and_the_list_knows_what_became_of_its_images(
     shown.keyboard.press("Escape")
     expect(shown.locator("#viewer")).to_be_hidden()
     assert decided(served, "exclude") == []
+
+
+def test_a_decision_that_is_still_being_stored_is_the_one_that_u_undoes(shown: Page, served: Client) -> None:
+    """It was the decision before it, which had nothing to do with it, that was undone on a slow machine."""
+    name, image = some(served)
+    shown.goto(f"/c/bollards/cluster/{name}")
+    shown.locator("#name").fill("Stays")
+    shown.locator("#name").press("Enter")
+    toast(shown, "Named “Stays”.")
+    shown.route("**/decisions/batch", lambda route: (shown.wait_for_timeout(700), route.continue_()))
+    shown.locator(f"#list .tile[data-id='{image}'] .pick").click()
+    shown.keyboard.press("x")
+    shown.keyboard.press("u")
+    toast(shown, "Undone: Excluded 1 image.")
+    assert clusters(served)[name]["name"] == "Stays"
+    assert state(served, image) == "clustered"
+
+
+def test_the_note_of_a_decision_that_was_undone_offers_no_undo(shown: Page, served: Client) -> None:
+    name, image = some(served)
+    shown.goto(f"/c/bollards/cluster/{name}")
+    shown.locator(f"#list .tile[data-id='{image}'] .pick").click()
+    shown.keyboard.press("x")
+    expect(shown.locator("#toasts button")).to_have_text(["Undo"])
+    shown.keyboard.press("u")
+    toast(shown, "Undone: Excluded 1 image.")
+    expect(shown.locator("#toasts button")).to_have_count(0)

@@ -118,6 +118,7 @@ export function toast(text, { undo, link } = {}) {
     box.append(a);
   }
   if (undo?.length) {
+    box.dataset.undo = undo.join();
     const button = made("button", t("Undo"));
     button.addEventListener("click", () => { box.remove(); void undoEvents(undo); });
     box.append(button);
@@ -233,6 +234,7 @@ export async function stored(decisions, revisions = {}) {
 /** Take events back, the last one first: all or none. @param {number[]} numbers */
 export async function undoEvents(numbers) {
   keep(stack().filter((one) => one.join() !== numbers.join()));
+  document.querySelector(`.toast[data-undo="${numbers.join()}"]`)?.remove(); // its button has nothing left to undo
   try {
     const undos = [...numbers].reverse().map((event) => ({ kind: "undo", event }));
     for (let at = 0; at < undos.length; at += AT_ONCE) await stored(undos.slice(at, at + AT_ONCE)); // a large import has more
@@ -248,6 +250,10 @@ export async function undoEvents(numbers) {
 export const isUndoable = (numbers) => stack().some((one) => one.join() === numbers.join());
 
 export async function undoLast() {
+  while (open.size) { // a decision that is still being stored is the last one
+    await Promise.allSettled(open);
+    await new Promise((resolve) => setTimeout(resolve)); // until it is on the stack
+  }
   const last = stack().at(-1);
   if (last) await undoEvents(last);
   else toast(t("This tab has no decision to undo. Older decisions are in the history of each cluster."));
