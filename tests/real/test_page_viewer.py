@@ -48,6 +48,20 @@ def test_wheel_keys_and_click_zoom_and_the_whole_picture_comes_back(shown: Page,
     expect(shown.locator("#viewer-zoom")).to_have_text("whole picture")
 
 
+def test_a_picture_that_is_smaller_than_its_frame_stays_in_the_middle_when_it_is_zoomed(
+    shown: Page, served: Client
+) -> None:
+    opened(shown, served)
+    shown.keyboard.press("z")
+    expect(shown.locator("#viewer-zoom")).to_have_text("200 %")
+    image, frame = (shown.locator(one).bounding_box() for one in ("#viewer-image", FRAME))
+    assert image
+    assert frame
+    assert image["width"] < frame["width"]
+    for place, size in (("x", "width"), ("y", "height")):
+        assert image[place] + image[size] / 2 == pytest.approx(frame[place] + frame[size] / 2, abs=1)
+
+
 def test_a_zoomed_picture_is_moved_by_dragging_and_a_drag_is_no_click(shown: Page, served: Client) -> None:
     shown.set_viewport_size({"width": 520, "height": 700})
     opened(shown, served)
