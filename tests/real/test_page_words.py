@@ -82,8 +82,6 @@ def test_what_was_set_aside_is_counted_and_is_no_broken_picture_among_the_result
     shown.goto("/c/bollards")
     shown.keyboard.press("/")
     shown.keyboard.type("broken")
-    expect(shown.locator("#search-told")).to_have_text(
-        "0 clusters, 0 images; 1 more set aside or left out: see Rejected"
-    )
+    expect(shown.locator("#search-told")).to_have_text("0 clusters, 0 images; 1 more under Set aside")
     expect(shown.locator("#search-images li")).to_have_count(0)
     expect(shown.locator("#search-all")).to_be_hidden()

@@ -40,7 +40,7 @@ FOR_EVER = "private, max-age=31536000, immutable"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 NAVIGATION = (
     ("clusters", "", "Clusters"), ("find", "/find", "Find"), ("map", "/map", "Map"),
-    ("unclustered", "/unclustered", "Unclustered"), ("rejected", "/rejected", "Rejected"),
+    ("unclustered", "/unclustered", "Unclustered"), ("rejected", "/rejected", "Set aside"),
     ("duplicates", "/duplicates", "Duplicates"), ("runs", "/runs", "Runs"),
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ PAGE = Path(str(resources.files("pipeline.service.page")))
 NOT_PAGES = {"help.html.j2"}  # the documentation, which is written in English
 COUNTED = ("image", "object")  # what `unit` may be
 STATES = (
-    "active", "hidden", "unusable", "retired", "clustered", "unclustered", "new", "excluded", "rejected", "undone",
+    "active", "hidden", "unusable", "retired", "clustered", "unclustered", "new", "excluded", "set aside", "undone",
     "waits", "replaced", "queued", "running", "succeeded", "failed", "cancelled", "candidate", "refused", "same",
     "broken", "missing", "too large", "not an image", "no object",
     "exact", "near", "similar", "folder", "folders", "country", "countries",

@@ -9,6 +9,7 @@ import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { mergeInto } from "./merge.js";
 import { onlyOne, Selection } from "./selection.js";
+import { suggestions } from "./suggested.js";
 import { quoted, t } from "./words.js";
 
 onRefresh(() => showAgain());
@@ -119,7 +120,7 @@ function showSuggestion() {
   if (suggested && !readOnly) field.placeholder = t("{name}? → takes it", { name: suggested });
 }
 document.addEventListener("shown", showSuggestion);
-api(`/c/${slug}/suggestions`).then((found) => { suggested = found[id] ?? ""; showSuggestion(); }).catch(console.error); // names can be given without
+void suggestions().then((found) => { suggested = found[id] ?? ""; showSuggestion(); });
 
 if (!readOnly) {
   keys({

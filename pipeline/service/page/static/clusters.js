@@ -1,11 +1,12 @@
 // @ts-check
 // The wall: naming in place, merging, reviewing, hiding.
 
-import { alertOf, api, decide, done, keys, onRefresh, readOnly, slug } from "./common.js";
+import { alertOf, decide, done, keys, onRefresh, readOnly, slug } from "./common.js";
 import { write } from "./conflicts.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { mergeInto, mergeThem } from "./merge.js";
 import { Selection } from "./selection.js";
+import { suggestions as asked } from "./suggested.js";
 import { many, quoted, t } from "./words.js";
 
 onRefresh(() => showAgain());
@@ -105,7 +106,7 @@ function showSuggestion(card) {
 }
 const showSuggestions = () => items().forEach(showSuggestion);
 document.addEventListener("shown", showSuggestions);
-api(`/c/${slug}/suggestions`).then((found) => { suggestions = found; showSuggestions(); }).catch(console.error); // names can be given without
+void asked().then((found) => { suggestions = found; showSuggestions(); });
 
 // --- decisions about clusters -----------------------------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 // Asking for a line of text, and for a cluster.
 
 import { alertOf, api, base, made, the } from "./common.js";
+import { calledNow, showName, suggestions } from "./suggested.js";
 import { manyUnits, t } from "./words.js";
 
-/** @typedef {{ id: string | null, name: string, unnamed?: boolean }} ClusterChoice with no id: a new cluster of that name; unnamed: the name is its id */
+/** @typedef {{ id: string | null, name: string, unnamed?: boolean }} ClusterChoice with no id: a new cluster of that name; unnamed: the name is what is suggested, or its id */
 
 /** @param {HTMLDialogElement} dialog @returns {Promise<void>} */
 function shown(dialog) {
@@ -41,6 +42,20 @@ export async function ask({ title, text = "", label, value = "", ok = "OK", tags
   return dialog.returnValue === "ok" ? input.value.trim() : null;
 }
 
+const GUESSED = 5; // clusters that a search adds for what is suggested as their name
+
+/**
+ * Clusters without a name whose suggested name has these words, beside those that were found.
+ * @param {string} words @param {{ id: string }[]} found @param {AbortSignal} signal
+ */
+async function suggestedAs(words, found, signal) {
+  const wanted = words.trim().toLowerCase();
+  if (!wanted) return [];
+  const ids = Object.entries(await suggestions()).filter(([id, guess]) => guess.toLowerCase().includes(wanted) && !found.some((one) => one.id === id)).map(([id]) => id);
+  const more = await Promise.all(ids.slice(0, GUESSED).map((id) => api(`/api/v1/clusters/${encodeURIComponent(id)}`, { signal }).catch(() => null))); // one may be gone since
+  return more.filter((one) => one && !one.name);
+}
+
 /**
  * Have a cluster chosen; null when cancelled.
  * @param {string} title
@@ -68,6 +83,8 @@ export async function pickCluster(title, without = [], orNew = false) {
     if (!input.value.trim()) query.delete("q");
     try {
       const found = await api(`${base}/clusters?${query}`, { signal });
+      found.items.push(...await suggestedAs(input.value, found.items, signal));
+      if (signal.aborted) return;
       list.replaceChildren(...found.items.filter((/** @type {any} */ one) => !without.includes(one.id)).map(row));
       const name = input.value.trim();
       if (orNew && name && !found.items.some((/** @type {any} */ one) => one.name === name || one.id === name)) list.append(newRow(name));
@@ -86,10 +103,11 @@ export async function pickCluster(title, without = [], orNew = false) {
     button.type = "button";
     image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
     image.alt = "";
-    const text = made("span", one.name ?? one.id);
-    text.append(made("small", one.name ? manyUnits(one.size) : t("{images}, unnamed", { images: manyUnits(one.size) })));
+    const text = made("span"), called = made("span");
+    showName(called, one);
+    text.append(called, made("small", one.name ? manyUnits(one.size) : t("{images}, unnamed", { images: manyUnits(one.size) })));
     button.append(image, text);
-    button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id, unnamed: !one.name }; dialog.close("ok"); });
+    button.addEventListener("click", () => { chosen = { id: one.id, name: called.textContent ?? one.id, unnamed: !one.name }; dialog.close("ok"); });
     item.append(button);
     return item;
   };

@@ -18,7 +18,7 @@ function countShown() {
   if (!all) return;
   const groups = shownGroups();
   all.hidden = groups.length < 2;
-  all.textContent = t("Leave the others out of these {groups} groups ({images})", { groups: groups.length, images: manyUnits(groups.flatMap(imagesOf).length) });
+  all.textContent = t("Exclude the others of these {groups} groups ({images})", { groups: groups.length, images: manyUnits(groups.flatMap(imagesOf).length) });
 }
 
 onRefresh(() => showAgain());

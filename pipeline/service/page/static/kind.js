@@ -2,6 +2,7 @@
 // A new kind from some images: its name, and what else may belong to it, to be ticked.
 
 import { alertOf, api, base, made, slug, the, decide } from "./common.js";
+import { showName } from "./suggested.js";
 import { manyUnits, num, t } from "./words.js";
 
 /** @typedef {{ score: number, image: import("./images.js").Picture }} Hit */
@@ -29,7 +30,9 @@ function candidate({ score, image }) {
   pick.addEventListener("click", () => { if (!ticked.delete(image.image_id)) ticked.add(image.image_id); show(); count(); });
   show();
   const under = made("span", "", "under");
-  under.append(made("span", image.cluster ? image.cluster_name ?? image.cluster : t("unclustered"), "mark-text"), made("span", score.toFixed(2)));
+  const of = made("span", t("unclustered"), "mark-text");
+  if (image.cluster) showName(of, { id: image.cluster, name: image.cluster_name });
+  under.append(of, made("span", score.toFixed(2)));
   item.append(pick, under);
   return item;
 }

@@ -11,6 +11,7 @@ import { onLegend, showLegend } from "./map_legend.js";
 import { Overview } from "./map_overview.js";
 import { Regions } from "./map_regions.js";
 import { Selection } from "./selection.js";
+import { suggestions } from "./suggested.js";
 import { inside, NoWebGL, Points } from "./points.js";
 import { manyUnits, t } from "./words.js";
 
@@ -157,7 +158,7 @@ onLegend((found) => choose(found.map((i) => ids[i] ?? "")));
 the("colour", HTMLElement).addEventListener("change", () => void paint().catch(alertOf));
 dark.addEventListener("change", () => void paint().catch(alertOf));
 
-api(`/c/${slug}/suggestions`).then((found) => { suggested = found; return paint(); }).catch(console.error); // clusters have numbers without
+suggestions().then((found) => { suggested = found; return paint(); }).catch(alertOf);
 
 // --- thumbnails -------------------------------------------------------------------------------------------------------
 

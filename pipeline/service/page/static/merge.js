@@ -3,6 +3,7 @@
 
 import { decide, slug } from "./common.js";
 import { ask, pickCluster } from "./dialogs.js";
+import { calledNow } from "./suggested.js";
 import { many, t } from "./words.js";
 
 /** @typedef {{ id: string, name: string, size: number, suggested?: string }} Part a cluster; `name` is empty without one */
@@ -39,8 +40,8 @@ export async function mergeInto(part, { still = false } = {}) {
 
 /** @param {string[]} clusters @param {string} into @param {string} name @param {boolean} called whether it has that name @param {boolean} [still] */
 async function merged(clusters, into, name, called, still = false) {
-  const rename = called ? [] : [{ kind: "rename", cluster: into, name: name || null }];
+  const shown = await calledNow({ id: into, name }), rename = called ? [] : [{ kind: "rename", cluster: into, name: name || null }];
   const events = await decide([{ kind: "merge", clusters, into }, ...rename],
-    t("Merged {clusters} into “{name}”.", { clusters: many(clusters.length, "cluster"), name: name || into }), { link: { text: t("Open"), href: `/c/${slug}/cluster/${into}` }, still });
+    t("Merged {clusters} into “{name}”.", { clusters: many(clusters.length, "cluster"), name: shown }), { link: { text: t("Open"), href: `/c/${slug}/cluster/${into}` }, still });
   return events.length > 0;
 }

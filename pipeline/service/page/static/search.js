@@ -3,6 +3,7 @@
 
 import "./viewer.js"; // on every page: an address may name an image, and its decisions
 import { alertOf, api, base, keys, made, slug, the } from "./common.js";
+import { showName } from "./suggested.js";
 import { many, manyUnits, t } from "./words.js";
 
 const dialog = the("search-dialog", HTMLDialogElement), input = the("search-words", HTMLInputElement);
@@ -26,7 +27,7 @@ async function look() {
     clusters.replaceChildren(...found.clusters.map(clusterRow));
     images.replaceChildren(...found.images.map(imageLink));
     told.textContent = `${many(found.total_clusters, "cluster")}, ${manyUnits(found.total_images)}`
-      + (found.elsewhere ? `; ${t("{count} more set aside or left out: see Rejected", { count: found.elsewhere })}` : "");
+      + (found.elsewhere ? `; ${t("{count} more under Set aside", { count: found.elsewhere })}` : "");
     the("search-all", HTMLAnchorElement).hidden = !found.total_images;
     the("search-all", HTMLAnchorElement).textContent = t("Show all {images}", { images: manyUnits(found.total_images) });
   } catch (error) { alertOf(error); }
@@ -38,8 +39,9 @@ export function clusterRow(one) {
   link.href = `/c/${slug}/cluster/${encodeURIComponent(one.id)}`;
   image.src = `/api/v1/images/${encodeURIComponent(one.representative)}/thumbnail?size=96`;
   image.alt = "";
-  const text = made("span", one.name ?? t("Unnamed {id}", { id: one.id }));
-  text.append(made("small", manyUnits(one.size)));
+  const text = made("span"), called = made("span");
+  showName(called, one);
+  text.append(called, made("small", manyUnits(one.size)));
   link.append(image, text);
   item.append(link);
   return item;

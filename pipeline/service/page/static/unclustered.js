@@ -1,11 +1,12 @@
 // @ts-check
 // What fits nowhere: accepting the nearest cluster, one by one or all that are alike enough.
 
-import { alertOf, api, base, decide, keys, onRefresh, readOnly, slug, the } from "./common.js";
+import { alertOf, api, base, decide, keys, onRefresh, readOnly, the } from "./common.js";
 import { move, moveTo } from "./decisions.js";
 import { imageActions } from "./images.js";
 import { currentInSight, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
+import { suggestions } from "./suggested.js";
 import { many, manyUnits, t } from "./words.js";
 
 /** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
@@ -39,7 +40,7 @@ function showSuggestions() {
   }
 }
 document.addEventListener("shown", showSuggestions);
-api(`/c/${slug}/suggestions`).then((found) => { suggested = found; showSuggestions(); }).catch(console.error); // ids can be read without
+void suggestions().then((found) => { suggested = found; showSuggestions(); });
 
 // --- all above a floor ------------------------------------------------------------------------------------------------
 

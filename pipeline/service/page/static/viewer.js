@@ -8,6 +8,7 @@ import { decisionsOn } from "./decisions.js";
 import { freshTiles, items, more, setCurrent } from "./lists.js";
 import { boxInWords, outline, placeOutlines } from "./outlines.js";
 import { drawsOn, toggleDrawing } from "./region.js";
+import { showName } from "./suggested.js";
 import { together, Zoom } from "./zoom.js";
 import { t } from "./words.js";
 
@@ -136,7 +137,7 @@ function picture(name, id, key, hash, its) {
       if (!still()) return;
       if (form === "original") load("preview");
       else if (its === zoom) tell(image.naturalWidth ? t("The original cannot be read or is too large to be shown. This is its thumbnail.")
-        : t("It was set aside, so there is nothing to show. Rejected tells why."));
+        : t("It was set aside, so there is nothing to show. The view Set aside tells why."));
     };
     large.src = original(id, form);
   };
@@ -164,9 +165,11 @@ function ahead(form) {
 function facts(recorded) {
   const data = seen ?? /** @type {Facts} */ ({}), list = the("viewer-facts", HTMLElement);
   /** @type {[string, string | undefined | null][]} */
-  const all = [[t("Cluster"), data.clusterName || data.cluster || t(data.state ?? "")], [t("Fits"), data.probability], [groupLabel, data.group], [t("Tags"), data.tags],
+  const all = [[t("Cluster"), data.clusterName || data.cluster || t(data.state === "rejected" ? "set aside" : data.state ?? "")], [t("Fits"), data.probability], [groupLabel, data.group], [t("Tags"), data.tags],
     [t("Pixels"), data.pixels], [t("Box"), boxInWords(data.box)], [data.taken ? t("Taken") : t("File date"), data.taken || data.date], ...recorded, [t("Id"), data.id]];
   list.replaceChildren(...all.flatMap(([name, value]) => (value ? [made("dt", name), made("dd", value)] : [])));
+  const of = list.querySelector("dd");
+  if (of && data.cluster) showName(of, { id: data.cluster, name: data.clusterName ?? null });
 }
 
 /** @param {string} id @param {AbortSignal} signal */
