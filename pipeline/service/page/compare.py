@@ -70,7 +70,7 @@ def _row(snapshot: Snapshot, entry: dict[str, Any], faces: Faces) -> Row:
 
 
 def _places(snapshot: Snapshot, entries: list[dict[str, Any]]) -> dict[str, str]:
-    """What a place in changes.json is called: as in the two results, else as today."""
+    """What a place in changes.json is called: as in the two results, else as today; what is no cluster in words."""
     known = {cluster["id"]: cluster["name"] or cluster["id"] for cluster in snapshot.clusters.values()}
     names = {entry["id"]: entry["name"] or entry["nameBefore"] for entry in entries}
     then = {cluster: name for cluster, name in names.items() if name}
@@ -79,5 +79,7 @@ def _places(snapshot: Snapshot, entries: list[dict[str, Any]]) -> dict[str, str]
         **known,
         **then,
         "new": t("new files"),
+        "unclustered": t("unclustered"),
+        "rejected": t("set aside"),
         "gone": t("files that are gone"),
     }

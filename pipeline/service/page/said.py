@@ -71,6 +71,6 @@ def _patterns(sentences: tuple[str, ...]) -> list[tuple[str, re.Pattern[str]]]:
 
 def _pattern_of(sentence: str) -> str:
     parts = re.split(r"\{(\w+)\}", sentence)
-    fixed = [re.sub(r"([().])", r"\\\1", part) for part in parts[::2]]
+    fixed = [re.sub(r"([().?])", r"\\\1", part) for part in parts[::2]]
     places = [f"(?P<{name}>{PLACES.get(name, ANYTHING)})" for name in parts[1::2]]
     return "".join(one for pair in zip(fixed, [*places, ""], strict=True) for one in pair)

@@ -129,6 +129,41 @@ PROBLEMS = (
     "The image {image} was set aside as {set_aside}, so it has no regions.",
     "The original has {size} MB; service.max_original_megabytes is {limit}.",
     "The object {key} is no longer the image that was read. Run its category again.",
+    (
+        "The encoder {spec} is not here. Here are: {names}. To bring another one, compare it once on the command "
+        "line: {command}"
+    ),
+    "{spec} is in force. Choose another encoder to compare it with.",
+    "The encoder {spec} is still loading. Try again soon.",
+    "The encoder did not load. Try again.",
+    "The encoder did not load: {error}.",
+    (
+        "The encoder {spec} sees pictures only. Search by text takes one that reads too, such as {encoder}: set "
+        "encoder.spec and run again."
+    ),
+    "Category {category} has {count} different images; from {limit} on there is something to compare.",
+    "Category {category} has {count} different images; from {limit} on there is a granularity to choose.",
+    "None of the {count} files can be used. {name}: {reason}",
+    "{count} files; service.max_upload_files is {limit}.",
+    "The request body is too large. The limits are in the settings, section service.",
+    (
+        "{name} with the address {place} is no view of this page: the address is what follows the category, such as "
+        "find?tag=wet."
+    ),
+    "There is no view {given}.",
+    "There is no view {given}. The nearest: {names}.",
+    "This service was started with --read-only: nothing can be changed here.",
+    "There are no decisions yet, and this service is read-only.",
+    (
+        "Cluster {cluster} was changed since you saw it (revision {was}, now {now}), so nothing was stored. Look at "
+        "it again, then decide."
+    ),
+    (
+        "{category} was published {count} times, so there are not two results to compare yet. Each run that changes "
+        "something publishes one."
+    ),
+    "The disk is full: no space. Free some, then try again.",
+    "The disk is full: no space for {place}. Free some, then try again.",
 )  # fmt: skip
 # headlines of what was published; the page alone shows them
 NEWS = (

@@ -24,6 +24,7 @@ from pipeline.stages.images.decode import Rejected, decode
 from pipeline.stages.published.news import headline
 from pipeline.steps.library_view.history import describe
 from tests.curation.library import TWO, events
+from tests.service.site import Client
 
 BOX = (0.1, 0.2, 0.3, 0.4)
 DECISIONS: list[d.Decision] = [
@@ -170,6 +171,27 @@ def test_what_the_service_refuses_of_what_the_page_asks() -> None:
         with pytest.raises(ImageClusterError) as refused:
             checked(decision, curated)
         texts.append(str(refused.value))
+    assert [text for text in texts if german(text) == text] == []
+
+
+def test_refusals_about_encoders_uploads_views_and_a_full_disk_are_said(shared: Client) -> None:
+    encoder = shared.service.project.settings.encoder.spec
+    asked = [
+        shared.post("/categories/bollards/encoder/compare", json={"spec": "packaged:none"}),
+        shared.post("/categories/bollards/encoder/compare", json={"spec": encoder}),
+        shared.post("/categories/bollards/views", json={"name": "wet", "address": "../admin"}),
+        shared.delete("/categories/bollards/views/wet"),
+        shared.post("/similarity/find", json={"text": "a red post"}),
+        shared.post("/images", data={"category": "bollards"}, files=[("files", ("a.txt", b"text"))]),
+        shared.get("/categories/bollards/compare"),
+    ]
+    texts = [answer.json()["detail"] for answer in asked]
+    assert all(answer.status_code in (404, 409, 422) for answer in asked), texts
+    texts += [
+        "The request body is too large. The limits are in the settings, section service.",
+        "The disk is full: no space for /data/x. Free some, then try again.",
+        "The encoder packaged:x is still loading. Try again soon.",
+    ]
     assert [text for text in texts if german(text) == text] == []
 
 

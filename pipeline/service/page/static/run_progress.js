@@ -39,7 +39,7 @@ export function followRun(id) {
 
 /** What to say of a run that did not succeed. @param {Run} run */
 export const trouble = (run) =>
-  run.state === "cancelled" ? t("The run was stopped; finished work is kept.") : run.error ?? t("The connection to the run was lost. Reload the page.");
+  run.state === "cancelled" ? t("The run was stopped; finished work is kept.") : run.error ? said(run.error) : t("The connection to the run was lost. Reload the page.");
 
 /**
  * Follow a run that clusters, and say how it ended if it failed, or if its result waits for approval.
