@@ -2,11 +2,35 @@
 
 from typing import Any
 
+from pipeline.steps.published_sets import rollback
 from tests.service.site import Client, Site, problem
 
 
 def decide(client: Client, **decision: Any) -> None:
     client.post("/categories/bollards/decisions", json={"decision": decision}).raise_for_status()
+
+
+def test_a_result_that_waits_is_published_from_the_page_and_over_the_api(site: Site) -> None:
+    site.publish()
+    with site.serve() as client:
+        decide(client, kind="rename", cluster=client.clusters()[0]["id"], name="A kind")
+        site.publish()
+        rollback(site.project(), "bollards")  # what was published waits for a person now
+        page = client.get(f"{client.url}/c/bollards/runs").text
+        items = client.get("/categories/bollards/publications").json()["items"]
+        waiting = next(one for one in items if one["event"] == "candidate")
+        assert f'id="accept" data-version="{waiting["version"]}"' in page
+        with site.serve(read_only=True) as reader:
+            assert "publish --accept 2 --category bollards" in reader.get(f"{reader.url}/c/bollards/runs").text
+            problem(reader.post(f"/categories/bollards/publications/{waiting['version']}/accept"), 403)
+        problem(client.post("/categories/bollards/publications/77/accept"), 422)
+        accepted = client.post(f"/categories/bollards/publications/{waiting['version']}/accept")
+        assert accepted.raise_for_status().json() == {"version": waiting["version"], "changed": True}
+        items = client.get("/categories/bollards/publications").json()["items"]
+        assert "accepted" in [one["event"] for one in items if one["version"] == waiting["version"]]
+        assert "Publish it" not in client.get(f"{client.url}/c/bollards/runs").text
+        again = client.post(f"/categories/bollards/publications/{waiting['version']}/accept").json()
+        assert not again["changed"]
 
 
 def test_two_publications_are_compared_per_cluster_with_names_flows_and_faces(site: Site) -> None:

@@ -1,11 +1,11 @@
-"""The kept publications of a category, and two of them side by side.
+"""The kept publications of a category, accepting one that waits, and two of them side by side.
 
-What belongs here: HTTP. Not here: comparing (`steps/comparison.py`), the page (`page/compare.py`).
+What belongs here: HTTP. Not here: accepting (`steps/published_sets.py`), comparing (`steps/comparison.py`), the page (`page/compare.py`).
 """
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from pipeline.service.context import Service, Shared
@@ -14,6 +14,7 @@ from pipeline.service.problems import Problem, unknown
 from pipeline.service.routes.common import Slug, category_of
 from pipeline.steps.comparison import Comparison, Version, compare, versions
 from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.steps.published_sets import accept
 from pipeline.storage.history import number_of
 
 router = APIRouter(tags=["library"])
@@ -58,6 +59,18 @@ def list_publications(service: Shared, category: Slug) -> VersionList:
     """The kept publications, the newest first, and the candidate that waits."""
     slug = category_of(service, category).slug
     return VersionList(items=[_shape(one) for one in versions(service.project, slug)])
+
+
+class Accepted(Shape):
+    version: str
+    changed: bool = Field(description="False if it was published already.")
+
+
+@router.post("/categories/{category}/publications/{version}/accept")
+def accept_candidate(service: Shared, category: Slug, version: Annotated[str, Path(max_length=80)]) -> Accepted:
+    """Publish the result that the guard held back, unchanged, here and at every outlet."""
+    done = accept(service.project, category_of(service, category).slug, version)
+    return Accepted(version=done.version, changed=done.changed)
 
 
 @router.get("/categories/{category}/compare")

@@ -1,7 +1,7 @@
 // @ts-check
 // Runs: starting one, and following it as it goes.
 
-import { alertOf, api, category, onRefresh, Refused, toast } from "./common.js";
+import { alertOf, api, base, category, onRefresh, Refused, toast } from "./common.js";
 import { showAgain } from "./lists.js";
 import { followRun, trouble } from "./run_progress.js";
 import { t } from "./words.js";
@@ -18,6 +18,17 @@ button?.addEventListener("click", async () => {
   } catch (error) { alertOf(error); }
 });
 cancel?.addEventListener("click", () => { if (running) api(`/api/v1/runs/${running}/cancel`, { method: "POST" }).catch(alertOf); });
+
+document.addEventListener("click", async (event) => {
+  const accept = event.target instanceof Element ? event.target.closest("#accept") : null;
+  if (!(accept instanceof HTMLButtonElement)) return;
+  accept.disabled = true;
+  try {
+    await api(`${base}/publications/${encodeURIComponent(accept.dataset.version ?? "")}/accept`, { method: "POST" });
+    toast(t("Published."));
+  } catch (error) { alertOf(error); }
+  await showAgain();
+});
 
 /** @param {string} id */
 async function follow(id) {
