@@ -1,6 +1,7 @@
 """The kept publications of a category, accepting one that waits, and two of them side by side.
 
-What belongs here: HTTP. Not here: accepting (`steps/published_sets.py`), comparing (`steps/comparison.py`), the page (`page/compare.py`).
+What belongs here: HTTP. Not here: accepting (`steps/published_sets.py`), comparing (`steps/comparison.py`), the page
+(`page/compare.py`).
 """
 
 from typing import Annotated, Any
