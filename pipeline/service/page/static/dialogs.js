@@ -107,7 +107,7 @@ export async function pickCluster(title, without = [], orNew = false) {
     showName(called, one);
     text.append(called, made("small", one.name ? manyUnits(one.size) : t("{images}, unnamed", { images: manyUnits(one.size) })));
     button.append(image, text);
-    button.addEventListener("click", () => { chosen = { id: one.id, name: called.textContent ?? one.id, unnamed: !one.name }; dialog.close("ok"); });
+    button.addEventListener("click", () => { chosen = { id: one.id, name: one.name ?? one.id, unnamed: !one.name }; dialog.close("ok"); });
     item.append(button);
     return item;
   };
@@ -143,5 +143,6 @@ export async function pickCluster(title, without = [], orNew = false) {
   input.removeEventListener("input", search);
   dialog.removeEventListener("keydown", onKey);
   asking?.abort();
-  return chosen;
+  const found = /** @type {ClusterChoice | null} */ (chosen);
+  return found?.unnamed && found.id ? { ...found, name: await calledNow({ id: found.id }) } : found;
 }
