@@ -1,7 +1,7 @@
 // @ts-check
 // The wall: naming in place, merging, reviewing, hiding.
 
-import { alertOf, decide, done, keys, onRefresh, readOnly, slug } from "./common.js";
+import { alertOf, decide, done, keys, onRefresh, readOnly } from "./common.js";
 import { write } from "./conflicts.js";
 import { currentItem, filtersAct, focusItem, items, list, showAgain, step } from "./lists.js";
 import { mergeInto, mergeThem } from "./merge.js";
