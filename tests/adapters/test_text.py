@@ -49,8 +49,8 @@ def test_words_become_the_models_own_text_vectors(tmp_path: Path) -> None:
     assert np.allclose(Encoders(Project(settings)).text("a red cap"), found[1], atol=1e-5)
 
 
-def test_an_encoder_that_cannot_read_says_which_can() -> None:
-    with pytest.raises(EncoderError, match="open_clip"):
+def test_an_encoder_that_cannot_read_is_told_with_the_command_that_brings_one() -> None:
+    with pytest.raises(EncoderError, match=r"image-cluster run --encoder open_clip:ViT-B-32/laion2b_s34b_b79k"):
         open_text_encoder("packaged:efficientnet_lite0")
 
 

@@ -17,6 +17,7 @@ from pipeline.errors import EncoderError
 from pipeline.runtime.torch_threads import is_installed
 
 TEXT_FAMILIES = ("open_clip",)
+READING = "open_clip:ViT-B-32/laion2b_s34b_b79k"  # the smallest one that is recommended
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 INSTALL = "Install it with `pip install 'image-cluster[transformers]'`."
 
@@ -45,7 +46,10 @@ def open_text_encoder(spec: str) -> TextEncoder:
     """The text tower of an encoder. Raises `EncoderError` if it has none, or its weights are unavailable."""
     parsed = parse_spec(spec)
     if parsed.family not in TEXT_FAMILIES:
-        raise EncoderError(f"{spec} has no text encoder. These have one: {', '.join(TEXT_FAMILIES)}.")
+        raise EncoderError(
+            f"{spec} has no text encoder, so it cannot search by words. This brings one that reads (it needs "
+            f"'image-cluster[torch]' and embeds every image again): image-cluster run --encoder {READING}"
+        )
     need_torch(spec, "open_clip")
     import open_clip
 
