@@ -3,11 +3,12 @@
 What belongs here: which files of a category may hold boxes, and reading them. Not here: their formats and matching
 (`stages/objects/annotations.py`), which boxes count (`stages/objects/boxes.py`).
 
-Files are looked for in the category's folder, at the top of the bucket, and in its top folder `annotations`.
+Files are looked for in the category's folder, at the top of the bucket, and in its top folders `annotations` and
+`labels`, whatever their case.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -20,10 +21,12 @@ from pipeline.stages.manifest.keys import extension_of, folder_of, skipped_part
 from pipeline.stages.objects.annotations import (
     CLASS_NAMES,
     ENDINGS,
+    NO_NAMES,
     Format,
     Images,
     Picture,
     class_names,
+    holds_boxes,
     number,
     other_picture,
     parse,
@@ -33,19 +36,22 @@ from pipeline.steps.listing import bucket_entries
 from pipeline.steps.project import Project
 from pipeline.steps.reading import read_objects
 from pipeline.storage.artifacts import digest
+from pipeline.storage.categories import read_slugs
 
 FAMILY = "annotations"
-TOP_FOLDER = "annotations/"
 FORMATS = ("coco", "yolo", "voc", "manifest")
 
 
 @dataclass
 class Annotated:
-    """The boxes by the key of their image, files that cannot be used with the reason, and how many files were read."""
+    """The boxes by the key of their image, files that cannot be used with the reason, how many files were read, and how
+    many images that are not here they have boxes of."""
 
     found: dict[str, list[Found]] = field(default_factory=dict[str, list[Found]])
     bad_files: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     files: int = 0
+    not_here: int = 0
+    not_here_example: str = ""
 
 
 def wanted_format(detector: str) -> str | None:
@@ -98,10 +104,12 @@ def box_files(project: Project, slug: str, form: str | None) -> BoxFiles:
 
 
 def _listed(project: Project, category: str) -> Iterator[ObjectInfo]:
+    whole = project.settings.source.categories == "single"
     folder = folder_of(category, project.settings.source.categories)
-    pages = [project.bucket.pages(recursive=project.settings.source.categories == "single")]
-    if folder is not None:
-        pages += [project.bucket.pages(f"{folder}/"), project.bucket.pages(TOP_FOLDER)]
+    pages = [project.bucket.pages(recursive=whole)]
+    if not whole:
+        beside = [name for name in project.bucket.folders() if holds_boxes(name)]
+        pages += [project.bucket.pages(f"{name}/") for name in {folder, *beside} if name is not None]
     for listing in pages:
         for page in listing:
             yield from page
@@ -113,15 +121,16 @@ def _manifest_boxes(project: Project, category: str) -> Iterator[tuple[str, Any]
             yield from ((key, entry.boxes) for _, key, _, _ in entry_objects(entry))
 
 
-def read_boxes(project: Project, source: BoxFiles, images: pl.DataFrame, form: str | None) -> Annotated:
-    """The boxes of these images (`IMAGES_SCHEMA`). Files are parsed one after the other.
+def read_boxes(project: Project, slug: str, source: BoxFiles, images: pl.DataFrame, form: str | None) -> Annotated:
+    """The boxes of a category's images (`IMAGES_SCHEMA`). Files are parsed one after the other.
 
     Raises `BucketError`, `BucketUnreachableError`.
     """
     result, found = Annotated(), defaultdict[str, list[Found]](list)
     usable = images.filter(pl.col("status") == "ok")
     sizes = {key: (width, height) for key, width, height in usable.select("key", "width", "height").iter_rows()}
-    lookup, names = Images(sizes), dict[str, list[str]]()
+    others = [name for name in read_slugs(project.layout).values() if name != project.category_of(slug)]
+    lookup, names = Images(images["key"], others), dict[str, dict[int, str]]()
     keys = [info.key for info in source.files]
     order = sorted(keys, key=lambda key: (key.rpartition("/")[2] not in CLASS_NAMES, key))
     for done, (key, data) in enumerate(read_objects(project.bucket, order), start=1):
@@ -129,7 +138,10 @@ def read_boxes(project: Project, source: BoxFiles, images: pl.DataFrame, form: s
             result.bad_files.append((key, f"it could not be read: {data}"))
             continue
         if key.rpartition("/")[2] in CLASS_NAMES:
-            names[key.rpartition("/")[0]] = class_names(data, key)
+            try:
+                names[key.rpartition("/")[0]] = class_names(data, key)
+            except ValueError as error:
+                result.bad_files.append((key, f"its names of classes cannot be read: {error}"))
             continue
         _add_file(result, found, lookup, sizes, key, data, _nearest(names, key), strict=form is not None)
         project.talk.progress("boxes", done, len(keys))
@@ -140,14 +152,14 @@ def read_boxes(project: Project, source: BoxFiles, images: pl.DataFrame, form: s
     return result
 
 
-def _nearest(names: dict[str, list[str]], key: str) -> Sequence[str]:
+def _nearest(names: dict[str, dict[int, str]], key: str) -> Mapping[int, str]:
     """The class names in a file's folder or the nearest above it."""
     folder = key
     while folder:
         folder = folder.rpartition("/")[0]
         if folder in names:
             return names[folder]
-    return ()
+    return NO_NAMES
 
 
 def _add_file(
@@ -157,7 +169,7 @@ def _add_file(
     sizes: dict[str, tuple[int, int]],
     key: str,
     data: bytes,
-    names: Sequence[str],
+    names: Mapping[int, str],
     *,
     strict: bool,
 ) -> None:
@@ -176,11 +188,14 @@ def _add_file(
         images = lookup.named(picture.name)
         if len(images) > 1 and picture.found:
             result.bad_files.append((key, f"{picture.name!r} may be {len(images)} images, the first {images[0]}"))
-        elif images:
+        elif images and images[0] in sizes:
             width, height = sizes[images[0]]
             found[images[0]] += _of_image(picture, other_picture(picture.size, width, height))
         elif not picture.name:
             result.bad_files.append((key, picture.found[0].problem))
+        elif not images and picture.found:
+            result.not_here += 1
+            result.not_here_example = result.not_here_example or picture.name
 
 
 def _of_image(picture: Picture, problem: str) -> list[Found]:

@@ -28,7 +28,7 @@ class BoxSource:
     def read(self, project: Project, slug: str, images: pl.DataFrame) -> Annotated:
         """The boxes of these images (`IMAGES_SCHEMA`). Raises what reading and detecting raise."""
         if self.files is not None:
-            return read_boxes(project, self.files, images, self.form)
+            return read_boxes(project, slug, self.files, images, self.form)
         return Annotated(detect_objects(project, slug, images, self.fingerprint))
 
 

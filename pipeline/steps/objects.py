@@ -25,7 +25,7 @@ from pipeline.steps.project import Project, Report, timed
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.vector_names import with_names
 
-CODE = 2  # increase when the same inputs give other objects
+CODE = 3  # increase when the same inputs give other objects
 CHOOSING = {"min_score", "labels", "max_per_image", "min_side", "nms", "detector"}  # settings that change the tables
 Tables = dict[str, tuple[pl.DataFrame, pl.Schema]]
 
@@ -101,7 +101,7 @@ def _update(
         store_embeddings(project, slug, usable, named, done.embedded, done.seconds, embeddings)
         crops = tables["known"][0].filter(pl.col("here"))["crop"].rename("content_hash")
         parts = project.vectors(fingerprint).holding(crops)
-    _require_object(project, units, boxes.files, report.category)
+    _require_object(project, units, boxes, report.category)
     whole = not done.failed and not (tables["objects"][0]["status"] == UNREAD).any()
     recorded = {
         "seen": seen if whole else None,
@@ -177,11 +177,17 @@ def _report_again(project: Project, current: Artifact, fingerprint: str, report:
         embeddings.path = project.layout.vectors(fingerprint)
 
 
-def _require_object(project: Project, units: pl.DataFrame, files: int, category: str) -> None:
+def _require_object(project: Project, units: pl.DataFrame, boxes: Annotated, category: str) -> None:
     if not units.height or (units["status"] == "ok").any():
         return
     first = units.row(0, named=True)
-    read = f"{files:,} files of boxes were read" if files else "no file of boxes was found"
+    read = f"{boxes.files:,} files of boxes were read" if boxes.files else "no file of boxes was found"
+    if boxes.not_here:
+        read += f", with boxes of {boxes.not_here:,} images that are not here, such as {boxes.not_here_example!r}"
+    if boxes.bad_files:
+        read += (
+            f"; {len(boxes.bad_files):,} cannot be used, the first is {boxes.bad_files[0][0]}: {boxes.bad_files[0][1]}"
+        )
     if uses_model(project.settings.objects.detector):
         read = "the detector looked at each"
     raise AllImagesRejectedError(

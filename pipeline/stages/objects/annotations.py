@@ -24,6 +24,8 @@ from pipeline.stages.objects.boxes import Box, Found, bad
 Format = Literal["coco", "yolo", "voc"]
 ENDINGS: dict[str, Format] = {"json": "coco", "txt": "yolo", "xml": "voc"}
 CLASS_NAMES = ("classes.txt", "obj.names", "_darknet.labels", "data.yaml", "dataset.yaml")  # of YOLO's numbers
+NO_NAMES: Mapping[int, str] = {}
+MOST_DIGITS = 9  # of a class's number
 MOST_ASPECT = 0.02  # least difference of aspect at which a file is about another picture
 _VARIANT = re.compile(r"-(\d+w|original)$")
 _NO_SIZE = "the file does not give the size of the image, so its pixels mean nothing"
@@ -31,8 +33,8 @@ _NO_SIZE = "the file does not give the size of the image, so its pixels mean not
 
 @dataclass(frozen=True)
 class Picture:
-    """The boxes of one image as a file has them, normalised. `name` is a path without its extension; `size` is the
-    width and height that the file gives, None if it needs none."""
+    """The boxes of one image as a file has them, normalised. `name` is the path of the image, or of the file of its
+    own; `size` is the width and height that the file gives, None if it needs none."""
 
     name: str
     found: tuple[Found, ...]
@@ -40,47 +42,60 @@ class Picture:
     source: str = ""
 
 
-def parse(data: bytes, key: str, form: Format, names: Sequence[str] = ()) -> list[Picture] | None:
-    """The pictures of one file; None if it is no file of this format. `names` are those of YOLO's classes.
+def parse(data: bytes, key: str, form: Format, names: Mapping[int, str] = NO_NAMES) -> list[Picture] | None:
+    """The pictures of one file; None if it is no file of this format. `names` are those of YOLO's classes by number.
 
     Raises `ValueError` if the file is of this format and damaged.
     """
     match form:
         case "coco":
-            pictures = _coco(data)
+            pictures = _coco(data, key.rpartition("/")[0])
         case "yolo":
             pictures = _yolo(data, key, names)
         case "voc":
             pictures = _voc(data, key)
-    if pictures is None:
-        return None
-    return [replace(one, source=key, found=tuple(replace(f, source=key) for f in one.found)) for one in pictures]
+    for place, one in enumerate(pictures or ()):  # in place: a large file is not held twice
+        pictures[place] = replace(one, source=key, found=tuple(replace(item, source=key) for item in one.found))
+    return pictures
 
 
-def class_names(data: bytes, key: str) -> list[str]:
-    """The names of YOLO's classes, from a list of lines or from data.yaml; empty if there are none."""
-    text = data.decode("utf-8", "replace")
+def class_names(data: bytes, key: str) -> dict[int, str]:
+    """The names of YOLO's classes by number, from a list of lines or from data.yaml; empty if there are none.
+
+    Raises `ValueError` if there are names that cannot be read.
+    """
+    text = data.decode("utf-8-sig", "replace")
     if not key.endswith((".yaml", ".yml")):
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        return dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
     import yaml
 
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return []
+    except yaml.YAMLError as error:
+        raise ValueError(f"it is no YAML: {' '.join(str(error).split())}") from error
     names: Any = cast("dict[str, Any]", document).get("names") if isinstance(document, dict) else None
-    if isinstance(names, dict):
-        numbered = {int(number): str(name) for number, name in cast("dict[Any, Any]", names).items()}
-        return [numbered.get(number, str(number)) for number in range(max(numbered, default=-1) + 1)]
-    return [str(name) for name in cast("list[Any]", names)] if isinstance(names, list) else []
+    if isinstance(names, list):
+        return dict(enumerate(map(str, cast("list[Any]", names))))
+    if not isinstance(names, dict):
+        return {}
+    numbered = {str(number): str(name) for number, name in cast("dict[Any, Any]", names).items()}
+    if not all(number.isdecimal() and len(number) <= MOST_DIGITS for number in numbered):
+        raise ValueError("its `names` are neither a list nor `number: name`")
+    return {int(number): name for number, name in numbered.items()}
 
 
 class Images:
-    """Finds the image that a file names: by its whole path, or by the end of it, with or without the width's suffix."""
+    """Finds the image that a file names: by its whole path, or by the end of it, with or without the width's suffix.
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    A path through a folder of other images is about one of these: `labels/train/1.txt` is not about `images/val/1.jpg`.
+    `elsewhere` are further folders with other images.
+    """
+
+    def __init__(self, keys: Iterable[str], elsewhere: Iterable[str] = ()) -> None:
         self._ends: defaultdict[str, set[str]] = defaultdict(set)
+        self._folders = {part for folder in elsewhere for part in folder.split("/")}
         for key in keys:
+            self._folders.update(key.split("/")[:-1])
             for name in {without_extension(key), _VARIANT.sub("", without_extension(key))}:
                 parts = name.split("/")
                 for start in range(len(parts)):
@@ -90,10 +105,18 @@ class Images:
         """The keys that fit best: none, one, or several if the name does not tell them apart."""
         parts = name.replace("\\", "/").strip("/").split("/")
         for start in range(len(parts)):
-            keys = self._ends.get("/".join(parts[start:]))
+            end = "/".join(parts[start:])
+            keys = self._ends.get(end) or self._ends.get(without_extension(end))
             if keys:
-                return sorted(keys)
+                others = {part for part in parts[:start] if part in self._folders and not holds_boxes(part)}
+                fitting = sorted(key for key in keys if others.issubset(key.split("/")))
+                return [key for key in fitting if key.endswith(f"/{parts[-1]}") or key == parts[-1]] or fitting
         return []
+
+
+def holds_boxes(folder: str) -> bool:
+    """Whether a folder of this name holds files of boxes about images that lie elsewhere."""
+    return folder.casefold() in ("annotations", "labels")
 
 
 def without_extension(key: str) -> str:
@@ -119,7 +142,7 @@ def number(value: Any) -> float | None:
         return None
 
 
-def _coco(data: bytes) -> list[Picture] | None:
+def _coco(data: bytes, folder: str) -> list[Picture] | None:
     if b'"annotations"' not in data:
         return None
     try:
@@ -132,22 +155,28 @@ def _coco(data: bytes) -> list[Picture] | None:
     listed, annotations = values.get("images"), values.get("annotations")
     if not isinstance(listed, list) or not isinstance(annotations, list):
         return None
-    names = {row.get("id"): str(row.get("name", row.get("id"))) for row in _rows(values.get("categories"))}
-    images = {row.get("id"): row for row in _rows(listed)}
-    found: defaultdict[Any, list[Found]] = defaultdict(list)
+    names = {_id(row.get("id")): str(row.get("name", row.get("id"))) for row in _rows(values.get("categories"))}
+    images = {_id(row.get("id")): row for row in _rows(listed)}
+    found: defaultdict[str, list[Found]] = defaultdict(list)
     for row in _rows(annotations):
-        found[row.get("image_id")].append(_coco_box(row, images.get(row.get("image_id")), names))
+        image = _id(row.get("image_id"))
+        found[image].append(_coco_box(row, images.get(image), names))
     strangers = [item for image, items in found.items() if image not in images for item in items]
     pictures = [
-        Picture(without_extension(str(row.get("file_name", ""))), tuple(found[image]), _size(row))
+        Picture(f"{folder}/{row.get('file_name', '')}", tuple(found[image]), _size(row))
         for image, row in images.items()
     ]
     return [*pictures, *([Picture("", tuple(strangers))] if strangers else [])]
 
 
-def _coco_box(row: Mapping[str, Any], image: Mapping[str, Any] | None, names: Mapping[Any, str]) -> Found:
+def _id(value: Any) -> str:
+    """An id as text: tools write the same one as 7, 7.0 and "7"."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _coco_box(row: Mapping[str, Any], image: Mapping[str, Any] | None, names: Mapping[str, str]) -> Found:
     category = row.get("category_id")
-    label = names.get(category) or ("" if category is None else str(category))
+    label = names.get(_id(category)) or ("" if category is None else str(category))
     where = f"annotation {row.get('id')}"
     if image is None:
         return bad(f"{where} is about image {row.get('image_id')}, which the file does not list", label=label)
@@ -190,23 +219,22 @@ def _rows(value: Any) -> list[dict[str, Any]]:
     return [cast("dict[str, Any]", row) for row in entries if isinstance(row, dict)]
 
 
-def _yolo(data: bytes, key: str, names: Sequence[str]) -> list[Picture] | None:
-    lines = [
-        (n, line.split()) for n, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1) if line.strip()
-    ]
+def _yolo(data: bytes, key: str, names: Mapping[int, str]) -> list[Picture] | None:
+    text = data.decode("utf-8-sig", "replace")
+    lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     found = [_yolo_line(n, cells, names) for n, cells in lines]
     if found and all(item.status != "ok" for item in found):
         return None  # a caption, a licence, a readme
-    return [Picture(without_extension(key), tuple(found))]
+    return [Picture(key, tuple(found))]
 
 
-def _yolo_line(line: int, cells: Sequence[str], names: Sequence[str]) -> Found:
+def _yolo_line(line: int, cells: Sequence[str], names: Mapping[int, str]) -> Found:
     """One line: class, centre, width and height, and perhaps a score; or class and the corners of a polygon."""
     values = [number(cell) for cell in cells]
-    if None in values or len(values) < 5 or not cells[0].isdigit():
+    if None in values or len(values) < 5 or not (cells[0].isdecimal() and len(cells[0]) <= MOST_DIGITS):
         return bad(f"line {line} is not `class x y width height`")
-    kind, *rest = cast("list[float]", values)
-    label = names[int(kind)] if int(kind) < len(names) else str(int(kind))
+    kind, rest = int(cells[0]), cast("list[float]", values[1:])
+    label = names.get(kind, str(kind))
     if len(rest) >= 6 and len(rest) % 2 == 0:
         xs, ys = rest[0::2], rest[1::2]
         return Found(Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)), label)
@@ -229,7 +257,7 @@ def _voc(data: bytes, key: str) -> list[Picture] | None:
         return None
     size = _size({name: root.findtext(f"size/{name}") for name in ("width", "height")})
     found = [_voc_box(position, one, size) for position, one in enumerate(root.iter("object"), 1)]
-    return [Picture(without_extension(key), tuple(found), size)]
+    return [Picture(key, tuple(found), size)]
 
 
 def _voc_box(position: int, row: ET.Element, size: tuple[int, int] | None) -> Found:

@@ -10,7 +10,7 @@ from pipeline.stages.objects.boxes import Found
 
 
 def found(data: str, key: str, form: Format, names: tuple[str, ...] = ()) -> tuple[Found, ...]:
-    pictures = parse(data.encode(), key, form, names)
+    pictures = parse(data.encode(), key, form, dict(enumerate(names)))
     assert pictures is not None
     return tuple(item for picture in pictures for item in picture.found)
 
@@ -41,10 +41,14 @@ def test_the_same_box_in_three_formats_is_the_same_box() -> None:
     assert [item.source for item in boxes] == ["x.json", "de/a.xml", "de/a.txt"]
 
 
-def test_pictures_are_named_without_their_ending() -> None:
-    for data, key, form in ((json.dumps(coco()), "x.json", "coco"), (VOC, "de/a.xml", "voc"), ("", "de/a.txt", "yolo")):
-        (picture,) = parse(data.encode(), key, form) or []  # pyright: ignore[reportArgumentType]
-        assert picture.name == "de/a"
+def test_pictures_are_named_by_their_path_from_the_file_that_is_about_them() -> None:
+    def name(data: str, key: str, form: Format) -> str:
+        (picture,) = parse(data.encode(), key, form) or []
+        return picture.name
+
+    assert name(json.dumps(coco()), "posts/x.json", "coco") == "posts/de/a.jpg"
+    assert name(VOC, "de/a.xml", "voc") == "de/a.xml"
+    assert name("", "de/a.txt", "yolo") == "de/a.txt"
 
 
 def test_yolo_has_scores_polygons_and_numbers_without_names() -> None:
@@ -116,10 +120,38 @@ def test_damaged_files_are_errors_with_the_reason(data: str, form: Format, words
 
 
 def test_names_of_classes_come_from_lists_and_from_data_yaml() -> None:
-    assert class_names(b"post\nsign\n", "classes.txt") == ["post", "sign"]
-    assert class_names(b"names: [post, sign]", "data.yaml") == ["post", "sign"]
-    assert class_names(b"names: {1: sign, 0: post}", "data.yaml") == ["post", "sign"]
-    assert class_names(b"names: [", "data.yaml") == class_names(b"- 1", "data.yaml") == []
+    names = {0: "post", 1: "sign"}
+    assert class_names(b"post\nsign\n", "classes.txt") == class_names(b"\xef\xbb\xbfpost\nsign", "classes.txt") == names
+    assert class_names(b"names: [post, sign]", "data.yaml") == names
+    assert class_names(b"names: {1: sign, 0: post}", "data.yaml") == names
+    assert class_names(b"names: {'7': post}", "data.yaml") == {7: "post"}
+    assert class_names(b"- 1", "data.yaml") == class_names(b"nc: 2", "data.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"names: [", "no YAML"), (b"names: {post: 0}", "neither a list"), (b"names: {-1: a}", "neither a list")],
+)
+def test_names_of_classes_that_cannot_be_read_are_an_error(data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        class_names(data, "data.yaml")
+
+
+def test_a_text_that_a_windows_editor_saved_is_read_from_its_first_line() -> None:
+    (item,) = found("\ufeff0 0.2 0.35 0.2 0.5", "de/a.txt", "yolo")
+    assert item.box == pytest.approx((0.1, 0.1, 0.2, 0.5))
+
+
+def test_ids_of_coco_are_the_same_as_numbers_and_as_texts_and_no_id_stops_a_file() -> None:
+    rows = [{"id": n, "image_id": image, "category_id": kind, "bbox": [20, 10, 40, 50]}
+            for n, (image, kind) in enumerate([("1", 3.0), (1.0, "3"), ([1], {})])]  # fmt: skip
+    pictures = parse(json.dumps(coco(annotations=rows)).encode(), "x.json", "coco") or []
+    assert [[item.label for item in picture.found] for picture in pictures] == [["post", "post"], ["{}"]]
+    assert pictures[1].found[0].problem == "annotation 2 is about image [1], which the file does not list"
+
+
+def test_a_class_with_more_digits_than_any_class_is_no_class() -> None:
+    assert parse(b"9" * 400 + b" 0.5 0.5 0.2 0.2", "a.txt", "yolo") is None
 
 
 def test_images_are_found_by_path_by_its_end_and_without_the_width() -> None:
@@ -129,6 +161,30 @@ def test_images_are_found_by_path_by_its_end_and_without_the_width() -> None:
     assert images.named("C:\\data\\at\\b") == ["posts/at/b.png"]
     assert images.named("b") == ["posts/at/b.png", "posts/de/b.png"]
     assert images.named("c") == images.named("") == []
+
+
+def test_a_path_through_a_folder_of_other_images_is_not_about_an_image_of_the_same_name_elsewhere() -> None:
+    images = Images(["images/train/1.jpg", "images/train/2.jpg", "images/val/1.jpg", "images/val/3.jpg"], ["cars"])
+    assert images.named("labels/train/1.txt") == ["images/train/1.jpg"]
+    assert images.named("labels/train/3.txt") == images.named("labels/val/2.txt") == images.named("cars/2.jpg") == []
+    assert images.named("labels/2.txt") == images.named("images/2.jpg") == ["images/train/2.jpg"]
+    assert images.named("annotations/1.xml") == ["images/train/1.jpg", "images/val/1.jpg"]
+
+
+def test_equal_names_in_the_folders_of_a_split_are_told_apart() -> None:
+    images = Images(
+        ["train/images/1.jpg", "valid/images/1.jpg", "voc/2007/JPEGImages/1.jpg", "voc/2012/JPEGImages/1.jpg"]
+    )
+    assert images.named("valid/labels/1.txt") == ["valid/images/1.jpg"]
+    assert images.named("voc/2012/Annotations/1.xml") == ["voc/2012/JPEGImages/1.jpg"]
+
+
+def test_images_whose_names_differ_by_their_ending_are_told_apart_by_it() -> None:
+    images = Images(["a/1.jpg", "a/1.png", "a/frame.0001.jpg", "a/frame.jpg", "labels/1_drawn.png"])
+    assert images.named("a/1.png") == ["a/1.png"]
+    assert images.named("a/1.txt") == ["a/1.jpg", "a/1.png"]
+    assert images.named("frame.0001") == images.named("frame.0001.txt") == ["a/frame.0001.jpg"]
+    assert images.named("labels/frame.txt") == ["a/frame.jpg"]
 
 
 def test_a_file_about_another_shape_is_not_about_this_image() -> None:
