@@ -10,7 +10,6 @@ Sources: https://cocodataset.org/#format-data, https://docs.ultralytics.com/data
 http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html.
 """
 
-import json
 import math
 import re
 from collections import defaultdict
@@ -20,6 +19,7 @@ from typing import Any, Literal, cast
 from xml.etree import ElementTree as ET
 
 from pipeline.stages.objects.boxes import Box, Found, bad
+from pipeline.stages.objects.json_lists import elements
 
 Format = Literal["coco", "yolo", "voc"]
 ENDINGS: dict[str, Format] = {"json": "coco", "txt": "yolo", "xml": "voc"}
@@ -54,7 +54,9 @@ def parse(data: bytes, key: str, form: Format, names: Mapping[int, str] = NO_NAM
             pictures = _yolo(data, key, names)
         case "voc":
             pictures = _voc(data, key)
-    for place, one in enumerate(pictures or ()):  # in place: a large file is not held twice
+    if pictures is None:
+        return None
+    for place, one in enumerate(pictures):  # in place: a large file is not held twice
         pictures[place] = replace(one, source=key, found=tuple(replace(item, source=key) for item in one.found))
     return pictures
 
@@ -143,30 +145,43 @@ def number(value: Any) -> float | None:
 
 
 def _coco(data: bytes, folder: str) -> list[Picture] | None:
+    """Reads the document twice, because boxes may come before the sizes of their images, and holds little of it."""
     if b'"annotations"' not in data:
         return None
+    text = data.decode("utf-8-sig")
     try:
-        document = json.loads(data)
+        images, names, lists = _coco_images(text)
+        if not {"images", "annotations"} <= lists:
+            return None
+        found: defaultdict[str, list[Found]] = defaultdict(list)
+        for name, row in elements(text):
+            if name == "annotations" and isinstance(row, dict):
+                annotation = cast("dict[str, Any]", row)
+                image = _id(annotation.get("image_id"))
+                found[image].append(_coco_box(annotation, images.get(image), names))
     except RecursionError as error:
         raise ValueError("its JSON is nested too deeply") from error
-    if not isinstance(document, dict):
-        return None
-    values = cast("dict[str, Any]", document)
-    listed, annotations = values.get("images"), values.get("annotations")
-    if not isinstance(listed, list) or not isinstance(annotations, list):
-        return None
-    names = {_id(row.get("id")): str(row.get("name", row.get("id"))) for row in _rows(values.get("categories"))}
-    images = {_id(row.get("id")): row for row in _rows(listed)}
-    found: defaultdict[str, list[Found]] = defaultdict(list)
-    for row in _rows(annotations):
-        image = _id(row.get("image_id"))
-        found[image].append(_coco_box(row, images.get(image), names))
     strangers = [item for image, items in found.items() if image not in images for item in items]
     pictures = [
-        Picture(f"{folder}/{row.get('file_name', '')}", tuple(found[image]), _size(row))
+        Picture(f"{folder}/{row.get('file_name', '')}", tuple(found.pop(image, ())), _size(row))
         for image, row in images.items()
     ]
     return [*pictures, *([Picture("", tuple(strangers))] if strangers else [])]
+
+
+def _coco_images(text: str) -> tuple[dict[str, dict[str, Any]], dict[str, str], set[str]]:
+    """The images and the names of the categories, by id, and which lists there are."""
+    images, names, lists = dict[str, dict[str, Any]](), dict[str, str](), set[str]()
+    for name, value in elements(text):
+        lists.add(name)
+        if name not in ("images", "categories") or not isinstance(value, dict):
+            continue
+        row = cast("dict[str, Any]", value)
+        if name == "images":
+            images[_id(row.get("id"))] = row
+        else:
+            names[_id(row.get("id"))] = str(row.get("name", row.get("id")))
+    return images, names, lists
 
 
 def _id(value: Any) -> str:
@@ -212,11 +227,6 @@ def _size(row: Mapping[str, Any]) -> tuple[int, int] | None:
     if width is None or height is None or not (1 <= width < math.inf and 1 <= height < math.inf):
         return None
     return int(width), int(height)
-
-
-def _rows(value: Any) -> list[dict[str, Any]]:
-    entries = cast("list[Any]", value) if isinstance(value, list) else []
-    return [cast("dict[str, Any]", row) for row in entries if isinstance(row, dict)]
 
 
 def _yolo(data: bytes, key: str, names: Mapping[int, str]) -> list[Picture] | None:
