@@ -1,5 +1,6 @@
 """Detectors in ONNX files: small ones that the tests make, whose boxes are known, run by OpenVINO."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,16 @@ CARD: dict[str, Any] = {"decoder": "yolo", "labels": ["post", "sign"]}
 
 
 def file(
-    path: Path, card: dict[str, Any], *outputs: np.ndarray, channel: int = 0, seen: tuple[int, ...] | None = None
+    path: Path,
+    card: dict[str, Any],
+    *outputs: np.ndarray,
+    channel: int = 0,
+    seen: tuple[int, ...] | None = None,
+    shape: tuple[int | str, ...] = (1, 3, SIDE, SIDE),
+    further: tuple[str, ...] = (),
 ) -> Path:
-    """A model with these outputs, and its card. At the place `seen` of the first, the mean of a channel is added."""
+    """A model with these outputs, and its card. At the place `seen` of the first, the mean of a channel is added.
+    `shape` is that of its picture, `further` its other inputs."""
     constants = [numpy_helper.from_array(np.array([channel], np.int64), "channel"),
                  numpy_helper.from_array(np.array([1, 2, 3], np.int64), "axes")]  # fmt: skip
     nodes = [helper.make_node("Gather", ["images", "channel"], ["one"], axis=1),
@@ -39,8 +47,9 @@ def file(
         nodes += [helper.make_node("Mul", [f"where{number}", "mean"], [f"scaled{number}"]),
                   helper.make_node("Add", [f"constant{number}", f"scaled{number}"], [f"output{number}"])]  # fmt: skip
         named.append(helper.make_tensor_value_info(f"output{number}", TensorProto.FLOAT, output.shape))
-    picture = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
-    graph = helper.make_graph(nodes, "detector", [picture], named, constants)
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)]
+    inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in further]
+    graph = helper.make_graph(nodes, "detector", inputs, named, constants)
     save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     path.with_suffix(".yaml").write_text(yaml.safe_dump({"size": [SIDE, SIDE], **card}), encoding="utf-8")
     return path
@@ -165,8 +174,38 @@ def test_a_file_without_a_usable_card_is_refused_with_an_example_of_one(tmp_path
         found(tmp_path / "gone.onnx")
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (1, SIDE, SIDE, 3), (1, 1, SIDE, SIDE)])
+def test_a_card_of_another_size_or_layout_than_the_file_is_refused_with_both(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    path = file(tmp_path / "m.onnx", CARD, YOLO_8, shape=shape)
+    told = f"takes an input of [{','.join(map(str, shape))}], and its card says 64 x 64, which is [1,3,64,64]"
+    with pytest.raises(DetectorError, match=re.escape(told)):
+        found(path)
+
+
+def test_a_file_for_any_size_takes_that_of_its_card(tmp_path: Path) -> None:
+    path = file(tmp_path / "m.onnx", CARD, YOLO_8, shape=("batch", 3, "height", "width"))
+    assert read(found(path)) == IN_WIDE
+
+
+def test_a_file_that_asks_for_more_than_a_picture_is_refused_with_the_names(tmp_path: Path) -> None:
+    path = file(tmp_path / "m.onnx", CARD, YOLO_8, further=("orig_target_sizes",))
+    with pytest.raises(
+        DetectorError, match=re.escape("has 2 inputs (images, orig_target_sizes), and only the picture")
+    ):
+        found(path)
+
+
+def test_a_card_with_a_wrong_field_says_which_and_what_it_may_be(tmp_path: Path) -> None:
+    path = file(tmp_path / "m.onnx", {**CARD, "decoder": "ssd"}, YOLO_8)
+    with pytest.raises(DetectorError, match="decoder: Input should be 'yolo', 'nanodet' or 'detr'") as error:
+        found(path)
+    assert "pydantic" not in str(error.value)
+
+
 def test_a_file_that_is_no_model_is_refused_with_the_reason(tmp_path: Path) -> None:
     path = file(tmp_path / "m.onnx", CARD, YOLO_8)
     path.write_bytes(b"no model")
-    with pytest.raises(DetectorError, match="cannot be run"):
+    with pytest.raises(DetectorError, match="cannot be read as a model"):
         found(path)

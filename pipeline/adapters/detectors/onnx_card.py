@@ -7,7 +7,7 @@ What belongs here: the card and reading it. Not here: running the model (`onnx_f
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from pipeline.errors import DetectorError
 
@@ -55,5 +55,11 @@ def read_card(spec: str, model: Path) -> Card:
     try:
         return Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValueError, OSError) as error:
-        detail = " ".join(str(error).split())[:300]
+        detail = " ".join(_problem(error).split())[:300]
         raise DetectorError(f"The card {path} cannot be used: {detail}\nA card looks like this:\n{EXAMPLE}") from error
+
+
+def _problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return ". ".join(f"{'.'.join(map(str, one['loc'])) or 'the card'}: {one['msg']}" for one in error.errors())

@@ -80,12 +80,44 @@ def load(spec: str, model: Path, threads: int) -> OnnxDetector:
     core: Any = openvino.Core()
     try:
         read: Any = core.read_model(model)
+    except RuntimeError as error:
+        raise DetectorError(f"{model} cannot be read as a model: {_short(error)}") from error
+    _check_input(model, card, {one.any_name: one.partial_shape for one in read.inputs})
+    try:
         read.reshape([1, 3, *card.size])
         hints = {"INFERENCE_NUM_THREADS": threads} if threads else {}
         compiled: Any = core.compile_model(read, "CPU", {"NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32", **hints})
     except RuntimeError as error:
-        detail = " ".join(str(error).split())[:300]
         raise DetectorError(
-            f"{model} cannot be run with an input of {card.size[0]} x {card.size[1]}: {detail}"
+            f"{model} cannot be run with an input of {card.size[0]} x {card.size[1]}: {_short(error)}"
         ) from error
     return OnnxDetector(spec, fingerprint(file_digest(model), card.labels, card.model_dump()), card, compiled)
+
+
+def _check_input(model: Path, card: Card, inputs: dict[str, Any]) -> None:
+    """Raises `DetectorError` unless the model takes one picture of the card's size, colours first.
+
+    A file that was exported for one size has it in its constants: another gives boxes in wrong places, not an error.
+    """
+    if len(inputs) != 1:
+        raise DetectorError(
+            f"{model} has {len(inputs)} inputs ({', '.join(sorted(inputs))}), and only the picture can be given. "
+            "Export it without the step that scales boxes to the picture's size."
+        )
+    (shape,) = inputs.values()
+    height, width = card.size
+    dynamic = shape.rank.is_dynamic
+    if not dynamic and (len(shape) != 4 or not all(map(_fits, list(shape)[1:], (3, height, width)))):
+        raise DetectorError(
+            f"{model} takes an input of {shape}, and its card says {height} x {width}, which is "
+            f"[1,3,{height},{width}]. Give the card the height and width of the export; an export with colours last "
+            "cannot be read."
+        )
+
+
+def _fits(dimension: Any, side: int) -> bool:
+    return bool(dimension.is_dynamic or dimension.get_length() == side)
+
+
+def _short(error: RuntimeError) -> str:
+    return " ".join(str(error).split())[:300]
