@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pipeline.stages.published.document import FateName, Json, LibraryView
 from pipeline.stages.published.entries import image_name
+from pipeline.stages.published.same_objects import at_new_boxes
 
 CHANGES_VERSION = 1
 FATES: tuple[FateName, ...] = ("kept", "grown", "shrunk", "split", "merged", "born", "died", "revived")
@@ -50,6 +51,7 @@ def build_changes(previous: Mapping[str, Any] | None, document: Mapping[str, Any
     A cluster without an entry in `fates` gets its fate from where its images went. A cluster in neither document
     appears if `fates` says that it died.
     """
+    previous = at_new_boxes(previous, document) if previous else None
     before = {cluster["id"]: cluster for cluster in previous["clusters"]} if previous else {}
     after = {cluster["id"]: cluster for cluster in document["clusters"]}
     gone = [id_ for id_ in before if id_ not in after]

@@ -138,6 +138,16 @@ def test_clusters_that_died_are_told_even_without_the_previous_document():
     )
 
 
+def test_an_object_whose_box_was_drawn_better_neither_came_nor_left() -> None:
+    before, after = objects_document(), objects_document()
+    for found in [found for entry in after["clusters"] for found in entry["images"]]:
+        found["box"] = {**found["box"], "w": found["box"]["w"] + 0.05}
+    made = changes.build_changes(before, after, {})
+    counts = [made["summary"][name] for name in ("kept", "imagesAdded", "imagesRemoved", "imagesMoved")]
+    assert counts == [2, 0, 0, 0]
+    assert all(entry["added"] == entry["removed"] == [] for entry in made["clusters"])
+
+
 def test_objects_of_one_image_move_on_their_own() -> None:
     before, after = objects_document(), objects_document()
     moved = after["clusters"][0]["images"].pop()
