@@ -233,7 +233,7 @@ def _yolo(data: bytes, key: str, names: Mapping[int, str]) -> list[Picture] | No
     text = data.decode("utf-8-sig", "replace")
     lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     found = [_yolo_line(n, cells, names) for n, cells in lines]
-    if found and all(item.status != "ok" for item in found):
+    if found and not any(item.label for item in found):
         return None  # a caption, a licence, a readme
     return [Picture(key, tuple(found))]
 
@@ -241,9 +241,12 @@ def _yolo(data: bytes, key: str, names: Mapping[int, str]) -> list[Picture] | No
 def _yolo_line(line: int, cells: Sequence[str], names: Mapping[int, str]) -> Found:
     """One line: class, centre, width and height, and perhaps a score; or class and the corners of a polygon."""
     values = [number(cell) for cell in cells]
-    if None in values or len(values) < 5 or not (cells[0].isdecimal() and len(cells[0]) <= MOST_DIGITS):
+    if None in values or len(values) < 5:
         return bad(f"line {line} is not `class x y width height`")
-    kind, rest = int(cells[0]), cast("list[float]", values[1:])
+    first, *rest = cast("list[float]", values)
+    if not (first.is_integer() and 0 <= first < 10**MOST_DIGITS):
+        return bad(f"line {line} begins with {cells[0][:20]}, which is no number of a class")
+    kind = int(first)  # some tools write 0.0
     label = names.get(kind, str(kind))
     if len(rest) >= 6 and len(rest) % 2 == 0:
         xs, ys = rest[0::2], rest[1::2]

@@ -150,6 +150,16 @@ def test_ids_of_coco_are_the_same_as_numbers_and_as_texts_and_no_id_stops_a_file
     assert pictures[1].found[0].problem == "annotation 2 is about image [1], which the file does not list"
 
 
+def test_a_class_may_be_written_with_a_decimal_point() -> None:
+    assert found("1.0 0.5 0.5 0.2 0.2", "a.txt", "yolo", ("post", "sign"))[0].label == "sign"
+
+
+def test_a_file_with_lines_of_numbers_that_are_no_boxes_is_not_passed_over_as_a_text() -> None:
+    (item,) = found(f"0 0.5 0.5 0.2 0.2 {'0.5 0.5 2 ' * 3}", "a.txt", "yolo")
+    assert (item.status, item.problem) == ("bad_box", "line 1 has 14 numbers, which is neither a box nor a polygon")
+    assert parse(b"0.5 0.5 0.2 0.2 0.1", "a.txt", "yolo") is None
+
+
 def test_a_class_with_more_digits_than_any_class_is_no_class() -> None:
     assert parse(b"9" * 400 + b" 0.5 0.5 0.2 0.2", "a.txt", "yolo") is None
 
