@@ -181,7 +181,10 @@ def _require_object(project: Project, units: pl.DataFrame, boxes: Annotated, cat
     if not units.height or (units["status"] == "ok").any():
         return
     first = units.row(0, named=True)
-    read = f"{boxes.files:,} files of boxes were read" if boxes.files else "no file of boxes was found"
+    nowhere = (
+        "no file of boxes was found in their folder, at the top of the source, or there in annotations/ or labels/"
+    )
+    read = f"{boxes.files:,} files of boxes were read" if boxes.files else nowhere
     if boxes.not_here:
         read += f", with boxes of {boxes.not_here:,} images that are not here, such as {boxes.not_here_example!r}"
     if boxes.bad_files:

@@ -189,9 +189,10 @@ def test_copies_of_an_image_share_vectors_and_not_rows(bench: Bench) -> None:
 def test_without_any_box_the_run_says_what_it_looked_for(bench: Bench) -> None:
     for path in (bench.library / "posts/de").glob("*.txt"):
         path.unlink()
-    with pytest.raises(
-        AllImagesRejectedError, match="No object was found in any of the 36 images of posts; no file of"
-    ):
+    told = (
+        "No object was found in any of the 36 images of posts; no file of boxes was found in their folder, at the top"
+    )
+    with pytest.raises(AllImagesRejectedError, match=f"{told} of the source, or there in annotations/ or labels/"):
         bench.run()
 
 
