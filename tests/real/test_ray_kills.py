@@ -173,7 +173,7 @@ def small(library: Library, engine: str, data: str | None = None, **ray: Any) ->
 def test_after_a_kill_at_a_random_moment_the_run_ends_with_the_same_bytes(
     library: Library, pool: RayPool, cluster: Cluster, victim: str
 ) -> None:
-    rng, local = random.Random(victim), small(library, "local")
+    rng, local = random.Random(3), small(library, "local")  # the first moment falls into the work
     run(local)
     wanted, took = results(local), seconds_of(lambda: run(small(library, "ray", "whole"), pool))
     kill = cluster.kill_worker if victim == "worker" else cluster.kill_some_node
