@@ -41,7 +41,11 @@ from pipeline.stages.manifest.keys import skipped_part
 from pipeline.storage.files import sync_directory, write_atomically
 
 PAGE = 1000  # objects per page, as S3
+_NAMED = 5  # folders in a notice
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Microseconds since then that Python has a date for, in any time zone; disks and broken clocks have others.
+_FIRST, _LAST = ((datetime(year, 6, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) for year in (1, 9999))
+_Around = tuple[tuple[int, int], ...]  # (device, inode) of the folders around a place
 _GONE = (FileNotFoundError, NotADirectoryError)
 _PERMANENT = frozenset(
     {errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
@@ -79,13 +83,18 @@ class FolderBucket:
         return FolderRules(Path(os.path.realpath(self._root)), self._skip_names, self._follow_links)
 
     def folders(self) -> list[str]:
-        """Names of the readable top folders, sorted, without hidden ones."""
+        """Names of the readable top folders that hold a file, sorted, without hidden ones."""
         self.check()
         try:
             entries = self._rules.entries(self._root, "", ())
         except OSError as error:
             raise self._explain(error, "list") from None
-        return [entry.name.rstrip("/") for entry in entries if self._is_open(entry)]
+        names = {entry.name.rstrip("/"): entry.path for entry in entries if self._is_open(entry)}
+        empty = [name for name, path in names.items() if not self._rules.holds_a_file(path)]
+        if empty:
+            more = f" and {len(empty) - _NAMED:,} more" if len(empty) > _NAMED else ""
+            self._notice(f"Skipped in {self.url}, without a file: {', '.join(empty[:_NAMED])}{more}.")
+        return [name for name in names if name not in set(empty)]
 
     def _is_open(self, entry: Entry) -> bool:
         """Whether a top folder belongs to the source; gives a notice with the reason if not."""
@@ -128,7 +137,7 @@ class FolderBucket:
         if page:
             yield page
 
-    def _around(self, folder: Path) -> tuple[tuple[int, int], ...]:
+    def _around(self, folder: Path) -> _Around:
         """(device, inode) of the folders of the source around `folder`: links to them are not followed."""
         found: list[tuple[int, int]] = []
         for parent in folder.parents:
@@ -232,10 +241,28 @@ class FolderBucket:
             raise BadKeyError(f"{key!r} is no key in {self.url}: it must name a file below the folder.")
         return place_of(self._root, key)
 
-    def _walk(
-        self, folder: Path, prefix: str, after: str, above: tuple[tuple[int, int], ...], *, recursive: bool
-    ) -> Iterator[ObjectInfo]:
-        """Files below `folder` with keys after `after`, sorted by key. An unreadable subfolder is an item too."""
+    def _walk(self, folder: Path, prefix: str, after: str, above: _Around, *, recursive: bool) -> Iterator[ObjectInfo]:
+        """Files below `folder` with keys after `after`, sorted by key. An unreadable subfolder is an item too.
+
+        The folders around an entry are a list, not nested calls: Python allows fewer of those than a disk has levels.
+        """
+        levels = [self._level(folder, prefix, above)]
+        while levels:
+            if (found := next(levels[-1], None)) is None:
+                levels.pop()
+                continue
+            key, entry, here = found
+            if entry.kind == "folder":
+                if recursive and (key > after or after.startswith(key)):
+                    levels.append(self._level(Path(entry.path), key, here))
+            elif not entry.name or (key > after and (recursive or entry.kind == "file")):
+                info = self._object(key, entry)
+                if info is not None:
+                    yield info
+
+    def _level(self, folder: Path, prefix: str, above: _Around) -> Iterator[tuple[str, Entry, _Around]]:
+        """The entries of one folder with their keys and the folders around them; if it cannot be listed, one without a
+        name that says why."""
         try:
             place = folder.stat()
             here = (*above, (place.st_dev, place.st_ino))
@@ -246,17 +273,10 @@ class FolderBucket:
         except OSError as error:
             if not prefix:
                 raise self._explain(error, "list") from None
-            yield ObjectInfo(prefix, "", 0, _EPOCH, error.strerror or str(error))
+            yield prefix, Entry("", str(folder), "closed", error.strerror or str(error)), above
             return
         for entry in entries:
-            key = prefix + entry.name
-            if entry.kind == "folder":
-                if recursive and (key > after or after.startswith(key)):
-                    yield from self._walk(Path(entry.path), key, after, here, recursive=True)
-            elif key > after and (recursive or entry.kind == "file"):
-                info = self._object(key, entry)
-                if info is not None:
-                    yield info
+            yield prefix + entry.name, entry, here
 
     def _object(self, key: str, entry: Entry) -> ObjectInfo | None:
         """The item of a listing for a file or a closed folder; None for a file that was deleted meanwhile."""
@@ -287,4 +307,5 @@ class FolderBucket:
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
     # No inode in the ETag: FUSE mounts (sshfs, rclone) change it, and every file would always look changed.
     etag = f"{status.st_mtime_ns:x}-{status.st_size:x}"
-    return ObjectInfo(key, etag, status.st_size, _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000))
+    microseconds = min(max(status.st_mtime_ns // 1000, _FIRST), _LAST)
+    return ObjectInfo(key, etag, status.st_size, _EPOCH + timedelta(microseconds=microseconds))

@@ -75,6 +75,22 @@ class FolderRules:
                 return None
         return Entry(f"{name}/", entry.path, "folder")
 
+    def holds_a_file(self, folder: str | Path) -> bool:
+        """Whether a folder or one below it holds anything but folders and system files; also if that cannot be told."""
+        levels: list[tuple[str | Path, tuple[tuple[int, int], ...]]] = [(folder, ())]
+        while levels:
+            here, above = levels.pop()
+            try:
+                place = os.stat(here)  # noqa: PTH116 an entry's path is text
+                around = (*above, (place.st_dev, place.st_ino))
+                entries = [entry for entry in self.entries(here, "", around) if entry.kind != "skipped"]
+            except OSError:
+                return True
+            if any(entry.kind != "folder" and not skipped_part(entry.name, self.skip_names) for entry in entries):
+                return True
+            levels += [(entry.path, around) for entry in entries if entry.kind == "folder"]
+        return False
+
     def holds_only_our_own(self, folder: str | Path) -> bool:
         """Whether a folder is a data directory of this program without foreign files."""
         if not is_data_directory(folder):

@@ -182,7 +182,7 @@ def run(project: Project, wanted: Sequence[str] = (), *, sample: int | None = No
     source = project.settings.source
     if not slugs:
         raise NoImagesError(
-            f"{source.url} holds no images: no folder at its top and no image beside one. {_WHAT_TO_CHECK}"
+            f"{source.url} holds no images: no folder with a file at its top and no image beside one. {_WHAT_TO_CHECK}"
         )
     if not wanted:
         require_same_way(project)

@@ -5,12 +5,16 @@ import logging
 import os
 import resource
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from pipeline.adapters.buckets import open_bucket
@@ -109,6 +113,18 @@ def test_folders_leave_out_files_and_hidden_ones(tmp_path: Path) -> None:
     assert fill(tmp_path, "b/1", "a/1", ".git/1", "_x/1", "__MACOSX/1", "top.png").folders() == ["_x", "a", "b"]
 
 
+def test_top_folders_without_a_file_are_left_out_and_told_in_one_line(tmp_path: Path) -> None:
+    said: list[str] = []
+    fill(tmp_path, "a/b/c/1.png", "with/.DS_Store", "with/@eaDir/1.png/thumb.jpg")
+    for number in range(30):
+        (tmp_path / f"empty{number:02d}" / "deeper").mkdir(parents=True)
+    (tmp_path / "empty00" / "round").symlink_to(tmp_path / "empty00")
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "1.png").symlink_to(tmp_path / "nothing")
+    assert FolderBucket(tmp_path, notice=said.append).folders() == ["a", "z"]
+    assert said == [f"Skipped in {tmp_path}, without a file: empty00, empty01, empty02, empty03, empty04 and 26 more."]
+
+
 def test_a_category_that_is_not_there_is_empty_but_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert keys_of(fill(tmp_path, "a/1.png"), "nope") == []
     missing = FolderBucket(tmp_path / "nope")
@@ -169,6 +185,48 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_others_are_listed(
     assert len(said) == 1
     assert os.strerror(number) in said[0]
     assert troubles_of(bucket, "a") == {"a/": os.strerror(number)}
+
+
+def nest(folder: Path, name: str, levels: int) -> None:
+    """Folders of one name inside each other; the innermost may have a longer path than the system takes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=descriptor)
+        above, descriptor = descriptor, os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(above)
+    os.close(descriptor)
+
+
+def test_folders_inside_each_other_beyond_what_calls_or_a_path_can_hold_cost_no_other_file(tmp_path: Path) -> None:
+    bucket = fill(tmp_path, "a/1.png", "z/2.png")
+    nested = "d/" * 1500
+    nest(tmp_path / "a", "d", 1500)
+    (tmp_path / "a" / nested / "3.png").write_bytes(b"3")
+    (tmp_path / "b").mkdir()
+    nest(tmp_path / "b", "e" * 90, 60)
+    assert [key for key in keys_of(bucket) if not key.startswith("b/")] == ["a/1.png", f"a/{nested}3.png", "z/2.png"]
+    assert list(troubles_of(bucket).values()) == [os.strerror(errno.ENAMETOOLONG)]
+    assert keys_of(bucket, after=f"a/{nested}2.png")[0] == f"a/{nested}3.png"
+    assert bucket.read(f"a/{nested}3.png") == b"3"
+    subprocess.run(["rm", "-rf", tmp_path / "a", tmp_path / "b"], check=True)  # pytest cannot
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system that takes times of any year, where there is one."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, -(2**35), -(2**40), 2**32 + 5, 2**38, 2**40])
+def test_a_file_of_any_time_is_listed_and_its_time_can_be_stored(in_memory: Path, seconds: int) -> None:
+    bucket = fill(in_memory, "a/1.png", "a/2.png")
+    os.utime(in_memory / "a" / "1.png", (seconds, seconds))
+    first = next(bucket.pages())[0]
+    assert keys_of(bucket) == ["a/1.png", "a/2.png"]
+    assert pl.Series([first.last_modified], dtype=pl.Datetime("us", "UTC"))[0] == first.last_modified
+    assert first.last_modified.astimezone(timezone(timedelta(hours=14))).year
 
 
 def test_a_source_that_cannot_be_listed_at_all_is_an_error(tmp_path: Path, closed: Callable[[Path, int], None]) -> None:

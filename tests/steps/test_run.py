@@ -281,13 +281,18 @@ def test_an_object_that_goes_between_listing_and_reading_is_missing_and_comes_ba
 def test_a_source_that_never_held_an_image_is_refused_and_nothing_is_published(tmp_path: Path) -> None:
     (tmp_path / "library").mkdir()
     bench = Bench(tmp_path / "library", tmp_path / "data")
-    with pytest.raises(NoImagesError, match="no folder at its top") as none:
+    with pytest.raises(NoImagesError, match="no folder with a file at its top") as none:
         bench.run()
     assert none.value.exit_code == 2
     (tmp_path / "library" / "bollards").mkdir()
+    with pytest.raises(NoImagesError, match="no folder with a file at its top"):
+        bench.run()
+    assert f"Skipped in {tmp_path / 'library'}, without a file: bollards." in bench.notices
+    (tmp_path / "library" / "bollards" / "notes.txt").touch()
     with pytest.raises(NoImagesError, match="holds no image of category bollards"):
         bench.run()
     (tmp_path / "library" / "posts").mkdir()
+    (tmp_path / "library" / "posts" / "notes.txt").touch()
     with pytest.raises(NoImagesError, match="these folders have none: bollards, posts"):
         bench.run()
     assert not (bench.data / "published").exists()
