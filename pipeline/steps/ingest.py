@@ -14,12 +14,12 @@ import polars as pl
 
 from pipeline.errors import AllImagesRejectedError
 from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
-from pipeline.stages.images.identity import CONTENTS_SCHEMA, KnownImages, Likeness, likeness
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps import ingest_cache
 from pipeline.steps.embedded import store_embeddings, vectors_fingerprint
 from pipeline.steps.encoder_choice import for_category
 from pipeline.steps.ingest_pass import IngestPass
+from pipeline.steps.known_images import known_images
 from pipeline.steps.lost_contents import read_again, take_out_lost
 from pipeline.steps.objects import objects
 from pipeline.steps.project import Project, Report, timed
@@ -86,12 +86,12 @@ def _update(
     usable = rows.filter(pl.col("status") == "ok")
     todo = _to_read(present, rows, usable, with_vector if embed else None)
     images.counts["read"] = todo.height
-    reading = IngestPass(project, slug, vectors, with_vector, _known_images(project, slug, todo))
+    reading = IngestPass(project, slug, vectors, with_vector, known_images(project, slug, todo, present))
     reading.readable, reading.others = usable["key"].tail(ASKED_AGAIN).to_list(), present.height - todo.height
     reading.run(todo)
     rows = pl.concat([rows, reading.frame]).unique("image_id", keep="last").sort("key")
     if lost:
-        read_again(project, slug, present, rows, _known_images(project, slug, present))
+        read_again(project, slug, present, rows, known_images(project, slug, present, present))
     project.contents.compact(slug)
     project.cameras(slug).compact()
     _store_images(project, slug, rows, images)
@@ -119,29 +119,6 @@ def _to_read(
     unembedded = usable.filter(~pl.col("content_hash").is_in(list(with_vector)))
     one_each = unembedded.unique("content_hash", maintain_order=True).select("image_id")
     return pl.concat([missing, present.join(one_each, on="image_id", how="semi", maintain_order="left")])
-
-
-def _known_images(project: Project, slug: str, todo: pl.DataFrame) -> KnownImages:
-    """What earlier runs stored of the images behind these manifest rows."""
-    if not todo.height:
-        return KnownImages(pl.DataFrame(schema=CONTENTS_SCHEMA), {}, set(), lambda _image, _thumbnail: None)
-    usable = pl.DataFrame(schema={"key": pl.String, "content_hash": pl.String})
-    current = project.store.current(slug, "images")
-    if current is not None:
-        rows = current.table("images", IMAGES_SCHEMA, ["key", "content_hash", "status"])
-        usable = rows.filter(pl.col("status") == "ok").select(usable.columns)
-    changed = usable.join(todo.select("key"), on="key", how="semi")
-
-    def looks_like(image: str, thumbnail: bytes) -> Likeness | None:
-        stored_thumbnail = project.thumbnails.read(image)
-        alike = likeness(stored_thumbnail, thumbnail) if stored_thumbnail is not None else None
-        return None if alike == "turned" and project.settings.objects.unit == "object" else alike
-
-    def damaged(path: Path) -> None:
-        project.talk.notice(f"{path} cannot be read: its files are recognised by key and look instead.")
-
-    stored, named = project.contents.read(damaged), set(usable["content_hash"].to_list())
-    return KnownImages(stored, dict(changed.iter_rows()), named, looks_like)
 
 
 def _reusable_rows(project: Project, slug: str, present: pl.DataFrame) -> pl.DataFrame:

@@ -4,9 +4,9 @@ What belongs here: recognising that a folder was renamed, and carrying over its 
 (`storage/curation/copying.py`), ids within a category (`stages/identities/`).
 
 A rename is certain if nearly all images are the same by content, or nearly all of the old ones are there among as many
-new ones at most; if a complete listing has none of them under the old name; and if only one category matches. Then the
-results are carried over; otherwise a notice gives the command for it. The old category's published set stays unchanged
-in its place.
+new ones at most; if a complete listing has none of them under the old name; and if only one category matches. Where at
+least half are the same, those that were replaced at their places count like them. Then the results are carried over;
+otherwise a notice gives the command for it. The old category's published set stays unchanged in its place.
 """
 
 from collections.abc import Collection
@@ -16,11 +16,10 @@ from itertools import chain
 import polars as pl
 
 from pipeline.errors import DecisionError, ImageClusterError
-from pipeline.stages.contract import columns
 from pipeline.stages.identities.contract import CENTROIDS_SCHEMA, CLUSTERS_SCHEMA, LEDGER_SCHEMA, Facts
-from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.project import Project
+from pipeline.steps.usable_images import last_usable
 from pipeline.storage.artifacts import Artifact, digest
 from pipeline.storage.categories import Rename, read_renames, read_slugs, write_renames, write_slugs
 
@@ -28,14 +27,13 @@ SURE = 0.9  # least share of the old category's images at which it is the new on
 SURE_OF_ALL = 0.5  # … and least share of common images (Jaccard): a folder may be renamed and added to
 MAYBE = 0.3  # least share of the old category's images at which people are asked
 CARRIED = ("reduced", "labels")  # beside identities
-_USABLE = columns(IMAGES_SCHEMA, "content_hash", "status")
 
 
 @dataclass(frozen=True)
 class _Former:
-    """A category that may be the former name of another one, with `share` of its images there.
+    """A category that may be the former name of another one, with `common` of its images there by content.
 
-    `of_all`: share of common images among those of both.
+    `share` of its images are there, by content or replaced at their places; `of_all`: among the images of both.
     """
 
     slug: str
@@ -58,8 +56,8 @@ def recognise(project: Project, slug: str) -> None:
 def _carry_over_or_ask(project: Project, slug: str) -> bool:
     from pipeline.storage.curation.copying import common_events
 
-    images = _images(project, slug)
-    formers = [former for former in _formers(project, slug, images) if _is_gone(project, former.slug)]
+    images = last_usable(project, slug, project.category_of(slug))
+    formers = [former for former in _formers(project, slug, images) if is_gone(project, former.slug)]
     sure = [former for former in formers if former.share >= SURE]
     log = project.curation.log
     decided = [former for former in sure if log.last(former.slug)] or sure
@@ -81,7 +79,7 @@ def carry_over_by_name(project: Project, former: str, category: str) -> tuple[st
     known = former in present or former in present.values()
     old = before[former] if former in before and not known else project.slug_of(former)
     new = project.slug_of(category)
-    if old != new and not _is_gone(project, old):
+    if old != new and not is_gone(project, old):
         raise DecisionError(
             f"{former} is not carried over to {category}: a listing of {former} failed or still holds images. Only a "
             f"category whose folder is gone goes on under another name; to move single images, move their files."
@@ -123,33 +121,28 @@ def _is_new(project: Project, slug: str) -> bool:
     return stored is None or not stored.facts(Facts).images or slug in read_renames(project.layout)
 
 
-def _formers(project: Project, slug: str, images: frozenset[str]) -> list[_Former]:
+def _formers(project: Project, slug: str, images: pl.DataFrame) -> list[_Former]:
     """Categories that share images with this one, the largest share first."""
-    formers: list[_Former] = []
-    for other in project.store.slugs_with("identities"):
-        if other == slug or other not in read_slugs(project.layout) or not images:
-            continue
-        theirs = _images(project, other)
-        common = len(images & theirs)
-        if common and common >= MAYBE * len(theirs):
-            share, of_all = common / len(theirs), common / len(images | theirs)
-            formers.append(_Former(other, common, len(theirs), share, of_all))
-    return sorted(formers, key=lambda former: (-former.of_all, former.slug))
+    stored = read_slugs(project.layout)
+    others = [other for other in project.store.slugs_with("identities") if other != slug and other in stored]
+    formers = [_compared(other, images, last_usable(project, other, stored[other])) for other in others]
+    fitting = [former for former in formers if former.common and former.common >= MAYBE * former.images]
+    return sorted(fitting, key=lambda former: (-former.of_all, former.slug))
 
 
-def _images(project: Project, slug: str) -> frozenset[str]:
-    """Content hashes of the usable images of a category; for an emptied one, the last it had."""
-    store = project.store
-    current = store.current(slug, "images")
-    versions = [current] if current is not None else []
-    for version in chain(versions, store.earlier(slug, "images")):
-        table = version.table("images", _USABLE, list(_USABLE)).filter(pl.col("status") == "ok")
-        if table.height:
-            return frozenset(table["content_hash"])
-    return frozenset()
+def _compared(slug: str, images: pl.DataFrame, theirs: pl.DataFrame) -> _Former:
+    """Category `slug`, whose images are `theirs`, as a former name of one that has `images`."""
+    ours, before = set(images["content_hash"]), set(theirs["content_hash"])
+    common = len(ours & before)
+    there = common
+    if 2 * common >= len(before):
+        places = set(images.filter(~pl.col("content_hash").is_in(before))["path"])
+        there += len(places & set(theirs.filter(~pl.col("content_hash").is_in(ours))["path"]))
+    both = len(ours | before) - (there - common)
+    return _Former(slug, common, len(before), min(there / max(1, len(before)), 1.0), there / max(1, both))
 
 
-def _is_gone(project: Project, slug: str) -> bool:
+def is_gone(project: Project, slug: str) -> bool:
     """Whether a complete listing holds no image of a category; False if the listing fails."""
     from pipeline.steps.manifest import preview
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipeline.curation import decisions as d
 from pipeline.errors import DecisionError, UnknownNameError
@@ -13,6 +14,7 @@ from pipeline.steps.manifest import manifest
 from pipeline.steps.renamed import carry_over, carry_over_by_name
 from pipeline.steps.run import run
 from pipeline.storage.categories import read_slugs
+from tests.odd_images import photograph
 from tests.steps.test_run import Bench, add, picture
 
 # colours that are far apart, because cluster ids go on in images that look alike
@@ -121,6 +123,25 @@ def test_a_folder_that_was_renamed_and_added_to_keeps_ids_and_names(bench: Bench
     bench.run()
     assert names(bench, "roadside-posts") == before
     assert bench.document("roadside-posts")["summary"]["images"] == 66
+
+
+def test_a_folder_that_was_renamed_while_pictures_in_it_were_replaced_keeps_ids_and_names(bench: Bench) -> None:
+    before = names(bench, "posts")
+    (bench.library / "posts").rename(bench.library / "roadside-posts")
+    for seed in range(0, 36, 4):
+        place = bench.library / "roadside-posts" / "de" / f"{seed:03d}-800w.png"
+        Image.fromarray(photograph(80, 60, seed + 500)).save(place)
+    add_to(bench, "roadside-posts", 5)
+    bench.run()
+    assert names(bench, "roadside-posts").items() >= before.items()
+
+
+def test_a_folder_of_which_a_third_went_elsewhere_is_asked_about(bench: Bench) -> None:
+    (bench.library / "posts").rename(bench.library / "roadside-posts")
+    for seed in range(0, 36, 3):
+        (bench.library / "roadside-posts" / "de" / f"{seed:03d}-800w.png").unlink()
+    bench.run("roadside-posts")
+    assert any("holds 24 of the 36 images of posts" in text for text in bench.notices)
 
 
 def test_a_small_folder_that_went_into_a_large_new_one_is_asked_about(bench: Bench) -> None:

@@ -10,14 +10,17 @@ it was first seen. A file with other bytes shows that image
 2. if its pixels are the same; among several known images with these pixels, the one that its key showed before,
 3. if its key showed that image before and it looks nearly the same, as after saving it again, or is that picture
    turned or mirrored. Without a stored hash of the pixels, this is the only possible comparison.
+4. if its key is new, and of the known images that its name may belong to (`other_names.py`) exactly one looks nearly
+   the same, as after converting the library to another format.
 
 Otherwise it is a new image.
 """
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -92,7 +95,8 @@ class KnownImages:
     """The resolutions of earlier runs and of this one.
 
     `stored` has `CONTENTS_SCHEMA`; `shown` is key → content_hash after the last run, for keys whose files changed;
-    `named` are the content hashes of the last run; `looks_like` compares a thumbnail with that of a known image.
+    `named` are the content hashes of the last run; `looks_like` compares a thumbnail with that of a known image;
+    `by_name` is key → known images that a new key may show by its name.
     Sorted arrays need 130 MB for a million images; dictionaries would need several times that.
     """
 
@@ -102,8 +106,9 @@ class KnownImages:
         shown: Mapping[str, str],
         named: AbstractSet[str],
         looks_like: Callable[[str, bytes], Likeness | None],
+        by_name: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
-        self._shown, self._named, self._looks_like = shown, named, looks_like
+        self._shown, self._named, self._looks_like, self._by_name = shown, named, looks_like, by_name
         self._of_bytes = _SortedLookup(stored["content_hash"], stored["image"])
         self._of_pixels = _SortedLookup(stored["pixel_hash"], stored["image"])
         looks = stored.unique(["image", "pixel_hash"])["image"]
@@ -141,11 +146,15 @@ class KnownImages:
         images = [*self._of_pixels.get(pixels), *self._new_pixels.get(pixels, [])]
         if images:
             return before if before in images else images[0]
-        if before is None or thumbnail is None or (alike := self._looks_like(before, thumbnail)) is None:
+        if thumbnail is None:
             return digest
-        if alike == "turned":
+        if before is None:
+            alike = [image for image in self._by_name.get(key, ()) if self._looks_like(image, thumbnail) == "same"]
+            return alike[0] if len(alike) == 1 else digest
+        likeness = self._looks_like(before, thumbnail)
+        if likeness == "turned":
             self._of_many_looks.add(before)
-        return before
+        return before if likeness else digest
 
 
 class _SortedLookup:

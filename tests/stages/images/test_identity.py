@@ -215,3 +215,17 @@ def test_one_picture_in_another_size_is_the_same(size: tuple[int, int], quality:
 def test_another_picture_or_another_aspect_is_not_the_same_in_another_size() -> None:
     assert not same_in_another_size(resized(1, (800, 600)), resized(2, (400, 300)))
     assert not same_in_another_size(resized(1, (800, 600)), resized(1, (400, 250)))
+
+
+def test_a_new_key_shows_the_only_known_image_of_its_name_that_looks_the_same() -> None:
+    def named(*images: str) -> KnownImages:
+        stored = pl.DataFrame(schema=CONTENTS_SCHEMA)
+        return KnownImages(
+            stored, {}, set(), lambda image, _thumbnail: "same" if image < "b3" else "turned", {"key": images}
+        )
+
+    assert named("b1", "b3").resolve("key", "n", "p", b"") == "b1"
+    assert named("b1", "b2").resolve("key", "n", "p", b"") == "n"
+    assert named("b3").resolve("key", "n", "p", b"") == "n"
+    assert named("b1").resolve("other key", "n", "p", b"") == "n"
+    assert named("b1").resolve("key", "n", "p", None) == "n"
