@@ -16,7 +16,7 @@ from pipeline.stages.manifest.keys import folder_of
 from pipeline.steps.project import Project
 from pipeline.storage.artifacts import digest
 
-LISTING_CODE = 4  # increase when the same listing gives another manifest
+LISTING_CODE = 5  # increase when the same listing gives another manifest
 LISTED_IN_MEMORY = 200_000  # objects kept until their digest is compared; a longer listing is read twice
 
 

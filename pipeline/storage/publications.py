@@ -11,6 +11,8 @@ Sets lie below `.versions/SLUG/` and are named by an increasing number and the d
 category's lock, so an incomplete set was left by a killed process.
 """
 
+import errno
+import filecmp
 import os
 import re
 import secrets
@@ -63,11 +65,24 @@ def stage_set(root: Path, slug: str, version: str, files: Mapping[str, bytes]) -
 
 
 def swing(root: Path, slug: str, version: str) -> Path:
-    """Point the link `root/slug` to an existing set in one step; returns the link."""
+    """Point the link `root/slug` to an existing set in one step; returns the link.
+
+    A folder in its place, as tools leave that copy links as what they lead to, is replaced if it is a copy of a set.
+    Raises `FileExistsError` for any other folder.
+    """
     link = root / slug
-    fresh = root / f".{slug}.{secrets.token_hex(4)}"
+    fresh, aside = (root / f".{slug}.{secrets.token_hex(4)}" for _ in range(2))
     fresh.symlink_to(published_set(Path(), slug, version))
+    if link.is_dir() and not link.is_symlink():
+        if not _is_copy_of_a_set(root, slug):
+            fresh.unlink()
+            raise FileExistsError(
+                errno.EEXIST, "a folder with other files is where a link to the published files would be; move it away",
+                str(link),
+            )  # fmt: skip
+        link.rename(aside)
     fresh.replace(link)
+    shutil.rmtree(aside, ignore_errors=True)
     sync_directory(root)
     return link
 
@@ -76,6 +91,17 @@ def linked_version(root: Path, slug: str) -> str | None:
     """The name of the set that readers see; None if there is none yet."""
     link = root / slug
     return link.readlink().name if link.is_symlink() and link.exists() else None
+
+
+def _is_copy_of_a_set(root: Path, slug: str) -> bool:
+    copied = {path.name: path for path in (root / slug).iterdir()}
+    for version in _sets(published_sets(root, slug)):
+        files = {path.name: path for path in version.iterdir()}
+        if files.keys() == copied.keys() and all(
+            copied[name].is_file() and filecmp.cmp(path, copied[name], shallow=False) for name, path in files.items()
+        ):
+            return True
+    return False
 
 
 def drop_old_sets(root: Path, slug: str, keep: Collection[str]) -> None:
@@ -144,10 +170,14 @@ def _newest(versions: Path) -> set[str]:
 
 
 def _remove_leftovers(root: Path, slug: str) -> None:
-    """Remove what a killed process left behind: incomplete sets, and a link that was not moved yet."""
+    """Remove what a killed process left behind: incomplete sets, a link that was not moved yet, and a replaced copy."""
     versions = published_sets(root, slug)
     for path in versions.glob(".*") if versions.exists() else ():
         shutil.rmtree(path, ignore_errors=True)
     for path in root.glob(f".{slug}.*"):
-        if path.is_symlink() and re.fullmatch(r"[0-9a-f]{8}", path.name.removeprefix(f".{slug}.")):
+        if not re.fullmatch(r"[0-9a-f]{8}", path.name.removeprefix(f".{slug}.")):
+            continue
+        if path.is_symlink():
             path.unlink(missing_ok=True)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import threading
 import time
@@ -76,6 +77,25 @@ def test_a_reader_that_follows_the_link_once_sees_one_set_while_others_are_publi
     reader.join()
     assert seen
     assert all(one == other for one, other in seen)
+
+
+def test_a_copy_of_a_set_in_place_of_the_link_is_replaced_and_another_folder_is_not(tmp_path: Path) -> None:
+    for version in ("v1", "v2"):
+        publish_to_folder(tmp_path, "cars", version, files(int(version[1])))
+    as_link_less_tools_copy = tmp_path / "copy"
+    shutil.copytree(tmp_path, as_link_less_tools_copy)
+    assert not (as_link_less_tools_copy / "cars").is_symlink()
+    folder = publish_to_folder(as_link_less_tools_copy, "cars", "v3", files(3))
+    assert linked_version(as_link_less_tools_copy, "cars") == "v3"
+    assert (folder / "clusters.json").read_bytes() == b"3"
+    assert sorted(path.name for path in as_link_less_tools_copy.iterdir()) == [".versions", "cars"]
+    (as_link_less_tools_copy / "cars").unlink()
+    shutil.copytree(as_link_less_tools_copy / ".versions" / "cars" / "v3", as_link_less_tools_copy / "cars")
+    (as_link_less_tools_copy / "cars" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="move it away"):
+        publish_to_folder(as_link_less_tools_copy, "cars", "v4", files(4))
+    assert (as_link_less_tools_copy / "cars" / "mine.txt").read_text() == "mine"
+    assert sorted(path.name for path in as_link_less_tools_copy.iterdir()) == [".versions", "cars"]
 
 
 def test_only_the_last_sets_are_kept(tmp_path: Path) -> None:

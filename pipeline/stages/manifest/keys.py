@@ -23,14 +23,26 @@ MAX_SLUG = 60  # characters; a partition key is part of file names and run keys
 Categories = Literal["all", "single"] | list[str]
 
 # Extensions that are never pictures. With an unknown or no extension, the content decides (`stages/images/decode.py`).
+# A camera's .thm is a picture, but of the video beside it.
 NOT_IMAGES = frozenset(
     {
-        "7z", "aae", "avi", "bz2", "css", "csv", "db", "doc", "docx", "exe", "gz", "htm", "html", "ini", "ipynb",
-        "js", "json", "jsonl", "log", "m4a", "md", "mkv", "mov", "mp3", "mp4", "parquet", "pdf", "ppt", "pptx", "py",
-        "rar", "rtf", "sh", "sqlite", "sqlite3", "tar", "toml", "ts", "tsv", "tsx", "ttf", "txt", "wav", "webm",
-        "woff", "woff2", "xls", "xlsx", "xml", "xmp", "yaml", "yml", "zip", "zst",
+        "3g2", "3gp", "7z", "aac", "aae", "acr", "aif", "aiff", "amr", "arp", "asf", "avi", "bz2", "c", "cop", "cos",
+        "cpp", "css", "csv", "db", "doc", "docx", "dop", "eml", "epub", "exe", "fit", "flac", "flv", "go", "gpx", "gz",
+        "h", "htm", "html", "icc", "icm", "ini", "insv", "ipynb", "java", "js", "json", "jsonl", "kml", "kmz", "lnk",
+        "log", "lrcat", "lrprev", "lrv", "m2ts", "m4a", "m4v", "md", "mid", "mkv", "mod", "mov", "mp3", "mp4", "mpeg",
+        "mpg", "msg", "mts", "mxf", "nksc", "npy", "npz", "odp", "ods", "odt", "ogg", "ogv", "on1", "onnx", "opus",
+        "parquet", "pdf", "pickle", "pkl", "pp3", "ppt", "pptx", "pt", "pth", "py", "rar", "rmd", "rs", "rtf",
+        "safetensors", "sh", "sqlite", "sqlite3", "srt", "tar", "tgz", "thm", "tod", "toml", "torrent", "ts", "tsv",
+        "tsx", "ttf", "txt", "url", "vob", "vrd", "vtt", "wav", "webloc", "webm", "wma", "wmv", "woff", "woff2", "xls",
+        "xlsx", "xml", "xmp", "xz", "yaml", "yml", "zip", "zst",
     }
 )  # fmt: skip
+# What programs leave beside a file: copies from before an edit, and files that are still being transferred.
+_LEFT_BESIDE = re.compile(
+    r"\.[a-z][a-z0-9]{1,4}(~|_original|_exiftool_tmp|\.(bak|orig|old|tmp|temp|part|partial|[0-9a-f]{8}\.partial|"
+    r"crdownload|download|filepart|opdownload|aria2|!ut|!qb|bc!))$",
+    re.IGNORECASE,
+)
 _SIZED_NAME = re.compile(
     r"(?P<group>[^/]+)/(?:(?P=group)-)?(?P<identifier>[^/]+)-(?P<variant>\d+w|original)\.(?P<extension>[^/.]+)"
 )
@@ -75,7 +87,7 @@ def is_addressable(key: str) -> bool:
 
 
 def sort_of(key: str, size: int, names: Sequence[str] = SKIP_NAMES) -> Literal["image", "hidden", "other"]:
-    """`image` (perhaps), `hidden`, or `other` for a file that is certainly no image.
+    """`image` (perhaps), `hidden`, or `other` for a file that is certainly no image, or left beside one by a program.
 
     An empty object without an extension is an S3 folder marker, whose closing slash listings drop. An object with a
     closing slash that is not empty is no marker: it may be an image, although it cannot be requested.
@@ -85,7 +97,7 @@ def sort_of(key: str, size: int, names: Sequence[str] = SKIP_NAMES) -> Literal["
     extension = extension_of(key)
     if is_hidden(key, names) or (size == 0 and extension is None):
         return "hidden"
-    return "other" if extension in NOT_IMAGES else "image"
+    return "other" if extension in NOT_IMAGES or _LEFT_BESIDE.search(key) else "image"
 
 
 def category_of(key: str, categories: Categories, names: Sequence[str] = SKIP_NAMES) -> str | None:

@@ -58,6 +58,19 @@ def test_the_built_in_layouts_give_group_identifier_and_variant(
         ("a/b.txt", 1, "other"),
         ("a/b.JSON", 1, "other"),
         ("a/b.tar.gz", 1, "other"),
+        ("a/b.jpg_original", 1, "other"),  # exiftool's copy from before an edit
+        ("a/b.JPG~", 1, "other"),
+        ("a/b.jpg.bak", 1, "other"),
+        ("a/b.jpg.1a2b3c4d.partial", 1, "other"),  # rclone
+        ("a/b.webp.crdownload", 1, "other"),
+        ("a/b.old", 1, "image"),
+        ("a/b_original", 1, "image"),
+        ("a/b_original.jpg", 1, "image"),
+        ("a/b.jpg.old/c.jpg", 1, "image"),
+        ("a/b.old.jpg", 1, "image"),
+        ("a/b.THM", 1, "other"),
+        ("a/b.m4v", 1, "other"),
+        ("a/b.jpg.pp3", 1, "other"),
     ],
 )
 def test_housekeeping_and_documents_are_no_images_but_an_unknown_extension_may_be_one(
