@@ -4,12 +4,13 @@ What belongs here: naming categories and choosing among them. Not here: the imag
 category (`renamed.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pipeline.curation.addressing import choose_category
 from pipeline.errors import UnknownNameError
 from pipeline.stages.manifest.bucket_manifest import entry_category
 from pipeline.stages.manifest.keys import ROOT_CATEGORY, SINGLE_CATEGORY, category_of_folder, slug_map, sort_of
+from pipeline.steps.each import some
 from pipeline.steps.listing import bucket_entries
 from pipeline.steps.outlet_in_source import holds_only_published
 from pipeline.steps.project import Project
@@ -57,6 +58,7 @@ def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
     slugs = categories(project)
     names = list(wanted)
     if not names:
+        slugs = _named_by_settings(project, slugs)
         clustered = set(project.store.slugs_with("identities"))
         return sorted(slugs, key=lambda slug: (slug in clustered and slug not in read_renames(project.layout), slug))
     chosen: list[str] = []
@@ -67,6 +69,18 @@ def select_categories(project: Project, wanted: Iterable[str]) -> list[str]:
             raise UnknownNameError(f"There is no category {name!r} in {project.bucket.url}. There are: {available}.")
         chosen.append(slug)
     return chosen
+
+
+def _named_by_settings(project: Project, slugs: Mapping[str, str]) -> Mapping[str, str]:
+    """`slugs` without categories that the settings no longer name; those were read before and are left as they are."""
+    wanted = project.settings.source.categories
+    if wanted == "all":
+        return slugs
+    named = set(category_names(project))
+    others = sorted(name for slug, name in slugs.items() if name not in named)
+    if others:
+        project.tell_once(f"Not among source.categories, so left as published: {some(others)}.")
+    return {slug: name for slug, name in slugs.items() if name in named}
 
 
 def _folders(project: Project) -> list[str]:

@@ -23,6 +23,7 @@ from pipeline.steps.each import raise_failures
 from pipeline.steps.project import Project
 from pipeline.steps.run import run
 from pipeline.steps.search import find_similar
+from pipeline.storage.history import read_history
 from pipeline.storage.layout import OWN_NAMES
 from pipeline.storage.views import query
 from tests.fakes import MeanColourEncoder
@@ -316,6 +317,27 @@ def test_a_category_that_was_emptied_is_held_back_and_says_so_also_without_any_c
         assert bench.document("posts")["summary"]["images"] == 1
     add(tmp_path / "library", "posts/1.png", "red", 1)
     assert bench.run()["posts"]["images"] == 1
+
+
+@pytest.mark.parametrize("categories", [["signs"], "single"])
+def test_categories_that_the_settings_no_longer_name_are_left_as_they_are(
+    tmp_path: Path, categories: list[str] | str
+) -> None:
+    for seed in range(6):
+        for category in ("posts", "signs"):
+            add(tmp_path / "library", f"{category}/{seed}.png", "red" if seed % 2 else "blue", seed)
+    bench = Bench(tmp_path / "library", tmp_path / "data")
+    bench.run()
+    before = bench.document("posts")
+    bench.settings["source"] = {"categories": categories}
+    bench.notices.clear()
+    assert list(bench.run()) == (["signs"] if categories == ["signs"] else ["all"])
+    assert bench.document("posts") == before
+    assert not read_history(bench.data / "published", "posts").held
+    left = "posts" if categories == ["signs"] else "posts, signs"
+    assert f"Not among source.categories, so left as published: {left}." in bench.notices
+    bench.settings["source"] = {}
+    assert bench.run()["posts"]["nothing_new"]
 
 
 def test_a_run_of_another_source_says_so_and_loses_nothing(bench: Bench, tmp_path: Path) -> None:
