@@ -12,7 +12,7 @@ from pipeline.stages.manifest.bucket_manifest import entry_category
 from pipeline.stages.manifest.keys import ROOT_CATEGORY, SINGLE_CATEGORY, category_of_folder, slug_map, sort_of
 from pipeline.steps.each import some
 from pipeline.steps.listing import bucket_entries
-from pipeline.steps.outlet_in_source import holds_only_published
+from pipeline.steps.outlet_in_source import is_ours
 from pipeline.steps.project import Project
 from pipeline.storage.categories import read_renames, read_slugs, write_slugs
 from pipeline.storage.layout import Layout
@@ -77,7 +77,7 @@ def _named_by_settings(project: Project, slugs: Mapping[str, str]) -> Mapping[st
     if wanted == "all":
         return slugs
     named = set(category_names(project))
-    others = sorted(name for slug, name in slugs.items() if name not in named)
+    others = sorted(name for name in slugs.values() if name not in named)
     if others:
         project.tell_once(f"Not among source.categories, so left as published: {some(others)}.")
     return {slug: name for slug, name in slugs.items() if name in named}
@@ -89,7 +89,7 @@ def _folders(project: Project) -> list[str]:
     folders = [
         category
         for name in project.bucket.folders()
-        if (category := category_of_folder(name)) in known or not holds_only_published(project, name)
+        if (category := category_of_folder(name)) in known or not is_ours(project, name)
     ]
     names = project.settings.source.skip_names
     top = (entry for page in project.bucket.pages(recursive=False) for entry in page)

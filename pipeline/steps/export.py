@@ -20,7 +20,7 @@ from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.stages.published.sidecar import is_ours, sidecar
 from pipeline.stages.published.spreadsheet import FORMULA_PATTERN
 from pipeline.steps.adopt import TAG_SEPARATOR
-from pipeline.steps.file_places import LONGEST, METADATA, UNCLUSTERED, file_places
+from pipeline.steps.file_places import LONGEST, METADATA, METADATA_COLUMNS, UNCLUSTERED, file_places
 from pipeline.steps.library_view.snapshot import Snapshot
 from pipeline.steps.project import Project
 from pipeline.steps.reading import images_read_before, read_among
@@ -36,7 +36,7 @@ Format = TableFormat | FileFormat | Literal["coco"]
 TABLES: tuple[TableFormat, ...] = get_args(TableFormat)
 WITH_ORIGINALS = ("clustered", "unclustered")  # the states of which there is a picture to look at
 SIDECAR = ".xmp"
-METADATA_HEAD = "file_name,label,"  # how the ones that are written here begin
+_METADATA_HEAD = ",".join(METADATA_COLUMNS[:2])  # how the ones that are written here begin
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def write_folders(project: Project, images: pl.DataFrame, folder: Path) -> Writt
     before anything is written if the folder has a `metadata.csv` of something else.
     """
     table = folder / METADATA
-    if table.exists() and not table.read_text(encoding="utf-8", errors="replace").startswith(METADATA_HEAD):
+    if table.exists() and not table.read_text(encoding="utf-8", errors="replace").startswith(_METADATA_HEAD):
         raise ExportError(f"{table} is not of an earlier export, so nothing was written. Export to another folder.")
     images = _once(images)
     places = file_places(images)
@@ -268,7 +268,7 @@ def _metadata(images: pl.DataFrame, places: Mapping[str, str], missing: Sequence
         pl.col("key").replace_strict(places, return_dtype=pl.String).alias("file_name"),
         pl.coalesce("cluster_name", "cluster_id", pl.lit(UNCLUSTERED)).alias("label"), "cluster_id", "key",
         "tags",
-    )  # fmt: skip
+    ).select(METADATA_COLUMNS)  # fmt: skip
     buffer = io.BytesIO()
     _spreadsheet(table).write_csv(buffer)
     return buffer.getvalue()

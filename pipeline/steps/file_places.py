@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import polars as pl
 
 METADATA = "metadata.csv"  # the name under which Hugging Face's `imagefolder` looks for labels
+METADATA_COLUMNS = ("file_name", "label", "cluster_id", "key", "tags")  # of the ones that are written here
 UNCLUSTERED = "unclustered"
 LONGEST = 255  # bytes of a name on most file systems
 LONGEST_ENDING = 20  # bytes of the extension that a cut name keeps

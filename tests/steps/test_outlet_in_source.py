@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.steps.check import check
+from pipeline.steps.export import WITH_ORIGINALS, select_images, write_folders
+from pipeline.steps.library_view.listing import read_snapshot
 from pipeline.steps.run import run
 from tests.fake_s3 import fake_s3
 from tests.steps.test_run import KINDS, Bench, add
@@ -49,6 +51,24 @@ def test_an_outlet_in_the_bucket_is_no_category(bench: Bench, tmp_path: Path, mo
         there = Bench(Path("nowhere"), tmp_path / "other", source=source)
         assert categories(there) == ["posts"]
         assert told(there)
+
+
+def test_an_export_among_the_photos_is_no_category_until_its_table_is_removed(bench: Bench) -> None:
+    run(bench.project())
+    project = bench.project()
+    write_folders(
+        project, select_images(read_snapshot(project, "posts"), states=WITH_ORIGINALS), bench.library / "sorted"
+    )
+    assert categories(bench) == ["posts"]
+    assert any("sorted holds what image-cluster exported" in text for text in bench.notices)
+    (bench.library / "sorted" / "metadata.csv").unlink()
+    assert sorted(categories(bench)) == ["posts", "sorted"]
+
+
+def test_a_folder_with_a_table_of_someone_else_is_a_category(bench: Bench) -> None:
+    add(bench.library, "signs/1.png", "red", 3)
+    (bench.library / "signs" / "metadata.csv").write_text("file_name,label\n1.png,sign\n")
+    assert sorted(categories(bench)) == ["posts", "signs"]
 
 
 def test_a_folder_with_a_photo_beside_published_sets_is_a_category(bench: Bench) -> None:
