@@ -41,7 +41,7 @@ _NAMES = {heading: [str(command.name) for command in commands] for heading, comm
 
 
 @click.group(cls=Group, context_settings=CONTEXT, sections=_NAMES)
-@click.version_option(package_name="image-cluster")
+@click.version_option(package_name="image-cluster", prog_name="image-cluster")
 def main() -> None:
     """Sort a bucket of images into clusters that look alike, with stable ids and names.
 

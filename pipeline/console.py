@@ -6,8 +6,10 @@ What belongs here: formatting. Not here: commands (`cli.py`). Rich is imported w
 import csv
 import json
 import re
+import shlex
 import shutil
 import sys
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -15,6 +17,9 @@ import click
 
 from pipeline.stages.published.spreadsheet import escape_formula
 
+PROGRAM = "image-cluster"
+# The program at the start of a command, not as a name in a sentence, a package or a path.
+_COMMAND = re.compile(r"(?<![\w./-])image-cluster(?= (?:-|[a-z]))")
 FEW = 5  # steps before the time left is told: the first ones also wait for models to be loaded
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 SOON = 0.5  # seconds before a rate is told: until then it counts what was done already
@@ -35,7 +40,7 @@ class Console:
 
     def notice(self, text: str) -> None:
         if not self.quiet:
-            text = harmless(text)
+            text = as_started(harmless(text))
             if self._bars is not None:
                 self._bars.console.print(text, markup=False, highlight=False)
             else:
@@ -108,8 +113,27 @@ def _duration(seconds: float) -> str:
 
 
 def own_command() -> str:
-    """This command as it can be typed here."""
-    return "image-cluster" if shutil.which("image-cluster") else ".venv/bin/image-cluster"
+    """This command as the user started it: `image-cluster` from the search path, else the path that was typed."""
+    started = Path(sys.argv[0] if sys.argv else "")
+    if started.name != PROGRAM or not started.is_file():  # a part of another program, or `python -m`
+        return PROGRAM
+    on_path = shutil.which(PROGRAM)
+    if on_path is not None and Path(on_path).samefile(started):
+        return PROGRAM
+    return shlex.quote(str(started))
+
+
+def as_started(text: str) -> str:
+    """`text` with the commands in it as the user can type them here."""
+    if PROGRAM not in text:
+        return text
+    command = own_command()
+    return text if command == PROGRAM else _COMMAND.sub(lambda _: command, text)
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print text for people: its commands as they were started, and no control character."""
+    click.echo(as_started(harmless(text)), err=err)
 
 
 def many(count: int, word: str) -> str:
@@ -122,10 +146,6 @@ def harmless(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def _say(text: str) -> None:
-    click.echo(harmless(text))
-
-
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
@@ -134,7 +154,7 @@ def print_json(value: Any) -> None:
 def print_summary(summary: dict[str, Any]) -> None:
     """The figures of one category's run as a table on stdout; of one that failed, the reason."""
     if "failed" in summary:
-        _say(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
+        tell(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
         return
     entries = "objects" if "objects" in summary else "images"
     reasons = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in summary["set_aside_reasons"].items())
@@ -150,18 +170,18 @@ def print_summary(summary: dict[str, Any]) -> None:
         ("seconds", _seconds(summary["seconds"])),
     ]  # fmt: skip
     width = max(len(name) for name, _ in rows)
-    _say(f"\n{summary['category']}")
+    tell(f"\n{summary['category']}")
     for name, value in rows:
-        _say(f"  {name:<{width}}  {value}")
+        tell(f"  {name:<{width}}  {value}")
     if summary.get("clustering"):
-        _say(f"  Clustering {summary['clustering']}")
+        tell(f"  Clustering {summary['clustering']}")
     if summary["nothing_new"]:
-        _say("  Nothing is new: what was published stays as it is.")
+        tell("  Nothing is new: what was published stays as it is.")
     elif summary["headline"]:
-        _say(f"  {summary['headline']}")
+        tell(f"  {summary['headline']}")
     if summary["warning"]:
-        _say(f"  {summary['warning']}")
-    _say(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
+        tell(f"  {summary['warning']}")
+    tell(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
 
 
 def _seconds(steps: dict[str, float]) -> str:

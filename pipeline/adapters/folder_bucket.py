@@ -231,8 +231,8 @@ class FolderBucket:
         ours = inside_of_our_own(self._rules.root)
         if ours is not None:
             raise BucketError(
-                f"{self._root} belongs to the data directory {ours} of image-cluster and holds no photos of yours. "
-                "Name the folder that your images are in."
+                f"{self._root} belongs to the data directory {ours} of image-cluster. It holds no photos of "
+                "yours. Name the folder that your images are in."
             )
 
     def _path(self, key: str) -> Path:

@@ -31,10 +31,13 @@ def doctor(project: "Project", categories: tuple[str, ...], repair: bool, as_jso
       image-cluster doctor --repair && image-cluster run
       image-cluster doctor --json | jq '.[] | select(.state == "fault")'
     """
-    from pipeline.console import print_json, print_rows
+    from pipeline.console import as_started, print_json, print_rows
     from pipeline.steps.doctor.checkup import examine
 
     rows = [finding.row() for finding in examine(project, categories, repair=repair)]
-    (print_json if as_json else print_rows)(rows)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows([{**row, "remedy": as_started(row["remedy"])} for row in rows])
     if any(row["state"] == "fault" for row in rows):
         sys.exit(1)

@@ -96,7 +96,7 @@ def compare(
     """
     from dataclasses import asdict
 
-    from pipeline.console import print_json, print_rows
+    from pipeline.console import print_json, print_rows, tell
     from pipeline.steps.encoder_comparison import compare as compare_encoders
     from pipeline.steps.library_view.listing import only_category
 
@@ -108,7 +108,7 @@ def compare(
         return
     print_rows(_figures(found))
     for line in _verdict(found):
-        click.echo(line)
+        tell(line)
 
 
 def _figures(found: "Comparison") -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ def check(project: "Project", categories: tuple[str, ...], as_json: bool) -> Non
       image-cluster check
       image-cluster check r2://my-bucket --endpoint-url https://ACCOUNT_ID.r2.cloudflarestorage.com
     """
-    from pipeline.console import print_json
+    from pipeline.console import print_json, tell
     from pipeline.steps.check import check as examine
 
     findings = list(examine(project, categories))
@@ -43,7 +43,7 @@ def check(project: "Project", categories: tuple[str, ...], as_json: bool) -> Non
         print_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.text}")
+            tell(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.text}")
     if not all(finding.ok for finding in findings):
         sys.exit(1)
 

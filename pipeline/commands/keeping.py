@@ -30,14 +30,14 @@ def carry_over(project: "Project", former: str, category: str, as_json: bool) ->
     Example:
       image-cluster carry-over posts roadside-posts
     """
-    from pipeline.console import print_json
+    from pipeline.console import print_json, tell
     from pipeline.steps.renamed import carry_over_by_name
 
     old, new, done = carry_over_by_name(project, former, category)
     if as_json:
         print_json({"former": old, "category": new, "text": done})
     else:
-        click.echo(done)
+        tell(done)
 
 
 @click.command()
@@ -84,11 +84,11 @@ def restore(project: "Project", copy: str, replace: bool, as_json: bool) -> None
       image-cluster restore latest
       image-cluster restore /mnt/nas/decisions-2026-11-27.sqlite3
     """
-    from pipeline.console import print_json
+    from pipeline.console import print_json, tell
     from pipeline.steps.backup import restore as bring_back
 
     done = bring_back(project, copy, replace=replace)
     if as_json:
         print_json({"text": done})
     else:
-        click.echo(done)
+        tell(done)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from pipeline.console import as_started, own_command, tell
 from pipeline.errors import ImageClusterError
 from pipeline.runtime.ending import BY_SIGNAL, ENDING, end_at_once
 
@@ -42,6 +43,10 @@ class Group(click.Group):
         """`sections`: heading → the names of commands, for the help; without, all stand below one in the alphabet."""
         super().__init__(*args, **extra)
         self.sections = sections
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _name_as_started(self)
+        super().format_help(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with the whole first sentence of each; click would cut it at the width of the terminal."""
@@ -75,6 +80,7 @@ class Group(click.Group):
             text = stray_word_text(root, [*groups, word], command, args[1])
             if text is not None:
                 raise click.UsageError(text, ctx)
+        _name_as_started(command)
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -88,12 +94,12 @@ class Group(click.Group):
             text = option_text(_root_group(ctx), _groups(ctx), typed, error.option_name)
             if text is None:
                 raise
-            raise click.UsageError(text, ctx) from None
+            raise click.UsageError(as_started(text), ctx) from None
 
-    def main(self, *args: Any, **extra: Any) -> Any:
+    def main(self, *args: Any, prog_name: str | None = None, **extra: Any) -> Any:
         prepare_outputs()
         try:
-            return super().main(*args, **extra)
+            return super().main(*args, prog_name=prog_name or own_command(), **extra)
         except OSError as error:  # of the help text, which is printed before any command is invoked
             sys.exit(_tell(error))
 
@@ -101,6 +107,11 @@ class Group(click.Group):
         try:
             with ending_signals():
                 return super().invoke(ctx)
+        except click.UsageError as error:
+            text = error.format_message()
+            if as_started(text) == text:
+                raise
+            raise click.UsageError(as_started(text), error.ctx) from None
         except ImageClusterError as error:
             say(f"Error: {error}")
             ctx.exit(error.exit_code)
@@ -111,6 +122,11 @@ class Group(click.Group):
             with suppress(OSError):  # with SIGHUP the terminal is gone
                 say(STOPPED)
             ctx.exit(BY_SIGNAL + number)
+
+
+def _name_as_started(command: click.Command) -> None:
+    """Let the examples in a command's help be typed as they stand."""
+    command.help = as_started(command.help or "") or None
 
 
 def _root_group(context: click.Context) -> click.Group:
@@ -132,9 +148,7 @@ def say(text: str) -> None:
     context = click.get_current_context(silent=True)
     log = context.find_root().meta.get(LOG) if context is not None else None
     if log is None:
-        from pipeline.console import harmless
-
-        click.echo(harmless(text), err=True)
+        tell(text, err=True)
     else:
         log.error(text.strip().removeprefix("Error: "))
 

@@ -26,8 +26,10 @@ def stop_where_held(reports: Iterable["PublishReport"], failures: "Sequence[Fail
     If other categories failed it only prints: `raise_failures` then decides the exit code.
     """
     texts = [_held_text(report, report.held) for report in reports if report.held is not None]
+    from pipeline.console import tell
+
     if texts and failures:
-        click.echo("\n".join(texts), err=True)
+        tell("\n".join(texts), err=True)
     elif texts:
         raise PublishHeldError("\n".join(texts))
 
@@ -153,14 +155,14 @@ def rollback(project: "Project", categories: tuple[str, ...], version: str | Non
       image-cluster rollback --category bollards
       image-cluster rollback --category bollards --to 12
     """
-    from pipeline.console import print_json
+    from pipeline.console import print_json, tell
     from pipeline.steps.published_sets import rollback as go_back
 
     done = go_back(project, _only(_slugs(project, categories), "rollback"), version)
     if as_json:
         print_json(done.__dict__)
     else:
-        click.echo(done.text)
+        tell(done.text)
 
 
 def _accept_losses(project: "Project", slugs: list[str]) -> None:
@@ -173,14 +175,14 @@ def _accept_losses(project: "Project", slugs: list[str]) -> None:
 
 
 def _accept(project: "Project", slug: str, version: str, *, as_json: bool) -> None:
-    from pipeline.console import print_json
+    from pipeline.console import print_json, tell
     from pipeline.steps.published_sets import accept
 
     done = accept(project, slug, version)
     if as_json:
         print_json(done.__dict__)
     else:
-        click.echo(done.text)
+        tell(done.text)
 
 
 def _slugs(project: "Project", categories: tuple[str, ...]) -> list[str]:

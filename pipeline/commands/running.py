@@ -51,7 +51,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
       image-cluster run s3://my-bucket/images --sample 100 --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
       image-cluster run --log-format json 2>> run.log
     """
-    from pipeline.console import own_command, print_json, print_summary
+    from pipeline.console import print_json, print_summary
     from pipeline.demo.own_data import require_no_demo
     from pipeline.steps.each import raise_failures
     from pipeline.steps.run import run as run_steps
@@ -66,7 +66,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
         for summary in summaries:
             print_summary(summary)
     if any(not category_run.nothing_new for category_run in done.finished):
-        project.talk.notice(f"\nLook at the clusters and name them: {own_command()} serve --open{project.where}")
+        project.talk.notice(f"\nLook at the clusters and name them: image-cluster serve --open{project.where}")
     stop_where_held([category_run.published for category_run in done.finished], done.failures)
     raise_failures(done.failures, len(done.finished))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from pipeline.console import Console, own_command, print_summary
+from pipeline.console import Console, print_summary, tell
 from pipeline.dagster_home import INSTANCE, dagster_environment
 from pipeline.demo.bollards import CARS, write_boxes, write_library
 from pipeline.demo.compare import UNITS, print_comparison
@@ -45,7 +45,7 @@ def run_demo(library: str, categories: Sequence[str], *, single: bool = False) -
     else:
         settings = _write_settings(library, root, single=single or (library == "stamps" and not categories))
         _run(settings, categories)
-    click.echo(f"\nDone in {perf_counter() - started:.0f} seconds.\n{next_steps(settings, also)}")
+    tell(f"\nDone in {perf_counter() - started:.0f} seconds.\n{next_steps(settings, also)}")
     return 0
 
 
@@ -67,15 +67,16 @@ def _run_both_units(root: Path) -> tuple[Path, dict[str, Path]]:
 
 
 def next_steps(settings: Path, also: Mapping[str, Path] = MappingProxyType({})) -> str:
-    """The commands that show the result of a demo with these settings, as they can be typed here.
+    """The commands that show the result of a demo with these settings.
 
     `also`: further results, each in words with its settings.
     """
-    command = own_command()
     given = "" if settings.parent == Path("data") else f" --settings {settings}"
-    dagster = f"\nSee every step in Dagster, under Lineage: {command} dev" if Path(WORKSPACE).exists() else ""
-    others = "".join(f"\nThe same as {words}: {command} serve --open --settings {path}" for words, path in also.items())
-    return f"Look at the clusters and name them: {command} serve --open{given}{others}{dagster}"
+    dagster = "\nSee every step in Dagster, under Lineage: image-cluster dev" if Path(WORKSPACE).exists() else ""
+    others = "".join(
+        f"\nThe same as {words}: image-cluster serve --open --settings {path}" for words, path in also.items()
+    )
+    return f"Look at the clusters and name them: image-cluster serve --open{given}{others}{dagster}"
 
 
 def _run(settings: Path, categories: Sequence[str]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ def _is_export(project: Project, folder: str) -> bool:
     found = project.bucket.read_part(key, 0, len(head)) == head
     if found:
         project.tell_once(
-            f"Skipped in {project.bucket.url}: {folder} holds what image-cluster exported. To read it as a category, "
+            f"Skipped in {project.bucket.url}: {folder} holds an export of image-cluster. To read it as a category, "
             f"remove {key}."
         )
     return found
@@ -41,5 +41,5 @@ def _holds_only_published(project: Project, folder: str) -> bool:
     below = (entry.key.removeprefix(f"{folder}/") for page in project.bucket.pages(f"{folder}/") for entry in page)
     found = is_outlet(below, lambda key: is_hidden(key, names))
     if found:
-        project.tell_once(f"Skipped in {project.bucket.url}: {folder} holds what image-cluster published.")
+        project.tell_once(f"Skipped in {project.bucket.url}: {folder} holds a publication of image-cluster.")
     return found

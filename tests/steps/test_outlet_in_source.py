@@ -28,7 +28,7 @@ def categories(bench: Bench) -> list[str]:
 
 
 def told(bench: Bench) -> bool:
-    return any("site holds what image-cluster published" in text for text in bench.notices)
+    return any("site holds a publication of image-cluster" in text for text in bench.notices)
 
 
 def test_an_outlet_among_the_photos_is_no_category(bench: Bench) -> None:
@@ -60,7 +60,7 @@ def test_an_export_among_the_photos_is_no_category_until_its_table_is_removed(be
         project, select_images(read_snapshot(project, "posts"), states=WITH_ORIGINALS), bench.library / "sorted"
     )
     assert categories(bench) == ["posts"]
-    assert any("sorted holds what image-cluster exported" in text for text in bench.notices)
+    assert any("sorted holds an export of image-cluster" in text for text in bench.notices)
     (bench.library / "sorted" / "metadata.csv").unlink()
     assert sorted(categories(bench)) == ["posts", "sorted"]
 
