@@ -39,7 +39,10 @@ TEXTS = texts_of_the_program()
 COMMANDS = [
     ("run nowhere", "The folder … does not exist"),
     ("clusters list --out elsewhere", "There is nothing in … yet."),
-    ("run empty --out new", "… holds no images: no folder at its top and no image beside one. Nothing was done."),
+    (
+        "run empty --out new",
+        "… holds no images: no folder with a file at its top and no image beside one. Nothing was done.",
+    ),
     ("run empty --settings none.yaml", "There is no settings file …"),
     ("check empty --encoder packaged:efficientnet_lite9", "There is no encoder …"),
     ("check s3://bucket --endpoint-url http://127.0.0.1:9", "No credentials for …"),

@@ -21,6 +21,7 @@ BETWEEN_TWO = {"data copy", "data list"}  # they name both places themselves
 DECIDES = "decides, in a database that all machines see, or is refused at the start (`require_shared_decisions`)"
 RUNS = "starts a worker, which takes the lease"
 QUEUES = "queues keys for the category; who works them off takes the lease"
+TAKES = "takes the lease itself (`live_library.writing`): a moment's work"
 NOTES = "notes what is made again (`layout.MADE_AGAIN`); the work itself is queued or started"
 NOTHING = "stores nothing in the data directory"
 WRITES = {
@@ -32,6 +33,7 @@ WRITES = {
     "/categories/{category}/granularity": RUNS,
     "/categories/{category}/granularity/compare": RUNS,
     "/categories/{category}/import": DECIDES,
+    "/categories/{category}/publications/{version}/accept": TAKES,
     "/categories/{category}/undo": DECIDES,
     "/categories/{category}/views": DECIDES,
     "/categories/{category}/views/{name}": DECIDES,

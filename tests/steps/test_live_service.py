@@ -184,3 +184,24 @@ def test_check_names_a_server_that_ignores_conditions(tmp_path: Path) -> None:
     assert found["bucket"]["ok"]
     assert not found["library"]["ok"]
     assert "ignores the conditions If-None-Match and If-Match" in found["library"]["text"]
+
+
+def test_a_result_that_is_accepted_over_the_api_is_published_in_the_bucket(
+    machines: list[Machine], address: str
+) -> None:
+    pipeline, service = machines
+    cluster = clusters(address)[0]["id"]
+    ask(address, f"/clusters/{cluster}", {"name": "Accepted"}, "PATCH")
+    pipeline.run("publish")
+    pipeline.run("rollback", "--category", "posts")
+
+    def waiting() -> list[str]:
+        items = ask(address, "/categories/posts/publications")["items"]
+        return [one["version"] for one in items if one["event"] == "candidate"]
+
+    until("the service shows what waits", waiting)
+    assert ask(address, f"/categories/posts/publications/{waiting()[0]}/accept", {}, "POST")["changed"]
+    for machine in (service, pipeline):
+        machine.run("changes", "--category", "posts")  # the pipeline's machine brings its copy up to date
+        named = {one["id"]: one["name"] for one in machine.document()["clusters"]}
+        assert named[cluster] == "Accepted"

@@ -15,6 +15,7 @@ from pipeline.service.problems import Problem, unknown
 from pipeline.service.routes.common import Slug, category_of
 from pipeline.steps.comparison import Comparison, Version, compare, versions
 from pipeline.steps.library_view.snapshot import Snapshot
+from pipeline.steps.live_library import writing
 from pipeline.steps.published_sets import accept
 from pipeline.storage.history import number_of
 
@@ -70,7 +71,8 @@ class Accepted(Shape):
 @router.post("/categories/{category}/publications/{version}/accept")
 def accept_candidate(service: Shared, category: Slug, version: Annotated[str, Path(max_length=80)]) -> Accepted:
     """Publish the result that the guard held back, unchanged, here and at every outlet."""
-    done = accept(service.project, category_of(service, category).slug, version)
+    with writing(service.project):
+        done = accept(service.project, category_of(service, category).slug, version)
     return Accepted(version=done.version, changed=done.changed)
 
 
