@@ -20,6 +20,9 @@ from pipeline.stages.published.spreadsheet import escape_formula
 PROGRAM = "image-cluster"
 # The program at the start of a command, not as a name in a sentence, a package or a path.
 _COMMAND = re.compile(r"(?<![\w./-])image-cluster(?= (?:-|[a-z]))")
+# The ids of clusters, of images and objects, and of publications.
+_ID = re.compile(r"\b(?:c-[0-9a-z]{8}|[0-9a-f]{16}|[0-9]{6}-[0-9a-f]{12})\b")
+READABLE = 8  # letters of a word that may stand on one line of a table; a narrower column cannot be read
 FEW = 5  # steps before the time left is told: the first ones also wait for models to be loaded
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 SOON = 0.5  # seconds before a rate is told: until then it counts what was done already
@@ -218,16 +221,46 @@ def print_csv(rows: list[dict[str, Any]]) -> None:
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console as RichConsole
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, (int, float)) else "left", overflow="fold")
+        cells = [_cell(row[name]) for row in rows]
+        whole = max(_whole(row[name]) for row in rows)
+        word = max((len(word) for cell in cells for word in cell.split()), default=0)
+        natural = max(len(name), *map(len, cells))
+        table.add_column(
+            name, justify="right" if isinstance(value, (int, float)) else "left", overflow="fold",
+            no_wrap=natural <= max(whole, READABLE), min_width=max(whole, min(word, READABLE), min(len(name), 4)),
+        )  # fmt: skip
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
-    RichConsole().print(table)
+    console = RichConsole()
+    with console.capture() as printed:
+        console.print(table, crop=False)
+    if cell_len(Text.from_ansi(printed.get().partition("\n")[0]).plain) > console.width:
+        _print_records(rows)
+    else:
+        click.echo(printed.get(), nl=False)
+
+
+def _print_records(rows: list[dict[str, Any]]) -> None:
+    """A line for each value, where the terminal is too narrow for a table."""
+    width = max(map(len, rows[0]))
+    for row in rows:
+        click.echo("")
+        for name, value in row.items():
+            if text := _cell(value):
+                click.echo(f"{name:<{width}}  {text}")
+
+
+def _whole(value: Any) -> int:
+    """Letters of a cell that must stay on one line to be read and copied: a number, or the longest id in a text."""
+    text = _cell(value)
+    return len(text) if isinstance(value, (int, float)) else max(map(len, _ID.findall(text)), default=0)
 
 
 def _cell(value: Any) -> str:

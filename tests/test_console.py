@@ -1,6 +1,7 @@
 """What the command line says while it works."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -94,3 +95,33 @@ def test_a_terminal_obeys_no_name_of_a_file(capsys: pytest.CaptureFixture[str]) 
     assert not [letter for letter in said.out if ord(letter) < 32 and letter not in "\n\t"]
     print_json([name])
     assert json.loads(capsys.readouterr().out) == [name]
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40, 20])
+def test_ids_stay_whole_in_a_table_however_narrow_the_terminal_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    ids = ["c-5u5e8u9g", "c-u3vyy3b6", "03a880e7a3b6c83f", "000001-9e303bee19b3", "12345", "c-dcydf45k"]
+    print_rows([
+        {"category": "bollards in the north", "id": ids[0], "name": "White Cylindrical With a Band", "size": 12345,
+         "what": f"merged {ids[1]} into {ids[0]}", "image": ids[2], "version": ids[3], "review": "", "into": ids[5],
+         "reason": "the images of this cluster differ more than those of others"},
+    ])  # fmt: skip
+    shown = capsys.readouterr().out
+    assert [text for text in ids if text not in shown] == []
+    assert max(map(len, shown.splitlines())) <= columns or "size      12345\n" in shown
+
+
+def test_a_table_that_fits_is_a_table_and_one_that_does_not_has_a_line_for_each_value(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": "c-5u5e8u9g", "name": "White Cylindrical", "size": 8, "review": ""}]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    print_rows(rows)
+    assert re.search(r"\n *c-5u5e8u9g +White Cylindrical +8 *\n", capsys.readouterr().out)
+    monkeypatch.setenv("COLUMNS", "30")
+    print_rows(rows)
+    assert capsys.readouterr().out == "\nid      c-5u5e8u9g\nname    White Cylindrical\nsize    8\n"
