@@ -28,7 +28,7 @@ class SettingsError(PermanentError):
 
 
 class DataDirectoryError(SettingsError):
-    """The data directory is a file, or a link to something that is no folder."""
+    """The data directory is a file, a link to something that is no folder, or holds no library."""
 
 
 class NoImagesError(SettingsError):
@@ -158,6 +158,12 @@ class DecisionError(PermanentError):
 
 class ExportError(PermanentError):
     """An export would replace what was not exported before. Nothing was written."""
+
+    exit_code = 2
+
+
+class UnknownEventError(ConflictError):
+    """There is no event with this number to undo."""
 
     exit_code = 2
 

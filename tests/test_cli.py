@@ -57,7 +57,7 @@ def test_every_command_has_help_with_an_example() -> None:
         (["run", ".", "--settings", "none.yaml"], 2, "none.yaml"),
         (["cluster", "--out", "empty"], 1, "image-cluster run SOURCE"),
         (["cluster", "--out", "empty", "--category", "x"], 2, "no category 'x'"),
-        (["similar", "x.png", "--out", "empty"], 2, "nor a file"),
+        (["similar", "x.png", "--out", "empty"], 2, "no library"),
         (["rum"], 2, "run"),
     ],
 )  # fmt: skip
@@ -70,6 +70,25 @@ def test_trouble_is_one_clear_message_and_the_right_exit_code(
     assert says in found.stderr
     assert found.stdout == ""
     assert "Traceback" not in found.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "clusters list", "clusters show c-7k3m9qwx", "clusters history", "clusters waiting", "clusters undo",
+        "clusters rename c-7k3m9qwx Wet", "similar x.png", "changes", "publish --candidates", "publish --history",
+        "duplicates", "tune", "pairs list", "objects list x.png", "sql SELECT", "export", "doctor",
+        "backup copy.sqlite3",
+    ],
+)  # fmt: skip
+def test_a_command_that_needs_a_library_makes_none_where_the_folder_is_mistyped(library: Path, command: str) -> None:
+    Path("photos").mkdir()
+    for place in ("mistyped/data", "photos"):
+        found = call(*command.split(), "--out", place)
+        assert found.exit_code == 2, found.output
+        assert f"There is nothing in {place} yet. It holds no library" in found.stderr
+    assert not Path("mistyped").exists()
+    assert not list(Path("photos").iterdir())
 
 
 @pytest.mark.parametrize("json_wanted", [False, True])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @data_url_option
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="[image-cluster.yaml]")
 @click.option("--quiet", is_flag=True, help="Print only errors on stderr.")
-@with_project("read")
+@with_project("read", needs_library=False)
 def mcp(project: "Project", write: bool) -> None:
     """Serve the library to an agent (Model Context Protocol, over stdin and stdout).
 

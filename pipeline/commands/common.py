@@ -102,11 +102,14 @@ clustering_options = options(
 
 def with_project(
     access: "Access | Callable[[dict[str, Any]], Access]",
+    *,
+    needs_library: bool | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Open the project of the options and pass it to the command; always close the progress bars.
 
     `access`: what the command does with a library in a bucket, or how that follows from its options. Where there is
     one, the data directory is brought up to date before, and what the command wrote is copied up after it.
+    `needs_library`: refuse where there is none, and make no data directory; by default for "read" and "decide".
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,6 +120,8 @@ def with_project(
             wanted = access(given) if callable(access) else access
             try:
                 with _project(settings_file, chosen, console, wanted) as project:
+                    if wanted in ("read", "decide") if needs_library is None else needs_library:
+                        _require_library(project)
                     return function(project=project, **given)
             finally:
                 console.close()
@@ -152,6 +157,20 @@ def _project(
     with opened(project, access):
         project.settings = settings_from(settings_file, chosen)  # the library may say which source it is of
         yield project
+
+
+def _require_library(project: "Project") -> None:
+    """Raise `DataDirectoryError` where the data directory is missing or holds no library, before it would be made."""
+    from pipeline.errors import DataDirectoryError
+    from pipeline.storage.layout import Layout
+
+    layout, root = Layout(project.settings.data_dir), project.settings.data_dir
+    is_other = root.exists() and not root.is_dir()  # told when it is opened
+    if not is_other and not layout.marker.exists() and not layout.slugs.exists():
+        raise DataDirectoryError(
+            f"There is nothing in {root} yet. It holds no library: run `image-cluster run SOURCE` first, or name the "
+            "folder of a library with --out."
+        )
 
 
 def _tell_one_library(settings: "Settings", file: Path | None, console: "Console") -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     help="Only this level; may be repeated. [exact and near]",
 )
 @where_options
-@with_project("write")
+@with_project("write", needs_library=True)
 def duplicates(project: "Project", category: str | None, levels: tuple[str, ...], as_json: bool) -> None:
     """List copies of the same picture, the image to keep first, and why. Deletes nothing.
 

@@ -48,7 +48,7 @@ def _port(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--insecure", is_flag=True, help="Let other machines in without a token.")
 @log_options
 @where_options
-@with_project("read")
+@with_project("read", needs_library=False)
 def serve(
     project: "Project",
     host: str | None,

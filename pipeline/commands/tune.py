@@ -49,7 +49,7 @@ class Steps(click.ParamType[tuple[float, ...]]):
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the report to this file.")
 @click.option("--open", "show", is_flag=True, help="Open the report in the browser.")
 @where_options
-@with_project("write")
+@with_project("write", needs_library=True)
 def tune(
     project: "Project",
     category: str | None,

@@ -49,6 +49,12 @@ def listed(run: Run, *options: str) -> list[dict[str, Any]]:
     return json.loads(run("list", "--json", *options).stdout)
 
 
+def test_undoing_a_decision_that_never_was_is_wrong_usage_as_other_unknown_names_are(run: Run) -> None:
+    done = run("undo", "77")
+    assert done.exit_code == 2
+    assert "There is no event 77 to undo; the last one is 0." in done.stderr
+
+
 def test_a_cluster_is_named_found_by_its_name_and_unnamed_again_by_undo(run: Run) -> None:
     first = listed(run)[0]["id"]
     done = run("rename", first, "White Cylindrical", "--why", "it is")
