@@ -67,7 +67,7 @@ def main(folder: Path) -> int:
 
 
 def _pipeline(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
-    """All steps of the categories, as `image-cluster run`."""
+    """All steps of the categories, as `image-cluster run`. `held`: why a result was not published, if it was not."""
     from pipeline.curation.addressing import unmistakable
     from pipeline.steps.each import raise_failures
     from pipeline.steps.live_library import writing
@@ -82,7 +82,8 @@ def _pipeline(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:
         done = run(project, wanted)
         raise_failures(done.failures, len(done.finished))
     talk.progress("categories", len(done.finished), len(done.finished))
-    return done.summaries()
+    held = {one.category: list(one.published.held.reasons) for one in done.finished if one.published.held}
+    return [{**row, "held": held.get(row["category"], [])} for row in done.summaries()]
 
 
 def _clustering(_: RunFolder, job: dict[str, Any], talk: JsonTalk) -> Any:

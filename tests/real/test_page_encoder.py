@@ -87,6 +87,8 @@ def test_the_page_fits_any_window_and_everybody_can_use_it(window: Page) -> None
     window.goto("/c/bollards/encoder")
     expect(window.locator("#preview")).to_be_visible()
     assert window.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    link = window.get_by_role("link", name="Which there are")
+    assert link.evaluate("link => link.getClientRects().length") == 1  # in one line
     assert window.evaluate(LOW_CONTRAST) == []
     found = Axe().run(window).response["violations"]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []

@@ -49,7 +49,13 @@ export const trouble = (run) =>
 export async function followed(id) {
   const run = await followRun(id);
   if (run.state !== "succeeded") { alertOf(new Refused(trouble(run), 0)); return false; }
-  const held = run.result?.held ?? [];
-  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.map(said).join("; ") }), { link: { text: t("Runs"), href: `/c/${slug}/runs` } });
+  toldHeld(run, { text: t("Runs"), href: `/c/${slug}/runs` });
   return true;
+}
+
+/** Say that the result of a run waits for approval, if it does. @param {Run} run @param {{ text: string, href: string }} [link] */
+export function toldHeld(run, link) {
+  const held = [run.result ?? []].flat().flatMap((/** @type {any} */ one) => one.held ?? []); // one result for each category of a whole run
+  if (held.length) toast(t("Clustered. What is published stays until you approve: {reasons}", { reasons: held.map(said).join("; ") }), link ? { link } : {});
+  return held.length > 0;
 }

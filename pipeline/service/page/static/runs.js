@@ -3,7 +3,7 @@
 
 import { alertOf, api, base, category, onRefresh, Refused, toast } from "./common.js";
 import { showAgain } from "./lists.js";
-import { followRun, trouble } from "./run_progress.js";
+import { followRun, toldHeld, trouble } from "./run_progress.js";
 import { t } from "./words.js";
 
 onRefresh(() => showAgain());
@@ -39,7 +39,7 @@ async function follow(id) {
   running = null;
   if (button instanceof HTMLButtonElement) button.disabled = false;
   if (cancel) cancel.hidden = true;
-  if (run.state === "succeeded") toast(t("The run is done."));
+  if (run.state === "succeeded") { if (!toldHeld(run)) toast(t("The run is done.")); }
   else if (run.state === "cancelled") toast(trouble(run));
   else alertOf(new Refused(trouble(run), 0));
   await showAgain();
