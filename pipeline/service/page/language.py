@@ -68,7 +68,7 @@ def _accepted(header: str) -> list[str]:
     return [tag for weight, tag in sorted(weights, key=lambda item: -item[0]) if weight > 0]
 
 
-def t(text: str, **values: object) -> str:
+def t(text: str, /, **values: object) -> str:
     """The text in the language of the request, with its places filled. Markup in a place stays markup."""
     entry = catalogues()[language()].get(text) or catalogues()[FALLBACK].get(text) or text
     if isinstance(entry, dict):

@@ -27,11 +27,10 @@ from pipeline.errors import ImageClusterError
 from pipeline.service.boxes import boxes_waiting
 from pipeline.service.context import Service
 from pipeline.service.page import language
-from pipeline.service.page.said import for_scripts, said
+from pipeline.service.page.said import called, for_scripts, said
 from pipeline.service.problems import Problem, status_of
 from pipeline.stages.published.document import country_code
 from pipeline.stages.published.group_words import group_word, plural
-from pipeline.stages.published.news import called
 from pipeline.steps.encoder_choice import for_search
 from pipeline.steps.library_view.snapshot import Snapshot
 

@@ -13,6 +13,7 @@ from functools import cache
 
 from pipeline.service.page.language import FALLBACK, counted, language, number, t
 from pipeline.service.page.sentences import ANYTHING, CLAUSES, NEWS, PLACES, SAID
+from pipeline.stages.published import news
 
 _CLAUSE = re.compile(r"(\d[\d,]*) (?:(image|object|cluster)s? )?(.+)")
 
@@ -26,12 +27,18 @@ def said(text: str) -> str:
     return text
 
 
+def called(category: str) -> str:
+    """A category as a sentence names it: in the quotes of the language if it reads like a word of the sentence."""
+    return t("“{text}”", text=category) if news.called(category) != category else category
+
+
 def _in_place(name: str, value: str) -> str:
     if name in ("images", "groups"):
         count, word = value.split()
         return counted(int(count.replace(",", "")), word.removesuffix("s"))
     shown: dict[str, Callable[[str], str]] = {
         "status": t, "what": said, "reason": _reason, "news": _news, "set_aside": lambda one: t(one.replace("_", " ")),
+        "category": lambda one: called(one[1:-1]) if one[:1] == "“" else one,
     }  # fmt: skip
     return shown.get(name, str)(value)
 

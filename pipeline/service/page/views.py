@@ -18,12 +18,12 @@ from pipeline.service.page import members, walls
 from pipeline.service.page.language import t
 from pipeline.service.page.narrowing import Narrowing
 from pipeline.service.page.render import Missing, PageRoute, group_label, groups_of, show, snapshot_of
+from pipeline.service.page.said import called
 from pipeline.service.paging import cut
 from pipeline.service.routes.objects import parsed_region
 from pipeline.service.routes.source import offered
 from pipeline.service.runs import OPEN
 from pipeline.stages.published.guard import holds_most
-from pipeline.stages.published.news import called
 from pipeline.steps.labels import compare_command, warning_about_groups
 from pipeline.steps.library_view.history import history_rows
 from pipeline.steps.library_view.snapshot import Snapshot

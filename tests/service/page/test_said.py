@@ -17,7 +17,7 @@ from pipeline.curation.replay import replay
 from pipeline.curation.review import raise_flags
 from pipeline.errors import ImageClusterError
 from pipeline.service.page import language
-from pipeline.service.page.said import for_scripts, said
+from pipeline.service.page.said import called, for_scripts, said
 from pipeline.service.page.sentences import SAID
 from pipeline.settings import ImageParams
 from pipeline.stages.images.decode import Rejected, decode
@@ -135,7 +135,13 @@ def test_headlines_of_what_was_published() -> None:
     )
     assert german(news({}, kept=7)) == ("In my posts hat sich nichts geändert: 7 Cluster wie zuvor; 1 zu prüfen.")
     first = "“all” is published for the first time: 606 of 633 images are in 11 clusters."
-    assert german(first) == "“all” ist zum ersten Mal veröffentlicht: 633 Bilder, davon 606 in Clustern (11 Cluster)."
+    assert german(first) == "„all“ ist zum ersten Mal veröffentlicht: 633 Bilder, davon 606 in Clustern (11 Cluster)."
+
+
+def test_a_category_that_reads_like_a_word_stands_in_the_quotes_of_the_language() -> None:
+    language.speak("de")
+    assert (called("all"), called("posts")) == ("„all“", "posts")
+    assert said("“all” was never published. Run it first.").startswith("„all“ ")
 
 
 def test_no_clause_of_a_headline_is_left_out() -> None:

@@ -52,6 +52,7 @@ function inPlace(name, value) {
   if (name === "what") return said(value);
   if (name === "reason") return reason(value);
   if (name === "status") return t(value);
+  if (name === "category") return value.replace(/^“(.*)”$/, (_, text) => quoted(text));
   if (name === "set_aside") return t(value.replace(/_/g, " "));
   const [count = "", word = ""] = value.split(" ");
   return name === "images" || name === "groups" ? many(Number(count.replace(/,/g, "")), word.replace(/s$/, "")) : value;
