@@ -14,7 +14,7 @@ from pipeline.service.problems import Problem, unknown
 from pipeline.service.search import Decoders
 from pipeline.settings import Settings
 from pipeline.stages.images.decode import Decoded, content_hash
-from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY
+from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, is_foreign
 from pipeline.stages.manifest.keys import compile_pattern, folder_of, image_id, parse_key, pattern_of
 from pipeline.steps.project import Project
 from pipeline.storage.categories import read_slugs
@@ -66,7 +66,11 @@ def _category(project: Project, name: str) -> tuple[str, str]:
 
 def _refuse_with_manifest(project: Project) -> None:
     wanted = project.settings.source.manifest
-    if wanted == "require" or (wanted == "auto" and project.bucket.head(MANIFEST_KEY) is not None):
+    if wanted == "require" or (
+        wanted == "auto"
+        and project.bucket.head(MANIFEST_KEY) is not None
+        and not is_foreign(project.bucket.read(MANIFEST_KEY))
+    ):
         raise Problem(
             409, "bucket-has-a-manifest", f"The bucket's {MANIFEST_KEY} says which images exist, so an upload would "
             "stay unseen. Add the image there, or set source.manifest to ignore.",

@@ -75,7 +75,7 @@ class Project(DataDirectory):
         self._decode_apart = decode_apart
         usual = settings.data_dir == Path("data")
         self.where = where if where is not None else "" if usual else f" --out {shlex.quote(str(settings.data_dir))}"
-        self._entries: tuple[str, list[Entry]] | None = None  # ETag and entries
+        self._entries: tuple[str, list[Entry] | None] | None = None  # ETag and entries
         self._bucket = bucket
         self._open_encoder, self._default_spec = encoder, settings.encoder.spec
         # shared by copies of this project with another encoder (`encoder_choice.py`), so by spec
@@ -107,12 +107,15 @@ class Project(DataDirectory):
 
         return open_source(self.settings.source, notice=self.tell_once)
 
-    def bucket_entries(self, etag: str) -> "list[Entry]":
-        """Entries of the bucket's manifest.json with this ETag; read once for all categories of a run."""
-        from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, parse_bucket_manifest
+    def bucket_entries(self, etag: str) -> "list[Entry] | None":
+        """Entries of the bucket's manifest.json with this ETag, None if it is not ours; read once for a run."""
+        from pipeline.stages.manifest.bucket_manifest import FOREIGN, MANIFEST_KEY, read_bucket_manifest
 
         if self._entries is None or self._entries[0] != etag:
-            self._entries = (etag, parse_bucket_manifest(self.bucket.read(MANIFEST_KEY)))
+            wanted = "require" if self.settings.source.manifest == "require" else "auto"
+            self._entries = (etag, read_bucket_manifest(self.bucket.read(MANIFEST_KEY), wanted))
+        if self._entries[1] is None:
+            self.tell_once(FOREIGN.format(f"{MANIFEST_KEY} in {self.bucket.url}"))
         return self._entries[1]
 
     @cached_property

@@ -110,6 +110,13 @@ def test_a_bucket_whose_manifest_rules_takes_no_uploads(site: Site) -> None:
         problem(client.post("/images", data={"category": "nothing"}, files={"files": png()}), 404)
 
 
+def test_the_manifest_of_a_web_app_does_not_stop_uploads(site: Site) -> None:
+    (site.library / "manifest.json").write_text(json.dumps({"name": "My photos", "icons": []}))
+    with site.serve() as client:
+        assert upload(client, png()).json()["stored"] == 1
+        drained(client)
+
+
 def notify(client: Client, body: Any, *, at: float | None = None, secret: str = SECRET) -> httpx.Response:
     data = json.dumps(body).encode()
     stamp = str(int(time.time() if at is None else at))

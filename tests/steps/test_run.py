@@ -490,6 +490,17 @@ def test_the_buckets_own_manifest_says_what_exists(bench: Bench) -> None:
     assert bench.run("all")["all"]["images"] == 4
 
 
+def test_the_manifest_of_a_web_app_is_told_and_the_bucket_is_listed(bench: Bench) -> None:
+    (bench.library / "manifest.json").write_text(json.dumps({"name": "My photos", "icons": [{"src": "i.png"}]}))
+    assert bench.run()["bollards"]["images"] == 36
+    told = [notice for notice in bench.notices if "manifest.json" in notice]
+    assert len(told) == 1
+    assert "source.manifest" in told[0]
+    bench.settings["source"] = {"manifest": "require"}
+    with pytest.raises(BucketError, match="cannot be used"):
+        bench.run()
+
+
 def test_a_sample_is_the_same_images_every_time(bench: Bench, tmp_path: Path) -> None:
     assert bench.run(sample=9)["bollards"]["images"] == 9
     assert bench.run(sample=9)["bollards"]["read"] == 0

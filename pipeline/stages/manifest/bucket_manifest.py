@@ -4,10 +4,11 @@ What belongs here: its format and validation, and the meaning of an entry. Not h
 for the sensor `stages/manifest/watch.py`), making a manifest from its entries (`stages/manifest/build.py`).
 """
 
+import json
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -19,6 +20,11 @@ from pipeline.stages.manifest.keys import SINGLE_CATEGORY, Categories
 MANIFEST_KEY = "manifest.json"
 UNKNOWN_SIZE = -1  # bytes of an object that manifest.json names without a size
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FOREIGN = (
+    "{} is not read: it has no entries of images, so it belongs to something else, such as a web app. The images are "
+    "listed instead. Setting source.manifest to ignore says so for good."
+)
+_OURS = frozenset({"entries", "lastupdated"})  # without regard to case and underscores
 _REMEDY = "Mend the file, or set source.manifest to ignore, which lists the bucket instead."
 
 
@@ -84,6 +90,34 @@ class _Document(_Model):
     version: str
     last_updated: datetime | None = None
     entries: list[Entry]
+
+
+def is_foreign(data: bytes) -> bool:
+    """Whether this manifest.json plainly belongs to something else, such as a web app, a browser extension or IIIF.
+
+    It is a JSON object with other properties than `version`, none of which only our documents have, and no list of
+    things with variants. Anything that cannot be parsed counts as ours, damaged.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(document, dict):
+        return False
+    properties = cast("dict[str, Any]", document)
+    names = {name.casefold().replace("_", "") for name in properties}
+    return bool(names - {"version"}) and not names & _OURS and not any(map(_lists_variants, properties.values()))
+
+
+def _lists_variants(value: Any) -> bool:
+    """Whether this is a list of entries, under whatever name."""
+    things = cast("list[Any]", value) if isinstance(value, list) else []
+    return any(isinstance(thing, dict) and "variants" in thing for thing in things)
+
+
+def read_bucket_manifest(data: bytes, wanted: Literal["auto", "require"]) -> list[Entry] | None:
+    """As `parse_bucket_manifest`; None for a foreign manifest, unless one of ours is required."""
+    return None if wanted == "auto" and is_foreign(data) else parse_bucket_manifest(data)
 
 
 def parse_bucket_manifest(data: bytes) -> list[Entry]:

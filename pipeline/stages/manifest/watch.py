@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import BucketError, BucketUnreachableError
 from pipeline.settings import SKIP_NAMES, SourceSettings
 from pipeline.stages.manifest.bucket import Bucket, ObjectInfo
-from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_digests, parse_bucket_manifest
+from pipeline.stages.manifest.bucket_manifest import MANIFEST_KEY, entry_digests, read_bucket_manifest
 from pipeline.stages.manifest.digest import EMPTY_DIGEST, CategoryDigest, Tally
 from pipeline.stages.manifest.keys import Categories, category_of, slug_map, sort_of, within_category
 
@@ -89,10 +89,10 @@ class SavedScan(_Saved):
 
 
 class SavedEntries(_Saved):
-    """The tallies of the bucket's manifest.json with this ETag."""
+    """The tallies of the bucket's manifest.json with this ETag; None if it is foreign, so the bucket is listed."""
 
     etag: str
-    tallies: dict[str, tuple[int, str]]
+    tallies: dict[str, tuple[int, str]] | None
 
 
 class Pending(_Saved):
@@ -166,12 +166,10 @@ def look(
     failed look is not an empty bucket, and the previous state stays valid. A listing that fails after some pages
     continues at the next tick.
     """
-    if settings.manifest != "ignore":
-        manifest = bucket.head(MANIFEST_KEY)
-        if manifest is not None:
-            return _look_at_entries(bucket, state, manifest.etag, settings)
-        if settings.manifest == "require":
-            raise BucketError(f"{bucket.url} holds no {MANIFEST_KEY}, which source.manifest requires.")
+    entries = _entries(bucket, state, settings)
+    if entries is not None and entries.tallies is not None:
+        observed = {name: CategoryDigest(count, digest) for name, (count, digest) in entries.tallies.items()}
+        return Look(observed, state.model_copy(update={"scan": None, "entries": entries}), "")
     saved = state.scan
     scan = Scan(
         settings.categories, saved.position if saved else None, saved.tallies if saved else None,
@@ -181,7 +179,7 @@ def look(
     began = scan.position
 
     def go_on_later(why: str) -> Look:
-        kept = state.model_copy(update={"scan": scan.saved(), "entries": None})
+        kept = state.model_copy(update={"scan": scan.saved(), "entries": entries})
         return Look(None, kept, f"{why}Listing goes on at the next tick: {scan.objects:,} images so far.")
 
     try:
@@ -193,7 +191,7 @@ def look(
         if scan.position == began:
             raise
         return go_on_later(f"{error} ")
-    return Look(scan.digests(), state.model_copy(update={"scan": None, "entries": None}), "")
+    return Look(scan.digests(), state.model_copy(update={"scan": None, "entries": entries}), "")
 
 
 def decide(
@@ -245,15 +243,22 @@ def _unchanged_since(before: Pending | None, digest: str, now: float) -> float:
     return min(before.since, now) if before is not None and before.digest == digest else now
 
 
-def _look_at_entries(bucket: Bucket, state: WatchState, etag: str, settings: SourceSettings) -> Look:
+def _entries(bucket: Bucket, state: WatchState, settings: SourceSettings) -> SavedEntries | None:
+    """The bucket's manifest.json, if there is one and the settings allow it; read only if its ETag changed."""
+    if settings.manifest == "ignore":
+        return None
+    manifest = bucket.head(MANIFEST_KEY)
+    if manifest is None:
+        if settings.manifest == "require":
+            raise BucketError(f"{bucket.url} holds no {MANIFEST_KEY}, which source.manifest requires.")
+        return None
     saved = state.entries
-    if saved is None or saved.etag != etag:
-        digests = entry_digests(parse_bucket_manifest(bucket.read(MANIFEST_KEY)), settings.categories)
-        saved = SavedEntries(
-            etag=etag, tallies={name: (digest.count, digest.digest) for name, digest in digests.items()}
-        )
-    observed = {category: CategoryDigest(count, digest) for category, (count, digest) in saved.tallies.items()}
-    return Look(observed, state.model_copy(update={"scan": None, "entries": saved}), "")
+    if saved is not None and saved.etag == manifest.etag and (saved.tallies or settings.manifest == "auto"):
+        return saved
+    entries = read_bucket_manifest(bucket.read(MANIFEST_KEY), settings.manifest)
+    digests = None if entries is None else entry_digests(entries, settings.categories)
+    tallies = None if digests is None else {name: (digest.count, digest.digest) for name, digest in digests.items()}
+    return SavedEntries(etag=manifest.etag, tallies=tallies)
 
 
 def _reason(requested: list[str], waiting: list[str], running: list[str], categories: int) -> str:

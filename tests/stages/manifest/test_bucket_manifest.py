@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import BucketError
 from pipeline.settings import SourceSettings
-from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE, entry_digests, parse_bucket_manifest
+from pipeline.stages.manifest.bucket_manifest import UNKNOWN_SIZE, entry_digests, is_foreign, parse_bucket_manifest
 from pipeline.stages.manifest.build import Manifest, build_manifest_from_entries
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from tests.stages.manifest.listing import build, document, entry
@@ -76,3 +76,32 @@ def test_a_broken_manifest_is_an_error_that_names_the_place_and_never_an_empty_b
         parse_bucket_manifest(data)
     assert "source.manifest" in str(told.value)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"name": "My photos", "icons": [{"src": "i.png", "sizes": "1x1"}], "display": "standalone"}',
+        b'{"manifest_version": 3, "name": "An extension", "version": "1.2"}',
+        b'{"@context": "http://iiif.io/api/presentation/3/context.json", "type": "Manifest", "items": [{"id": "x"}]}',
+        b'{"main.js": "/static/main.1234.js"}',
+    ],
+)
+def test_a_manifest_of_something_else_is_told_from_ours(data: bytes) -> None:
+    assert is_foreign(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"{", b"[]", b"{}", b'"text"', b"<html>not found</html>", b"\xff\xfe{}", b"[" * 100_000,
+        b'{"version": 1}',
+        b'{"version": 1, "lastUpdated": "2026-11-21T00:00:00Z"}',
+        b'{"version": 1, "entires": [{"id": "de-001", "variants": {}}]}',
+        b'{"name": "x", "entries": {}}',
+        document(entry(1)),
+        document(entry(1), entry(2, id=None)),
+    ],
+)  # fmt: skip
+def test_a_damaged_manifest_of_ours_counts_as_ours(data: bytes) -> None:
+    assert not is_foreign(data)

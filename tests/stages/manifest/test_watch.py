@@ -213,6 +213,27 @@ def test_with_a_manifest_one_head_is_enough_until_its_etag_changes() -> None:
     assert fourth.observed["bollards"].count == 6
 
 
+def test_with_the_manifest_of_a_web_app_the_bucket_is_listed_and_the_file_is_read_once() -> None:
+    objects = [ObjectInfo(f"bollards/de/{number}.png", "x", 1, NOON) for number in range(3)]
+    bucket = Listed(objects, manifest=b'{"name": "My photos", "icons": []}')
+    listed = look(Listed(objects), WatchState(), settings=SETTINGS, listing_seconds=9)
+    first = look(bucket, WatchState(), settings=SETTINGS, listing_seconds=9)
+    part = look(bucket, first.state, settings=SETTINGS, listing_seconds=0)
+    again = look(bucket, part.state, settings=SETTINGS, listing_seconds=9)
+    assert listed.observed == first.observed == again.observed
+    assert part.observed is None
+    assert (bucket.heads, bucket.reads) == (3, 1)
+    bucket.etag, bucket.manifest = "m2", document(entry(1), entry(2))
+    ours = look(bucket, again.state, settings=SETTINGS, listing_seconds=9)
+    assert ours.observed is not None
+    assert ours.observed["bollards"].count == 6
+    with pytest.raises(BucketError, match="cannot be used"):
+        look(
+            Listed(objects, manifest=b'{"name": "My photos"}'), WatchState(),
+            settings=SourceSettings(manifest="require"), listing_seconds=9,
+        )  # fmt: skip
+
+
 def first_settings() -> SourceSettings:
     return SourceSettings(url="s3://elsewhere")
 
