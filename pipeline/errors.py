@@ -149,6 +149,10 @@ class DemoError(PermanentError):
 class ConflictError(PermanentError):
     """Someone else made a decision about the same cluster meanwhile, or the decision was already made."""
 
+    def __init__(self, text: str, *, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
 
 class DecisionError(PermanentError):
     """A decision is invalid: it names something unknown, or changes nothing."""
@@ -158,12 +162,6 @@ class DecisionError(PermanentError):
 
 class ExportError(PermanentError):
     """An export would replace what was not exported before. Nothing was written."""
-
-    exit_code = 2
-
-
-class UnknownEventError(ConflictError):
-    """There is no event with this number to undo."""
 
     exit_code = 2
 

@@ -72,11 +72,23 @@ def with_slugs(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_project("read")(wrapper)
 
 
-def rows_of_all(slugs: "list[str]", rows_of: "Callable[[str], list[dict[str, Any]]]") -> "list[dict[str, Any]]":
-    """The rows of each category, with the category in front where there are several."""
-    if len(slugs) == 1:
+def rows_of_all(
+    slugs: list[str], rows_of: "Callable[[str], list[dict[str, Any]]]", *, several: bool | None = None
+) -> list[dict[str, Any]]:
+    """The rows of each category, with the category in front where there are (or, with `several`, were) several."""
+    if not (len(slugs) > 1 if several is None else several):
         return rows_of(slugs[0])
     return [{"category": slug, **row} for slug in slugs for row in rows_of(slug)]
+
+
+def clustered_only(project: "Project", slugs: list[str]) -> list[str]:
+    """Those of several categories that were clustered; a notice names the others. One category is returned as it is."""
+    lacking = [slug for slug in slugs if project.store.current(slug, "representatives") is None]
+    if len(slugs) == len(lacking) or not lacking:
+        return slugs
+    names = ", ".join(map(project.category_of, lacking))
+    project.talk.notice(f"Not clustered yet, so not shown: {names}. `image-cluster run` does it.")
+    return [slug for slug in slugs if slug not in lacking]
 
 
 def cluster_id(project: "Project", slug: str, cluster: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.about import about_options, cluster_id, rows_of_all, with_slug, with_slugs
+from pipeline.commands.about import about_options, cluster_id, clustered_only, rows_of_all, with_slug, with_slugs
 from pipeline.commands.process import Group
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ def list_clusters(project: "Project", slugs: list[str], review: bool, unnamed: b
     from pipeline.steps.group_label import group_label
     from pipeline.steps.library_view.listing import cluster_rows
 
-    rows = [row for row in rows_of_all(slugs, lambda slug: cluster_rows(project, slug)) if (not review or row["review"])
-            and (not unnamed or not row["name"])]  # fmt: skip
+    several, slugs = len(slugs) > 1, clustered_only(project, slugs)
+    rows = rows_of_all(slugs, lambda slug: cluster_rows(project, slug), several=several)
+    rows = [row for row in rows if (not review or row["review"]) and (not unnamed or not row["name"])]
     rows.sort(key=lambda row: -row[sort] if sort in ("size", "cohesion") else (row[sort] or "~", row["id"]))
     if as_json:
         print_json(rows)

@@ -47,6 +47,16 @@ def test_list_shows_the_clusters_of_all_categories_and_says_which(run: Run) -> N
     assert {row["id"] for row in rows} == {*clusters(run, "bollards"), *clusters(run, "posts")}
 
 
+def test_a_category_that_was_only_listed_does_not_hide_the_clusters_of_the_others(run: Run, tmp_path: Path) -> None:
+    for name in ("identities", "representatives", "labels", "reduced", "embeddings", "images"):
+        shutil.rmtree(tmp_path / "data/categories/posts" / name)
+    found = run("clusters", "list", "--json")
+    assert found.exit_code == 0, found.stderr
+    assert {row["category"] for row in json.loads(found.stdout)} == {"bollards"}
+    assert "Not clustered yet, so not shown: posts." in found.stderr
+    assert run("clusters", "list", "--category", "posts").exit_code == 1
+
+
 def test_a_cluster_an_image_and_the_last_decision_say_which_category_is_meant(run: Run) -> None:
     cluster = clusters(run, "posts")[0]
     assert json.loads(run("clusters", "show", cluster, "--json").stdout)["id"] == cluster

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -91,6 +92,13 @@ def test_counts_are_told_in_words(copy: Bench) -> None:
     assert text["counts"] == "36 images = 36 usable + 0 set aside"
     assert text["decisions"] == "3 decisions, replayed; 0 waiting"
     assert text["ids"] == "3 living ids and 0 former ones, each once"
+
+
+def test_one_of_a_thing_is_told_in_the_singular(copy: Bench) -> None:
+    texts = [finding.text for finding in findings(copy)]
+    assert [text for text in texts if re.search(r"(?<![\d,.])1 (?:[a-z]+ )?[a-z]{3,}s\b", text)] == []
+    assert any("1 category" in text for text in texts)
+    assert any("in 1 part" in text for text in texts)
 
 
 def test_without_a_data_directory_it_says_so_and_makes_none(tmp_path: Path) -> None:

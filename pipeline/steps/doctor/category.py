@@ -19,7 +19,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA, Facts
 from pipeline.stages.manifest.contract import MANIFEST_SCHEMA
 from pipeline.steps.curation import Curation
 from pipeline.steps.decision_guard import counted
-from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
+from pipeline.steps.doctor.finding import REPAIR, RUN, Finding, are, many
 from pipeline.steps.project import Project
 from pipeline.steps.units import current_units
 from pipeline.storage import integrity
@@ -59,7 +59,7 @@ def results(project: Project, slug: str) -> Iterator[Finding]:
             continue
         whole += 1
         files += len(artifact.provenance.digests) or len(artifact.provenance.rows)
-    yield Finding("results", slug, "ok", f"{whole} results with {files} files are as they were written")
+    yield Finding("results", slug, "ok", f"{many(whole, 'result')} with {many(files, 'file')} {are(whole)} as written")
 
 
 def _was_finished(project: Project, slug: str) -> bool:
@@ -88,16 +88,16 @@ def ids(project: Project, slug: str) -> Iterator[Finding]:
         f"{name} stands in it {count} times" for name, count in Counter(ledger["cluster_id"]).items() if count > 1
     ]
     if sorted(alive) != sorted(clusters):
-        faults.append(f"it has {len(alive):,} living ids for {len(clusters):,} clusters")
+        faults.append(f"it has {many(len(alive), 'living id')} for {many(len(clusters), 'cluster')}")
     if strangers := set(members["cluster_id"].drop_nulls()) - set(clusters):
-        faults.append(f"images belong to {len(strangers):,} clusters that are not there")
+        faults.append(f"images belong to {many(len(strangers), 'missing cluster')}")
     if members["image_id"].n_unique() != members.height:
         faults.append("an image belongs to two clusters")
     if faults:
         remedy = "bring categories/" + slug + "/identities back from a backup of the data directory"
         yield Finding("ids", slug, "fault", f"the ledger is wrong: {'; '.join(faults[:5])}", remedy)
         return
-    text = f"{len(alive):,} living ids and {ledger.height - len(alive):,} former ones, each once"
+    text = f"{many(len(alive), 'living id')} and {many(ledger.height - len(alive), 'former one')}, each once"
     yield Finding("ids", slug, "ok", text)
 
 
@@ -113,7 +113,7 @@ def counts(project: Project, slug: str) -> Iterator[Finding]:
     if set(listed["image_id"]) != set(rows["image_id"]):
         newer = _not_before(project, manifest, images)
         if not newer:
-            faults.append(f"{listed.height:,} images are listed, and {rows.height:,} are accounted for")
+            faults.append(f"{many(listed.height, 'image')} listed, but {rows.height:,} accounted for")
     version = linked_version(project.layout.published, slug)
     if version is not None and not integrity.set_fault(project.layout.published, slug, version, History()):
         made_at, keys = integrity.published_keys(project.layout.published, slug, version)
@@ -121,12 +121,12 @@ def counts(project: Project, slug: str) -> Iterator[Finding]:
             later = images.provenance.created_at >= made_at or _clock_went_back(project, slug)
             newer |= later
             if not later:
-                faults.append(f"{rows.height:,} images were read, and {len(keys):,} are published")
+                faults.append(f"{many(rows.height, 'image')} read, but {len(keys):,} published")
     if faults:
         yield _fault("counts", slug, "; ".join(faults), partial(heal, project.store, slug, "images"))
         return
     ok = rows.filter(pl.col("status") == "ok").height
-    text = f"{rows.height:,} images = {ok:,} usable + {rows.height - ok:,} set aside"
+    text = f"{many(rows.height, 'image')} = {ok:,} usable + {rows.height - ok:,} set aside"
     if newer:
         waiting = read_history(project.layout.published, slug).candidate
         text += f"; {f'{waiting.version} waits to be accepted' if waiting else _UNFINISHED}"
@@ -154,12 +154,12 @@ def vectors(project: Project, slug: str) -> Iterator[Finding]:
     if images is not None and _not_before(project, stored, images):
         rows = images.table("images", IMAGES_SCHEMA, ["content_hash", "status"]).filter(pl.col("status") == "ok")
         if unlisted := set(rows["content_hash"]) - set(table["content_hash"]):
-            yield _fault("vectors", slug, f"{len(unlisted):,} usable images are not listed as embedded", mend)
+            yield _fault("vectors", slug, f"{many(len(unlisted), 'usable image')} not listed as embedded", mend)
             return
     if lacking := set(table["content_hash"]) - embedded:
-        yield _fault("vectors", slug, f"{len(lacking):,} of {table.height:,} images have no vector", mend)
+        yield _fault("vectors", slug, f"{len(lacking):,} of {many(table.height, 'image')} without a vector", mend)
         return
-    yield Finding("vectors", slug, "ok", f"{table.height:,} images have a vector, in {len(parts):,} parts")
+    yield Finding("vectors", slug, "ok", f"{many(table.height, 'image')} with a vector, in {many(len(parts), 'part')}")
 
 
 def _no_embeddings(project: Project, slug: str) -> Iterator[Finding]:
@@ -184,7 +184,7 @@ def contents(project: Project, slug: str) -> Iterator[Finding]:
     for part, fault in sorted(faults.items()):
         yield _fault("contents", slug, fault, partial(_drop_content, project, slug, part))
     if not faults:
-        text = f"{len(parts):,} parts are readable and as they were written"
+        text = f"{many(len(parts), 'part')}, readable and as written"
         yield Finding("contents", slug, "ok", text + (f"; the next run makes {len(awaited)} again" if awaited else ""))
 
 
@@ -211,7 +211,7 @@ def leftovers(project: Project, slug: str) -> Iterator[Finding]:
     if not paths:
         yield Finding("leftovers", slug, "ok", "none")
         return
-    text = f"{len(paths):,} files of a stopped process, the first {paths[0]}"
+    text = f"{many(len(paths), 'file')} of a stopped process, the first {paths[0]}"
     yield Finding("leftovers", slug, "fault", text, REPAIR, partial(_sweep, paths))
 
 
@@ -275,7 +275,7 @@ def _drop_content(project: Project, slug: str, part: Path) -> str:
 
 
 def _sweep(paths: list[Path]) -> str:
-    return f"{left.remove(paths):,} were removed"
+    return f"{left.remove(paths):,} removed"
 
 
 def _show(root: Path, slug: str, version: str) -> str:

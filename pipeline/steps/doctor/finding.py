@@ -12,6 +12,16 @@ RUN = "image-cluster run"
 REPAIR = "image-cluster doctor --repair"
 
 
+def many(count: int, one: str, several: str = "") -> str:
+    """A number and what is counted: 1 part, 2,000 parts."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def are(count: int) -> str:
+    """The verb that fits a number of things."""
+    return "is" if count == 1 else "are"
+
+
 @dataclass(frozen=True)
 class Finding:
     """The result of `check` for a category (empty: the whole directory), and what to do next.

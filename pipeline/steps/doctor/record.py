@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import DamagedFileError
-from pipeline.steps.doctor.finding import REPAIR, Finding
+from pipeline.steps.doctor.finding import REPAIR, Finding, many
 from pipeline.steps.project import Project
 from pipeline.storage import integrity
 from pipeline.storage.history import (
@@ -40,7 +40,7 @@ def history(project: Project, slug: str) -> Iterator[Finding]:
         except DamagedFileError as error:
             yield _fault(root, slug, str(error).partition(". ")[0])
         else:
-            yield Finding("history", slug, "ok", f"{count:,} publications are recorded")
+            yield Finding("history", slug, "ok", f"{many(count, 'publication')} recorded")
         return
     if linked_version(root, slug) is None and not integrity.unlisted_sets(root, slug, ()):
         yield Finding("history", slug, "ok", "nothing is published yet")
@@ -51,7 +51,7 @@ def history(project: Project, slug: str) -> Iterator[Finding]:
 def _fault(root: Path, slug: str, text: str) -> Finding:
     complete = integrity.complete_sets(root, slug)
     if linked_version(root, slug) in complete:
-        remedy = f"{_BACKUP}, or rebuild it from the {len(complete):,} complete sets: {REPAIR}"
+        remedy = f"{_BACKUP}, or rebuild it from {many(len(complete), 'complete set')}: {REPAIR}"
         return Finding("history", slug, "fault", text, remedy, partial(_rebuild, root, slug, complete))
     remedy = f"{_BACKUP}; it cannot be rebuilt, because {root / slug} leads to no complete set"
     return Finding("history", slug, "fault", text, remedy)
@@ -62,7 +62,7 @@ def _rebuild(root: Path, slug: str, complete: list[str]) -> str:
     if path.exists():  # unreadable for us, but a person may still read a part of it
         path.replace(path.with_name(f"{path.name}.damaged"))
     write_history(root, slug, _history_of(root, slug, complete, shown))
-    return f"it was rebuilt from {len(complete):,} complete sets; readers still see {shown}"
+    return f"it was rebuilt from {many(len(complete), 'complete set')}; readers still see {shown}"
 
 
 def _history_of(root: Path, slug: str, complete: list[str], shown: str) -> History:

@@ -15,7 +15,7 @@ from pipeline.stages.images.contract import IMAGES_SCHEMA
 from pipeline.stages.objects.contract import KNOWN_SCHEMA
 from pipeline.steps.curation import Curation
 from pipeline.steps.decision_guard import counted, ways_on
-from pipeline.steps.doctor.finding import REPAIR, RUN, Finding
+from pipeline.steps.doctor.finding import REPAIR, RUN, Finding, are, many
 from pipeline.steps.project import Project
 from pipeline.steps.units import current_units
 from pipeline.storage import integrity
@@ -42,10 +42,11 @@ def directory(root: Path) -> Finding:
         text, _, remedy = str(error).partition(". ")
         return Finding("directory", "", "fault", text, remedy)
     if strangers := integrity.unlisted_categories(layout, {*slugs, *renames}):
-        text = f"{layout.slugs} does not list {len(strangers)} categories that are stored: {', '.join(strangers[:5])}"
+        lacking = many(len(strangers), "stored category", "stored categories")
+        text = f"{layout.slugs} lacks {lacking}: {', '.join(strangers[:5])}"
         return Finding("directory", "", "fault", text, f"{RUN} writes it anew")
     renamed = f", {len(renames)} renamed" if renames else ""
-    return Finding("directory", "", "ok", f"{root} holds {len(slugs)} categories{renamed}")
+    return Finding("directory", "", "ok", f"{root} holds {many(len(slugs), 'category', 'categories')}{renamed}")
 
 
 def database(project: Project, _: str) -> Iterator[Finding]:
@@ -69,7 +70,7 @@ def database(project: Project, _: str) -> Iterator[Finding]:
         yield Finding("copies", "", "fault", f"{file} is not as it was written or gone",
                       f"remove {file.with_suffix('.json')}, then: image-cluster backup")  # fmt: skip
     if not damaged:
-        yield Finding("copies", "", "ok", f"{len(kept)} copies of the decisions are good")
+        yield Finding("copies", "", "ok", f"{many(len(kept), 'copy', 'copies')} of the decisions {are(len(kept))} good")
 
 
 def thumbnails(project: Project, _: str) -> Iterator[Finding]:
@@ -84,24 +85,22 @@ def thumbnails(project: Project, _: str) -> Iterator[Finding]:
     lacking = (needed - {path.name for path in stored}) | (needed & {path.name for path in cut})
     if cut or lacking:
         slugs = [slug for slug, hashes in wanted.items() if hashes & lacking]
-        text = f"{len(lacking):,} images have no whole thumbnail, {len(cut):,} thumbnails are damaged"
+        text = f"{many(len(lacking), 'image')} without a whole thumbnail, {many(len(cut), 'damaged thumbnail')}"
         mend = partial(_drop_and_recompute, project, slugs, cut)
         yield Finding("thumbnails", "", "fault", text, f"{REPAIR}, then {RUN}", mend)
     expected = needed | _hashes_that_may_return(project)
     orphans = [path for path in stored if path.name not in expected and left.is_old(path, time.time())]
     if orphans:
-        yield Finding(
-            "thumbnails", "", "fault", f"{len(orphans):,} belong to no image", REPAIR, partial(_sweep, orphans)
-        )
+        yield Finding("thumbnails", "", "fault", f"{len(orphans):,} of no image", REPAIR, partial(_sweep, orphans))
     elif not cut and not lacking:
-        yield Finding("thumbnails", "", "ok", f"{len(needed):,} images have one; {len(drawn):,} were decoded")
+        yield Finding("thumbnails", "", "ok", f"{many(len(needed), 'image')} with one; {len(drawn):,} decoded")
 
 
 def leftovers(project: Project, _: str) -> Iterator[Finding]:
     """Checks for files outside the categories that processes left behind at least an hour ago."""
     paths = left.shared(project.layout, time.time())
     if paths:
-        text = f"{len(paths):,} files of a stopped process, the first {paths[0]}"
+        text = f"{many(len(paths), 'file')} of a stopped process, the first {paths[0]}"
         yield Finding("leftovers", "", "fault", text, REPAIR, partial(_sweep, paths))
     else:
         yield Finding("leftovers", "", "ok", "none")
@@ -151,4 +150,4 @@ def _drop_and_recompute(project: Project, slugs: list[str], cut: list[Path]) -> 
 
 
 def _sweep(paths: list[Path]) -> str:
-    return f"{left.remove(paths):,} were removed"
+    return f"{left.remove(paths):,} removed"

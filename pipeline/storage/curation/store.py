@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from pipeline.curation.decisions import Decision, Undo
 from pipeline.curation.events import ClusterState, Event, is_undone
 from pipeline.curation.review import Flag
-from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError, UnknownEventError
+from pipeline.errors import ConflictError, CurationDatabaseError, NewerSchemaError
 from pipeline.storage.curation import tables as t
 from pipeline.storage.curation.engine import open_engine, parse_url
 from pipeline.storage.curation.opening import check_file
@@ -275,7 +275,7 @@ def _last(connection: Connection, category: str, *, lock: bool = False) -> int:
 
 def _check_undo(undo: Undo, events: Sequence[Event]) -> None:
     if undo.event > len(events):
-        raise UnknownEventError(f"There is no event {undo.event} to undo; the last one is {len(events)}.")
+        raise ConflictError(f"There is no event {undo.event} to undo; the last one is {len(events)}.", exit_code=2)
     if is_undone(events, undo.event):
         raise ConflictError(f"Event {undo.event} is already undone. To restore it, undo its undo.")
 
