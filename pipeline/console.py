@@ -20,6 +20,7 @@ from pipeline.stages.published.spreadsheet import escape_formula
 PROGRAM = "image-cluster"
 # The program at the start of a command, not as a name in a sentence, a package or a path.
 _COMMAND = re.compile(r"(?<![\w./-])image-cluster(?= (?:-|[a-z]))")
+LIST_SET_ASIDE = "image-cluster sql \"SELECT key, reason FROM images WHERE status <> 'ok'\""
 # The ids of clusters, of images and objects, and of publications.
 _ID = re.compile(r"\b(?:c-[0-9a-z]{8}|[0-9a-f]{16}|[0-9]{6}-[0-9a-f]{12})\b")
 READABLE = 8  # letters of a word that may stand on one line of a table; a narrower column cannot be read
@@ -154,8 +155,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def print_summary(summary: dict[str, Any]) -> None:
-    """The figures of one category's run as a table on stdout; of one that failed, the reason."""
+def print_summary(summary: dict[str, Any], where: str = "") -> None:
+    """The figures of one category's run as a table on stdout; of one that failed, the reason.
+
+    `where`: the options that name the data directory, for a command that people are told to run next.
+    """
     if "failed" in summary:
         tell(f"\n{summary['category']}\n  FAILED           {summary['failed']}")
         return
@@ -176,6 +180,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     tell(f"\n{summary['category']}")
     for name, value in rows:
         tell(f"  {name:<{width}}  {value}")
+        if name == "set aside":
+            _print_set_aside(summary, " " * (width + 4), where)
     if summary.get("clustering"):
         tell(f"  Clustering {summary['clustering']}")
     if summary["nothing_new"]:
@@ -185,6 +191,15 @@ def print_summary(summary: dict[str, Any]) -> None:
     if summary["warning"]:
         tell(f"  {summary['warning']}")
     tell(f"  {summary['clusters_json']}\n  {summary['clusters_html']}")
+
+
+def _print_set_aside(summary: dict[str, Any], indent: str, where: str) -> None:
+    """The first images that were set aside, why, and the command that lists all."""
+    examples = summary.get("set_aside_examples", [])
+    for row in examples:
+        tell(f"{indent}{row['key']}: {row['reason'] or row['status'].replace('_', ' ')}")
+    if 0 < len(examples) < summary["set_aside"]:
+        tell(f"{indent}All: {LIST_SET_ASIDE}{where}")
 
 
 def _seconds(steps: dict[str, float]) -> str:

@@ -85,6 +85,25 @@ def test_the_figures_of_a_run_are_in_words_that_need_no_second_look(capsys: pyte
     assert "seconds          under 0.1" in said
 
 
+def test_images_that_were_set_aside_are_named_with_the_reason_and_the_command_that_lists_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary: dict[str, Any] = {
+        "category": "all", "images": 9, "clusters": 1, "unclustered": 0, "unclustered_share": 0.0, "set_aside": 4,
+        "set_aside_reasons": {"broken": 4}, "largest_cluster_share": 1, "read": 9, "embedded": 5, "nothing_new": False,
+        "set_aside_examples": [{"key": f"de/{n}.png", "status": "broken", "reason": "cut off"} for n in range(3)],
+        "headline": "", "warning": "", "clustering": "", "seconds": {}, "clusters_json": "", "clusters_html": "",
+    }  # fmt: skip
+    print_summary(summary, " --out d")
+    said = capsys.readouterr().out
+    assert re.search(
+        r"set aside +4 \(4 broken\)\n +de/0.png: cut off\n +de/1.png: cut off\n +de/2.png: cut off\n", said
+    )
+    assert "All: image-cluster sql \"SELECT key, reason FROM images WHERE status <> 'ok'\" --out d\n" in said
+    print_summary(summary | {"set_aside": 3})
+    assert "All: " not in capsys.readouterr().out
+
+
 def test_a_terminal_obeys_no_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     name = "esc\x1b]0;title\x07\x1b[2J\r\x9b31m"
     Console().notice(f"Skipped: {name}\nand more")

@@ -64,7 +64,7 @@ def run(project: "Project", categories: tuple[str, ...], sample: int | None, as_
         print_json(summaries)
     elif done.finished:
         for summary in summaries:
-            print_summary(summary)
+            print_summary(summary, project.where)
     if any(not category_run.nothing_new for category_run in done.finished):
         project.talk.notice(f"\nLook at the clusters and name them: image-cluster serve --open{project.where}")
     stop_where_held([category_run.published for category_run in done.finished], done.failures)

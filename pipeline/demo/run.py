@@ -89,7 +89,7 @@ def _run(settings: Path, categories: Sequence[str]) -> list[dict[str, Any]]:
     finished = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     summaries: list[dict[str, Any]] = json.loads(finished.stdout) if finished.stdout.strip() else []
     for summary in summaries:
-        print_summary(summary)
+        print_summary(summary, f" --settings {settings}")
     if finished.returncode:
         raise DemoError("The run through Dagster failed. See the reason above.")
     return summaries

@@ -33,6 +33,7 @@ _WHAT_TO_CHECK = (
     "Nothing was done. Is it the right folder or prefix? `image-cluster check SOURCE` says what it holds, and the "
     "setting source.skip_names what is skipped."
 )
+FEW_EXAMPLES = 3  # images set aside that are named at the end of a run
 CLUSTER_STEPS = (duplicates, reduced, labels, identities, representatives, similarity)
 
 
@@ -73,6 +74,7 @@ class CategoryRun:
             "unclustered_share": round(unclustered / usable, 4) if usable else 0.0,
             "set_aside": counts["rejected"],
             "set_aside_reasons": reasons,
+            "set_aside_examples": images.sample[:FEW_EXAMPLES],
             "largest_cluster_share": round(counts["largest"] / usable, 4) if usable else 0.0,
             "read": images.counts.get("read", 0),
             "embedded": self.before["embeddings"].counts["embedded"],
