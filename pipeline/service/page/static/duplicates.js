@@ -5,6 +5,7 @@ import { decide, onRefresh } from "./common.js";
 import { imageActions } from "./images.js";
 import { filtersAct, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
+import { nameUnnamed } from "./suggested.js";
 import { manyUnits, t } from "./words.js";
 
 const list = document.getElementById("list"), all = document.getElementById("exclude-shown");
@@ -22,6 +23,8 @@ function countShown() {
 }
 
 onRefresh(() => showAgain());
+document.addEventListener("shown", () => void nameUnnamed());
+void nameUnnamed();
 if (list) {
   const selection = new Selection({});
   selection.actions = imageActions(() => selection.chosen(), () => selection.clear());

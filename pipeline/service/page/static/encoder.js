@@ -3,6 +3,7 @@
 
 import { actor, alertOf, api, base, done, onRefresh, Refused, the, toast, undoEvents } from "./common.js";
 import { followed, followRun, trouble } from "./run_progress.js";
+import { nameUnnamed } from "./suggested.js";
 import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "list"];
@@ -18,6 +19,7 @@ async function again() {
     const now = document.getElementById(id), next = fresh.getElementById(id);
     if (now && next) now.replaceChildren(...next.childNodes);
   }
+  void nameUnnamed();
   const choice = document.getElementById("other");
   if (choice instanceof HTMLSelectElement && [...choice.options].some((one) => one.value === other)) choice.value = other;
   if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
@@ -72,5 +74,6 @@ async function use(spec) {
 // taking back the choice brings the clusters back, too; the vectors of before are still there
 document.addEventListener("undone", () => { void working(run); });
 
+void nameUnnamed();
 const running = the("list", HTMLElement).dataset.running;
 if (running) void working(async () => { await followRun(running); });

@@ -3,6 +3,7 @@
 
 import { actor, alertOf, api, base, done, onRefresh, Refused, the, toast, undoEvents } from "./common.js";
 import { followed, followRun, trouble } from "./run_progress.js";
+import { nameUnnamed } from "./suggested.js";
 import { t } from "./words.js";
 
 const REGIONS = ["views", "head", "list"];
@@ -26,6 +27,7 @@ async function show(url) {
     if (now && next) now.replaceChildren(...next.childNodes);
   }
   align();
+  void nameUnnamed();
   history.replaceState(null, "", url);
   const place = at && !focus ? document.querySelector(`a[data-at="${CSS.escape(at)}"]`) : focus ? document.getElementById(focus) : null;
   if (place instanceof HTMLElement) place.focus({ preventScroll: true });
@@ -50,6 +52,7 @@ onRefresh(async () => { await again(); });
 
 const settings = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("a[data-at]")]);
 align();
+void nameUnnamed();
 let timer = 0;
 the("list", HTMLElement).addEventListener("input", (event) => {
   const slider = event.target;

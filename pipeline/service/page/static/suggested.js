@@ -17,6 +17,16 @@ export async function calledNow({ id, name }) {
   return guess ? `${guess}?` : id;
 }
 
+/** Call the clusters of which the page shows an id so, wherever one is in it: what is served knows no suggestions. */
+export async function nameUnnamed() {
+  if (!document.querySelector("[data-unnamed]")) return;
+  const found = await suggestions();
+  for (const place of document.querySelectorAll("[data-unnamed]")) {
+    const guess = found[place.getAttribute("data-unnamed") ?? ""];
+    if (guess) place.textContent = `${guess}?`;
+  }
+}
+
 /** Its name at once, or its id until it is known what is suggested. @param {HTMLElement | Text} place @param {{ id: string, name?: string | null }} cluster */
 export function showName(place, cluster) {
   place.textContent = cluster.name || cluster.id;

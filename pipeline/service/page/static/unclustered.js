@@ -6,7 +6,7 @@ import { move, moveTo } from "./decisions.js";
 import { imageActions } from "./images.js";
 import { currentInSight, showAgain } from "./lists.js";
 import { Selection } from "./selection.js";
-import { suggestions } from "./suggested.js";
+import { nameUnnamed } from "./suggested.js";
 import { many, manyUnits, t } from "./words.js";
 
 /** @typedef {{ image_id: string, nearest_cluster: string | null, distance: number | null }} Waiting */
@@ -31,16 +31,8 @@ document.addEventListener("click", async (event) => {
   if (button?.getAttribute("data-do") === "move" && item?.dataset.id) await moveTo([item.dataset.id]);
 });
 
-/** Names that the file names suggest, for the nearest clusters that people gave none. @type {Record<string, string>} */
-let suggested = {};
-function showSuggestions() {
-  for (const shown of document.querySelectorAll("[data-unnamed]")) {
-    const guess = suggested[shown.getAttribute("data-unnamed") ?? ""];
-    if (guess) shown.textContent = `${guess}?`;
-  }
-}
-document.addEventListener("shown", showSuggestions);
-void suggestions().then((found) => { suggested = found; showSuggestions(); });
+document.addEventListener("shown", () => void nameUnnamed());
+void nameUnnamed();
 
 // --- all above a floor ------------------------------------------------------------------------------------------------
 
