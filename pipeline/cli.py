@@ -24,7 +24,7 @@ from pipeline.commands.pairs import pairs
 from pipeline.commands.process import Group
 from pipeline.commands.publishing import changes, publish, rollback
 from pipeline.commands.running import cluster, download, embed, run, visualize
-from pipeline.commands.searching import similar
+from pipeline.commands.searching import search, similar
 from pipeline.commands.serve import serve
 from pipeline.commands.starting import demo, dev
 from pipeline.commands.tune import tune
@@ -32,7 +32,7 @@ from pipeline.commands.tune import tune
 # The commands in the order of `image-cluster --help`.
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Start": (run, serve, check, demo, show_settings, show_help),
-    "Look and decide": (clusters, similar, duplicates, tune, pairs, objects, changes),
+    "Look and decide": (clusters, search, similar, duplicates, tune, pairs, objects, changes),
     "Pass on": (publish, rollback, export, mcp, download),
     "A part of run": (embed, cluster, visualize),
     "Look after it": (doctor, backup, restore, carry_over, data, encoders, sql, dev),

@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 
 import click
 
-from pipeline.console import as_started, own_command, tell
+from pipeline.console import PROGRAM, as_started, own_command, tell
 from pipeline.errors import ImageClusterError
 from pipeline.runtime.ending import BY_SIGNAL, ENDING, end_at_once
 
+COMPLETE = "_IMAGE_CLUSTER_COMPLETE"  # asks for the completion of a shell instead of running a command
 LOG = "image_cluster.log"  # where click's context keeps a log that is not text
 STOPPED = "\nStopped. Finished work is kept; the same command continues from there."
 
@@ -99,7 +100,9 @@ class Group(click.Group):
     def main(self, *args: Any, prog_name: str | None = None, **extra: Any) -> Any:
         prepare_outputs()
         try:
-            return super().main(*args, prog_name=prog_name or own_command(), **extra)
+            # a shell looks completions up by the last part of what was typed
+            name = PROGRAM if COMPLETE in os.environ else own_command()
+            return super().main(*args, prog_name=prog_name or name, complete_var=COMPLETE, **extra)
         except OSError as error:  # of the help text, which is printed before any command is invoked
             sys.exit(_tell(error))
 

@@ -1,12 +1,14 @@
-"""`image-cluster similar`: the most similar images to an image, to words, or to both.
+"""`image-cluster search` and `similar`: images and clusters by words in their names and texts, or by what they show.
 
-What belongs here: arguments and output. Not here: the search (`steps/search.py`).
+What belongs here: arguments and output. Not here: what fits words (`steps/library_view/words.py`), similarity
+(`steps/search.py`).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.commands.about import about_options, clustered_only, with_slugs
 from pipeline.commands.common import where_options, with_project
 
 if TYPE_CHECKING:
@@ -50,3 +52,40 @@ def similar(
             project, key, text=text, unwanted=unwanted, category=category, top_k=top_k, min_score=min_score
         )
     (print_json if as_json else print_csv if as_csv else print_rows)(rows)
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Most rows of each kind.")
+@about_options
+@with_slugs
+def search(project: "Project", slugs: list[str], words: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Find clusters and images by words in file names, folders, captions, tags, and names of clusters.
+
+    Every word must fit, in any order and case. For what a picture shows, use similar --text.
+
+    \b
+    Examples:
+      image-cluster search wet post
+      image-cluster search striped --category bollards
+      image-cluster search night --json | jq -r '.[].images[].key'
+    """
+    from pipeline.console import many, print_json, print_rows
+    from pipeline.steps.library_view.listing import read_snapshot
+    from pipeline.steps.library_view.words import Texts, find_words
+
+    texts, query = Texts(project), " ".join(words)
+    results = [find_words(read_snapshot(project, slug), texts, query) for slug in clustered_only(project, slugs)]
+    if as_json:
+        print_json([found.shown(limit) for found in results])
+        return
+    rows: list[dict[str, Any]] = []
+    for found in results:
+        for kind, hits in (("cluster", found.clusters), ("image", found.images)):
+            rows += [{"category": found.category, "kind": kind, **hit} for hit in hits[:limit]]
+    print_rows([{"category": row["category"], "kind": row["kind"], "cluster": row["cluster"], "name": row["name"],
+                 "key": row.get("key")} for row in rows])  # fmt: skip
+    clusters, images = sum(len(found.clusters) for found in results), sum(len(found.images) for found in results)
+    elsewhere = sum(found.elsewhere for found in results)
+    beside = f"; {elsewhere:,} more set aside, left out or not clustered yet" if elsewhere else ""
+    project.talk.notice(f"{many(clusters, 'cluster')} and {many(images, 'image')} fit{beside}.")

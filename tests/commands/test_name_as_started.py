@@ -60,6 +60,15 @@ def test_the_version_is_told_without_a_path(started: Path) -> None:
     assert call(started, TYPED, "--version").stdout.startswith("image-cluster, version ")
 
 
+def test_a_shell_completes_commands_however_the_program_is_started(started: Path) -> None:
+    words = f"""eval "$(_IMAGE_CLUSTER_COMPLETE=bash_source {TYPED})"
+    complete -p image-cluster; COMP_WORDS=({TYPED} clusters re) COMP_CWORD=2
+    _image_cluster_completion {TYPED} re clusters; echo "${{COMPREPLY[@]}}" """
+    done = call(started, "bash", "-c", words)
+    assert "_image_cluster_completion image-cluster" in done.stdout
+    assert done.stdout.splitlines()[-1] == "rename representative review"
+
+
 def test_only_commands_are_named_as_they_were_started(started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(started)
     monkeypatch.setattr(sys, "argv", [TYPED])

@@ -47,6 +47,18 @@ def test_list_shows_the_clusters_of_all_categories_and_says_which(run: Run) -> N
     assert {row["id"] for row in rows} == {*clusters(run, "bollards"), *clusters(run, "posts")}
 
 
+def test_words_find_images_by_file_name_and_clusters_by_name_in_all_categories(run: Run) -> None:
+    cluster = clusters(run, "posts")[0]
+    run("clusters", "rename", cluster, "Wet Post", "--category", "posts")
+    posts = {found["category"]: found for found in json.loads(run("search", "POST", "wet", "--json").stdout)}["posts"]
+    assert [row["cluster"] for row in posts["clusters"]] == [cluster]
+    assert posts["total_images"] == posts["clusters"][0]["size"]
+    found = run("search", "at-007")
+    assert found.stdout.splitlines()[1].split("\t")[4] == "bollards/at/at-007-800w.png"
+    assert "0 clusters and 1 image fit." in found.stderr
+    assert run("search", "at-007", "--category", "posts").stdout == ""
+
+
 def test_a_category_that_was_only_listed_does_not_hide_the_clusters_of_the_others(run: Run, tmp_path: Path) -> None:
     for name in ("identities", "representatives", "labels", "reduced", "embeddings", "images"):
         shutil.rmtree(tmp_path / "data/categories/posts" / name)

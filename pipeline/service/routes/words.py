@@ -13,7 +13,7 @@ from pipeline.service.models import ClusterShape, ImageShape, Shape, image_shape
 from pipeline.service.routes.clusters import GROUPS_SHOWN
 from pipeline.service.routes.common import Slug, category_of, checked_limit
 from pipeline.steps.library_view.listing import looks_like, suggested_names
-from pipeline.steps.library_view.words import find_clusters, find_rows
+from pipeline.steps.library_view.words import clustered_or_not, find_clusters, find_rows
 
 router = APIRouter(tags=["search"])
 Words = Annotated[str, Query(min_length=1, max_length=200, description="Every word must fit, in any order and case.")]
@@ -69,8 +69,7 @@ def search_words(
     """
     snapshot, most = category_of(service, category), checked_limit(service, limit)
     clusters, fitting = find_clusters(snapshot, q), find_rows(snapshot, service.texts, q)
-    inside = {row for state in ("clustered", "unclustered") for row in snapshot.rows_by_state.get(state, [])}
-    rows = [row for row in fitting if row in inside]
+    rows = clustered_or_not(snapshot, fitting)
     shown = [ClusterShape.model_validate({**one, "groups": one["groups"][:GROUPS_SHOWN]}) for one in clusters[:most]]
     return WordsFound(
         clusters=shown, images=image_shapes(snapshot, rows[:most]), total_clusters=len(clusters),

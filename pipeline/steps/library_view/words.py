@@ -9,6 +9,9 @@ found at once.
 """
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -93,3 +96,44 @@ def find_rows(snapshot: Snapshot, texts: Texts, query: str) -> list[int]:
     """The rows of the images that fit every word, sorted by key. All rows without a word."""
     found = np.flatnonzero(fitting_words(snapshot, texts, query))
     return found[np.argsort(snapshot.frame["key"].rank("ordinal").to_numpy()[found], kind="stable")].tolist()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What fits words in one category: clusters (cluster, name, size), the largest first, and images (key, image_id,
+    cluster, name of the cluster), by key. `elsewhere` counts images that are in no cluster for a reason."""
+
+    category: str
+    clusters: list[dict[str, Any]]
+    images: list[dict[str, Any]]
+    elsewhere: int
+
+    def shown(self, most: int) -> dict[str, Any]:
+        """All of it with at most so many clusters and images, and how many there are."""
+        return {"category": self.category, "clusters": self.clusters[:most], "images": self.images[:most],
+                "total_clusters": len(self.clusters), "total_images": len(self.images),
+                "elsewhere": self.elsewhere}  # fmt: skip
+
+
+def find_words(snapshot: Snapshot, texts: Texts, query: str) -> Found:
+    """Clusters and images of a category that fit every word."""
+    fitting = find_rows(snapshot, texts, query)
+    rows = clustered_or_not(snapshot, fitting)
+    home = {row: name for name, members in snapshot.rows_by_cluster.items() for row in members}
+    keys, ids = snapshot.frame["key"], snapshot.frame["image_id"]
+    images: list[dict[str, Any]] = []
+    for row in rows:
+        cluster = home.get(row)
+        name = snapshot.clusters[cluster]["name"] if cluster is not None else None
+        images.append({"key": keys[row], "image_id": ids[row], "cluster": cluster, "name": name})
+    clusters: list[dict[str, Any]] = [
+        {"cluster": cluster["id"], "name": cluster["name"], "size": cluster["size"]}
+        for cluster in find_clusters(snapshot, query)
+    ]
+    return Found(snapshot.slug, clusters, images, len(fitting) - len(rows))
+
+
+def clustered_or_not(snapshot: Snapshot, rows: Sequence[int]) -> list[int]:
+    """Those rows that are clustered or unclustered: neither set aside nor left out."""
+    inside = {row for state in ("clustered", "unclustered") for row in snapshot.rows_by_state.get(state, [])}
+    return [row for row in rows if row in inside]
