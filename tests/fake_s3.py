@@ -42,6 +42,10 @@ class Short(NamedTuple):
     chunked: bool = False
 
 
+class Chunked(NamedTuple):
+    """The whole body comes in chunks, without its length, as a proxy may send it."""
+
+
 class Longer(NamedTuple):
     """More bytes follow than the announced length."""
 
@@ -77,7 +81,7 @@ class Silence(NamedTuple):
     """Nothing is answered until the server is stopped, or `FakeS3.release` is set."""
 
 
-Fault = Refusal | Reset | Short | Longer | Drip | Slowly | Late | Page | Silence
+Fault = Refusal | Reset | Short | Chunked | Longer | Drip | Slowly | Late | Page | Silence
 
 
 class FakeS3(ThreadingHTTPServer):
@@ -206,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
         named: bool = True,
     ) -> None:
         """`named`: whether the headers of an object are sent."""
-        chunked = isinstance(fault, Short) and fault.chunked
+        chunked = isinstance(fault, Chunked) or (isinstance(fault, Short) and fault.chunked)
         length = {"transfer-encoding": "chunked"} if chunked else {"content-length": str(len(body))}
         self.send_response(status)
         names = {"etag": etag(body), "last-modified": LAST_MODIFIED} if named else {}
@@ -224,6 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(fault, Short):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(half), half) if fault.chunked else half)
             self.close_connection = True
+        elif isinstance(fault, Chunked):
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n")
         elif isinstance(fault, Drip):
             for at in range(len(body)):
                 self.wfile.write(body[at : at + 1])

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 T = TypeVar("T")
 
+NO_LENGTH = "Content-Length Header missing"  # obstore's words for a body in chunks
 ASKED = 5  # keys that a listing left out
 LARGE = 1_000_000  # bytes; a body over a slow line takes longer than other requests
 PARTS_AT_ONCE = 4  # of a large body, 5 MB each; more of them share the line
@@ -136,10 +137,17 @@ class ObstoreBucket:
                 response = store.get(checked, options={"range": (start, start + length)})
                 first = 0
             except GenericError as error:
+                if NO_LENGTH in str(error):
+                    return self._in_chunks(checked, None)[start : start + length]
                 if "non-partial" not in str(error):
                     raise
                 # rclone's server sends the whole object whatever is asked for
-                response, first = store.get(checked), start
+                try:
+                    response, first = store.get(checked), start
+                except GenericError as again:
+                    if NO_LENGTH not in str(again):
+                        raise
+                    return self._in_chunks(checked, None)[start : start + length]
             self._require_object(f"read {key!r}", response.meta)
             return whole(response, self._seconds)[first : first + length]
 
@@ -157,7 +165,14 @@ class ObstoreBucket:
         checked = _checked(key, self.url)
 
         def get(store: "S3Store") -> bytes:
-            response = store.get(checked)
+            from obstore.exceptions import GenericError
+
+            try:
+                response = store.get(checked)
+            except GenericError as error:
+                if NO_LENGTH not in str(error):
+                    raise
+                return self._in_chunks(checked, most)
             size = response.meta["size"]
             if most is not None and size > most:
                 raise too_large(key, size, most)
@@ -166,6 +181,15 @@ class ObstoreBucket:
             return unpack(key, data, most) if response.attributes.get("Content-Encoding") == "gzip" else data
 
         return self._reading(f"read {key!r}", get, key)
+
+    def _in_chunks(self, key: str, most: int | None) -> bytes:
+        """The whole object, from a server or proxy that does not say its length."""
+        data, answer = self._requests.exact.body(key, most)
+        if most is not None and len(data) > most:
+            raise too_large(key, len(data), most)
+        if not answer.get("ETag") and not answer.get("LastModified"):
+            raise self._no_object(f"read {key!r}")
+        return unpack(key, data, most) if answer.get("ContentEncoding") == "gzip" else data
 
     def _reading(self, doing: str, call: "Callable[[S3Store], T]", key: str) -> T:
         """A request whose answer may be large; it may last as long as enough comes."""
@@ -184,10 +208,13 @@ class ObstoreBucket:
     def _require_object(self, doing: str, meta: "ObjectMeta") -> None:
         """Raises `BucketError` if an answer has neither ETag nor time, as the page of a captive portal or a proxy."""
         if meta["e_tag"] is None and meta["last_modified"].timestamp() == 0:
-            raise BucketError(
-                f"Cannot {doing} in {self.url} (endpoint {self._endpoint}): that is no S3 answer, it has neither ETag "
-                "nor time. Check the endpoint and the network: a portal or proxy may answer in its place."
-            )
+            raise self._no_object(doing)
+
+    def _no_object(self, doing: str) -> BucketError:
+        return BucketError(
+            f"Cannot {doing} in {self.url} (endpoint {self._endpoint}): that is no S3 answer, it has neither ETag "
+            "nor time. Check the endpoint and the network: a portal or proxy may answer in its place."
+        )
 
     def write(self, key: str, data: bytes, *, content_type: str) -> None:
         """Create or replace one object."""

@@ -1,7 +1,8 @@
 """Exact listing of an S3 bucket through boto3, for buckets with keys that obstore cannot represent.
 
-What belongs here: pages of a listing through boto3. Not here: when it is needed (`s3_pages.py`), explaining its errors
-(`s3_requests.py`), which keys can be requested (`stages/manifest/keys.py`).
+What belongs here: what is asked through boto3, pages of a listing and bodies without their length. Not here: when it is
+needed (`s3_pages.py`, `s3_bucket.py`), explaining its errors (`s3_requests.py`), which keys can be requested
+(`stages/manifest/keys.py`).
 
 obstore refuses a whole page for one key with an empty part, and drops slashes at both ends of a key, which then names
 another object. boto3 lists such keys but is slower, so it is used only if needed.
@@ -10,6 +11,7 @@ another object. boto3 lists such keys but is slower, so it is used only if neede
 import logging
 import ssl
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -79,6 +81,22 @@ class ExactListing:
         except (ResponseParserError, ValueError) as error:  # boto3 lets the error of an unreadable time through
             raise ListingRefusedError(f"invalid list response: {error}") from None
         except BotoCoreError as error:
+            raise ListingRefusedError(str(error)) from None
+
+    def body(self, key: str, most: int | None) -> tuple[bytes, dict[str, Any]]:
+        """The body of an object that may come without its length, which obstore refuses, and boto3's answer.
+
+        At most `most` + 1 bytes are read. Raises `ListingRefusedError`.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._base + key)
+            with closing(answer["Body"]) as stream:
+                return stream.read(None if most is None else most + 1), answer
+        except ClientError as error:
+            raise ListingRefusedError(_refusal(error.response)) from None
+        except (BotoCoreError, ValueError) as error:
             raise ListingRefusedError(str(error)) from None
 
     def asked_pause(self, key: str | None) -> float:

@@ -74,7 +74,7 @@ class S3Requests:
                 f"Cannot {doing} in {self.url} (endpoint {self.endpoint}): it comes too slowly ({error}). Check the "
                 "network, or try later. Where the server is slow, raise source.timeout_seconds."
             ) from None
-        except (BaseError, FileNotFoundError, ValueError) as error:
+        except (BaseError, ListingRefusedError, FileNotFoundError, ValueError) as error:
             # Not chained: obstore's text is a page of debug output, which would end up in logs and in the UI.
             raise self._explained(error, doing, key) from None
 

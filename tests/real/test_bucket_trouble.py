@@ -8,10 +8,10 @@ from click.testing import CliRunner, Result
 from pipeline.adapters import patience
 from pipeline.adapters.buckets import open_bucket
 from pipeline.cli import main
-from pipeline.errors import BucketUnreachableError
+from pipeline.errors import BucketUnreachableError, ObjectMissingError
 from pipeline.stages.images.decode import IMAGES_SCHEMA
 from pipeline.steps.project import Project
-from tests.fake_s3 import FakeS3, Fault, Longer, Page, Refusal, Reset, Short, Silence
+from tests.fake_s3 import Chunked, FakeS3, Fault, Longer, Page, Refusal, Reset, Short, Silence
 from tests.real.s3_library import GOOD, image, run_on, s3
 
 __all__ = ["s3"]
@@ -51,6 +51,19 @@ def test_a_run_gets_through_trouble_that_passes(
     assert s3.counts[kind] >= 2
     if s3.counts[kind] > answered + 2 and not isinstance(fault, Longer):  # which is no trouble at all
         assert any("source.retry_seconds" in text for text in talk.notices)
+
+
+def test_bodies_that_come_in_chunks_without_their_length_are_read(s3: FakeS3, tmp_path: Path) -> None:
+    s3.fault = lambda kind, _count: Chunked() if kind in ("get", "list") else None
+    _, talk, counts = run_on(s3, tmp_path / "data")
+    assert (counts["images"], counts["set_aside"]) == (12, 0)
+    assert not any("source.retry_seconds" in text for text in talk.notices)
+    bucket = open_bucket("s3://pics", endpoint_url=s3.server.endpoint)
+    key = next(iter(s3.objects))
+    assert bucket.read_part(key, 3, 5) == s3.objects[key][3:8]
+    s3.objects.pop(key)
+    with pytest.raises(ObjectMissingError):
+        bucket.read(key)
 
 
 # --- what stays -------------------------------------------------------------------------------------------------------
