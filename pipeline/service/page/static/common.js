@@ -118,7 +118,7 @@ export function toast(text, { undo, link } = {}) {
     box.append(a);
   }
   if (undo?.length) {
-    box.dataset.undo = undo.join();
+    box.dataset.takesBack = undo.join();
     const button = made("button", t("Undo"));
     button.addEventListener("click", () => { box.remove(); void undoEvents(undo); });
     box.append(button);
@@ -234,7 +234,7 @@ export async function stored(decisions, revisions = {}) {
 /** Take events back, the last one first: all or none. @param {number[]} numbers */
 export async function undoEvents(numbers) {
   keep(stack().filter((one) => one.join() !== numbers.join()));
-  document.querySelector(`.toast[data-undo="${numbers.join()}"]`)?.remove(); // its button has nothing left to undo
+  document.querySelector(`.toast[data-takes-back="${numbers.join()}"]`)?.remove(); // its button has nothing left to undo
   try {
     const undos = [...numbers].reverse().map((event) => ({ kind: "undo", event }));
     for (let at = 0; at < undos.length; at += AT_ONCE) await stored(undos.slice(at, at + AT_ONCE)); // a large import has more
