@@ -8,7 +8,7 @@ endpoint (`buckets.py`), which keys are images (`stages/manifest/keys.py`).
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.adapters.patience import RetryPolicy
 from pipeline.adapters.read_ahead import BadKeyError, Outcome, read_ahead, too_large, unpack
@@ -134,20 +134,17 @@ class ObstoreBucket:
             from obstore.exceptions import GenericError
 
             try:
-                response = store.get(checked, options={"range": (start, start + length)})
-                first = 0
-            except GenericError as error:
-                if NO_LENGTH in str(error):
-                    return self._in_chunks(checked, None)[start : start + length]
-                if "non-partial" not in str(error):
-                    raise
-                # rclone's server sends the whole object whatever is asked for
                 try:
-                    response, first = store.get(checked), start
-                except GenericError as again:
-                    if NO_LENGTH not in str(again):
+                    response, first = store.get(checked, options={"range": (start, start + length)}), 0
+                except GenericError as error:
+                    if "non-partial" not in str(error):
                         raise
-                    return self._in_chunks(checked, None)[start : start + length]
+                    # rclone's server sends the whole object whatever is asked for
+                    response, first = store.get(checked), start
+            except GenericError as error:
+                if NO_LENGTH not in str(error):
+                    raise
+                return self._in_chunks(checked, start + length)[0][start : start + length]
             self._require_object(f"read {key!r}", response.meta)
             return whole(response, self._seconds)[first : first + length]
 
@@ -172,7 +169,10 @@ class ObstoreBucket:
             except GenericError as error:
                 if NO_LENGTH not in str(error):
                     raise
-                return self._in_chunks(checked, most)
+                data, answer = self._in_chunks(checked, most)
+                if most is not None and len(data) > most:
+                    raise too_large(key, len(data), most) from None
+                return unpack(key, data, most) if answer.get("ContentEncoding") == "gzip" else data
             size = response.meta["size"]
             if most is not None and size > most:
                 raise too_large(key, size, most)
@@ -182,14 +182,12 @@ class ObstoreBucket:
 
         return self._reading(f"read {key!r}", get, key)
 
-    def _in_chunks(self, key: str, most: int | None) -> bytes:
-        """The whole object, from a server or proxy that does not say its length."""
+    def _in_chunks(self, key: str, most: int | None) -> tuple[bytes, dict[str, Any]]:
+        """The first `most` + 1 bytes of an object whose length the server or a proxy does not say, and the answer."""
         data, answer = self._requests.exact.body(key, most)
-        if most is not None and len(data) > most:
-            raise too_large(key, len(data), most)
         if not answer.get("ETag") and not answer.get("LastModified"):
             raise self._no_object(f"read {key!r}")
-        return unpack(key, data, most) if answer.get("ContentEncoding") == "gzip" else data
+        return data, answer
 
     def _reading(self, doing: str, call: "Callable[[S3Store], T]", key: str) -> T:
         """A request whose answer may be large; it may last as long as enough comes."""

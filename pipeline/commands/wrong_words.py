@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-PROGRAM = "image-cluster"
+from pipeline.console import PROGRAM
+
 MOST = 3  # proposals
 
 # Words that people bring from other programs, and what does that here.

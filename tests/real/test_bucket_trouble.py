@@ -1,12 +1,14 @@
 """Trouble that a bucket can be in, met by whole commands and runs: what passes is waited for, what stays is told."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.adapters import patience
 from pipeline.adapters.buckets import open_bucket
+from pipeline.adapters.s3_listing import ExactListing
 from pipeline.cli import main
 from pipeline.errors import BucketUnreachableError, ObjectMissingError
 from pipeline.stages.images.decode import IMAGES_SCHEMA
@@ -64,6 +66,25 @@ def test_bodies_that_come_in_chunks_without_their_length_are_read(s3: FakeS3, tm
     s3.objects.pop(key)
     with pytest.raises(ObjectMissingError):
         bucket.read(key)
+
+
+def test_a_part_of_a_body_in_chunks_is_read_without_what_follows_it(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = next(iter(s3.objects))
+    s3.objects[key] = bytes(range(256)) * 40_000
+    s3.fault = lambda kind, _count: Chunked() if kind == "get" else None
+    taken: list[int] = []
+    body = ExactListing.body
+
+    def counted(listing: ExactListing, key: str, most: int | None) -> tuple[bytes, dict[str, Any]]:
+        data, answer = body(listing, key, most)
+        taken.append(len(data))
+        return data, answer
+
+    monkeypatch.setattr(ExactListing, "body", counted)
+    assert open_bucket("s3://pics", endpoint_url=s3.server.endpoint).read_part(key, 3, 5) == bytes(range(3, 8))
+    assert max(taken) < 100
 
 
 # --- what stays -------------------------------------------------------------------------------------------------------
